@@ -1,0 +1,55 @@
+"""Command line of the benchmarks: each command lives in a module with an ``add_parser``."""
+
+import argparse
+import sys
+
+from benchmarks import accuracy, run, tables
+from benchmarks.errors import BenchmarkError
+
+# A new command joins by offering add_parser(subparsers), which sets the function to call as
+# ``command``. Its heavy imports belong inside functions, so that --help answers at once.
+COMMANDS = (accuracy, tables, run)
+
+
+def build_parser():
+    """Put the parsers of all commands together.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure skfashion against its competitors."
+    )
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(arguments=None):
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str, default=None
+        The words after ``python -m benchmarks``; None reads them from ``sys.argv``.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The rows every model is trained and tested on."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.errors import BenchmarkError
+
+NAMES = ("sample", "full")
+N_CLASSES = 10
+
+
+class Split(NamedTuple):
+    """Official training and test rows of one data set.
+
+    Parameters
+    ----------
+    X_train, X_test : ndarray of uint8, shape (n, 784)
+        Pixels, 0 to 255.
+    y_train, y_test : ndarray of int, shape (n,)
+    target_names : list of str
+    """
+
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    target_names: list
+
+    def sha256(self):
+        """Hash the content of all four arrays.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits; equal for equal pixels and labels, whatever the label's dtype.
+        """
+        digest = hashlib.sha256()
+        for array in (self.X_train, self.y_train, self.X_test, self.y_test):
+            digest.update(np.ascontiguousarray(array, dtype=np.uint8).tobytes())
+        return digest.hexdigest()
+
+
+def load_split(name, rows=None):
+    """Load the official training and test parts.
+
+    Parameters
+    ----------
+    name : {"sample", "full"}
+        The images bundled with skfashion, or all 70,000.
+    rows : int, default=None
+        Keep at most this many rows of each part, the classes in equal shares, always the same
+        ones. None keeps all.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    BenchmarkError
+        If the full data is neither on this machine nor can be downloaded.
+    """
+    from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
+
+    load = load_fashion_sample if name == "sample" else fetch_fashion_mnist
+    try:
+        train, test = load(subset="train"), load(subset="test")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BenchmarkError(f"The {name} data could not be loaded: {error}") from error
+    X_train, y_train = _limit(train.data, train.target, rows)
+    X_test, y_test = _limit(test.data, test.target, rows)
+    return Split(X_train, y_train, X_test, y_test, [str(name) for name in train.target_names])
+
+
+def _limit(X, y, rows):
+    """Keep a fixed stratified choice of ``rows`` rows."""
+    X, y = np.asarray(X), np.asarray(y)
+    # What would be left over must hold every class too, or scikit-learn refuses to stratify.
+    if rows is None or rows > len(y) - N_CLASSES:
+        return X, y
+    from sklearn.model_selection import train_test_split
+
+    X, _, y, _ = train_test_split(X, y, train_size=rows, stratify=y, random_state=0)
+    return X, y

@@ -1,0 +1,138 @@
+"""What a result depends on besides its parameters: machine, versions, commit, threads."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).absolute().parents[1]
+PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
+
+# These two steer OpenBLAS towards a fixed kernel or cache size. Where a machine sets them NumPy
+# can lose a third of its speed, and scikit-learn is to be timed at its best.
+OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def child_environment(threads):
+    """Environment variables for a process that measures one run.
+
+    Parameters
+    ----------
+    threads : int
+        Threads of OpenMP, MKL and OpenBLAS.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    variables = {k: v for k, v in os.environ.items() if k not in OPENBLAS_OVERRIDES}
+    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    # The parent may have been started from anywhere; its children must import the same files.
+    paths = [str(ROOT), variables.get("PYTHONPATH", "")]
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return variables
+
+
+def versions():
+    """Versions of Python and of the packages that decide a result.
+
+    Returns
+    -------
+    dict of str to str or None
+        None for a package that is not installed.
+    """
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    if found["skfashion"] is None:  # a checkout that is used without being installed
+        import skfashion
+
+        found["skfashion"] = getattr(skfashion, "__version__", None)
+    return found
+
+
+def machine():
+    """Describe the hardware; no host name, no path, nothing that names a person.
+
+    Returns
+    -------
+    dict
+        ``cpu`` (model name), ``cores`` (logical processors this process may use), ``ram_gb``
+        (GiB, rounded) and ``system``.
+    """
+    import joblib
+    import psutil
+
+    return {
+        "cpu": _cpu_name(),
+        "cores": joblib.cpu_count(),
+        "ram_gb": round(psutil.virtual_memory().total / 2**30),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _cpu_name():
+    """Model name of the processor; ``platform`` knows only its family on Linux and macOS."""
+    try:
+        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        if match:
+            return match[1].strip()
+    except OSError:
+        pass
+    if platform.system() == "Darwin":
+        answer = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True
+        )
+        if answer.returncode == 0:
+            return answer.stdout.strip()
+    return platform.processor() or "unknown"
+
+
+def commit():
+    """Commit the sources are at.
+
+    Returns
+    -------
+    str or None
+        Forty hexadecimal digits, with "-dirty" when a source of a result was changed since.
+        Result files do not count: publishing writes one row after the other into them. None
+        without git or outside a repository.
+    """
+    head = _git("rev-parse", "HEAD")
+    if head is None:
+        return None
+    changes = _git("status", "--porcelain", "--", "skfashion", "benchmarks", ":!benchmarks/results")
+    return head + ("-dirty" if changes else "")
+
+
+def _git(*words):
+    """Output of a git command in the repository, None if it fails."""
+    try:
+        answer = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def code_hash():
+    """Fingerprint of skfashion's sources.
+
+    Unlike a commit it stays the same when only a page of the documentation or a result file
+    changed, and it tells one dirty tree from another.
+
+    Returns
+    -------
+    str
+        First 16 hexadecimal digits of a SHA-256.
+    """
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "skfashion").rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

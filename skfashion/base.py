@@ -1,0 +1,501 @@
+"""The scikit-learn contract of every classifier of the package, once."""
+
+import abc
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skfashion import fitting, training_data
+from skfashion.images import as_planes, as_rows, infer_image_shape
+from skfashion.inputs import as_tensor, check_images
+from skfashion.parameters import constraints_of, estimator, param
+from skfashion.tasks import TaskHooks
+from skfashion.training import apply_by_rows, borrowed_threads
+
+ATTRIBUTES_DOC = """\
+classes_ : ndarray of shape (n_classes,)
+    The labels, sorted; those whose rows all had weight 0 included.
+n_features_in_ : int
+    Number of values of an image, ``h * w * c``.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the columns; only if `X` had names that are all strings.
+image_shape_ : tuple of int
+    Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``.
+n_iter_ : int
+    Number of epochs (passes over the training data) that were run.
+history_ : pandas.DataFrame
+    A row an epoch: ``epoch``, ``train_loss``, ``train_accuracy``, ``valid_loss`` and
+    ``valid_score`` (with validation data), ``lr`` (of the epoch's last step), ``seconds``.
+    Losses and scores are weighted; a validation loss is without label smoothing.
+loss_curve_ : list of float
+    The training loss of each epoch.
+validation_scores_ : list of float or None
+    The validation score of each epoch, larger is better; None without validation data.
+best_validation_score_ : float or None
+    The largest of them.
+class_weight_ : ndarray of shape (n_classes,)
+    The factor by which the weights of each class's rows were multiplied, in the order of
+    `classes_`.
+net_ : skorch.NeuralNetClassifier
+    The trained net; the PyTorch module is ``net_.module_``."""
+
+HISTORY = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "valid_loss",
+    "valid_score",
+    "lr",
+    "seconds",
+)
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+
+@estimator
+class ImageClassifier(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    abc.ABC,
+):
+    """Base class of the image classifiers.
+
+    An abstract class: a final one adds its architecture's parameters, its docstring and
+    :meth:`_build_module`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+    """
+
+    _attributes_doc = ATTRIBUTES_DOC
+
+    optimizer: object = param(
+        "adamw",
+        StrOptions({"adamw", "adam", "sgd"}),
+        type,
+        doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``; a class gets
+        those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows.""",
+    )
+    lr: float = param(5e-3, POSITIVE, doc="Learning rate; with a schedule, its peak.")
+    weight_decay: float = param(
+        1e-2, NOT_NEGATIVE, doc="Weight decay, as the optimizer defines it (decoupled in AdamW)."
+    )
+    momentum: float = param(0.9, SHARE, doc='Momentum; used by "sgd" only.')
+    nesterovs_momentum: bool = param(
+        True, "boolean", doc='Whether the momentum is Nesterov\'s; used by "sgd" only.'
+    )
+    batch_size: object = param(
+        "auto",
+        COUNT,
+        StrOptions({"auto"}),
+        doc="""Number of rows of a step; clipped to the number of training rows. "auto" is a
+        30th of the training rows, but at least 16 and at most 128. Where less than half a
+        batch would be left over, the last two batches share their rows evenly.""",
+    )
+    max_epochs: object = param(
+        "auto",
+        COUNT,
+        StrOptions({"auto"}),
+        doc=f"""Number of passes over the training rows, and the length of the schedule. "auto" is
+        the number that suits 60,000 images, or more where that makes fewer than
+        {fitting.MIN_STEPS} steps, up to {fitting.MAX_EPOCHS} epochs.""",
+    )
+    lr_schedule: str = param(
+        "one_cycle",
+        StrOptions({"one_cycle", "constant", "step", "cosine"}),
+        doc="""How the learning rate changes from step to step: "one_cycle" rises and falls along
+        half cosine waves (Smith and Topin, arXiv:1708.07120), "step" multiplies it by `gamma`
+        every `step_size` epochs, "cosine" lets it fall to 0.""",
+    )
+    warmup_fraction: object = param(
+        "auto",
+        SHARE,
+        StrOptions({"auto"}),
+        doc="""Share of all steps in which the learning rate rises; "auto" is 0.25 for
+        "one_cycle" and 0 for the others.""",
+    )
+    step_size: int = param(
+        10, COUNT, doc='Epochs between two reductions; used by lr_schedule="step" only.'
+    )
+    gamma: float = param(
+        0.1, POSITIVE, doc='Factor of a reduction; used by lr_schedule="step" only.'
+    )
+    label_smoothing: float = param(
+        0.0,
+        SHARE,
+        doc="Share of the target probability that is spread evenly over all classes in training.",
+    )
+    class_weight: object = param(
+        None,
+        dict,
+        StrOptions({"balanced"}),
+        None,
+        doc="""Weights of the classes, by label, or "balanced": inversely proportional to the
+        (weighted) class frequencies of this fit's `y`. They multiply `sample_weight`, in the
+        loss, in the standardisation and in validation scores.""",
+    )
+    early_stopping: bool = param(
+        False,
+        "boolean",
+        doc="""Whether to stop when the validation score no longer improves. The weights of the
+        best epoch are restored, always.""",
+    )
+    validation_fraction: float = param(
+        0.1,
+        Interval(Real, 0, 1, closed="neither"),
+        doc="""Share of the rows held out, stratified, for early stopping; not used if `X_val` is
+        given.""",
+    )
+    n_iter_no_change: int = param(
+        10, COUNT, doc="Epochs without an improvement after which early stopping stops."
+    )
+    tol: float = param(
+        1e-4, NOT_NEGATIVE, doc="Smallest change of the validation score that is an improvement."
+    )
+    scoring: object = param(
+        "loss",
+        str,
+        callable,
+        None,
+        doc="""What the validation score is: "loss" (the negative validation loss), a scorer's
+        name, a scorer, or None for accuracy.""",
+    )
+    target_score: object = param(
+        None,
+        Real,
+        None,
+        doc="""Stop after the first epoch that reaches this score: the validation score if there
+        is validation data, else the accuracy on the training batches of the epoch.""",
+    )
+    standardize: bool = param(
+        True,
+        "boolean",
+        doc="""Whether to subtract one mean and divide by one deviation per channel, learned from
+        the (weighted) training rows only.""",
+    )
+    image_shape: object = param(
+        "auto",
+        StrOptions({"auto"}),
+        tuple,
+        list,
+        doc="""Layout of the flat row: (h, w), (c, h, w) or (h, w, c). "auto": a width of k*k is
+        (k, k), 3*k*k is (k, k, 3), any other is a strip (1, width); arrays of three or four
+        dimensions bring their own shape.""",
+    )
+    precision: str = param(
+        "fp32",
+        StrOptions({"fp32", "fp64"}),
+        doc='Floating-point type of weights and computation: "fp32" or "fp64".',
+    )
+    warm_start: bool = param(
+        False,
+        "boolean",
+        doc="""Whether `fit` starts from the weights of the fit before it (with a new schedule
+        and a new optimizer) instead of new ones. The labels must be the same.""",
+    )
+    random_state: object = param(
+        None,
+        "random_state",
+        doc="""Decides initial weights, dropout, order of the rows and the validation split. An
+        int gives the same model every time, on the same machine with the same number of
+        threads.""",
+    )
+    device: str = param(
+        "auto",
+        StrOptions({"auto", "cpu", "cuda", "mps"}),
+        doc='Where to compute; "auto" is a CUDA device if there is one, else the CPU.',
+    )
+    n_threads: object = param(
+        None,
+        COUNT,
+        None,
+        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, given
+        back afterwards; None leaves it as it is.""",
+    )
+    verbose: int = param(
+        0,
+        "verbose",
+        doc="0 is silent, 1 shows a progress bar, 2 prints a line an epoch.",
+    )
+    skorch_callbacks: object = param(
+        None,
+        list,
+        tuple,
+        None,
+        doc="""skorch callbacks (or pairs of a name and a callback); they are copied before
+        use, and found in ``net_.callbacks_`` afterwards.""",
+    )
+
+    @abc.abstractmethod
+    def _build_module(self, image_shape, n_classes):
+        """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
+
+    @property
+    def _parameter_constraints(self):
+        return constraints_of(type(self))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train the network.
+
+        A fit that fails, or is interrupted, leaves the estimator as it was.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+            The images, any real dtype. `uint8` stays `uint8` in memory.
+        y : array-like of shape (n,)
+            Their labels: strings, integers, booleans.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows, not negative; None means 1. A row of weight 0 has no influence.
+        X_val, y_val, sample_weight_val : array-likes, default=None
+            Validation data, as `X`, `y` and `sample_weight`. Without `early_stopping` and
+            `target_score` its scores are only recorded.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not as described, or if the training diverges: the loss or a weight is
+            no longer finite.
+        """
+        # A blank twin is trained and its fitted attributes adopted at the end: whatever goes
+        # wrong on the way, nothing half-trained is left here.
+        twin = self._blank_twin()
+        data = training_data.read_training_data(
+            twin, X, y, sample_weight, X_val, y_val, sample_weight_val
+        )
+        with borrowed_threads(self.n_threads):
+            fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
+        return self._adopt(twin)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one pass over the given rows, at the constant learning rate `lr`.
+
+        The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
+        standardisation are those of the first call. A call that fails leaves the estimator as it
+        was.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-likes
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; required by the first call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and if a label is not one of the classes, or with
+            ``early_stopping=True`` or ``class_weight="balanced"``.
+        """
+        training_data.check_partial_fit(self, classes)
+        first = not hasattr(self, "net_")
+        model = self._blank_twin() if first else self
+        data = training_data.read_partial_data(
+            model, X, y, classes if first else None, sample_weight
+        )
+        with borrowed_threads(self.n_threads):
+            fitting.partial_fit(model, data)
+        return self._adopt(model) if first else self
+
+    def predict(self, X):
+        """Return the most probable label of each image, in the dtype of the `y` of fit.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that :meth:`fit` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The labels.
+        """
+        codes = self._logits(X).argmax(1).numpy()
+        return self.classes_[codes]
+
+    def predict_proba(self, X):
+        """Return the probability of each class, float64, each row summing to 1.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that :meth:`fit` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        return self._logits(X).softmax(1).numpy()
+
+    def predict_log_proba(self, X):
+        """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that :meth:`fit` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        return self._logits(X).log_softmax(1).numpy()
+
+    def decision_function(self, X):
+        """Return the logits, float64; for two classes, the log-odds of the second one.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that :meth:`fit` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), or (n,) for two classes
+            Larger is more probable.
+        """
+        logits = self._logits(X).numpy()
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def transform(self, X):
+        """Return the activations before the last layer: the trained net as a feature extractor.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that :meth:`fit` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features_out)
+            float64 if `X` is float64 or the precision is "fp64", else float32.
+        """
+        features, dtype = self._apply("transform", X)
+        return features.numpy().astype(np.result_type(dtype, np.float32), copy=False)
+
+    def _logits(self, X):
+        """Return float64 logits, a tensor (n, n_classes)."""
+        return self._apply("forward", X)[0].double()
+
+    def _apply(self, method, X):
+        """Return what a method of the module makes of `X`, and the floating dtype of `X`."""
+        check_is_fitted(self)
+        dtype = getattr(X, "dtype", None)
+        dtype = dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float32
+        rows = as_rows(check_images(self, X, reset=False), self.image_shape_)
+        images = as_planes(as_tensor(rows), self.image_shape_)
+        module = fitting.module_on_device(self)
+        with borrowed_threads(self.n_threads):
+            device = module.standardize.mean.device
+            return apply_by_rows(getattr(module, method), images, device), dtype
+
+    def _learn_shape(self, X):
+        """Return images as rows, and remember their shape."""
+        self.image_shape_ = infer_image_shape(X.shape, self.image_shape)
+        rows = as_rows(X, self.image_shape_)
+        self.n_features_in_ = rows.shape[1]
+        return rows
+
+    def _blank_twin(self):
+        """Return an unfitted estimator with the very same parameter values."""
+        twin = type(self)(**self.get_params(deep=False))
+        if self.warm_start and hasattr(self, "net_"):
+            twin._warm_start_from = self
+        return twin
+
+    def _adopt(self, twin):
+        """Replace everything fitted by what was fitted in the twin."""
+        for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
+            delattr(self, name)
+        fitted = {n: v for n, v in vars(twin).items() if _is_fitted_attribute(n)}
+        vars(self).update(fitted)
+        return self
+
+    @property
+    def history_(self):
+        """The training's records, a row an epoch."""
+        # pandas is slow to import, and many a fit in a search is never asked for its history.
+        import pandas as pd
+
+        rows = [{k: row[k] for k in HISTORY if k in row} for row in self.net_.history]
+        return pd.DataFrame(rows)
+
+    @property
+    def n_iter_(self):
+        """The number of epochs that were run."""
+        return len(self.net_.history)
+
+    @property
+    def loss_curve_(self):
+        """The training loss of each epoch."""
+        return [row["train_loss"] for row in self.net_.history]
+
+    @property
+    def validation_scores_(self):
+        """The validation score of each epoch, or None."""
+        scores = [row["valid_score"] for row in self.net_.history if "valid_score" in row]
+        return scores or None
+
+    @property
+    def best_validation_score_(self):
+        """The largest validation score, or None."""
+        return max(self.validation_scores_, default=None) if self.validation_scores_ else None
+
+    @property
+    def _n_features_out(self):
+        return self.net_.module_.n_features_out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __dask_tokenize__(self):
+        # Dask would tokenise a dataclass by its fields alone, so that two different fits of the
+        # same parameters would pass for one.
+        token = [type(self).__qualname__, self.get_params(deep=False)]
+        if hasattr(self, "net_"):
+            weights = self.net_.module_.state_dict()
+            token += [self.classes_, {k: v.cpu().numpy() for k, v in weights.items()}]
+        return token
+
+
+def _is_fitted_attribute(name):
+    return name.endswith("_") and not name.startswith("__")

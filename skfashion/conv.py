@@ -1,0 +1,80 @@
+"""The convolutional network as a scikit-learn classifier."""
+
+from sklearn.utils._param_validation import StrOptions
+
+from skfashion.base import COUNT, SHARE, ImageClassifier
+from skfashion.nets import ConvNet
+from skfashion.nets.layers import ACTIVATIONS
+from skfashion.parameters import as_sizes, estimator, param
+
+
+@estimator
+class ConvNetClassifier(ImageClassifier):
+    """Convolutional network for images, trained by PyTorch.
+
+    Blocks of convolution, batch norm, activation and 2 x 2 max-pool, then fully connected hidden
+    layers. Any image size works, a table's ``1 x n`` strip included.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    MLPNetClassifier : A multilayer perceptron.
+
+    Examples
+    --------
+    >>> from skfashion import ConvNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> net = ConvNetClassifier(channels=(8, 16), max_epochs=2, random_state=0).fit(X, y)
+    >>> net.score(X_test, y_test) > 0.8
+    True
+    """
+
+    channels: object = param(
+        (32, 64), "array-like", COUNT, doc="Number of filters of each block; an int is one block."
+    )
+    kernel_size: int = param(3, COUNT, doc="Height and width of the filters, in pixels.")
+    hidden_layer_sizes: object = param(
+        (128,),
+        "array-like",
+        COUNT,
+        doc="Number of neurons of each fully connected hidden layer; an int is one layer.",
+    )
+    activation: str = param(
+        "relu", StrOptions(set(ACTIVATIONS)), doc="Activation function of all hidden layers."
+    )
+    batch_norm: bool = param(
+        True,
+        "boolean",
+        doc="""Whether batch normalisation (Ioffe and Szegedy, ICML 2015) follows each
+        convolution and hidden linear layer.""",
+    )
+    conv_dropout: float = param(
+        0.0, SHARE, doc="Share of the activations dropped after each block in training."
+    )
+    dropout: float = param(
+        0.0, SHARE, doc="Share of the fully connected hidden activations dropped in training."
+    )
+
+    _full_data_epochs = 3
+
+    def _build_module(self, image_shape, n_classes):
+        return ConvNet(
+            image_shape,
+            n_classes,
+            channels=as_sizes("channels", self.channels),
+            kernel_size=self.kernel_size,
+            hidden_layer_sizes=as_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            conv_dropout=self.conv_dropout,
+            dropout=self.dropout,
+        )

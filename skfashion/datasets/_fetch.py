@@ -1,0 +1,190 @@
+"""fetch_fashion_mnist: find the 70,000 images on this machine, or download them."""
+
+import os
+from pathlib import Path
+
+from sklearn.utils._param_validation import StrOptions, validate_params
+
+from skfashion.datasets._bunch import SPLITS, make_result
+from skfashion.datasets._download import download
+from skfashion.datasets._files import FILES, decode
+
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # apt install dataset-fashion-mnist
+
+
+@validate_params(
+    {
+        "subset": [StrOptions({"train", "test", "all"})],
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+        "return_X_y": ["boolean"],
+        "as_frame": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_fashion_mnist(
+    *,
+    subset="train",
+    data_home=None,
+    download_if_missing=True,
+    return_X_y=False,
+    as_frame=False,
+):
+    """Load the Fashion-MNIST data (classification), downloading it if necessary.
+
+    =================   ==============================
+    Classes                                         10
+    Training images            60,000 (6,000 a class)
+    Test images                10,000 (1,000 a class)
+    Features            784 (28 x 28 grey levels)
+    Values              integers from 0 to 255 (uint8)
+    =================   ==============================
+
+    Each file is looked for in these folders, and the first one found is read:
+
+    1. ``data_home``, if given;
+    2. the folder named by the environment variable ``SKFASHION_DATA``, if set;
+    3. the cache: the subfolder ``fashion-mnist`` of scikit-learn's data folder
+       (:func:`sklearn.datasets.get_data_home`);
+    4. ``/usr/share/datasets/fashion-mnist``, where Debian's package ``dataset-fashion-mnist``
+       installs it.
+
+    In each folder, the files may lie directly or in ``FashionMNIST/raw`` (the layout of
+    torchvision), decompressed or with the suffix ``.gz``. A file that is found nowhere is
+    downloaded from torchvision's mirrors into the first of the folders 1 to 3 that applies, so a
+    folder that you name and that is empty, or does not exist yet, receives the download, but
+    only if no other folder of the list has the file.
+
+    Every file that is read, on disk or downloaded, is verified against the SHA-256 of its
+    decompressed content. A bad file is an error wherever it lies: none is skipped in silence.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The official training set, the official test set, or both, training rows first.
+    data_home : str or path-like, default=None
+        A folder to look in first. ``~`` is expanded.
+    download_if_missing : bool, default=True
+        If False, raise an OSError instead of downloading.
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, ``data`` is a pandas DataFrame and ``target`` a pandas Series.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes. Arrays are fresh copies that can be
+        written to.
+
+        data : ndarray or DataFrame of uint8, shape (n, 784)
+            One image a row, from left to right and from top to bottom; 0 is background, 255 the
+            strongest ink. n is 60,000, 10,000 or 70,000.
+        target : ndarray or Series of int64, shape (n,)
+            The class, from 0 to 9.
+        target_names : ndarray of str, shape (10,)
+            The name of each class.
+        feature_names : list of str, length 784
+            ``"pixel_<row>_<column>"``, both from 0 to 27.
+        images : ndarray of uint8, shape (n, 28, 28)
+            The same pixels as ``data``, of which it is a view.
+        frame : DataFrame of shape (n, 785), or None
+            ``data`` and ``target`` side by side, only with ``as_frame=True``.
+        DESCR : str
+            Where the data comes from, and its limits.
+
+    (data, target) : tuple, if ``return_X_y=True``
+
+    Raises
+    ------
+    ValueError
+        If a file on disk is truncated, damaged or another file (digit MNIST has the same names
+        and shapes), or if a parameter is invalid.
+    OSError
+        If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder
+        is in fact a file, or a file cannot be read or written.
+
+    See Also
+    --------
+    load_fashion_sample : 7,000 of these images, bundled with the package.
+
+    References
+    ----------
+    .. [1] H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
+       Machine Learning Algorithms", 2017, arXiv:1708.07747.
+
+    Examples
+    --------
+    >>> from skfashion.datasets import fetch_fashion_mnist
+    >>> fashion = fetch_fashion_mnist(subset="test")  # doctest: +SKIP
+    >>> fashion.data.shape  # doctest: +SKIP
+    (10000, 784)
+
+    Without a network, the bundled sample has the same form:
+
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> load_fashion_sample(subset="test").data.shape
+    (1000, 784)
+    """
+    folders = _own_folders(data_home)
+    files = {key: file for key, file in FILES.items() if key[0] in SPLITS[subset]}
+    paths = {key: _find(file, [*folders, DEBIAN_FOLDER]) for key, file in files.items()}
+    missing = [files[key].name for key, path in paths.items() if path is None]
+    if missing and not download_if_missing:
+        raise OSError(_missing_message(missing, [*folders, DEBIAN_FOLDER]))
+    arrays = {
+        key: download(file, folders[0]) if paths[key] is None else _read(paths[key], file)
+        for key, file in files.items()
+    }
+    parts = [(arrays[split, "images"], arrays[split, "labels"]) for split in SPLITS[subset]]
+    return make_result(
+        parts, descr=("fashion_mnist.rst",), return_X_y=return_X_y, as_frame=as_frame
+    )
+
+
+def _own_folders(data_home):
+    """Return the folders of the user, in the order of search; a download goes to the first."""
+    named = {"data_home": data_home, "SKFASHION_DATA": os.environ.get("SKFASHION_DATA")}
+    folders = []
+    for name, folder in named.items():
+        if folder is None or not os.fspath(folder):
+            continue
+        path = Path(folder).expanduser()
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(f"{name} should be a folder, got the file {path}.")
+        folders.append(path)
+    # Not sklearn's get_data_home(): it creates the folder, and looking should leave no trace.
+    cache = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
+    return [*folders, Path(cache).expanduser() / "fashion-mnist"]
+
+
+def _find(file, folders):
+    """Return the path of the first copy of ``file``, or None."""
+    for folder in folders:
+        for layout in (folder, folder / "FashionMNIST" / "raw"):
+            # Decompressed first, as it is ten times faster to read.
+            for name in (file.name, f"{file.name}.gz"):
+                if (layout / name).is_file():
+                    return layout / name
+    return None
+
+
+def _read(path, file):
+    try:
+        return decode(path.read_bytes(), file, str(path))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Delete it and call again to download it, or replace it with the right file"
+            + (" (apt reinstall dataset-fashion-mnist)." if DEBIAN_FOLDER in path.parents else ".")
+        ) from error
+
+
+def _missing_message(names, folders):
+    return (
+        "Data not found and `download_if_missing` is False. "
+        f"Missing: {', '.join(names)} (decompressed or .gz). Looked in: "
+        f"{', '.join(map(str, folders))}, and in FashionMNIST/raw in each. Call with "
+        "download_if_missing=True, or install the Debian package (apt install "
+        "dataset-fashion-mnist), or name the folder that has the files as data_home or in the "
+        "environment variable SKFASHION_DATA."
+    )

@@ -1,0 +1,231 @@
+"""What `fit` and `partial_fit` do with checked data: build a net and train it."""
+
+import copy
+import inspect
+import math
+
+import numpy as np
+import torch
+from sklearn.metrics import check_scoring
+
+from skfashion.images import planes_shape
+from skfashion.inputs import TORCH_DTYPES, find_device
+from skfashion.training import (
+    BatchIterator,
+    EpochTasks,
+    KeepBestWeights,
+    Progress,
+    StopAtTarget,
+    TrainingNet,
+    ValidationScore,
+    make_schedule,
+    resolve_optimizer,
+)
+
+# What "auto" means; chosen on validation splits of the training images and on small tables
+# (docs/design.md has the figures).
+BATCH_SIZES = (16, 128)
+BATCHES_PER_EPOCH = 30
+MIN_STEPS = 600
+MAX_EPOCHS = 100
+
+
+def auto_batch_size(n_rows):
+    """Return the batch size that "auto" stands for."""
+    smallest, largest = BATCH_SIZES
+    return min(largest, max(smallest, n_rows // BATCHES_PER_EPOCH))
+
+
+def auto_max_epochs(full_data_epochs, steps_per_epoch):
+    """Return the number of epochs that "auto" stands for."""
+    return max(full_data_epochs, min(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch)))
+
+
+def fit(estimator, data, hooks):
+    """Train a new net on the data, and set ``net_``."""
+    batch_size = _batch_size(estimator, len(data.train))
+    steps_per_epoch = len(BatchIterator(data.train, batch_size))
+    n_epochs = estimator.max_epochs
+    if n_epochs == "auto":
+        n_epochs = auto_max_epochs(estimator._full_data_epochs, steps_per_epoch)
+    schedule = make_schedule(
+        estimator.lr_schedule,
+        n_epochs=n_epochs,
+        steps_per_epoch=steps_per_epoch,
+        warmup_fraction=estimator.warmup_fraction,
+        step_size=estimator.step_size,
+        gamma=estimator.gamma,
+    )
+    # Scorers ask the estimator with plain rows, which have no names to be missing.
+    names = vars(estimator).pop("feature_names_in_", None)
+    hooks.start(estimator, n_epochs)
+    own = _make_callbacks(estimator, data, hooks, n_epochs)
+    net = _make_net(estimator, data, own, schedule, n_epochs)
+    net.train(data.train, data.valid, epochs=n_epochs)
+    net.forget_callbacks([name for name, _ in own])
+    if names is not None:
+        estimator.feature_names_in_ = names
+    hooks.finish(estimator)
+
+
+def partial_fit(estimator, data):
+    """Train for one epoch at a constant learning rate; undo everything if that fails."""
+    if not hasattr(estimator, "net_"):
+        _make_net(estimator, data, [], None, 1)
+    net = estimator.net_
+    net.schedule = None
+    net.lr, net.batch_size = estimator.lr, _batch_size(estimator, len(data.train))
+    if not hasattr(net, "optimizer_"):
+        # The net comes out of a pickle, which holds no optimizer.
+        net._initialize_optimizer()
+    if net.generator is None:
+        seed = (data.seed + len(net.history)) % np.iinfo(np.int32).max
+        net.generator = torch.Generator().manual_seed(int(seed))
+        net.module_.use_generator(_noise_generator(net.generator, module_device(net.module_)))
+    net.optimizer_.param_groups[0]["lr"] = estimator.lr
+    before = copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict()))
+    n_epochs = len(net.history)
+    try:
+        net.train(data.train, epochs=1)
+    except BaseException:
+        net.module_.load_state_dict(before[0])
+        net.optimizer_.load_state_dict(before[1])
+        net._set_training(False)
+        del net.history[n_epochs:]
+        raise
+
+
+def module_device(module):
+    """Return the device on which a network computes."""
+    return module.standardize.mean.device
+
+
+def module_on_device(estimator):
+    """Return the fitted network, moved to the estimator's device if it is not there.
+
+    A net out of a pickle lies on the CPU, and stays there where its own device is missing.
+    """
+    module = estimator.net_.module_
+    wanted = find_device(estimator.device)
+    if wanted is not None and module_device(module).type != wanted:
+        module.to(wanted)
+        estimator.net_.device = wanted
+    return module
+
+
+def _batch_size(estimator, n_rows):
+    size = estimator.batch_size
+    return min(n_rows, auto_batch_size(n_rows) if size == "auto" else size)
+
+
+def _make_module(estimator, statistics, generator):
+    """Build the network; its weights come from `generator` and from nowhere else."""
+    # Built without storage, so that PyTorch's own initialisation touches no global generator.
+    with torch.device("meta"):
+        module = estimator._build_module(
+            planes_shape(estimator.image_shape_), len(estimator.classes_)
+        )
+    module = module.to(TORCH_DTYPES[estimator.precision]).to_empty(device="cpu")
+    module.initialize(generator)
+    if statistics is not None:
+        module.standardize.set_statistics(*statistics)
+    before = getattr(estimator, "_warm_start_from", None)
+    if before is not None:
+        try:
+            module.load_state_dict(before.net_.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "Got warm_start=True with other parameters of the architecture than in the "
+                f"previous call to fit; expected the same. {error}"
+            ) from None
+    # The layout in which convolutions on a CPU run fastest; it changes nothing else.
+    return module.to(memory_format=torch.channels_last)
+
+
+def _noise_generator(generator, device):
+    """Return the generator of dropout: the fit's own, or one on the device that it seeds."""
+    if device.type == "cpu":
+        return generator
+    seed = torch.randint(2**31, (), generator=generator).item()
+    return torch.Generator(device).manual_seed(seed)
+
+
+def _make_net(estimator, data, callbacks, schedule, n_epochs):
+    """Set ``net_``: an initialised net, not yet trained."""
+    generator = torch.Generator().manual_seed(int(data.seed))
+    module = _make_module(estimator, data.statistics, generator)
+    optimizer, options = resolve_optimizer(
+        estimator.optimizer,
+        weight_decay=estimator.weight_decay,
+        momentum=estimator.momentum,
+        nesterovs_momentum=estimator.nesterovs_momentum,
+    )
+    net = TrainingNet(
+        module,
+        criterion__label_smoothing=estimator.label_smoothing,
+        optimizer=optimizer,
+        lr=estimator.lr,
+        batch_size=_batch_size(estimator, len(data.train)),
+        max_epochs=n_epochs,
+        classes=np.arange(len(estimator.classes_)),
+        callbacks=callbacks + _copy_callbacks(estimator.skorch_callbacks),
+        schedule=schedule,
+        generator=generator,
+        device=find_device(estimator.device),
+        **{f"optimizer__{name}": value for name, value in options.items()},
+    ).initialize()
+    module.use_generator(_noise_generator(generator, module_device(module)))
+    estimator.net_ = net
+    return net
+
+
+def _copy_callbacks(callbacks):
+    """Return copies, so that a fit leaves the parameter as it was."""
+    copies = []
+    for callback in callbacks or []:
+        try:
+            copies.append(copy.deepcopy(callback))
+        except TypeError:
+            # Open files and the like (a TensorBoard writer) cannot be copied, only shared.
+            shared = copy.copy(callback)
+            copies.append(shared)
+    return copies
+
+
+def _make_callbacks(estimator, data, hooks, n_epochs):
+    """Return the package's own callbacks for a fit, as pairs of a name and a callback."""
+    callbacks = []
+    if data.valid is not None:
+        callbacks.append(("skfashion_score", ValidationScore(_make_score(estimator, data))))
+    if estimator.verbose:
+        bar = estimator.verbose is True or estimator.verbose == 1
+        callbacks.append(("skfashion_progress", Progress(n_epochs, bar=bar)))
+    if estimator.early_stopping:
+        keep = KeepBestWeights(estimator.n_iter_no_change, estimator.tol)
+        callbacks.append(("skfashion_best", keep))
+    if estimator.target_score is not None:
+        key = "train_accuracy" if data.valid is None else "valid_score"
+        callbacks.append(("skfashion_target", StopAtTarget(estimator.target_score, key)))
+    if hooks.has_callbacks:
+        tasks = EpochTasks(hooks.begin_epoch, hooks.end_epoch)
+        callbacks.append(("skfashion_tasks", tasks))
+    return callbacks
+
+
+def _make_score(estimator, data):
+    """Return a function that scores the estimator on the validation data; None for "loss"."""
+    if estimator.scoring == "loss":
+        return None
+    scorer = check_scoring(estimator, estimator.scoring)
+    weights = {}
+    if data.weight_val is not None:
+        parameters = inspect.signature(scorer).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        if "sample_weight" not in parameters and not takes_any:
+            raise ValueError(
+                f"Got scoring={estimator.scoring!r}, which takes no sample_weight, together with "
+                "weights of rows or classes; expected scoring(estimator, X, y, "
+                "sample_weight=None)."
+            )
+        weights = {"sample_weight": data.weight_val}
+    return lambda: scorer(estimator, data.X_val, data.y_val, **weights)

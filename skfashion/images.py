@@ -1,0 +1,174 @@
+"""Layouts of images: flat rows and arrays of three or four dimensions, one meaning.
+
+Inside the package images live as rows, ``(n, h*w*c)``, in the order that ``image_shape_`` names;
+the network sees a view of them as ``(n, c, h, w)``.
+"""
+
+import math
+
+import numpy as np
+
+# A side of this length at exactly one end of a shape is the channel axis.
+CHANNELS = (1, 3)
+
+
+def infer_image_shape(shape, image_shape="auto"):
+    """Return the layout of the flat row for data of a given shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the data: ``(n, width)``, ``(n, h, w)``, ``(n, c, h, w)`` or ``(n, h, w, c)``.
+    image_shape : "auto" or tuple of int
+        ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``. "auto" takes the shape of an image from data
+        of three or four dimensions; of flat rows, a width of ``k*k`` means ``(k, k)``, of
+        ``3*k*k`` means ``(k, k, 3)``, and any other (3 and 27, too) is a strip ``(1, width)``.
+
+    Returns
+    -------
+    tuple of int
+        `image_shape`, or what "auto" stands for.
+
+    Raises
+    ------
+    ValueError
+        If the shape is ambiguous, or does not fit `image_shape`.
+    """
+    if image_shape == "auto":
+        image_shape = _guess(shape[1]) if len(shape) == 2 else tuple(shape[1:])
+    image_shape = tuple(int(side) for side in image_shape)
+    channel_axis(image_shape)
+    if len(shape) > 2:
+        match_layout(shape, image_shape)
+    elif math.prod(image_shape) != shape[1]:
+        raise ValueError(
+            f"Got image_shape={image_shape}, which is {math.prod(image_shape)} values an image, "
+            f"and rows of {shape[1]} values; expected the two to agree. Set image_shape to (h, w), "
+            "(c, h, w) or (h, w, c) of your images, or to 'auto'."
+        )
+    return image_shape
+
+
+def _guess(width):
+    side = math.isqrt(width)
+    if side * side == width:
+        return (side, side)
+    side = math.isqrt(width // 3)
+    # (1, 1, 3) and (3, 3, 3) could be read from either end; such rows are no images anyway.
+    is_colour = 3 * side * side == width and side not in CHANNELS
+    return (side, side, 3) if is_colour else (1, width)
+
+
+def channel_axis(image_shape):
+    """Return where the channels are: 0, 2, or None for ``(h, w)``.
+
+    Raises
+    ------
+    ValueError
+        If neither or both ends of a shape of three sides could be the channels.
+    """
+    if len(image_shape) == 2:
+        return None
+    if len(image_shape) == 3:
+        first, last = image_shape[0] in CHANNELS, image_shape[2] in CHANNELS
+        if not first and not last:
+            # Two, four or more channels: the short end.
+            first, last = image_shape[0] < image_shape[2], image_shape[2] < image_shape[0]
+        if first != last:
+            return 0 if first else 2
+    raise ValueError(
+        f"Got images of shape {tuple(image_shape)}, in which the channels could be at either end "
+        "or nowhere; expected (h, w), (c, h, w) or (h, w, c). Give the data as flat rows or as "
+        "(n, h, w), and set image_shape."
+    )
+
+
+def planes_shape(image_shape):
+    """Return ``(c, h, w)`` for an `image_shape` in any layout."""
+    axis = channel_axis(image_shape)
+    if axis is None:
+        return (1, *image_shape)
+    return image_shape if axis == 0 else (image_shape[2], image_shape[0], image_shape[1])
+
+
+def match_layout(shape, image_shape):
+    """Return how data of three or four dimensions becomes rows of `image_shape`.
+
+    Returns
+    -------
+    tuple of int or None
+        The permutation of the axes to apply before flattening; None if none is needed.
+
+    Raises
+    ------
+    ValueError
+        If data of `shape` does not hold images of `image_shape`.
+    """
+    given = tuple(shape[1:])
+    c, h, w = planes_shape(image_shape)
+    if given == tuple(image_shape) or (c == 1 and given in {(h, w), (1, h, w), (h, w, 1)}):
+        return None
+    if given == (c, h, w):
+        return (0, 2, 3, 1)
+    if given == (h, w, c):
+        return (0, 3, 1, 2)
+    raise ValueError(
+        f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: "
+        f"flat rows (n, {c * h * w}), " + (f"(n, {h}, {w}), " if c == 1 else "") + f"(n, {c}, "
+        f"{h}, {w}) or (n, {h}, {w}, {c})."
+    )
+
+
+def as_rows(X, image_shape):
+    """Return images of any accepted layout as rows ``(n, h*w*c)``, without a copy if possible."""
+    if X.ndim > 2:
+        permutation = match_layout(X.shape, image_shape)
+        X = X if permutation is None else X.transpose(permutation)
+    return X.reshape(len(X), -1)
+
+
+def as_planes(rows, image_shape):
+    """Return rows as ``(n, c, h, w)``: a view, for NumPy arrays and tensors alike."""
+    images = rows.reshape(len(rows), *image_shape)
+    axis = channel_axis(image_shape)
+    if axis is None:
+        return images[:, None]
+    return images if axis == 0 else images.swapaxes(2, 3).swapaxes(1, 2)
+
+
+def channel_statistics(images, weights, rows, block_size=4096):
+    """Return the weighted mean and deviation of each channel, in float64.
+
+    Parameters
+    ----------
+    images : array (n, c, h, w)
+        The images.
+    weights : array (n,) or None
+        Weights of the rows; None means that all are equal.
+    rows : array of int (m,)
+        Numbers of the rows that take part.
+    block_size : int
+        Rows converted to float64 at a time.
+
+    Returns
+    -------
+    mean, scale : arrays (c,)
+        `scale` is 1 for a channel without variation.
+    """
+    # Sums of squares lose digits when the mean is far from zero: shift by the first image.
+    shift = images[rows[0]].astype(np.float64, order="C").mean(axis=(1, 2))[:, None, None]
+    total, first, second = 0.0, 0.0, 0.0
+    for start in range(0, len(rows), block_size):
+        block_rows = rows[start : start + block_size]
+        # C order, whatever the layout given: the order of a sum is part of its result.
+        block = images[block_rows].astype(np.float64, order="C") - shift
+        weight = np.ones(len(block)) if weights is None else weights[block_rows]
+        total += weight.sum()
+        first = first + weight @ block.mean(axis=(2, 3))
+        second = second + weight @ np.square(block).mean(axis=(2, 3))
+    mean = first / total
+    variance = second / total - mean**2
+    mean = mean + shift[:, 0, 0]
+    # What is left by rounding in a constant channel is not variation.
+    constant = variance <= (10 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
+    return mean, np.sqrt(np.where(constant, 1.0, variance))

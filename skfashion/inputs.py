@@ -1,0 +1,120 @@
+"""Checks of what users pass in: images, labels, weights, devices."""
+
+import numpy as np
+import torch
+from sklearn.utils import check_array, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+# Floating-point types by the name of the precision, for NumPy and PyTorch.
+NUMPY_DTYPES = {"fp32": np.float32, "fp64": np.float64}
+TORCH_DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
+
+
+def check_images(estimator, X, y="no_validation", *, reset):
+    """Return `X` (and `y`, if given) checked, `X` as an array of two to four dimensions.
+
+    `uint8` and the precision's own dtype are kept, everything else is converted to the latter.
+    Column names are learned (`reset`) or compared, and so is the number of columns of flat rows.
+    """
+    has_labels = not isinstance(y, str)
+    options = {
+        "reset": reset,
+        "dtype": [NUMPY_DTYPES[estimator.precision], np.uint8],
+        "ensure_2d": False,
+        "allow_nd": True,
+    }
+    if has_labels:
+        X, y = validate_data(estimator, X, y, **options)
+    else:
+        X = validate_data(estimator, X, **options)
+    if X.ndim < 2:
+        check_array(X, estimator=estimator)  # raises, in scikit-learn's words
+    if X.ndim > 4:
+        raise ValueError(f"Got X with {X.ndim} dimensions, expected 2, 3 or 4.")
+    if not reset and X.ndim == 2 and X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return (X, y) if has_labels else X
+
+
+def encode_labels(y, classes=None):
+    """Return the sorted classes and the number of each label among them.
+
+    Raises
+    ------
+    ValueError
+        If `y` is no classification target, or holds labels that are not among `classes`.
+    """
+    check_classification_targets(y)
+    if classes is None:
+        return np.unique(y, return_inverse=True)
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"Got labels {unknown.tolist()} in y, expected only those of `classes_`: "
+            f"{classes.tolist()}. To learn new labels, fit again without them being left over "
+            "from before (warm_start=False, or a new estimator)."
+        )
+    return classes, np.searchsorted(classes, y)
+
+
+def check_weights(sample_weight, X):
+    """Return the weights as a float64 array (n,), or None for None."""
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def weigh_classes(class_weight, classes, codes, sample_weight):
+    """Return the factor of each class, a float64 array (n_classes,).
+
+    "balanced" counts the rows by their `sample_weight`, and only classes whose rows have any.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    weights = np.ones(len(codes)) if sample_weight is None else sample_weight
+    used = weights > 0
+    present = np.unique(codes[used]) if class_weight == "balanced" else np.arange(len(classes))
+    factors = np.ones(len(classes))
+    factors[present] = compute_class_weight(
+        class_weight,
+        classes=classes[present],
+        y=classes[codes[used]],
+        **({"sample_weight": weights[used]} if class_weight == "balanced" else {}),
+    )
+    return factors
+
+
+class _Writable:
+    """The memory of a read-only array, presented as writable."""
+
+    def __init__(self, array):
+        pointer, _ = array.__array_interface__["data"]
+        self.array = array  # keeps the memory alive
+        self.__array_interface__ = {**array.__array_interface__, "data": (pointer, False)}
+
+
+def as_tensor(array):
+    """Return a tensor that shares the memory of an array, or a copy's where PyTorch must copy."""
+    if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    if not array.flags.writeable:
+        # PyTorch has no read-only tensors and warns about memory maps and the like; nothing in
+        # this package writes to its input, and a test sees to that.
+        array = np.asarray(_Writable(array))
+    return torch.from_numpy(array)
+
+
+def find_device(device):
+    """Return the type of the device to compute on, or None if it is missing."""
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device == "auto":
+        return "cuda" if available["cuda"] else "cpu"
+    return device if available[device] else None

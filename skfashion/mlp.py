@@ -1,0 +1,67 @@
+"""The multilayer perceptron as a scikit-learn classifier."""
+
+from sklearn.utils._param_validation import StrOptions
+
+from skfashion.base import COUNT, SHARE, ImageClassifier
+from skfashion.nets import MLP
+from skfashion.nets.layers import ACTIVATIONS
+from skfashion.parameters import as_sizes, estimator, param
+
+
+@estimator
+class MLPNetClassifier(ImageClassifier):
+    """Multilayer perceptron for images and tables, trained by PyTorch.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ConvNetClassifier : A convolutional network.
+    sklearn.neural_network.MLPClassifier : scikit-learn's own multilayer perceptron.
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=3, random_state=0).fit(X, y)
+    >>> net.score(X_test, y_test) > 0.8
+    True
+    """
+
+    hidden_layer_sizes: object = param(
+        (512, 256),
+        "array-like",
+        COUNT,
+        doc="""Number of neurons of each hidden layer; an int is one layer, an empty tuple is
+        logistic regression.""",
+    )
+    activation: str = param(
+        "relu", StrOptions(set(ACTIVATIONS)), doc="Activation function of the hidden layers."
+    )
+    batch_norm: bool = param(
+        True,
+        "boolean",
+        doc="""Whether batch normalisation (Ioffe and Szegedy, ICML 2015) follows each hidden
+        linear layer.""",
+    )
+    dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
+
+    _full_data_epochs = 15
+
+    def _build_module(self, image_shape, n_classes):
+        return MLP(
+            image_shape,
+            n_classes,
+            hidden_layer_sizes=as_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            activation=self.activation,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+        )

@@ -1,0 +1,96 @@
+"""The plain convolutional network."""
+
+from torch import nn
+
+from skfashion.nets.layers import ACTIVATIONS, MONOTONE_ACTIVATIONS, Dropout, dense_block
+from skfashion.nets.network import Network
+
+
+def conv_block(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropout):
+    """Return the layers of a block, ``(n, n_in, h, w) -> (n, n_out, h//pool[0], w//pool[1])``.
+
+    Convolution (size kept by zero padding), batch norm (optional), activation, max-pool,
+    dropout (optional). A monotone activation is computed after the max-pool: the same function
+    for a quarter of the work.
+    """
+    layers = [nn.Conv2d(n_in, n_out, kernel_size, padding="same", bias=not batch_norm)]
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(n_out))
+    layers.append(ACTIVATIONS[activation]())
+    if max(pool) > 1:
+        position = len(layers) - (activation in MONOTONE_ACTIVATIONS)
+        layers.insert(position, nn.MaxPool2d(pool))
+    if dropout:
+        layers.append(Dropout(dropout))
+    return layers
+
+
+class ConvNet(Network):
+    """Convolutional network: ``(n, c, h, w) -> (n, k)``.
+
+    Blocks of convolution, batch norm, activation and 2 x 2 max-pool, then fully connected hidden
+    layers. A side that has shrunk to one pixel is not pooled any more, so that any image size
+    works, a ``1 x n`` strip included.
+
+    Parameters
+    ----------
+    image_shape : tuple (c, h, w)
+        Shape of an image.
+    n_classes : int
+        Number ``k`` of logits.
+    channels : sequence of int
+        Number of filters of each block.
+    kernel_size : int
+        Height and width of the filters, in pixels.
+    hidden_layer_sizes : sequence of int
+        Number of neurons of each fully connected hidden layer.
+    activation : str
+        A key of ``skfashion.nets.layers.ACTIVATIONS``.
+    batch_norm : bool
+        Whether batch norm follows each convolution and hidden linear layer.
+    conv_dropout, dropout : float in [0, 1)
+        Probability of dropping an activation after a block, and in a hidden layer.
+
+    References
+    ----------
+    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the
+    IEEE 86(11), 1998; batch norm: Ioffe and Szegedy, ICML 2015.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        n_classes,
+        *,
+        channels,
+        kernel_size,
+        hidden_layer_sizes,
+        activation,
+        batch_norm,
+        conv_dropout,
+        dropout,
+    ):
+        n_channels, height, width = image_shape
+        super().__init__(n_channels)
+        layers = []
+        for size in channels:
+            pool = (min(2, height), min(2, width))
+            layers += conv_block(
+                n_channels,
+                size,
+                kernel_size=kernel_size,
+                pool=pool,
+                activation=activation,
+                batch_norm=batch_norm,
+                dropout=conv_dropout,
+            )
+            n_channels, height, width = size, height // pool[0], width // pool[1]
+        layers.append(nn.Flatten())
+        n_values = n_channels * height * width
+        for size in hidden_layer_sizes:
+            layers += dense_block(
+                n_values, size, activation=activation, batch_norm=batch_norm, dropout=dropout
+            )
+            n_values = size
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(n_values, n_classes)

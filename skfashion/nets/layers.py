@@ -1,0 +1,98 @@
+"""Layers that every network of the package shares."""
+
+import torch
+from torch import nn
+
+# Name -> layer class. The first four are scikit-learn's names (`MLPClassifier.activation`).
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+}
+
+# Non-decreasing functions commute with a maximum, so these may follow a max-pool instead of
+# preceding it: the same function on a quarter of the values.
+MONOTONE_ACTIVATIONS = frozenset(ACTIVATIONS) - {"gelu", "silu"}
+
+
+class Standardize(nn.Module):
+    """Subtract one mean and divide by one deviation per channel.
+
+    Maps ``(n, c, h, w)`` of any real dtype to the same shape in the dtype of the buffers. Until
+    :meth:`set_statistics` is called it only casts.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of channels ``c``.
+    """
+
+    def __init__(self, n_channels):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, n_channels, 1, 1))
+        self.register_buffer("scale", torch.ones(1, n_channels, 1, 1))
+
+    def set_statistics(self, mean, scale):
+        """Store the statistics: two sequences of `n_channels` numbers, `scale` positive."""
+        for buffer, values in ((self.mean, mean), (self.scale, scale)):
+            buffer.copy_(torch.as_tensor(values, dtype=torch.float64).view_as(buffer))
+
+    def forward(self, x):
+        """Return the standardised images, same shape as `x`."""
+        return (x.to(self.mean.dtype) - self.mean) / self.scale
+
+
+class Dropout(nn.Module):
+    """Zero each value with probability `p` while training, drawing from a generator of its own.
+
+    ``torch.nn.Dropout`` draws from the process-wide generator, so that two fits in two threads
+    would disturb each other. This layer draws from `generator`, which the trainer sets for the
+    length of a training. Shapes and dtypes are preserved.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability that a value is dropped; the others are scaled by ``1 / (1 - p)``.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting",
+    JMLR 15, 2014.
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x):
+        """Return `x` with values dropped (training) or as it is (evaluation)."""
+        if not self.training or self.p == 0:
+            return x
+        keep = 1 - self.p
+        mask = torch.empty_like(x).bernoulli_(keep, generator=self.generator)
+        return x * mask.div_(keep)
+
+    def extra_repr(self):
+        """Return the part of ``repr`` between the parentheses."""
+        return f"p={self.p}"
+
+    def __getstate__(self):
+        # A generator belongs to a running training, never to a stored network.
+        return {**super().__getstate__(), "generator": None}
+
+
+def dense_block(n_in, n_out, *, activation, batch_norm, dropout):
+    """Return the layers of a hidden layer, ``(n, n_in) -> (n, n_out)``, as a list."""
+    layers = [nn.Linear(n_in, n_out, bias=not batch_norm)]
+    if batch_norm:
+        layers.append(nn.BatchNorm1d(n_out))
+    layers.append(ACTIVATIONS[activation]())
+    if dropout:
+        layers.append(Dropout(dropout))
+    return layers

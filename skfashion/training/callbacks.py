@@ -1,0 +1,157 @@
+"""skorch callbacks: what happens between the epochs of a training.
+
+A callback ends the training by setting ``net.stop_training_``; those after it still see the epoch.
+"""
+
+import copy
+
+from skorch.callbacks import Callback
+from tqdm import tqdm
+
+
+class ValidationScore(Callback):
+    """Record ``valid_score``, larger is better, after each epoch.
+
+    Parameters
+    ----------
+    score : callable or None
+        ``score() -> float``, called with the module in evaluation mode; None records the
+        negative validation loss.
+    """
+
+    def __init__(self, score=None):
+        self.score = score
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record the score of the epoch that has just ended."""
+        value = -net.history[-1, "valid_loss"] if self.score is None else float(self.score())
+        net.history.record("valid_score", value)
+
+
+class KeepBestWeights(Callback):
+    """Stop when ``valid_score`` no longer improves, and restore the weights of its best epoch.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs in a row without an improvement by more than `tol` after which training stops.
+    tol : float
+        Smallest change that counts as an improvement.
+    """
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+
+    def initialize(self):
+        """Forget the training before."""
+        self.best_score_ = self.reference_ = float("-inf")
+        self.best_weights_ = None
+        self.n_epochs_without_improvement_ = 0
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        """Remember the weights if they are the best so far, and stop if it is time."""
+        score = net.history[-1, "valid_score"]
+        if score > self.best_score_:
+            self.best_score_ = score
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        if score > self.reference_ + self.tol:
+            self.reference_ = score
+            self.n_epochs_without_improvement_ = 0
+        else:
+            self.n_epochs_without_improvement_ += 1
+        if self.n_epochs_without_improvement_ >= self.patience:
+            net.stop_training_ = True
+
+    def on_train_end(self, net, **kwargs):
+        """Put the best weights back."""
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+            self.best_weights_ = None
+
+
+class StopAtTarget(Callback):
+    """Stop as soon as a recorded score reaches a target.
+
+    Parameters
+    ----------
+    target : float
+        The score that is good enough.
+    key : {"valid_score", "train_accuracy"}
+        Which column of the history is compared with it.
+    """
+
+    def __init__(self, target, key):
+        self.target = target
+        self.key = key
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop if the epoch that has just ended reached the target."""
+        if net.history[-1, self.key] >= self.target:
+            net.stop_training_ = True
+
+
+class EpochTasks(Callback):
+    """Call one function before and one after each epoch.
+
+    Parameters
+    ----------
+    begin, end : callable
+        Called without arguments; training stops when ``end()`` returns True.
+    """
+
+    def __init__(self, begin, end):
+        self.begin = begin
+        self.end = end
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Announce the epoch."""
+        self.begin()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Report the epoch that has just ended."""
+        if self.end():
+            net.stop_training_ = True
+
+
+class Progress(Callback):
+    """Show how far the training is.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Epochs that the training takes unless it is stopped early.
+    bar : bool
+        True draws a progress bar with loss, score and time left; False prints a line an epoch.
+    """
+
+    def __init__(self, n_epochs, bar):
+        self.n_epochs = n_epochs
+        self.bar = bar
+
+    def on_train_begin(self, net, **kwargs):
+        """Draw the empty bar."""
+        self.bar_ = tqdm(total=self.n_epochs, unit="epoch", leave=True) if self.bar else None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the epoch that has just ended."""
+        row = net.history[-1]
+        shown = {"loss": f"{row['train_loss']:.4f}", "accuracy": f"{row['train_accuracy']:.4f}"}
+        for key in ("valid_loss", "valid_score"):
+            if key in row:
+                shown[key] = f"{row[key]:.4f}"
+        if self.bar_ is not None:
+            self.bar_.set_postfix(shown, refresh=False)
+            self.bar_.update()
+            return
+        shown["lr"] = f"{row['lr']:.1e}"
+        shown["seconds"] = f"{row['seconds']:.1f}"
+        epoch = f"epoch {row['epoch']:>{len(str(self.n_epochs))}}/{self.n_epochs}"
+        print(epoch, *(f"{key} {value}" for key, value in shown.items()), sep="  ", flush=True)
+
+    def close(self):
+        """Leave the bar as it is and the cursor on a new line."""
+        if getattr(self, "bar_", None) is not None:
+            self.bar_.close()
+            self.bar_ = None

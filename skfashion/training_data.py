@@ -1,0 +1,224 @@
+"""From the arguments of `fit` to what a training sees."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+
+from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
+from skfashion.inputs import (
+    TORCH_DTYPES,
+    as_tensor,
+    check_images,
+    check_weights,
+    encode_labels,
+    find_device,
+    weigh_classes,
+)
+from skfashion.training import ImageDataset
+
+
+@dataclass
+class Data:
+    """What a training sees: datasets for the net, and plain arrays for scorers."""
+
+    train: ImageDataset
+    valid: ImageDataset | None
+    X_val: np.ndarray | None
+    y_val: np.ndarray | None
+    weight_val: np.ndarray | None
+    statistics: tuple
+    seed: int
+
+
+def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val):
+    """Check the arguments of `fit`, set the fitted attributes that follow from them alone."""
+    _check_validation_arguments(estimator, X_val, y_val, sample_weight_val)
+    X, y = check_images(estimator, X, y, reset=True)
+    rows = estimator._learn_shape(X)
+    warm_start_from = getattr(estimator, "_warm_start_from", None)
+    estimator.classes_, codes = encode_labels(y)
+    if len(estimator.classes_) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
+            f"data contains only one class: {estimator.classes_[0]!r}."
+        )
+    if warm_start_from is not None:
+        _check_same_task(estimator, warm_start_from)
+    sample_weight = check_weights(sample_weight, X)
+    weights = _total_weights(estimator, codes, sample_weight)
+    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+
+    used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
+    held_out = None
+    if estimator.early_stopping and X_val is None:
+        used, held_out = _split(used, codes, estimator.validation_fraction, seed)
+    data = _make_data(estimator, rows, codes, weights, used, seed)
+    if held_out is not None:
+        data.X_val, data.y_val = rows[held_out], y[held_out]
+        data.weight_val = None if weights is None else weights[held_out]
+    elif X_val is not None:
+        _read_validation_data(estimator, data, X_val, y_val, sample_weight_val)
+    if data.X_val is not None:
+        data.valid = _make_dataset(
+            estimator,
+            data.X_val,
+            np.searchsorted(estimator.classes_, data.y_val),
+            data.weight_val,
+            None,
+        )
+    return data
+
+
+def read_partial_data(estimator, X, y, classes, sample_weight):
+    """Check the arguments of `partial_fit`; `classes` is given for the first call only."""
+    first = classes is not None
+    X, y = check_images(estimator, X, y, reset=first)
+    if first:
+        rows = estimator._learn_shape(X)
+        estimator.classes_ = np.unique(np.asarray(classes))
+        if len(estimator.classes_) < 2:
+            raise ValueError(f"Got classes={classes!r}, expected at least 2 classes.")
+    else:
+        rows = as_rows(X, estimator.image_shape_)
+    _, codes = encode_labels(y, estimator.classes_)
+    weights = _total_weights(estimator, codes, check_weights(sample_weight, X))
+    used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
+    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+    return _make_data(estimator, rows, codes, weights, used, seed, statistics=first)
+
+
+def check_partial_fit(estimator, classes):
+    """Refuse what cannot be learned from one pass over a part of the data."""
+    if estimator.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True; use fit.")
+    if isinstance(estimator.class_weight, str):
+        raise ValueError(
+            'class_weight="balanced" is not supported for partial_fit: the frequencies of classes '
+            "yet to come are unknown. Use compute_class_weight from sklearn.utils.class_weight on "
+            "all labels and pass the result as a dict."
+        )
+    known = getattr(estimator, "classes_", None)
+    if known is None and classes is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if known is not None and classes is not None:
+        if not np.array_equal(known, np.unique(np.asarray(classes))):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{known!r}."
+            )
+
+
+def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
+    if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
+        given = [
+            name
+            for name, value in (
+                ("X_val", X_val),
+                ("y_val", y_val),
+                ("sample_weight_val", sample_weight_val),
+            )
+            if value is not None
+        ]
+        raise ValueError(f"Got only {' and '.join(given)}, expected X_val and y_val together.")
+    target, validates = estimator.target_score, estimator.early_stopping or X_val is not None
+    if target is None:
+        return
+    if validates and estimator.scoring == "loss" and target > 0:
+        raise ValueError(
+            f"Got target_score={target} with scoring='loss', whose scores are negative losses, at "
+            "most 0; expected a target of at most 0. For a target accuracy set scoring='accuracy'."
+        )
+    if not validates and not 0 <= target <= 1:
+        raise ValueError(
+            f"Got target_score={target} without validation data, which is compared with the "
+            "training accuracy; expected a number from 0 to 1."
+        )
+
+
+def _check_same_task(estimator, before):
+    if not np.array_equal(before.classes_, estimator.classes_):
+        raise ValueError(
+            "warm_start can only be used where `self.classes_` is the same as in the previous "
+            f"call to fit. Previously got {before.classes_}, `y` has {estimator.classes_}."
+        )
+    if planes_shape(before.image_shape_) != planes_shape(estimator.image_shape_):
+        raise ValueError(
+            f"Got images of image_shape={estimator.image_shape_} with warm_start=True, expected "
+            f"{before.image_shape_} as in the previous call to fit."
+        )
+
+
+def _total_weights(estimator, codes, sample_weight):
+    """Set `class_weight_`; return the rows' total weights, mean 1, None if all are equal."""
+    classes = estimator.classes_
+    factors = weigh_classes(estimator.class_weight, classes, codes, sample_weight)
+    estimator.class_weight_ = factors
+    weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
+    if not weights.any():
+        raise ValueError(
+            "Got rows that all have weight zero (sample_weight times class_weight), expected at "
+            "least one non-zero weight."
+        )
+    if (weights == weights[0]).all():
+        return None
+    return weights / weights[weights > 0].mean()
+
+
+def _split(used, codes, fraction, seed):
+    """Return the rows to train on and the rows held out, stratified where that is possible."""
+    counts = np.bincount(codes[used])
+    n_held_out = math.ceil(fraction * len(used))
+    n_classes = np.count_nonzero(counts)
+    stratify = codes[used]
+    if counts[counts > 0].min() < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
+        warnings.warn(
+            f"The validation split cannot be stratified: the smallest class has "
+            f"{counts[counts > 0].min()} rows, and {n_held_out} of {len(used)} rows are held out "
+            f"for {n_classes} classes. Holding out rows regardless of their class.",
+            UserWarning,
+            stacklevel=5,
+        )
+        stratify = None
+    return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
+
+
+def _read_validation_data(estimator, data, X_val, y_val, sample_weight_val):
+    X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
+    _, codes = encode_labels(y_val, estimator.classes_)
+    sample_weight_val = check_weights(sample_weight_val, X_val)
+    weights = estimator.class_weight_[codes]
+    if sample_weight_val is not None:
+        weights = weights * sample_weight_val
+    data.X_val, data.y_val = as_rows(X_val, estimator.image_shape_), y_val
+    data.weight_val = None if (weights == weights[0]).all() else weights
+
+
+def _make_data(estimator, rows, codes, weights, used, seed, statistics=True):
+    train = _make_dataset(estimator, rows, codes, weights, used)
+    if statistics and estimator.standardize:
+        statistics = channel_statistics(as_planes(rows, estimator.image_shape_), weights, used)
+    else:
+        statistics = None
+    return Data(train, None, None, None, None, statistics, seed)
+
+
+def _make_dataset(estimator, rows, codes, weights, used):
+    device = find_device(estimator.device)
+    if device is None:
+        raise ValueError(
+            f"Got device={estimator.device!r}, which PyTorch does not find on this machine; "
+            "expected a device that it has. Use device='auto' or 'cpu'."
+        )
+    if weights is not None:
+        weights = torch.as_tensor(weights, dtype=TORCH_DTYPES[estimator.precision], device=device)
+    if used is not None and len(used) < len(rows):
+        used = torch.as_tensor(used, device=device)
+    else:
+        used = None
+    images = as_planes(as_tensor(rows), estimator.image_shape_)
+    return ImageDataset(images.to(device), torch.as_tensor(codes, device=device), weights, used)

@@ -219,7 +219,7 @@ def show(rows):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     for heading, *_ in COLUMNS:
         # Two lines, or the headings would need more room than the numbers.

@@ -2,9 +2,10 @@
 
 from sklearn.utils._param_validation import StrOptions
 
-from skfashion.base import COUNT, SHARE, ImageClassifier
+from skfashion.base import ImageClassifier
 from skfashion.nets import ConvNet
 from skfashion.nets.layers import ACTIVATIONS
+from skfashion.options import COUNT, SHARE
 from skfashion.parameters import as_sizes, estimator, param
 
 

@@ -24,10 +24,12 @@ def check_images(estimator, X, y="no_validation", *, reset):
         "ensure_2d": False,
         "allow_nd": True,
     }
-    if has_labels:
-        X, y = validate_data(estimator, X, y, **options)
-    else:
-        X = validate_data(estimator, X, **options)
+    # What overflows in a conversion to float32 is refused below, in scikit-learn's words.
+    with np.errstate(over="ignore"):
+        if has_labels:
+            X, y = validate_data(estimator, X, y, **options)
+        else:
+            X = validate_data(estimator, X, **options)
     if X.ndim < 2:
         check_array(X, estimator=estimator)  # raises, in scikit-learn's words
     if X.ndim > 4:

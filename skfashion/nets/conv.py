@@ -13,7 +13,10 @@ def conv_block(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropou
     dropout (optional). A monotone activation is computed after the max-pool: the same function
     for a quarter of the work.
     """
-    layers = [nn.Conv2d(n_in, n_out, kernel_size, padding="same", bias=not batch_norm)]
+    before, after = (kernel_size - 1) // 2, kernel_size // 2
+    layers = [nn.ZeroPad2d((before, after, before, after))] if before < after else []
+    padding = before if before == after else 0
+    layers.append(nn.Conv2d(n_in, n_out, kernel_size, padding=padding, bias=not batch_norm))
     if batch_norm:
         layers.append(nn.BatchNorm2d(n_out))
     layers.append(ACTIVATIONS[activation]())

@@ -53,7 +53,7 @@ class ImageDataset(torch.utils.data.Dataset):
         return self.targets if self.rows is None else self.targets[self.rows]
 
     def take(self, positions):
-        """Return the :class:`Batch` at `positions`, an int64 tensor into the rows that take part."""
+        """Return the :class:`Batch` at `positions` (int64) of the rows that take part."""
         rows = positions if self.rows is None else self.rows[positions]
         images = self.images.index_select(0, rows)
         targets = torch.zeros_like(rows) if self.targets is None else self.targets[rows]

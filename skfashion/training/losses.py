@@ -1,7 +1,7 @@
 """Losses: weighted means over a batch."""
 
 from torch import nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 
 class WeightedCrossEntropy(nn.CrossEntropyLoss):
@@ -12,9 +12,9 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
     """
 
     def forward(self, logits, target, weight=None):
-        """Return the loss, a scalar: `logits` (n, k), `target` int64 (n,), `weight` (n,) or None."""
+        """Return the loss, a scalar, of `logits` (n, k), `target` (n,) and `weight` (n,) or None."""
         smoothing = self.label_smoothing if self.training else 0.0
         if weight is None:
-            return F.cross_entropy(logits, target, label_smoothing=smoothing)
-        losses = F.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
+            return cross_entropy(logits, target, label_smoothing=smoothing)
+        losses = cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
         return (losses * weight).sum() / weight.sum()

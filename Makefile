@@ -1,0 +1,59 @@
+# Every target sets up what it needs: a virtual environment in .venv with the package and its
+# dependencies, made again only when pyproject.toml has changed.
+PYTHON ?= python3
+# Processes that share the tests among them, with a thread each: the tests are many small fits.
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install benchmark benchmark-full tables test test-slow lint format clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## set up .venv (all other targets do it themselves)
+
+benchmark: $(STAMP) ## compare the classifiers on the bundled images, one seed
+	$(BIN)/python -m benchmarks accuracy --data sample --seeds 1 --resume
+
+benchmark-full: $(STAMP) ## compare them on all 70,000 images, five seeds
+	$(BIN)/python -m benchmarks accuracy --data full --seeds 5 --resume
+
+tables: $(STAMP) ## write README's table and picture from the committed results
+	$(BIN)/python -m benchmarks tables
+
+test: $(STAMP) ## run the tests
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow"
+
+test-slow: $(STAMP) ## run the tests that kill processes, start clusters or browsers
+	@$(PYTEST) -m slow || { status=$$?; \
+		if [ $$status -ne 5 ]; then exit $$status; fi; \
+		echo "There is no slow test: nothing to run, which is fine."; }
+
+lint: $(STAMP) ## check style and format, change nothing
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(STAMP) ## correct style and format where that can be done automatically
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean: ## remove .venv and all caches; results of benchmarks stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# Without pyproject.toml among its prerequisites: a change there updates the environment.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "skfashion needs Python 3.11 or later, and '$(PYTHON)' is not that." \
+			"Name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)

@@ -1,0 +1,176 @@
+"""The parameters that all classifiers share: how a network is trained."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skfashion.fitting import MAX_EPOCHS, MIN_STEPS
+from skfashion.parameters import param
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TrainingOptions:
+    """Training parameters; each documents itself, and the classifiers' docstrings list them."""
+
+    optimizer: object = param(
+        "adamw",
+        StrOptions({"adamw", "adam", "sgd"}),
+        type,
+        doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``; a class gets
+        those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows.""",
+    )
+    lr: float = param(5e-3, POSITIVE, doc="Learning rate; with a schedule, its peak.")
+    weight_decay: float = param(
+        1e-2, NOT_NEGATIVE, doc="Weight decay, as the optimizer defines it (decoupled in AdamW)."
+    )
+    momentum: float = param(0.9, SHARE, doc='Momentum; used by "sgd" only.')
+    nesterovs_momentum: bool = param(
+        True, "boolean", doc='Whether the momentum is Nesterov\'s; used by "sgd" only.'
+    )
+    batch_size: object = param(
+        "auto",
+        COUNT,
+        StrOptions({"auto"}),
+        doc="""Number of rows of a step; clipped to the number of training rows. "auto" is a
+        30th of the training rows, but at least 16 and at most 128. Where less than half a
+        batch would be left over, the last two batches share their rows evenly.""",
+    )
+    max_epochs: object = param(
+        "auto",
+        COUNT,
+        StrOptions({"auto"}),
+        doc=f"""Number of passes over the training rows, and the length of the schedule. "auto" is
+        the number that suits 60,000 images, or more where that makes fewer than
+        {MIN_STEPS} steps, up to {MAX_EPOCHS} epochs.""",
+    )
+    lr_schedule: str = param(
+        "one_cycle",
+        StrOptions({"one_cycle", "constant", "step", "cosine"}),
+        doc="""How the learning rate changes from step to step: "one_cycle" rises and falls along
+        half cosine waves (Smith and Topin, arXiv:1708.07120), "step" multiplies it by `gamma`
+        every `step_size` epochs, "cosine" lets it fall to 0.""",
+    )
+    warmup_fraction: object = param(
+        "auto",
+        SHARE,
+        StrOptions({"auto"}),
+        doc="""Share of all steps in which the learning rate rises; "auto" is 0.25 for
+        "one_cycle" and 0 for the others.""",
+    )
+    step_size: int = param(
+        10, COUNT, doc='Epochs between two reductions; used by lr_schedule="step" only.'
+    )
+    gamma: float = param(
+        0.1, POSITIVE, doc='Factor of a reduction; used by lr_schedule="step" only.'
+    )
+    label_smoothing: float = param(
+        0.0,
+        SHARE,
+        doc="Share of the target probability that is spread evenly over all classes in training.",
+    )
+    class_weight: object = param(
+        None,
+        dict,
+        StrOptions({"balanced"}),
+        None,
+        doc="""Weights of the classes, by label, or "balanced": inversely proportional to the
+        (weighted) class frequencies of this fit's `y`. They multiply `sample_weight`, in the
+        loss, in the standardisation and in validation scores.""",
+    )
+    early_stopping: bool = param(
+        False,
+        "boolean",
+        doc="""Whether to stop when the validation score no longer improves. The weights of the
+        best epoch are restored, always.""",
+    )
+    validation_fraction: float = param(
+        0.1,
+        Interval(Real, 0, 1, closed="neither"),
+        doc="""Share of the rows held out, stratified, for early stopping; not used if `X_val` is
+        given.""",
+    )
+    n_iter_no_change: int = param(
+        10, COUNT, doc="Epochs without an improvement after which early stopping stops."
+    )
+    tol: float = param(
+        1e-4, NOT_NEGATIVE, doc="Smallest change of the validation score that is an improvement."
+    )
+    scoring: object = param(
+        "loss",
+        str,
+        callable,
+        None,
+        doc="""What the validation score is: "loss" (the negative validation loss), a scorer's
+        name, a scorer, or None for accuracy.""",
+    )
+    target_score: object = param(
+        None,
+        Real,
+        None,
+        doc="""Stop after the first epoch that reaches this score: the validation score if there
+        is validation data, else the accuracy on the training batches of the epoch.""",
+    )
+    standardize: bool = param(
+        True,
+        "boolean",
+        doc="""Whether to subtract one mean and divide by one deviation per channel, learned from
+        the (weighted) training rows only.""",
+    )
+    image_shape: object = param(
+        "auto",
+        StrOptions({"auto"}),
+        tuple,
+        list,
+        doc="""Layout of the flat row: (h, w), (c, h, w) or (h, w, c). "auto": a width of k*k is
+        (k, k), 3*k*k is (k, k, 3), any other is a strip (1, width); arrays of three or four
+        dimensions bring their own shape.""",
+    )
+    precision: str = param(
+        "fp32",
+        StrOptions({"fp32", "fp64"}),
+        doc='Floating-point type of weights and computation: "fp32" or "fp64".',
+    )
+    warm_start: bool = param(
+        False,
+        "boolean",
+        doc="""Whether `fit` starts from the weights of the fit before it (with a new schedule
+        and a new optimizer) instead of new ones. The labels must be the same.""",
+    )
+    random_state: object = param(
+        None,
+        "random_state",
+        doc="""Decides initial weights, dropout, order of the rows and the validation split. An
+        int gives the same model every time, on the same machine with the same number of
+        threads.""",
+    )
+    device: str = param(
+        "auto",
+        StrOptions({"auto", "cpu", "cuda", "mps"}),
+        doc='Where to compute; "auto" is a CUDA device if there is one, else the CPU.',
+    )
+    n_threads: object = param(
+        None,
+        COUNT,
+        None,
+        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, given
+        back afterwards; None leaves it as it is.""",
+    )
+    verbose: int = param(
+        0,
+        "verbose",
+        doc="0 is silent, 1 shows a progress bar, 2 prints a line an epoch.",
+    )
+    skorch_callbacks: object = param(
+        None,
+        list,
+        tuple,
+        None,
+        doc="""skorch callbacks (or pairs of a name and a callback); they are copied before
+        use, and found in ``net_.callbacks_`` afterwards.""",
+    )

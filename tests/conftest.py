@@ -1,0 +1,31 @@
+"""Fixtures: every public estimator, and small data."""
+
+import numpy as np
+import pytest
+from common import ESTIMATORS
+from sklearn.datasets import load_digits
+
+from skfashion.datasets import load_fashion_sample
+
+
+@pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)
+def estimator_class(request):
+    """Every public classifier in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """300 images of 8 x 8 pixels, uint8, and their labels 0 to 9."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300].astype(np.uint8), y[:300]
+    X.flags.writeable = y.flags.writeable = False
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def fashion():
+    """600 training images of the bundled sample, uint8, and their names, all ten classes."""
+    bunch = load_fashion_sample()
+    rows = np.random.RandomState(0).permutation(len(bunch.data))[:600]
+    return bunch.data[rows], np.asarray(bunch.target_names)[bunch.target[rows]]

@@ -1,0 +1,175 @@
+"""The contract that every public estimator keeps, found by reflection."""
+
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from common import ESTIMATORS, small
+from sklearn.base import clone
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    generate_invalid_param_val,
+    make_constraint,
+)
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from skorch.callbacks import EpochScoring
+
+SAMPLE_WEIGHT_CHECKS = dict.fromkeys(
+    (
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    ),
+    "Dropping or repeating rows changes the mini-batches, as in scikit-learn's own "
+    "SGDClassifier; test_weights.py proves the equivalence on full batches.",
+)
+
+
+@parametrize_with_checks(
+    [cls() for cls in ESTIMATORS],
+    expected_failed_checks=lambda estimator: SAMPLE_WEIGHT_CHECKS,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_checks_are_not_quietly_few(estimator_class):
+    names = {
+        check.func.__name__ if hasattr(check, "func") else check.__name__
+        for _, check in estimator_checks_generator(estimator_class(), mark=None)
+    }
+    assert len(names) > 55
+    assert "check_methods_subset_invariance" in names
+    assert "check_transformer_preserve_dtypes" in names
+
+
+def bad_values(cls):
+    """Yield a parameter of `cls` and a value that its constraints forbid."""
+    for name, constraints in cls()._parameter_constraints.items():
+        yield name, type("BadType", (), {})()
+        for constraint in constraints:
+            try:
+                yield name, generate_invalid_param_val(make_constraint(constraint))
+            except NotImplementedError:
+                continue
+
+
+def bad_parameters():
+    for cls in ESTIMATORS:
+        for i, (name, value) in enumerate(bad_values(cls)):
+            yield pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{i}")
+
+
+@pytest.mark.parametrize(("cls", "name", "value"), bad_parameters())
+def test_bad_parameter_gives_the_standard_error(cls, name, value, digits):
+    estimator = cls(**{name: value})
+    for fit in (estimator.fit, lambda X, y: estimator.partial_fit(X, y, classes=np.arange(10))):
+        with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of"):
+            fit(*digits)
+
+
+def test_unknown_parameter_is_refused(estimator_class):
+    with pytest.raises(TypeError, match="learning_rate"):
+        estimator_class(learning_rate=1e-3)
+    with pytest.raises(ValueError, match="Invalid parameter 'learning_rate'"):
+        estimator_class().set_params(learning_rate=1e-3)
+
+
+def documented(section, doc):
+    """Return the names, and the text after the colon, of a numpydoc section."""
+    body = re.search(rf"{section}\n-+\n(.*?)(?=\n\n\w[\w ]*\n-+\n|\Z)", doc, re.S).group(1)
+    return dict(re.findall(r"^(\w+) : (.*)$", body, re.M))
+
+
+def test_documented_parameters_are_the_signature(estimator_class):
+    params = estimator_class().get_params()
+    doc = documented("Parameters", _dedented(estimator_class.__doc__))
+    assert set(doc) == set(params)
+    for name, value in params.items():
+        assert doc[name].endswith(f"default={value!r}"), name
+
+
+def test_documented_attributes_are_those_that_fit_sets(estimator_class, digits):
+    doc = set(documented("Attributes", _dedented(estimator_class.__doc__)))
+    X, y = digits
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])
+    estimator = small(estimator_class).fit(frame, y, X_val=frame, y_val=y)
+    missing = {name for name in doc if not hasattr(estimator, name)}
+    assert not missing
+    fitted = {name for name in vars(estimator) if name.endswith("_")}
+    assert fitted <= doc
+
+
+def _dedented(doc):
+    return re.sub(r"^    ", "", doc, flags=re.M)
+
+
+def test_nothing_is_fitted_before_fit(estimator_class):
+    estimator = estimator_class()
+    names = documented("Attributes", _dedented(estimator_class.__doc__))
+    assert not [name for name in names if hasattr(estimator, name)]
+
+
+def test_fit_changes_no_parameter(estimator_class, digits):
+    callbacks = [("acc", EpochScoring("accuracy", name="acc"))]
+    estimator = small(estimator_class, skorch_callbacks=callbacks, class_weight={0: 2.0})
+    before = pickle.dumps(estimator.get_params())
+    estimator.fit(*digits)
+    assert pickle.dumps(estimator.get_params()) == before
+    assert estimator.skorch_callbacks is callbacks
+    assert not hasattr(callbacks[0][1], "best_score_")
+    assert "acc" in estimator.net_.history[-1]
+
+
+def test_clone_of_a_fitted_estimator_is_unfitted(estimator_class, digits):
+    copy = clone(small(estimator_class).fit(*digits))
+    assert not hasattr(copy, "net_")
+    assert not hasattr(copy, "classes_")
+
+
+def test_pickle_is_light_and_predicts_the_same(estimator_class, digits):
+    X, y = digits
+    estimator = small(estimator_class, hidden_layer_sizes=(300, 200)).fit(X, y)
+    state = estimator.net_.module_.state_dict()
+    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
+    stored = pickle.dumps(estimator)
+    assert len(stored) <= 1.1 * n_bytes + 50_000
+    loaded = pickle.loads(stored)
+    assert not hasattr(loaded.net_, "optimizer_")
+    np.testing.assert_array_equal(loaded.predict_proba(X), estimator.predict_proba(X))
+    assert loaded.history_.equals(estimator.history_)
+    # And it trains on, with a new optimizer.
+    loaded.partial_fit(X, y)
+    assert loaded.n_iter_ == estimator.n_iter_ + 1
+
+
+def test_dask_tokens_tell_fits_apart(estimator_class, digits):
+    tokenize = pytest.importorskip("dask.base").tokenize
+    X, y = digits
+    unfitted = small(estimator_class)
+    one = small(estimator_class).fit(X, y)
+    same = small(estimator_class).fit(X, y)
+    other = small(estimator_class).fit(X[:150], y[:150])
+    assert tokenize(one) == tokenize(same)
+    assert len({tokenize(e) for e in (unfitted, one, other)}) == 3
+
+
+def test_import_is_quiet_and_light():
+    program = (
+        "import sys, random, numpy as np, torch, skorch, sklearn.base\n"
+        "before = torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].copy()\n"
+        "import skfashion\n"
+        "assert torch.equal(before[0], torch.get_rng_state())\n"
+        "assert before[1] == torch.get_num_threads()\n"
+        "assert (before[2] == np.random.get_state()[1]).all()\n"
+        "heavy = {'torchvision', 'matplotlib', 'imblearn', 'fairlearn', 'dask', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""

@@ -1,0 +1,78 @@
+"""Imports go one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skfashion
+
+PACKAGE = Path(skfashion.__file__).parent
+
+# What the modules of each part may import: parts of the package, and libraries that are refused.
+PARTS = {
+    "nets": {"allowed": {"nets"}, "libraries": {"torch", "math"}},
+    "training": {"allowed": {"training"}, "refused": {"sklearn"}},
+    "datasets": {"allowed": {"datasets"}, "refused": {"torch", "skorch"}},
+    "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
+    "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "inputs": {"allowed": set(), "refused": {"skorch"}},
+    "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
+    "training_data": {"allowed": {"images", "inputs", "training"}, "refused": {"skorch"}},
+    "fitting": {"allowed": {"images", "inputs", "training"}, "refused": {"skorch"}},
+    "base": {
+        "allowed": {
+            "fitting",
+            "images",
+            "inputs",
+            "options",
+            "parameters",
+            "tasks",
+            "training",
+            "training_data",
+        },
+        "refused": {"skorch"},
+    },
+    "options": {"allowed": {"fitting", "parameters"}, "refused": {"torch", "skorch"}},
+    "mlp": {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
+    "conv": {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
+}
+
+
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path):
+    """Yield the full names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    rule = PARTS[part_of(path)]
+    for name in imports_of(path):
+        top, *rest = name.split(".")
+        assert top not in {"benchmarks", "docs", "tests"}
+        if top == "skfashion":
+            known = {p.stem for p in PACKAGE.glob("*")}
+            if rest and rest[0] in known:
+                assert rest[0] in rule["allowed"], f"{path.name} imports {name}"
+        elif "libraries" in rule:
+            assert top in rule["libraries"], f"{path.name} imports {name}"
+        else:
+            assert top not in rule.get("refused", ()), f"{path.name} imports {name}"
+
+
+def test_only_training_imports_skorch():
+    importers = {part_of(p) for p in FILES if any(n.startswith("skorch") for n in imports_of(p))}
+    assert importers == {"training"}

@@ -1,0 +1,174 @@
+"""Weights of rows and of classes."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from common import ESTIMATORS, small, weights_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skfashion import MLPNetClassifier
+
+
+def test_none_and_ones_are_the_same_to_the_bit(estimator_class, digits):
+    X, y = digits
+    expected = weights_of(small(estimator_class).fit(X, y))
+    for ones in (np.ones(len(y)), np.full(len(y), 7.0), [1] * len(y), pd.Series(np.ones(len(y)))):
+        np.testing.assert_array_equal(weights_of(small(estimator_class).fit(X, y, ones)), expected)
+
+
+def test_rows_of_weight_zero_have_no_influence(estimator_class, digits):
+    """Not even through batch norm or the standardisation."""
+    X, y = digits
+    keep = np.arange(len(y)) % 3 > 0
+    garbage = np.where(keep[:, None], X, 255 - X)
+    labels = np.where(keep, y, 9 - y)
+    estimator = small(estimator_class).fit(garbage, labels, keep.astype(float))
+    expected = small(estimator_class).fit(X[keep], y[keep])
+    np.testing.assert_array_equal(weights_of(estimator), weights_of(expected))
+
+
+def test_scale_of_weights_does_not_matter(estimator_class, digits):
+    X, y = digits
+    weight = np.random.RandomState(0).uniform(size=len(y))
+    one = small(estimator_class).fit(X, y, weight)
+    ten = small(estimator_class).fit(X, y, 10 * weight)
+    np.testing.assert_allclose(weights_of(ten), weights_of(one), rtol=1e-3, atol=1e-4)
+    eight = small(estimator_class).fit(X, y, 8 * weight)
+    np.testing.assert_array_equal(weights_of(eight), weights_of(one))
+
+
+def full_batch(cls, **params):
+    """Return an estimator whose steps are exact functions of the weighted data."""
+    defaults = {
+        "batch_size": 10_000,
+        "max_epochs": 20,
+        "batch_norm": False,
+        "precision": "fp64",
+        "hidden_layer_sizes": (8,),
+        "random_state": 0,
+    }
+    if "channels" in cls().get_params():
+        defaults["channels"] = (3,)
+    return cls(**(defaults | params))
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0, 2: 0.5}])
+@settings(max_examples=8, deadline=None)
+@given(counts=st.lists(st.integers(0, 3), min_size=30, max_size=30), seed=st.integers(0, 99))
+def test_integer_weights_equal_repeated_rows(cls, class_weight, counts, seed):
+    rng = np.random.RandomState(seed)
+    X, y = rng.normal(size=(30, 6)), np.arange(30) % 3
+    counts = np.array(counts)
+    counts[:3] = np.maximum(counts[:3], 1)  # every class keeps a row
+    weighted = full_batch(cls, class_weight=class_weight).fit(X, y, counts)
+    repeated = full_batch(cls, class_weight=class_weight).fit(
+        np.repeat(X, counts, axis=0), np.repeat(y, counts)
+    )
+    np.testing.assert_allclose(weights_of(weighted), weights_of(repeated), rtol=1e-9, atol=1e-9)
+
+
+def test_standardisation_is_weighted():
+    X = np.arange(12.0).reshape(6, 2) ** 2
+    weight = np.array([1, 2, 0, 3, 1, 1.0])
+    net = full_batch(MLPNetClassifier, max_epochs=1).fit(X, [0, 1] * 3, weight)
+    statistics = net.net_.module_.standardize
+    mean = np.average(X.mean(1), weights=weight)
+    variance = np.average(((X - mean) ** 2).mean(1), weights=weight)
+    np.testing.assert_allclose(float(statistics.mean), mean)
+    np.testing.assert_allclose(float(statistics.scale), np.sqrt(variance))
+
+
+def test_training_loss_is_weighted(digits):
+    X, y = digits
+    weight = np.random.RandomState(0).uniform(size=len(y))
+    net = full_batch(MLPNetClassifier, max_epochs=1, lr=1e-12).fit(X, y, weight)
+    losses = -net.predict_log_proba(X)[np.arange(len(y)), y]
+    np.testing.assert_allclose(net.loss_curve_, np.average(losses, weights=weight), rtol=1e-6)
+    hits = net.predict(X) == y
+    accuracy = net.history_["train_accuracy"][0]
+    np.testing.assert_allclose(accuracy, np.average(hits, weights=weight), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scoring", ["loss", "accuracy"])
+def test_validation_score_is_weighted(digits, scoring):
+    X, y = digits
+    rng = np.random.RandomState(0)
+    weight, weight_val = rng.uniform(size=len(y)), rng.uniform(size=len(y))
+    class_weight = {0: 4.0, 3: 0.25}
+    net = small(MLPNetClassifier, scoring=scoring, class_weight=class_weight)
+    net.fit(X, y, weight, X_val=X, y_val=y, sample_weight_val=weight_val)
+    total = weight_val * np.array([class_weight.get(label, 1.0) for label in y])
+    if scoring == "loss":
+        expected = np.average(net.predict_log_proba(X)[np.arange(len(y)), y], weights=total)
+    else:
+        expected = np.average(net.predict(X) == y, weights=total)
+    np.testing.assert_allclose(net.validation_scores_[-1], expected, rtol=1e-5)
+
+
+def test_held_out_rows_keep_their_weights(digits):
+    X, y = digits
+    weight = np.where(y == 0, 1e6, 1e-6)
+    weight[np.flatnonzero(y == 0)[0]] *= 2  # so that not all held out are equal
+    net = small(MLPNetClassifier, early_stopping=True, scoring="accuracy", lr=1e-9)
+    net.fit(X, y, weight)
+    # Only label 0 counts, so an untrained net's score is all or (nearly) nothing or between
+    # multiples of single rows of it, never the share over all ten classes.
+    score = net.validation_scores_[0]
+    n_zeros = round(0.1 * np.sum(y == 0))
+    assert min(abs(score * n_zeros - k) for k in np.arange(0, n_zeros + 0.5, 0.5)) < 0.35
+
+
+def test_class_weight_of_string_labels(estimator_class, fashion):
+    X, y = fashion
+    keep = np.isin(y, ["Shirt", "Pullover", "Coat"])
+    X, y = X[keep], y[keep]
+    plain = small(estimator_class).fit(X, y)
+    shirts = small(estimator_class, class_weight={"Shirt": 50.0}).fit(X, y)
+    assert np.sum(shirts.predict(X) == "Shirt") > 1.3 * np.sum(plain.predict(X) == "Shirt")
+    expected = {"Shirt": 50.0}
+    np.testing.assert_array_equal(
+        shirts.class_weight_, [expected.get(label, 1.0) for label in shirts.classes_]
+    )
+
+
+def test_balanced_is_computed_on_the_labels_of_this_fit(digits):
+    X, y = digits
+    rows = np.r_[np.flatnonzero(y == 0)[:4], np.flatnonzero(y == 1)[:12]]
+    net = small(MLPNetClassifier, class_weight="balanced").fit(X[rows], y[rows])
+    np.testing.assert_allclose(net.class_weight_, [2.0, 2 / 3])
+    net.fit(X[rows], y[rows], np.r_[np.full(4, 3.0), np.ones(12)])
+    np.testing.assert_allclose(net.class_weight_, [1.0, 1.0])
+
+
+def test_class_weight_times_sample_weight(digits):
+    X, y = digits
+    rng = np.random.RandomState(0)
+    weight = rng.uniform(size=len(y))
+    both = full_batch(MLPNetClassifier, class_weight={4: 3.0}).fit(X, y, weight)
+    product = full_batch(MLPNetClassifier).fit(X, y, weight * np.where(y == 4, 3.0, 1.0))
+    np.testing.assert_allclose(weights_of(both), weights_of(product), rtol=1e-9, atol=1e-9)
+
+
+def test_classes_count_labels_of_weight_zero(estimator_class, digits):
+    X, y = digits
+    net = small(estimator_class, class_weight="balanced").fit(X, y, (y != 7).astype(float))
+    assert list(net.classes_) == list(range(10))
+    assert 7 not in net.predict(X)
+
+
+def test_wrong_weights(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match=r"weight.*zero"):
+        MLPNetClassifier().fit(X, y, (y == 3) * 1.0 * 0)
+    with pytest.raises(ValueError, match="zero"):
+        MLPNetClassifier(class_weight={3: 0.0}).fit(X, y, (y == 3).astype(float))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        MLPNetClassifier().fit(X, y, np.where(y == 3, -1.0, 1.0))
+    with pytest.raises(ValueError, match="sample_weight.shape"):
+        MLPNetClassifier().fit(X, y, np.ones(3))
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="not in class_weight"):
+        MLPNetClassifier(class_weight={"Shirt": 2.0}).fit(X, y)

@@ -78,8 +78,9 @@ def channel_axis(image_shape):
             return 0 if first else 2
     raise ValueError(
         f"Got images of shape {tuple(image_shape)}, in which the channels could be at either end "
-        "or nowhere; expected (h, w), (c, h, w) or (h, w, c). Give the data as flat rows or as "
-        "(n, h, w), and set image_shape."
+        "or nowhere; expected (h, w), (c, h, w) or (h, w, c) with 1 or 3 channels at one end only. "
+        "Move the channels to the other end, or give grey images as (n, h, w) or as flat rows with "
+        "image_shape=(h, w)."
     )
 
 

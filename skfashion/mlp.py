@@ -6,7 +6,7 @@ from skfashion.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
 from skfashion.options import COUNT, SHARE
-from skfashion.parameters import as_sizes, estimator, param
+from skfashion.parameters import as_sizes, estimator, param, redefault
 
 
 @estimator
@@ -37,6 +37,7 @@ class MLPNetClassifier(ImageClassifier):
     True
     """
 
+    lr: float = redefault(ImageClassifier, "lr", 2e-3)
     hidden_layer_sizes: object = param(
         (512, 256),
         "array-like",
@@ -48,14 +49,14 @@ class MLPNetClassifier(ImageClassifier):
         "relu", StrOptions(set(ACTIVATIONS)), doc="Activation function of the hidden layers."
     )
     batch_norm: bool = param(
-        True,
+        False,
         "boolean",
         doc="""Whether batch normalisation (Ioffe and Szegedy, ICML 2015) follows each hidden
         linear layer.""",
     )
     dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
 
-    _full_data_epochs = 15
+    _full_data_epochs = 12
 
     def _build_module(self, image_shape, n_classes):
         return MLP(

@@ -62,7 +62,7 @@ def bad_parameters():
             yield pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{i}")
 
 
-@pytest.mark.parametrize(("cls", "name", "value"), bad_parameters())
+@pytest.mark.parametrize(("cls", "name", "value"), list(bad_parameters()))
 def test_bad_parameter_gives_the_standard_error(cls, name, value, digits):
     estimator = cls(**{name: value})
     for fit in (estimator.fit, lambda X, y: estimator.partial_fit(X, y, classes=np.arange(10))):

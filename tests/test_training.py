@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from common import small, weights_of
-from skorch.callbacks import Callback, EarlyStopping
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, recall_score
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback, EarlyStopping
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.training import make_schedule
@@ -75,7 +75,11 @@ def test_learning_rate_follows_the_schedule(digits):
         ({"optimizer": "adamw"}, torch.optim.AdamW, {"weight_decay": 0.05}),
         ({"optimizer": "adam"}, torch.optim.Adam, {"weight_decay": 0.05}),
         ({"optimizer": "sgd", "lr": 0.1}, torch.optim.SGD, {"momentum": 0.8, "nesterov": True}),
-        ({"optimizer": "sgd", "lr": 0.1, "nesterovs_momentum": False}, torch.optim.SGD, {"nesterov": False}),
+        (
+            {"optimizer": "sgd", "lr": 0.1, "nesterovs_momentum": False},
+            torch.optim.SGD,
+            {"nesterov": False},
+        ),
         ({"optimizer": "sgd", "lr": 0.3, "momentum": 0.0}, torch.optim.SGD, {"nesterov": False}),
         ({"optimizer": torch.optim.RMSprop}, torch.optim.RMSprop, {"momentum": 0.8}),
         ({"optimizer": torch.optim.NAdam}, torch.optim.NAdam, {"weight_decay": 0.05}),
@@ -499,9 +503,10 @@ def test_auto_gives_few_rows_enough_steps(estimator_class, digits):
     n_batches = 150 // net.net_.batch_size
     assert net.net_.batch_size == 16
     assert net.n_iter_ * n_batches > 500
-    assert net.score(X[150:], y[150:]) > LogisticRegression(max_iter=5000).fit(
-        X[:150], y[:150]
-    ).score(X[150:], y[150:]) - 0.03
+    assert (
+        net.score(X[150:], y[150:])
+        > LogisticRegression(max_iter=5000).fit(X[:150], y[:150]).score(X[150:], y[150:]) - 0.03
+    )
 
 
 @pytest.mark.parametrize("n", [2, 3, 17, 31, 33])

@@ -12,7 +12,7 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
     """
 
     def forward(self, logits, target, weight=None):
-        """Return the loss, a scalar, of `logits` (n, k), `target` (n,) and `weight` (n,) or None."""
+        """Return the loss of `logits` (n, k) for `target` (n,) with `weight` (n,) or None."""
         smoothing = self.label_smoothing if self.training else 0.0
         if weight is None:
             return cross_entropy(logits, target, label_smoothing=smoothing)

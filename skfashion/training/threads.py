@@ -33,9 +33,8 @@ def _borrow(n_threads):
     global _n_borrowers, _borrowed, _original
     with _changed:
         _changed.wait_for(lambda: _n_borrowers == 0 or _borrowed == n_threads)
-        own = torch.get_num_threads()
         if _n_borrowers == 0:
-            _borrowed, _original = n_threads, own
+            _borrowed, _original = n_threads, torch.get_num_threads()
         _n_borrowers += 1
         torch.set_num_threads(n_threads)
     _in_this_thread.borrows = True
@@ -50,7 +49,7 @@ def _borrow(n_threads):
                 _changed.notify_all()
             else:
                 # Others still compute: give back only what OpenMP keeps for this thread.
-                _set_openmp_threads(own)
+                _set_openmp_threads(_original)
 
 
 def _set_openmp_threads(n_threads):

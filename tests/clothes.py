@@ -1,0 +1,31 @@
+"""Small sets of real images, named by strings, for the tests with other libraries."""
+
+import numpy as np
+from common import small
+
+from skfashion.datasets import load_fashion_sample
+
+FASHION = load_fashion_sample()
+
+
+def pick(counts, start=0):
+    """Return the images and the names of some classes, in mixed order, read-only.
+
+    `counts` says how many of each class, by name; `start` how many of each are left out before.
+    """
+    names = np.asarray(FASHION.target_names)[FASHION.target]
+    rows = [np.flatnonzero(names == name)[start : start + n] for name, n in counts.items()]
+    rows = np.random.RandomState(0).permutation(np.concatenate(rows))
+    X, y = FASHION.data[rows], names[rows]
+    X.flags.writeable = y.flags.writeable = False
+    return X, y
+
+
+def as_images(X):
+    """Return flat rows as an array of four dimensions."""
+    return np.asarray(X).reshape(-1, 1, 28, 28)
+
+
+def net(cls, **params):
+    """Return a small estimator whose results are the same in every process."""
+    return small(cls, **({"batch_size": 16, "n_threads": 1, "device": "cpu"} | params))

@@ -1,0 +1,211 @@
+"""One random_state, one model; and nothing of the caller's is changed."""
+
+import random
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from common import ESTIMATORS, small, weights_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from skfashion import MLPNetClassifier
+from skfashion.training import borrowed_threads
+
+
+def noisy(cls, **params):
+    """Return a small estimator that draws random numbers in every place there is."""
+    drops = {"dropout": 0.3}
+    if "conv_dropout" in cls().get_params():
+        drops["conv_dropout"] = 0.3
+    return small(cls, early_stopping=True, **(drops | params))
+
+
+def fitted_weights(cls, seed, **params):
+    X, y = load_digits(return_X_y=True)
+    return weights_of(noisy(cls, random_state=seed, **params).fit(X[:300], y[:300]))
+
+
+def test_same_seed_same_model(estimator_class):
+    one = fitted_weights(estimator_class, 3)
+    np.testing.assert_array_equal(fitted_weights(estimator_class, 3), one)
+    assert not np.array_equal(fitted_weights(estimator_class, 4), one)
+    assert not np.array_equal(
+        fitted_weights(estimator_class, None), fitted_weights(estimator_class, None)
+    )
+
+
+def test_same_model_in_four_threads(estimator_class):
+    expected = fitted_weights(estimator_class, 0)
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(fitted_weights, estimator_class, 0) for _ in range(4)]
+        for future in futures:
+            np.testing.assert_array_equal(future.result(), expected)
+
+
+def test_same_model_in_processes(estimator_class):
+    expected = fitted_weights(estimator_class, 0, n_threads=1)
+    for n_jobs in (1, 2):
+        results = joblib.Parallel(n_jobs=n_jobs)(
+            joblib.delayed(fitted_weights)(estimator_class, 0, n_threads=1) for _ in range(2)
+        )
+        for result in results:
+            np.testing.assert_array_equal(result, expected)
+
+
+def test_random_state_instance_is_drawn_from(digits):
+    state = np.random.RandomState(0)
+    one = weights_of(small(MLPNetClassifier, random_state=state).fit(*digits))
+    two = weights_of(small(MLPNetClassifier, random_state=state).fit(*digits))
+    assert not np.array_equal(one, two)
+
+
+def settings_of_the_process():
+    return (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.get_rng_state().tolist(),
+        torch.get_num_threads(),
+        torch.get_default_dtype(),
+        torch.get_float32_matmul_precision(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_grad_enabled(),
+    )
+
+
+def test_settings_of_the_process_are_untouched(estimator_class, digits):
+    X, y = digits
+    before = settings_of_the_process()
+    net = noisy(estimator_class, n_threads=1, precision="fp64").fit(X, y)
+    net.predict_proba(X)
+    assert settings_of_the_process() == before
+
+    def fail(estimator, X, y):
+        raise RuntimeError("stop here")
+
+    for scoring, error in ((fail, RuntimeError), ("accuracy", ValueError)):
+        broken = noisy(estimator_class, n_threads=1, scoring=scoring)
+        if error is ValueError:
+            broken.set_params(optimizer="sgd", lr=1e30, batch_norm=False, lr_schedule="constant")
+        with pytest.raises(error):
+            broken.fit(X, y)
+        assert settings_of_the_process() == before
+        assert not hasattr(broken, "net_")
+
+
+def test_n_threads_is_set_during_fit_and_given_back(digits):
+    X, y = digits
+    seen = []
+
+    def watch(estimator, X, y):
+        seen.append(torch.get_num_threads())
+        return 0.5
+
+    own = torch.get_num_threads()
+    n_threads = own + 1
+    net = small(MLPNetClassifier, n_threads=n_threads, scoring=watch).fit(X, y, X_val=X, y_val=y)
+    assert seen == [n_threads] * 3
+    assert torch.get_num_threads() == own
+    net.predict(X)
+    assert torch.get_num_threads() == own
+
+
+def test_threads_that_borrow_the_same_number_share_it_and_others_wait():
+    own = torch.get_num_threads()
+    inside, leave = threading.Barrier(3), threading.Event()
+    order = []
+
+    def share():
+        with borrowed_threads(own + 1):
+            inside.wait(10)
+            leave.wait(10)
+            order.append(torch.get_num_threads())
+        assert torch.get_num_threads() == own
+
+    def differ():
+        with borrowed_threads(own + 2):
+            order.append(torch.get_num_threads())
+
+    with ThreadPoolExecutor(3) as pool:
+        sharers = [pool.submit(share) for _ in range(2)]
+        inside.wait(10)
+        other = pool.submit(differ)
+        assert not order
+        leave.set()
+        for future in (*sharers, other):
+            future.result(10)
+    assert order == [own + 1, own + 1, own + 2]
+    assert torch.get_num_threads() == own
+
+
+def test_borrowed_threads_are_given_back_after_an_exception():
+    own = torch.get_num_threads()
+    with pytest.raises(KeyboardInterrupt), borrowed_threads(own + 3):
+        assert torch.get_num_threads() == own + 3
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == own
+
+
+FITTED = {}
+
+
+def fitted(cls, precision):
+    """Return a fitted estimator and images, made once."""
+    if (cls, precision) not in FITTED:
+        rng = np.random.RandomState(0)
+        X = rng.randint(0, 256, (700, 196)).astype(np.uint8)
+        y = np.arange(700) % 3
+        X[y == 1, :90] //= 2
+        X[y == 2, 90:] //= 2
+        net = cls(precision=precision, max_epochs=1, random_state=0).fit(X, y)
+        FITTED[cls, precision] = net, X, net.decision_function(X), net.transform(X)
+    return FITTED[cls, precision]
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, data):
+    """Bit for bit: any number of rows, any order, any neighbours."""
+    net, X, logits, features = fitted(cls, precision)
+    rows = data.draw(
+        st.one_of(
+            st.lists(st.integers(0, 699), min_size=1, max_size=40),
+            st.integers(1, 699).map(lambda n: list(range(n))),
+            st.integers(0, 698).map(lambda start: list(range(start, 700))),
+            st.randoms(use_true_random=False).map(lambda r: r.sample(range(700), 600)),
+        )
+    )
+    np.testing.assert_array_equal(net.decision_function(X[rows]), logits[rows])
+    np.testing.assert_array_equal(net.transform(X[rows]), features[rows])
+
+
+def test_hash_seed_does_not_matter():
+    program = (
+        "import hashlib\n"
+        "from sklearn.datasets import load_digits\n"
+        "from skfashion import MLPNetClassifier\n"
+        "X, y = load_digits(return_X_y=True)\n"
+        "names = [f'digit {label}' for label in y]\n"
+        "net = MLPNetClassifier(max_epochs=1, random_state=0, n_threads=1,\n"
+        "                       class_weight={'digit 3': 2.0}).fit(X, names)\n"
+        "print(hashlib.sha256(net.predict_proba(X).tobytes()).hexdigest())\n"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1

@@ -245,7 +245,7 @@ class ImageClassifier(
             float64 if `X` is float64 or the precision is "fp64", else float32.
         """
         features, dtype = self._apply("transform", X)
-        return features.numpy().astype(np.result_type(dtype, np.float32), copy=False)
+        return features.numpy().astype(np.result_type(dtype, features.numpy().dtype), copy=False)
 
     def _logits(self, X):
         """Return float64 logits, a tensor (n, n_classes)."""
@@ -254,8 +254,7 @@ class ImageClassifier(
     def _apply(self, method, X):
         """Return what a method of the module makes of `X`, and the floating dtype of `X`."""
         check_is_fitted(self)
-        dtype = getattr(X, "dtype", None)
-        dtype = dtype if isinstance(dtype, np.dtype) and dtype.kind == "f" else np.float32
+        dtype = _floating_dtype(X)
         rows = as_rows(check_images(self, X, reset=False), self.image_shape_)
         images = as_planes(as_tensor(rows), self.image_shape_)
         module = fitting.module_on_device(self)
@@ -333,6 +332,13 @@ class ImageClassifier(
             weights = self.net_.module_.state_dict()
             token += [self.classes_, {k: v.cpu().numpy() for k, v in weights.items()}]
         return token
+
+
+def _floating_dtype(X):
+    """Return the floating dtype of an array or a frame, float32 if it has none."""
+    dtypes = X.dtypes if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    floating = [d for d in dtypes if isinstance(d, np.dtype) and d.kind == "f"]
+    return np.result_type(np.float32, *floating)
 
 
 def _is_fitted_attribute(name):

@@ -22,8 +22,8 @@ from skfashion.training import (
     resolve_optimizer,
 )
 
-# What "auto" means; chosen on validation splits of the training images and on small tables
-# (docs/design.md has the figures).
+# What "auto" means; chosen on validation splits of the training images and on small tables, see
+# docs/design.md.
 BATCH_SIZES = (16, 128)
 BATCHES_PER_EPOCH = 30
 MIN_STEPS = 600
@@ -56,15 +56,11 @@ def fit(estimator, data, hooks):
         step_size=estimator.step_size,
         gamma=estimator.gamma,
     )
-    # Scorers ask the estimator with plain rows, which have no names to be missing.
-    names = vars(estimator).pop("feature_names_in_", None)
     hooks.start(estimator, n_epochs)
     own = _make_callbacks(estimator, data, hooks, n_epochs)
     net = _make_net(estimator, data, own, schedule, n_epochs)
     net.train(data.train, data.valid, epochs=n_epochs)
     net.forget_callbacks([name for name, _ in own])
-    if names is not None:
-        estimator.feature_names_in_ = names
     hooks.finish(estimator)
 
 
@@ -73,6 +69,11 @@ def partial_fit(estimator, data):
     if not hasattr(estimator, "net_"):
         _make_net(estimator, data, [], None, 1)
     net = estimator.net_
+    device = module_device(module_on_device(estimator))
+    if getattr(net, "optimizer_device_", device) != device:
+        # The weights were moved: the optimizer's state and the generators stayed behind.
+        del net.optimizer_
+        net.generator = None
     net.schedule = None
     net.lr, net.batch_size = estimator.lr, _batch_size(estimator, len(data.train))
     if not hasattr(net, "optimizer_"):
@@ -81,15 +82,18 @@ def partial_fit(estimator, data):
     if net.generator is None:
         seed = (data.seed + len(net.history)) % np.iinfo(np.int32).max
         net.generator = torch.Generator().manual_seed(int(seed))
-        net.module_.use_generator(_noise_generator(net.generator, module_device(net.module_)))
+        net.module_.use_generator(_noise_generator(net.generator, device))
+    net.optimizer_device_ = device
     net.optimizer_.param_groups[0]["lr"] = estimator.lr
     before = copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict()))
+    generator_state = net.generator.get_state()
     n_epochs = len(net.history)
     try:
         net.train(data.train, epochs=1)
     except BaseException:
         net.module_.load_state_dict(before[0])
         net.optimizer_.load_state_dict(before[1])
+        net.generator.set_state(generator_state)
         net._set_training(False)
         del net.history[n_epochs:]
         raise
@@ -131,6 +135,11 @@ def _make_module(estimator, statistics, generator):
         module.standardize.set_statistics(*statistics)
     before = getattr(estimator, "_warm_start_from", None)
     if before is not None:
+        if before.net_.standardizes != estimator.standardize:
+            raise ValueError(
+                f"Got standardize={estimator.standardize} with warm_start=True, expected "
+                f"{before.net_.standardizes} as in the previous call to fit."
+            )
         try:
             module.load_state_dict(before.net_.module_.state_dict())
         except RuntimeError as error:
@@ -171,6 +180,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         callbacks=callbacks + _copy_callbacks(estimator.skorch_callbacks),
         schedule=schedule,
         generator=generator,
+        standardizes=estimator.standardize,
         device=find_device(estimator.device),
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
@@ -181,15 +191,20 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
 
 def _copy_callbacks(callbacks):
     """Return copies, so that a fit leaves the parameter as it was."""
-    copies = []
-    for callback in callbacks or []:
-        try:
-            copies.append(copy.deepcopy(callback))
-        except TypeError:
-            # Open files and the like (a TensorBoard writer) cannot be copied, only shared.
-            shared = copy.copy(callback)
-            copies.append(shared)
-    return copies
+    return [
+        (callback[0], _copy_callback(callback[1]))
+        if isinstance(callback, tuple)
+        else _copy_callback(callback)
+        for callback in callbacks or []
+    ]
+
+
+def _copy_callback(callback):
+    try:
+        return copy.deepcopy(callback)
+    except Exception:
+        # Open files and the like (a TensorBoard writer) cannot be copied, only shared.
+        return copy.copy(callback)
 
 
 def _make_callbacks(estimator, data, hooks, n_epochs):
@@ -228,4 +243,11 @@ def _make_score(estimator, data):
                 "sample_weight=None)."
             )
         weights = {"sample_weight": data.weight_val}
-    return lambda: scorer(estimator, data.X_val, data.y_val, **weights)
+
+    def score():
+        # The scorer asks with plain rows, so what it asks must not have learned names.
+        nameless = copy.copy(estimator)
+        vars(nameless).pop("feature_names_in_", None)
+        return scorer(nameless, data.X_val, data.y_val, **weights)
+
+    return score

@@ -5,6 +5,7 @@ the network sees a view of them as ``(n, c, h, w)``.
 """
 
 import math
+from numbers import Integral
 
 import numpy as np
 
@@ -36,6 +37,8 @@ def infer_image_shape(shape, image_shape="auto"):
     """
     if image_shape == "auto":
         image_shape = _guess(shape[1]) if len(shape) == 2 else tuple(shape[1:])
+    if not all(isinstance(side, Integral) and side > 0 for side in image_shape):
+        raise ValueError(f"Got image_shape={image_shape!r}, expected positive integers.")
     image_shape = tuple(int(side) for side in image_shape)
     channel_axis(image_shape)
     if len(shape) > 2:

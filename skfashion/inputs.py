@@ -2,22 +2,24 @@
 
 import numpy as np
 import torch
-from sklearn.utils import check_array, compute_class_weight
+from sklearn.utils import check_array, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
+
+NO_LABELS = object()
 
 # Floating-point types by the name of the precision, for NumPy and PyTorch.
 NUMPY_DTYPES = {"fp32": np.float32, "fp64": np.float64}
 TORCH_DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 
 
-def check_images(estimator, X, y="no_validation", *, reset):
+def check_images(estimator, X, y=NO_LABELS, *, reset):
     """Return `X` (and `y`, if given) checked, `X` as an array of two to four dimensions.
 
     `uint8` and the precision's own dtype are kept, everything else is converted to the latter.
     Column names are learned (`reset`) or compared, and so is the number of columns of flat rows.
     """
-    has_labels = not isinstance(y, str)
+    has_labels = y is not NO_LABELS
     options = {
         "reset": reset,
         "dtype": [NUMPY_DTYPES[estimator.precision], np.uint8],
@@ -42,7 +44,7 @@ def check_images(estimator, X, y="no_validation", *, reset):
     return (X, y) if has_labels else X
 
 
-def encode_labels(y, classes=None):
+def encode_labels(y, classes=None, name="y"):
     """Return the sorted classes and the number of each label among them.
 
     Raises
@@ -56,9 +58,8 @@ def encode_labels(y, classes=None):
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
-            f"Got labels {unknown.tolist()} in y, expected only those of `classes_`: "
-            f"{classes.tolist()}. To learn new labels, fit again without them being left over "
-            "from before (warm_start=False, or a new estimator)."
+            f"`{name}` has classes not in `self.classes_`. `self.classes_` has {classes.tolist()}, "
+            f"'{name}' has {unknown.tolist()} besides. Fit a new estimator to learn new labels."
         )
     return classes, np.searchsorted(classes, y)
 
@@ -77,17 +78,33 @@ def weigh_classes(class_weight, classes, codes, sample_weight):
     """
     if class_weight is None:
         return np.ones(len(classes))
+    if isinstance(class_weight, dict):
+        unknown = [label for label in class_weight if label not in classes.tolist()]
+        if unknown:
+            raise ValueError(
+                f"Got class_weight with the labels {unknown}, expected only labels of y: "
+                f"{classes.tolist()}."
+            )
+        return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)
     weights = np.ones(len(codes)) if sample_weight is None else sample_weight
     used = weights > 0
-    present = np.unique(codes[used]) if class_weight == "balanced" else np.arange(len(classes))
+    present = np.unique(codes[used])
     factors = np.ones(len(classes))
     factors[present] = compute_class_weight(
-        class_weight,
-        classes=classes[present],
-        y=classes[codes[used]],
-        **({"sample_weight": weights[used]} if class_weight == "balanced" else {}),
+        "balanced", classes=present, y=codes[used], sample_weight=weights[used]
     )
     return factors
+
+
+def draw_seed(random_state):
+    """Return a seed, an int, for a fit's own generator.
+
+    None draws it from the operating system, so that the caller's generators stay as they are.
+    """
+    largest = np.iinfo(np.int32).max
+    if random_state is None:
+        return int(np.random.default_rng().integers(largest))
+    return int(check_random_state(random_state).randint(largest))
 
 
 class _Writable:

@@ -29,9 +29,9 @@ class TrainingOptions:
     weight_decay: float = param(
         1e-2, NOT_NEGATIVE, doc="Weight decay, as the optimizer defines it (decoupled in AdamW)."
     )
-    momentum: float = param(0.9, SHARE, doc='Momentum; used by "sgd" only.')
+    momentum: float = param(0.9, SHARE, doc='Momentum; used by "sgd" and by classes that know it.')
     nesterovs_momentum: bool = param(
-        True, "boolean", doc='Whether the momentum is Nesterov\'s; used by "sgd" only.'
+        True, "boolean", doc="Whether the momentum is Nesterov's; used where `momentum` is."
     )
     batch_size: object = param(
         "auto",
@@ -140,7 +140,8 @@ class TrainingOptions:
         False,
         "boolean",
         doc="""Whether `fit` starts from the weights of the fit before it (with a new schedule
-        and a new optimizer) instead of new ones. The labels must be the same.""",
+        and a new optimizer) instead of new ones, keeping their statistics of standardisation. The
+        labels, the shape of the images and the architecture must be the same.""",
     )
     random_state: object = param(
         None,

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 
 from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
 from skfashion.inputs import (
+    NUMPY_DTYPES,
     TORCH_DTYPES,
     as_tensor,
     check_images,
     check_weights,
+    draw_seed,
     encode_labels,
     find_device,
     weigh_classes,
@@ -51,7 +52,7 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
         _check_same_task(estimator, warm_start_from)
     sample_weight = check_weights(sample_weight, X)
     weights = _total_weights(estimator, codes, sample_weight)
-    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+    seed = draw_seed(estimator.random_state)
 
     used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
     held_out = None
@@ -64,13 +65,9 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
     elif X_val is not None:
         _read_validation_data(estimator, data, X_val, y_val, sample_weight_val)
     if data.X_val is not None:
-        data.valid = _make_dataset(
-            estimator,
-            data.X_val,
-            np.searchsorted(estimator.classes_, data.y_val),
-            data.weight_val,
-            None,
-        )
+        codes, weights = np.searchsorted(estimator.classes_, data.y_val), data.weight_val
+        used = None if weights is None else np.flatnonzero(weights > 0)
+        data.valid = _make_dataset(estimator, data.X_val, codes, weights, used)
     return data
 
 
@@ -88,7 +85,7 @@ def read_partial_data(estimator, X, y, classes, sample_weight):
     _, codes = encode_labels(y, estimator.classes_)
     weights = _total_weights(estimator, codes, check_weights(sample_weight, X))
     used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
-    seed = check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max)
+    seed = draw_seed(estimator.random_state)
     return _make_data(estimator, rows, codes, weights, used, seed, statistics=first)
 
 
@@ -159,6 +156,11 @@ def _total_weights(estimator, codes, sample_weight):
     factors = weigh_classes(estimator.class_weight, classes, codes, sample_weight)
     estimator.class_weight_ = factors
     weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
+    return _normalise(estimator, weights)
+
+
+def _normalise(estimator, weights):
+    """Return weights of mean 1, None if all are equal; refuse weights that are all zero."""
     if not weights.any():
         raise ValueError(
             "Got rows that all have weight zero (sample_weight times class_weight), expected at "
@@ -166,7 +168,9 @@ def _total_weights(estimator, codes, sample_weight):
         )
     if (weights == weights[0]).all():
         return None
-    return weights / weights[weights > 0].mean()
+    weights = weights / weights[weights > 0].mean()
+    # What the network's precision cannot tell from zero is zero, and its row is dropped.
+    return np.where(weights.astype(NUMPY_DTYPES[estimator.precision]) > 0, weights, 0.0)
 
 
 def _split(used, codes, fraction, seed):
@@ -181,7 +185,7 @@ def _split(used, codes, fraction, seed):
             f"{counts[counts > 0].min()} rows, and {n_held_out} of {len(used)} rows are held out "
             f"for {n_classes} classes. Holding out rows regardless of their class.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
         stratify = None
     return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
@@ -189,13 +193,13 @@ def _split(used, codes, fraction, seed):
 
 def _read_validation_data(estimator, data, X_val, y_val, sample_weight_val):
     X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
-    _, codes = encode_labels(y_val, estimator.classes_)
+    _, codes = encode_labels(y_val, estimator.classes_, name="y_val")
     sample_weight_val = check_weights(sample_weight_val, X_val)
     weights = estimator.class_weight_[codes]
     if sample_weight_val is not None:
         weights = weights * sample_weight_val
     data.X_val, data.y_val = as_rows(X_val, estimator.image_shape_), y_val
-    data.weight_val = None if (weights == weights[0]).all() else weights
+    data.weight_val = _normalise(estimator, weights)
 
 
 def _make_data(estimator, rows, codes, weights, used, seed, statistics=True):

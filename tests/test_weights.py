@@ -170,5 +170,40 @@ def test_wrong_weights(digits):
         MLPNetClassifier().fit(X, y, np.where(y == 3, -1.0, 1.0))
     with pytest.raises(ValueError, match="sample_weight.shape"):
         MLPNetClassifier().fit(X, y, np.ones(3))
-    with warnings.catch_warnings(), pytest.raises(ValueError, match="not in class_weight"):
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="expected only labels of y"):
         MLPNetClassifier(class_weight={"Shirt": 2.0}).fit(X, y)
+
+
+def test_validation_rows_of_weight_zero_do_not_count(digits):
+    X, y = digits
+    weight = np.r_[np.zeros(280), np.ones(20)]
+    net = small(MLPNetClassifier, early_stopping=True)
+    net.fit(X, y, X_val=X, y_val=y, sample_weight_val=weight)
+    expected = small(MLPNetClassifier, early_stopping=True)
+    expected.fit(X, y, X_val=X[280:], y_val=y[280:])
+    np.testing.assert_allclose(net.validation_scores_, expected.validation_scores_, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"weight.*zero|zero.*weight"):
+        net.fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(300))
+
+
+def test_class_weight_of_digits_that_are_strings(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, class_weight={"6": 2.0}).fit(X, y.astype(str))
+    assert net.class_weight_.tolist() == [1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
+
+
+def test_weights_below_the_precision_are_zero(digits):
+    X, y = digits
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    tiny = small(MLPNetClassifier).fit(X, y, np.where(y < 3, 1.0, 1e-60))
+    zero = small(MLPNetClassifier).fit(X, y, np.where(y < 3, 1.0, 0.0))
+    np.testing.assert_array_equal(weights_of(tiny), weights_of(zero))
+
+
+def test_weights_in_partial_fit(estimator_class, digits):
+    X, y = digits
+    keep = np.arange(len(y)) % 4 > 0
+    weighted = small(estimator_class).partial_fit(X, y, np.arange(10), keep.astype(float))
+    dropped = small(estimator_class).partial_fit(X[keep], y[keep], np.arange(10))
+    np.testing.assert_array_equal(weights_of(weighted), weights_of(dropped))

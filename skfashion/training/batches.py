@@ -29,7 +29,7 @@ class ImageDataset(torch.utils.data.Dataset):
     """
 
     def __init__(self, images, targets=None, weights=None, rows=None):
-        self.images = images
+        self.images = torch.as_tensor(images)
         self.targets = targets
         self.weights = weights
         self.rows = rows

@@ -1,6 +1,7 @@
 """The skorch net that trains a module: weighted loss, a lean loop, no swallowed Ctrl-C."""
 
 import copy
+import math
 import time
 
 import torch
@@ -34,6 +35,8 @@ class TrainingNet(NeuralNetClassifier):
         ``schedule(step) -> factor`` by which `lr` is multiplied; None leaves `lr` alone.
     generator : torch.Generator or None
         Draws the order of the rows.
+    standardizes : bool
+        Whether the module holds statistics of training data.
     **kwargs
         skorch's own parameters.
     """
@@ -49,6 +52,7 @@ class TrainingNet(NeuralNetClassifier):
         train_split=None,
         schedule=None,
         generator=None,
+        standardizes=True,
         verbose=0,
         **kwargs,
     ):
@@ -65,6 +69,7 @@ class TrainingNet(NeuralNetClassifier):
         )
         self.schedule = schedule
         self.generator = generator
+        self.standardizes = standardizes
 
     @property
     def _default_callbacks(self):
@@ -204,9 +209,11 @@ class TrainingNet(NeuralNetClassifier):
     def _check_finite(self):
         row = self.history[-1]
         what = None
-        if not torch.isfinite(torch.tensor(row["train_loss"])):
-            what = f"the training loss is {row['train_loss']}"
-        elif not all(torch.isfinite(p).all() for p in self.module_.parameters()):
+        losses = {key: row[key] for key in ("train_loss", "valid_loss") if key in row}
+        for key, loss in losses.items():
+            if not math.isfinite(loss):
+                what = f"the {key} is {loss}"
+        if not what and not all(torch.isfinite(p).all() for p in self.module_.parameters()):
             what = "a weight of the network is not finite"
         if what:
             raise ValueError(

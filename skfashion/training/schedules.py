@@ -16,6 +16,9 @@ def _half_cosine(start, end, share):
 def make_schedule(name, *, n_epochs, steps_per_epoch, warmup_fraction, step_size, gamma):
     """Return a function from the step (0, 1, …) to the factor by which `lr` is multiplied.
 
+    None stands for a constant learning rate without warm-up: nothing is ever set, so that a
+    scheduler of the user's, a skorch callback, has its way.
+
     Parameters
     ----------
     name : {"one_cycle", "constant", "step", "cosine"}
@@ -38,6 +41,8 @@ def make_schedule(name, *, n_epochs, steps_per_epoch, warmup_fraction, step_size
     """
     if warmup_fraction == "auto":
         warmup_fraction = 0.25 if name == "one_cycle" else 0.0
+    if name == "constant" and not warmup_fraction:
+        return None
     n_steps = n_epochs * steps_per_epoch
     n_warmup = int(warmup_fraction * n_steps)
 

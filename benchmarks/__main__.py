@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from benchmarks import accuracy, run, tables
+from benchmarks import accuracy, defaults, run, tables
 from benchmarks.errors import BenchmarkError
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (accuracy, tables, run)
+COMMANDS = (accuracy, defaults, tables, run)
 
 
 def build_parser():

@@ -98,7 +98,7 @@ def _read_readme(path):
         ) from None
 
 
-def replace_table(text, table):
+def replace_table(text, table, start=START, end=END, page="README"):
     """Put a table between the two markers.
 
     Parameters
@@ -106,6 +106,10 @@ def replace_table(text, table):
     text : str
         The whole page.
     table : str
+    start, end : str
+        The markers.
+    page : str
+        What the page is called in an error.
 
     Returns
     -------
@@ -116,10 +120,10 @@ def replace_table(text, table):
     BenchmarkError
         If the markers are not there exactly once, in order.
     """
-    pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    if text.count(START) != 1 or text.count(END) != 1 or not pattern.search(text):
-        raise BenchmarkError(f"README needs the lines {START} and {END} once each, in this order.")
-    return pattern.sub(lambda _: f"{START}\n{table}\n{END}", text)
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if text.count(start) != 1 or text.count(end) != 1 or not pattern.search(text):
+        raise BenchmarkError(f"{page} needs the lines {start} and {end} once each, in this order.")
+    return pattern.sub(lambda _: f"{start}\n{table}\n{end}", text)
 
 
 def fingerprint(rows):

@@ -168,9 +168,10 @@ def _normalise(estimator, weights):
         )
     if (weights == weights[0]).all():
         return None
-    weights = weights / weights[weights > 0].mean()
+    weights = weights / weights.max()
     # What the network's precision cannot tell from zero is zero, and its row is dropped.
-    return np.where(weights.astype(NUMPY_DTYPES[estimator.precision]) > 0, weights, 0.0)
+    weights[weights < np.finfo(NUMPY_DTYPES[estimator.precision]).tiny] = 0
+    return weights / weights[weights > 0].mean()
 
 
 def _split(used, codes, fraction, seed):

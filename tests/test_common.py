@@ -114,7 +114,7 @@ def test_nothing_is_fitted_before_fit(estimator_class):
 
 
 def test_fit_changes_no_parameter(estimator_class, digits):
-    callbacks = [("acc", EpochScoring("accuracy", name="acc"))]
+    callbacks = [("acc", EpochScoring("accuracy", name="acc", on_train=True))]
     estimator = small(estimator_class, skorch_callbacks=callbacks, class_weight={0: 2.0})
     before = pickle.dumps(estimator.get_params())
     estimator.fit(*digits)
@@ -165,7 +165,7 @@ def test_import_is_quiet_and_light():
         "assert torch.equal(before[0], torch.get_rng_state())\n"
         "assert before[1] == torch.get_num_threads()\n"
         "assert (before[2] == np.random.get_state()[1]).all()\n"
-        "heavy = {'torchvision', 'matplotlib', 'imblearn', 'fairlearn', 'dask', 'rich'}\n"
+        "heavy = {'torchvision', 'matplotlib', 'imblearn', 'fairlearn', 'dask'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -1,0 +1,225 @@
+"""How the defaults were chosen: neighbouring settings, compared on validation data only."""
+
+import statistics
+import time
+import warnings
+from datetime import UTC, datetime
+
+from benchmarks import results
+from benchmarks.environment import ROOT
+from benchmarks.errors import BenchmarkError
+
+START = "<!-- defaults-table:start -->"
+END = "<!-- defaults-table:end -->"
+PAGE = ROOT / "docs" / "design.md"
+FILE = results.PUBLISHED / "defaults.jsonl"
+
+# The split of the 60,000 training images; the 10,000 test images are never read.
+N_VALIDATION, SPLIT_SEED = 5000, 0
+TABLES = ("wine", "breast_cancer", "digits")
+
+# What is compared: the classifier, what is set differently from its defaults, and on what.
+EVERYWHERE = ("fashion", "fashion-2000", *TABLES)
+CANDIDATES = (
+    ("LogisticRegression", {"C": 0.1, "max_iter": 200}, ("fashion-2000",)),
+    ("LogisticRegression", {"max_iter": 1000}, TABLES),
+    ("MLPNetClassifier", {}, EVERYWHERE),
+    ("MLPNetClassifier", {"batch_norm": True, "lr": 5e-3}, EVERYWHERE),
+    ("MLPNetClassifier", {"hidden_layer_sizes": (256, 128)}, EVERYWHERE),
+    ("MLPNetClassifier", {"dropout": 0.2}, EVERYWHERE),
+    ("ConvNetClassifier", {}, EVERYWHERE),
+    ("ConvNetClassifier", {"lr": 1e-2}, EVERYWHERE),
+    ("ConvNetClassifier", {"channels": (16, 32, 64), "max_epochs": 5}, ("fashion",)),
+    ("ConvNetClassifier", {"batch_norm": False, "lr": 1e-3}, EVERYWHERE),
+)
+
+
+def add_parser(subparsers):
+    """Add the command ``defaults``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "defaults",
+        help="compare the nets' defaults with neighbouring settings, on validation data",
+        description=(
+            "Fit each setting on 55,000 training images (and on 2,000 of them) and score it on "
+            "the other 5,000, and cross-validate it on scikit-learn's small tables. Settings that "
+            f"{FILE.relative_to(ROOT)} has already, from the same sources, are skipped."
+        ),
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds; default 1")
+    parser.add_argument(
+        "--table", action="store_true", help="measure nothing, only write the table"
+    )
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, and write the table into the page on design.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if not options.table:
+        _measure_missing(options.seeds)
+    rows = results.read(FILE)
+    if not rows:
+        raise BenchmarkError(f"{FILE} has no rows. Make them with: python -m benchmarks defaults")
+    from benchmarks.tables import replace_table
+
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(replace_table(page, markdown(rows), START, END, PAGE.name), encoding="utf-8")
+    return 0
+
+
+def _measure_missing(n_seeds):
+    from benchmarks import environment
+
+    code = environment.code_hash()
+    done = {_identity(row) for row in results.read(FILE)}
+    for seed in range(n_seeds):
+        for classifier, changes, data_names in CANDIDATES:
+            for data_name in data_names:
+                row = {
+                    "benchmark": "defaults",
+                    "classifier": classifier,
+                    "changes": {name: _plain(value) for name, value in changes.items()},
+                    "data": data_name,
+                    "seed": seed,
+                    "code": code,
+                }
+                if _identity(row) in done:
+                    continue
+                row |= measure(classifier, changes, data_name, seed)
+                row |= {
+                    "versions": environment.versions(),
+                    "machine": environment.machine(),
+                    "commit": environment.commit(),
+                    "command": f"python -m benchmarks defaults --seeds {n_seeds}",
+                    "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+                results.append(FILE, row)
+                print(_name(row), data_name, f"{row['accuracy']:.4f}", f"{row['seconds']} s")
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _identity(row):
+    return str([row[key] for key in ("classifier", "changes", "data", "seed", "code")])
+
+
+def _name(row):
+    changes = ", ".join(
+        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
+        for name, value in row["changes"].items()
+    )
+    return f"{row['classifier']}({changes})"
+
+
+def measure(classifier, changes, data_name, seed):
+    """Score one setting on one set of validation data.
+
+    Parameters
+    ----------
+    classifier : str
+        Name of a class of skfashion, or "LogisticRegression".
+    changes : dict
+        Parameters that differ from the defaults.
+    data_name : str
+        "fashion" (55,000 training images), "fashion-2000" (2,000 of them), or one of ``TABLES``.
+    seed : int
+        Seed of the classifier and, on the tables, of the folds.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` (0 to 1; on a table the mean of five folds) and ``seconds`` of all fits.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    import skfashion
+
+    if classifier == "LogisticRegression":
+        net = make_pipeline(StandardScaler(), LogisticRegression(**changes))
+    else:
+        net = getattr(skfashion, classifier)(random_state=seed, **changes)
+    with warnings.catch_warnings():
+        # Logistic regression stops at its number of iterations; its accuracy is what counts.
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        if data_name in TABLES:
+            X, y = _load_table(data_name)
+            folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+            accuracy = cross_val_score(make_pipeline(StandardScaler(), net), X, y, cv=folds).mean()
+        else:
+            X, X_valid, y, y_valid = _split_images(data_name)
+            start = time.perf_counter()
+            accuracy = net.fit(X, y).score(X_valid, y_valid)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"accuracy": round(float(accuracy), 5), "seconds": seconds}
+
+
+def _load_table(name):
+    from sklearn import datasets
+
+    return getattr(datasets, f"load_{name}")(return_X_y=True)
+
+
+def _split_images(name):
+    from sklearn.model_selection import train_test_split
+
+    from skfashion.datasets import fetch_fashion_mnist
+
+    X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
+    X, X_valid, y, y_valid = train_test_split(
+        X, y, test_size=N_VALIDATION, stratify=y, random_state=SPLIT_SEED
+    )
+    if name == "fashion-2000":
+        X, y = X[:2000], y[:2000]
+    return X, X_valid, y, y_valid
+
+
+def markdown(rows):
+    """Write the table: a setting a line, a data set a column, accuracy in per cent.
+
+    Parameters
+    ----------
+    rows : list of dict
+
+    Returns
+    -------
+    str
+    """
+    from tabulate import tabulate
+
+    rows = [row for row in rows if row["code"] == rows[-1]["code"]]
+    lines = []
+    for name in dict.fromkeys(map(_name, rows)):
+        line = [f"`{name}`"]
+        for data_name in EVERYWHERE:
+            group = [row for row in rows if _name(row) == name and row["data"] == data_name]
+            accuracies = [100 * row["accuracy"] for row in group]
+            line.append(f"{statistics.fmean(accuracies):.2f}" if accuracies else "")
+        seconds = [
+            row["seconds"] for row in rows if _name(row) == name and row["data"] == "fashion"
+        ]
+        line.append(f"{statistics.median(seconds):.0f}" if seconds else "")
+        lines.append(line)
+    headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
+    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    seeds = sorted({row["seed"] for row in rows})
+    return f"{table}\n\nSeeds: {', '.join(map(str, seeds))}; `{rows[-1]['command']}`."

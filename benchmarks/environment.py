@@ -64,14 +64,15 @@ def machine():
     Returns
     -------
     dict
-        ``cpu`` (model name), ``cores`` (logical processors this process may use), ``ram_gb``
-        (GiB, rounded) and ``system``.
+        ``cpu`` (model name), ``instructions`` (the vector instructions it has), ``cores`` (logical
+        processors this process may use), ``ram_gb`` (GiB, rounded) and ``system``.
     """
     import joblib
     import psutil
 
     return {
         "cpu": _cpu_name(),
+        "instructions": _vector_instructions(),
         "cores": joblib.cpu_count(),
         "ram_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
@@ -93,6 +94,16 @@ def _cpu_name():
         if answer.returncode == 0:
             return answer.stdout.strip()
     return platform.processor() or "unknown"
+
+
+def _vector_instructions():
+    """Name the instructions that decide speed; cloud machines hide more than the model's name."""
+    try:
+        flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text()))
+    except OSError:
+        return "unknown"
+    known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    return " ".join(name for name in known if name in flags) or "unknown"
 
 
 def commit():

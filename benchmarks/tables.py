@@ -286,7 +286,8 @@ def caption(rows):
     return [
         f"Fashion-MNIST ({every('data', 'name')}): {every('data', 'train_rows')} training and "
         f"{every('data', 'test_rows')} test images; {deviation}{counted}.",
-        f"{every('machine', 'cpu')}, {every('machine', 'cores')} cores, "
+        f"{every('machine', 'cpu')} ({every('machine', 'instructions')}), "
+        f"{every('machine', 'cores')} cores, "
         f"{every('machine', 'ram_gb')} GB; threads a run: {every('threads')}"
         + ("; SECONDS OF A SHARED PROCESSOR, not to be compared." if shared else "."),
         f"{versions}; commit {commits}.",

@@ -259,7 +259,7 @@ class ImageClassifier(
         images = as_planes(as_tensor(rows), self.image_shape_)
         module = fitting.module_on_device(self)
         with borrowed_threads(self.n_threads):
-            device = module.standardize.mean.device
+            device = fitting.module_device(module)
             return apply_by_rows(getattr(module, method), images, device), dtype
 
     def _learn_shape(self, X):
@@ -312,7 +312,7 @@ class ImageClassifier(
     @property
     def best_validation_score_(self):
         """The largest validation score, or None."""
-        return max(self.validation_scores_, default=None) if self.validation_scores_ else None
+        return max(self.validation_scores_ or (), default=None)
 
     @property
     def _n_features_out(self):

@@ -42,7 +42,8 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
 
 
 def fit(estimator, data, hooks):
-    """Train a new net on the data, and set ``net_``."""
+    """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
+    estimator.class_weight_ = data.class_weight
     batch_size = _batch_size(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
     n_epochs = estimator.max_epochs
@@ -61,7 +62,7 @@ def fit(estimator, data, hooks):
     net = _make_net(estimator, data, own, schedule, n_epochs)
     net.train(data.train, data.valid, epochs=n_epochs)
     net.forget_callbacks([name for name, _ in own])
-    hooks.finish(estimator)
+    hooks.finish()
 
 
 def partial_fit(estimator, data):
@@ -97,6 +98,7 @@ def partial_fit(estimator, data):
         net._set_training(False)
         del net.history[n_epochs:]
         raise
+    estimator.class_weight_ = data.class_weight
 
 
 def module_device(module):

@@ -37,7 +37,7 @@ class TaskHooks:
             **self.given, reconstruction_attributes=self._fitted_state
         )
 
-    def finish(self, twin):
+    def finish(self):
         """Report the fit."""
         self.root.call_on_fit_task_end(**self.given, reconstruction_attributes=self._fitted_state)
 

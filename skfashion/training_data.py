@@ -32,7 +32,8 @@ class Data:
     X_val: np.ndarray | None
     y_val: np.ndarray | None
     weight_val: np.ndarray | None
-    statistics: tuple
+    class_weight: np.ndarray
+    statistics: tuple | None
     seed: int
 
 
@@ -50,25 +51,23 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
         )
     if warm_start_from is not None:
         _check_same_task(estimator, warm_start_from)
-    sample_weight = check_weights(sample_weight, X)
-    weights = _total_weights(estimator, codes, sample_weight)
+    class_weight, weights = _total_weights(estimator, codes, sample_weight, X)
     seed = draw_seed(estimator.random_state)
 
-    used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
-    held_out = None
-    if estimator.early_stopping and X_val is None:
-        used, held_out = _split(used, codes, estimator.validation_fraction, seed)
-    data = _make_data(estimator, rows, codes, weights, used, seed)
-    if held_out is not None:
-        data.X_val, data.y_val = rows[held_out], y[held_out]
-        data.weight_val = None if weights is None else weights[held_out]
-    elif X_val is not None:
-        _read_validation_data(estimator, data, X_val, y_val, sample_weight_val)
-    if data.X_val is not None:
-        codes, weights = np.searchsorted(estimator.classes_, data.y_val), data.weight_val
-        used = None if weights is None else np.flatnonzero(weights > 0)
-        data.valid = _make_dataset(estimator, data.X_val, codes, weights, used)
-    return data
+    used, valid, held_out = _used_rows(rows, weights), None, (None, None, None)
+    if X_val is not None:
+        held_out = _read_validation_data(estimator, X_val, y_val, sample_weight_val, class_weight)
+    elif estimator.early_stopping:
+        used, kept = _split(used, codes, estimator.validation_fraction, seed)
+        held_out = rows[kept], y[kept], None if weights is None else weights[kept]
+    rows_val, y_val, weights_val = held_out
+    if rows_val is not None:
+        _, codes_val = encode_labels(y_val, estimator.classes_)
+        used_val = _used_rows(rows_val, weights_val)
+        valid = _make_dataset(estimator, rows_val, codes_val, weights_val, used_val)
+    train = _make_dataset(estimator, rows, codes, weights, used)
+    statistics = _learn_statistics(estimator, rows, weights, used)
+    return Data(train, valid, rows_val, y_val, weights_val, class_weight, statistics, seed)
 
 
 def read_partial_data(estimator, X, y, classes, sample_weight):
@@ -83,10 +82,12 @@ def read_partial_data(estimator, X, y, classes, sample_weight):
     else:
         rows = as_rows(X, estimator.image_shape_)
     _, codes = encode_labels(y, estimator.classes_)
-    weights = _total_weights(estimator, codes, check_weights(sample_weight, X))
-    used = np.arange(len(rows)) if weights is None else np.flatnonzero(weights > 0)
+    class_weight, weights = _total_weights(estimator, codes, sample_weight, X)
+    used = _used_rows(rows, weights)
+    train = _make_dataset(estimator, rows, codes, weights, used)
+    statistics = _learn_statistics(estimator, rows, weights, used) if first else None
     seed = draw_seed(estimator.random_state)
-    return _make_data(estimator, rows, codes, weights, used, seed, statistics=first)
+    return Data(train, None, None, None, None, class_weight, statistics, seed)
 
 
 def check_partial_fit(estimator, classes):
@@ -150,13 +151,12 @@ def _check_same_task(estimator, before):
         )
 
 
-def _total_weights(estimator, codes, sample_weight):
-    """Set `class_weight_`; return the rows' total weights, mean 1, None if all are equal."""
-    classes = estimator.classes_
-    factors = weigh_classes(estimator.class_weight, classes, codes, sample_weight)
-    estimator.class_weight_ = factors
+def _total_weights(estimator, codes, sample_weight, X):
+    """Return the classes' factors, and the rows' total weights as `_normalise` makes them."""
+    sample_weight = check_weights(sample_weight, X)
+    factors = weigh_classes(estimator.class_weight, estimator.classes_, codes, sample_weight)
     weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
-    return _normalise(estimator, weights)
+    return factors, _normalise(estimator, weights)
 
 
 def _normalise(estimator, weights):
@@ -172,6 +172,11 @@ def _normalise(estimator, weights):
     # What the network's precision cannot tell from zero is zero, and its row is dropped.
     weights[weights < np.finfo(NUMPY_DTYPES[estimator.precision]).tiny] = 0
     return weights / weights[weights > 0].mean()
+
+
+def _used_rows(rows, weights):
+    """Return the numbers of the rows that have any weight."""
+    return np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
 
 
 def _split(used, codes, fraction, seed):
@@ -192,24 +197,21 @@ def _split(used, codes, fraction, seed):
     return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
 
 
-def _read_validation_data(estimator, data, X_val, y_val, sample_weight_val):
+def _read_validation_data(estimator, X_val, y_val, sample_weight_val, class_weight):
     X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
     _, codes = encode_labels(y_val, estimator.classes_, name="y_val")
     sample_weight_val = check_weights(sample_weight_val, X_val)
-    weights = estimator.class_weight_[codes]
+    weights = class_weight[codes]
     if sample_weight_val is not None:
         weights = weights * sample_weight_val
-    data.X_val, data.y_val = as_rows(X_val, estimator.image_shape_), y_val
-    data.weight_val = _normalise(estimator, weights)
+    return as_rows(X_val, estimator.image_shape_), y_val, _normalise(estimator, weights)
 
 
-def _make_data(estimator, rows, codes, weights, used, seed, statistics=True):
-    train = _make_dataset(estimator, rows, codes, weights, used)
-    if statistics and estimator.standardize:
-        statistics = channel_statistics(as_planes(rows, estimator.image_shape_), weights, used)
-    else:
-        statistics = None
-    return Data(train, None, None, None, None, statistics, seed)
+def _learn_statistics(estimator, rows, weights, used):
+    """Return the mean and the deviation of each channel, None if nothing is standardised."""
+    if not estimator.standardize:
+        return None
+    return channel_statistics(as_planes(rows, estimator.image_shape_), weights, used)
 
 
 def _make_dataset(estimator, rows, codes, weights, used):
@@ -221,9 +223,6 @@ def _make_dataset(estimator, rows, codes, weights, used):
         )
     if weights is not None:
         weights = torch.as_tensor(weights, dtype=TORCH_DTYPES[estimator.precision], device=device)
-    if used is not None and len(used) < len(rows):
-        used = torch.as_tensor(used, device=device)
-    else:
-        used = None
+    used = torch.as_tensor(used, device=device) if len(used) < len(rows) else None
     images = as_planes(as_tensor(rows), estimator.image_shape_)
     return ImageDataset(images.to(device), torch.as_tensor(codes, device=device), weights, used)

@@ -124,7 +124,7 @@ def test_row_says_everything(measured):
     assert {"python", "torch", "scikit-learn", "skorch", "numpy", "skfashion"} == set(
         row["versions"]
     )
-    assert set(row["machine"]) == {"cpu", "cores", "ram_gb", "system"}
+    assert set(row["machine"]) == {"cpu", "instructions", "cores", "ram_gb", "system"}
     assert np.shape(row["confusion_matrix"]) == (10, 10)
     assert np.sum(row["confusion_matrix"]) == row["data"]["test_rows"] == 10
     assert row["metrics"]["accuracy"] == np.trace(row["confusion_matrix"]) / 10
@@ -276,7 +276,13 @@ def row(model="dummy", seed=0, accuracy=0.5, **changes):
         "parameters": {"random_state": seed},
         "data": {"name": "full", "sha256": "0", "train_rows": 60000, "test_rows": 10000},
         "versions": {"python": "3.11"},
-        "machine": {"cpu": "a processor", "cores": 2, "ram_gb": 8, "system": "Linux"},
+        "machine": {
+            "cpu": "a processor",
+            "instructions": "avx2",
+            "cores": 2,
+            "ram_gb": 8,
+            "system": "Linux",
+        },
         "threads": 2,
         "timing_shared": False,
         "code": None,

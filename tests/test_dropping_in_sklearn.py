@@ -86,7 +86,7 @@ def test_grid_search_over_architectures(estimator_class):
     search = GridSearchCV(net(estimator_class), architectures(estimator_class), cv=FOLDS)
     alone = search.fit(X, y)
     with in_processes():
-        together = clone(search).set_params(n_jobs=2).fit(X, y)
+        together = clone(search).set_params(n_jobs=2).fit(as_images(X), y)
     assert len(set(alone.cv_results_["mean_test_score"])) > 1
     check_same_search(alone, together)
 

@@ -79,10 +79,12 @@ def settings_of_the_process():
     )
 
 
-def test_settings_of_the_process_are_untouched(estimator_class, digits):
+@pytest.mark.parametrize("random_state", [0, None])
+def test_settings_of_the_process_are_untouched(estimator_class, digits, random_state):
     X, y = digits
+    params = {"n_threads": 1, "random_state": random_state}
     before = settings_of_the_process()
-    net = noisy(estimator_class, n_threads=1, precision="fp64").fit(X, y)
+    net = noisy(estimator_class, precision="fp64", **params).fit(X, y)
     net.predict_proba(X)
     assert settings_of_the_process() == before
 
@@ -90,7 +92,7 @@ def test_settings_of_the_process_are_untouched(estimator_class, digits):
         raise RuntimeError("stop here")
 
     for scoring, error in ((fail, RuntimeError), ("accuracy", ValueError)):
-        broken = noisy(estimator_class, n_threads=1, scoring=scoring)
+        broken = noisy(estimator_class, scoring=scoring, **params)
         if error is ValueError:
             broken.set_params(optimizer="sgd", lr=1e30, batch_norm=False, lr_schedule="constant")
         with pytest.raises(error):
@@ -155,26 +157,28 @@ def test_borrowed_threads_are_given_back_after_an_exception():
 FITTED = {}
 
 
-def fitted(cls, precision):
-    """Return a fitted estimator and images, made once."""
-    if (cls, precision) not in FITTED:
+def fitted(cls, precision, n_threads):
+    """Return a fitted estimator and images of 28 x 28 pixels, made once."""
+    key = cls, precision, n_threads
+    if key not in FITTED:
         rng = np.random.RandomState(0)
-        X = rng.randint(0, 256, (700, 196)).astype(np.uint8)
+        X = rng.randint(0, 256, (700, 784)).astype(np.uint8)
         y = np.arange(700) % 3
-        X[y == 1, :90] //= 2
-        X[y == 2, 90:] //= 2
-        net = cls(precision=precision, max_epochs=1, random_state=0).fit(X, y)
-        FITTED[cls, precision] = net, X, net.decision_function(X), net.transform(X)
-    return FITTED[cls, precision]
+        X[y == 1, :400] //= 2
+        X[y == 2, 400:] //= 2
+        net = cls(precision=precision, max_epochs=1, random_state=0, n_threads=n_threads).fit(X, y)
+        FITTED[key] = net, X, net.decision_function(X), net.transform(X)
+    return FITTED[key]
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 @pytest.mark.parametrize("precision", ["fp32", "fp64"])
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("n_threads", [1, 2])
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, data):
+def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_threads, data):
     """Bit for bit: any number of rows, any order, any neighbours."""
-    net, X, logits, features = fitted(cls, precision)
+    net, X, logits, features = fitted(cls, precision, n_threads)
     rows = data.draw(
         st.one_of(
             st.lists(st.integers(0, 699), min_size=1, max_size=40),

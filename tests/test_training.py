@@ -1,5 +1,6 @@
 """What training does: schedules, optimizers, validation, stopping, going on, failing."""
 
+import copy
 import os
 import re
 import signal
@@ -175,6 +176,21 @@ def test_early_stopping_with_string_labels(estimator_class, fashion):
     assert 0 < net.best_validation_score_ < 1
 
 
+def test_held_out_rows_are_stratified(digits):
+    X, y = digits
+    names = np.where(np.arange(len(y)) < 40, "rare", "common")
+    seen = []
+
+    def watch(estimator, X, y):
+        seen.append(dict(zip(*np.unique(y, return_counts=True), strict=True)))
+        return 0.5
+
+    small(MLPNetClassifier, early_stopping=True, validation_fraction=0.3, scoring=watch).fit(
+        X, names
+    )
+    assert seen == [{"common": 78, "rare": 12}] * 3
+
+
 def test_class_of_one_row_falls_back_to_an_unstratified_split(digits):
     X, y = digits
     y = np.where(np.arange(len(y)) == 5, 77, y)
@@ -288,6 +304,22 @@ def test_partial_fit_refuses_what_needs_all_data(digits):
         MLPNetClassifier(early_stopping=True).partial_fit(X, y, classes=range(10))
     with pytest.raises(ValueError, match='class_weight="balanced" is not supported'):
         MLPNetClassifier(class_weight="balanced").partial_fit(X, y, classes=range(10))
+
+
+def test_failed_partial_fit_leaves_everything(estimator_class, digits):
+    X, y = digits
+    net = small(estimator_class, class_weight={3: 2.0}).partial_fit(X, y, classes=range(10))
+    weights, factors = weights_of(net), net.class_weight_.copy()
+    for change, error in (
+        ({"class_weight": {0: 5.0, 77: 1.0}}, "expected only labels"),
+        ({"class_weight": {0: 5.0}, "lr": 1e30}, "diverged"),
+    ):
+        broken = copy.deepcopy(net).set_params(**change)
+        with pytest.raises(ValueError, match=error):
+            broken.partial_fit(X, y)
+        np.testing.assert_array_equal(weights_of(broken), weights)
+        np.testing.assert_array_equal(broken.class_weight_, factors)
+        assert broken.n_iter_ == 1
 
 
 def test_divergence_names_the_epoch_and_leaves_nothing(estimator_class, digits):

@@ -37,11 +37,10 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
         "weight_decay": weight_decay,
         "momentum": momentum,
         "nesterov": nesterovs_momentum and momentum > 0,
-        # One kernel for all parameters instead of a Python loop over them.
-        "fused": True,
     }
+    if cls in OPTIMIZERS.values():
+        # One kernel for all parameters instead of a Python loop over them. Which devices and
+        # dtypes the fused kernels of other classes support is not ours to know.
+        offered["fused"] = True
     accepted = inspect.signature(cls).parameters
-    if cls not in OPTIMIZERS.values():
-        # Which devices and dtypes a fused kernel of theirs supports is not ours to know.
-        del offered["fused"]
     return cls, {name: value for name, value in offered.items() if name in accepted}

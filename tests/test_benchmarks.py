@@ -200,7 +200,7 @@ def test_shared_timing_and_resume(tmp_path, capsys):
     assert sorted(row["seed"] for row in first) == [0, 1]
     assert [row["timing_shared"] for row in first] == [True, True]
     printed = capsys.readouterr()
-    assert "SHARED PROCESSOR" in printed.out
+    assert "SHARED PROCESSOR" in " ".join(printed.out.split())
     assert "skipped" not in printed.err
     # The same again is not measured again.
     assert run_here([*words, "--jobs", 2]) == 0

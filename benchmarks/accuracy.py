@@ -98,12 +98,13 @@ def main(options):
     if options.publish and "-dirty" in (environment.commit() or ""):
         print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
     tasks = _tasks(options)
+    wanted = _identities(tasks)
     if options.resume:
-        tasks = _not_yet_there(tasks, results.read(path))
+        tasks = _not_yet_there(tasks, wanted, results.read(path))
     failures = measure_all(tasks, options.jobs, path) if tasks else []
     if options.publish and not failures:
         results.keep_current(path)
-    _report(path, options)
+    _report(path, options.data, set(wanted))
     for task, error in failures:
         print(f"failed: {name_of(task)}: {error}", file=sys.stderr)
     return 1 if failures else 0
@@ -164,17 +165,25 @@ def _command(options):
     return " ".join(words)
 
 
-def _not_yet_there(tasks, rows):
-    """Leave out the tasks whose measurement would only repeat a row of the file."""
+def _identities(tasks):
+    """Return what each task's row will be recognised by: its identity and its seed."""
     from benchmarks.run import describe
 
-    done = {(results.identity(row), row["seed"]) for row in rows}
-    left, splits = [], {}
+    splits, found = {}, []
     for task in tasks:
         key = (task["data"], task["rows"])
         if key not in splits:
             splits[key] = data.load_split(*key)
-        if (results.identity(describe(task, splits[key])), task["seed"]) in done:
+        found.append((results.identity(describe(task, splits[key])), task["seed"]))
+    return found
+
+
+def _not_yet_there(tasks, identities, rows):
+    """Leave out the tasks whose measurement would only repeat a row of the file."""
+    done = {(results.identity(row), row["seed"]) for row in rows}
+    left = []
+    for task, identity in zip(tasks, identities, strict=True):
+        if identity in done:
             print(f"{name_of(task)}: already there, skipped", file=sys.stderr)
         else:
             left.append(task)
@@ -246,16 +255,19 @@ def _ended_by_signals(children):
             signal.signal(number, handler)
 
 
-def _report(path, options):
-    """Show the table of the models asked for, then draw what the result file holds."""
+def _report(path, data_name, wanted):
+    """Show the table of the runs asked for, and draw their pictures.
+
+    The file may hold runs of other sizes, threads or sources, which are not to be compared.
+    """
     from benchmarks import tables
 
-    rows = results.current(results.read(path))
-    rows = [row for row in rows if row["model"] in options.models]
+    rows = [row for row in results.read(path) if (results.identity(row), row["seed"]) in wanted]
+    rows = results.current(rows)
     if not rows:
         return
     tables.show(rows)
-    folder = path.parent / f"pictures-{options.data}"
+    folder = path.parent / f"pictures-{data_name}"
     try:
         from benchmarks import pictures
     except ImportError as error:

@@ -138,8 +138,11 @@ class ImageClassifier(
         """Train for one pass over the given rows, at the constant learning rate `lr`.
 
         The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
-        standardisation are those of the first call. A call that fails leaves the estimator as it
-        was.
+        standardisation are those of the first call, and so are the network, the optimizer, its
+        weight decay and momentum, the label smoothing and the skorch callbacks (those of `fit`,
+        if that came first): of later changes to parameters only those of `lr`, `batch_size`,
+        `class_weight`, `n_threads` and `device` count. A call that fails leaves the estimator as
+        it was.
 
         Parameters
         ----------
@@ -159,6 +162,7 @@ class ImageClassifier(
             As in :meth:`fit`, and if a label is not one of the classes, or with
             ``early_stopping=True`` or ``class_weight="balanced"``.
         """
+        self._validate_params()  # the decorator does so before the first call only
         training_data.check_partial_fit(self, classes)
         first = not hasattr(self, "net_")
         model = self._blank_twin() if first else self
@@ -254,8 +258,9 @@ class ImageClassifier(
     def _apply(self, method, X):
         """Return what a method of the module makes of `X`, and the floating dtype of `X`."""
         check_is_fitted(self)
+        images = check_images(self, X, reset=False)
         dtype = _floating_dtype(X)
-        rows = as_rows(check_images(self, X, reset=False), self.image_shape_)
+        rows = as_rows(images, self.image_shape_)
         images = as_planes(as_tensor(rows), self.image_shape_)
         module = fitting.module_on_device(self)
         with borrowed_threads(self.n_threads):
@@ -336,7 +341,7 @@ class ImageClassifier(
 
 def _floating_dtype(X):
     """Return the floating dtype of an array or a frame, float32 if it has none."""
-    dtypes = X.dtypes if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    dtypes = X.dtypes if hasattr(X, "columns") else [getattr(X, "dtype", None)]
     floating = [d for d in dtypes if isinstance(d, np.dtype) and d.kind == "f"]
     return np.result_type(np.float32, *floating)
 

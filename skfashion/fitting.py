@@ -73,7 +73,7 @@ def partial_fit(estimator, data):
     device = module_device(module_on_device(estimator))
     if getattr(net, "optimizer_device_", device) != device:
         # The weights were moved: the optimizer's state and the generators stayed behind.
-        del net.optimizer_
+        vars(net).pop("optimizer_", None)
         net.generator = None
     net.schedule = None
     net.lr, net.batch_size = estimator.lr, _batch_size(estimator, len(data.train))
@@ -186,7 +186,8 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         device=find_device(estimator.device),
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
-    module.use_generator(_noise_generator(generator, module_device(module)))
+    net.optimizer_device_ = module_device(module)
+    module.use_generator(_noise_generator(generator, net.optimizer_device_))
     estimator.net_ = net
     return net
 
@@ -229,6 +230,15 @@ def _make_callbacks(estimator, data, hooks, n_epochs):
     return callbacks
 
 
+def _takes_weights(scorer):
+    """Tell whether a scorer has a use for `sample_weight`."""
+    # Every scorer of scikit-learn's takes the argument; what matters is its metric.
+    function = getattr(scorer, "_score_func", scorer)
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return takes_any or "sample_weight" in parameters
+
+
 def _make_score(estimator, data):
     """Return a function that scores the estimator on the validation data; None for "loss"."""
     if estimator.scoring == "loss":
@@ -236,9 +246,7 @@ def _make_score(estimator, data):
     scorer = check_scoring(estimator, estimator.scoring)
     weights = {}
     if data.weight_val is not None:
-        parameters = inspect.signature(scorer).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        if "sample_weight" not in parameters and not takes_any:
+        if not _takes_weights(scorer):
             raise ValueError(
                 f"Got scoring={estimator.scoring!r}, which takes no sample_weight, together with "
                 "weights of rows or classes; expected scoring(estimator, X, y, "

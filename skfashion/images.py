@@ -70,6 +70,11 @@ def channel_axis(image_shape):
     ValueError
         If neither or both ends of a shape of three sides could be the channels.
     """
+    if len(image_shape) not in (2, 3):
+        raise ValueError(
+            f"Got image_shape={tuple(image_shape)}, expected two or three sides: (h, w), (c, h, w) "
+            "or (h, w, c)."
+        )
     if len(image_shape) == 2:
         return None
     if len(image_shape) == 3:

@@ -1,5 +1,7 @@
 """Checks of what users pass in: images, labels, weights, devices."""
 
+from numbers import Real
+
 import numpy as np
 import torch
 from sklearn.utils import check_array, check_random_state, compute_class_weight
@@ -55,7 +57,9 @@ def encode_labels(y, classes=None, name="y"):
     check_classification_targets(y)
     if classes is None:
         return np.unique(y, return_inverse=True)
-    unknown = np.setdiff1d(y, classes)
+    # NumPy would compare numbers with strings by turning them all into strings.
+    comparable = (y.dtype.kind in "OUST") == (classes.dtype.kind in "OUST")
+    unknown = np.setdiff1d(y, classes) if comparable else np.unique(y)
     if len(unknown):
         raise ValueError(
             f"`{name}` has classes not in `self.classes_`. `self.classes_` has {classes.tolist()}, "
@@ -85,6 +89,12 @@ def weigh_classes(class_weight, classes, codes, sample_weight):
                 f"Got class_weight with the labels {unknown}, expected only labels of y: "
                 f"{classes.tolist()}."
             )
+        for label, weight in class_weight.items():
+            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                raise ValueError(
+                    f"Got class_weight[{label!r}]={weight!r}, expected a finite number, not "
+                    "negative; 1 leaves a class as it is."
+                )
         return np.array([class_weight.get(label, 1.0) for label in classes.tolist()], dtype=float)
     weights = np.ones(len(codes)) if sample_weight is None else sample_weight
     used = weights > 0

@@ -45,6 +45,8 @@ class TaskHooks:
         """Return what makes a copy of the estimator a fitted one, as of now."""
         state = {name: value for name, value in vars(self.twin).items() if name.endswith("_")}
         # A copy, since the training goes on.
+        # The copy is made from the user's estimator, which may know other names from before.
+        state.setdefault("feature_names_in_", None)
         state["net_"] = copy.deepcopy(state["net_"])
         state["net_"].module_.eval()
         return state

@@ -126,6 +126,8 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
     target, validates = estimator.target_score, estimator.early_stopping or X_val is not None
     if target is None:
         return
+    if math.isnan(target):
+        raise ValueError("Got target_score=nan, expected a number that a score can reach, or None.")
     if validates and estimator.scoring == "loss" and target > 0:
         raise ValueError(
             f"Got target_score={target} with scoring='loss', whose scores are negative losses, at "
@@ -221,6 +223,8 @@ def _make_dataset(estimator, rows, codes, weights, used):
             f"Got device={estimator.device!r}, which PyTorch does not find on this machine; "
             "expected a device that it has. Use device='auto' or 'cpu'."
         )
+    if weights is not None and (weights[used] == weights[used[0]]).all():
+        weights = None  # the rows of other weights are those of weight 0, which take no part
     if weights is not None:
         weights = torch.as_tensor(weights, dtype=TORCH_DTYPES[estimator.precision], device=device)
     used = torch.as_tensor(used, device=device) if len(used) < len(rows) else None

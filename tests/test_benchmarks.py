@@ -171,6 +171,20 @@ def test_table_and_pictures(measured):
     assert drawn == {"accuracy_vs_time.png", "per_class_recall.png"} | matrices
 
 
+def test_table_shows_what_was_asked_for_and_nothing_else(tmp_path, capsys):
+    """Runs of another size in the same file are not to be compared with these."""
+    words = ["accuracy", "--threads", "1", "--output", tmp_path, "--models"]
+    run_here([*words, "dummy,logistic_regression", "--rows", "100", "--resume"])
+    first = capsys.readouterr().out
+    run_here([*words, "dummy", "--rows", "50"])
+    capsys.readouterr()
+    run_here([*words, "dummy,logistic_regression", "--rows", "100", "--resume"])
+    again = capsys.readouterr()
+    assert "already there" in again.err
+    assert again.out == first
+    assert "100 training" in first and "50 training" not in first
+
+
 def test_a_small_run_after_a_large_process_reports_its_own_peak(tmp_path):
     # getrusage's peak survives exec: a child of this process would report these 400 MB as its own.
     ballast = np.ones(400_000_000, dtype=np.uint8)

@@ -10,6 +10,7 @@ import pytest
 from common import ESTIMATORS, small
 from sklearn.base import clone
 from sklearn.utils._param_validation import (
+    Interval,
     InvalidParameterError,
     generate_invalid_param_val,
     make_constraint,
@@ -50,6 +51,10 @@ def bad_values(cls):
     for name, constraints in cls()._parameter_constraints.items():
         yield name, type("BadType", (), {})()
         for constraint in constraints:
+            if isinstance(constraint, Interval) and constraint.right is not None:
+                yield name, constraint.right + (constraint.closed in {"right", "both"})
+            if isinstance(constraint, Interval) and constraint.closed == "neither":
+                yield name, constraint.left
             try:
                 yield name, generate_invalid_param_val(make_constraint(constraint))
             except NotImplementedError:

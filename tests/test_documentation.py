@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import skfashion
+from skfashion.datasets import fetch_fashion_mnist
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -96,6 +97,17 @@ def test_docstring_examples_run(name, tmp_path, monkeypatch):
         warnings.simplefilter("error")
         outcome = doctest.testmod(importlib.import_module(name))
     assert outcome.failed == 0
+
+
+def test_examples_of_the_full_data_run():
+    try:
+        fetch_fashion_mnist(subset="test", download_if_missing=False)
+    except OSError:
+        pytest.skip("The full data is not on this machine, and this test does not download it.")
+    text = fetch_fashion_mnist.__doc__.replace("# doctest: +SKIP", "")
+    assert text != fetch_fashion_mnist.__doc__
+    example = doctest.DocTestParser().get_doctest(text, {}, "fetch_fashion_mnist", None, 0)
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 # --- links and table --------------------------------------------------------------------------

@@ -111,15 +111,22 @@ def test_validation_score_is_weighted(digits, scoring):
 
 def test_held_out_rows_keep_their_weights(digits):
     X, y = digits
-    weight = np.where(y == 0, 1e6, 1e-6)
-    weight[np.flatnonzero(y == 0)[0]] *= 2  # so that not all held out are equal
-    net = small(MLPNetClassifier, early_stopping=True, scoring="accuracy", lr=1e-9)
+    weight = 1.0 + np.arange(len(y))
+    class_weight = {3: 4.0, 8: 0.5}
+    seen = []
+
+    def watch(estimator, X_val, y_val, sample_weight=None):
+        seen.append((X_val, y_val, sample_weight))
+        return 0.5
+
+    net = small(MLPNetClassifier, early_stopping=True, scoring=watch, class_weight=class_weight)
     net.fit(X, y, weight)
-    # Only label 0 counts, so an untrained net's score is all or (nearly) nothing or between
-    # multiples of single rows of it, never the share over all ten classes.
-    score = net.validation_scores_[0]
-    n_zeros = round(0.1 * np.sum(y == 0))
-    assert min(abs(score * n_zeros - k) for k in np.arange(0, n_zeros + 0.5, 0.5)) < 0.35
+    X_val, y_val, weight_val = seen[0]
+    rows = [int(np.flatnonzero((X == row).all(1))[0]) for row in X_val]
+    np.testing.assert_array_equal(y_val, y[rows])
+    expected = weight[rows] * [class_weight.get(label, 1.0) for label in y[rows]]
+    np.testing.assert_allclose(weight_val / weight_val[0], expected / expected[0])
+    assert len(set(expected)) > 20
 
 
 def test_class_weight_of_string_labels(estimator_class, fashion):
@@ -174,6 +181,14 @@ def test_wrong_weights(digits):
         MLPNetClassifier(class_weight={"Shirt": 2.0}).fit(X, y)
 
 
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf, "a", None])
+def test_class_weights_are_finite_and_not_negative(digits, weight):
+    message = rf"Got class_weight\[3\]={weight!r}, expected a finite number, not negative"
+    for class_weight in ({3: weight}, dict.fromkeys(range(10), 1.0) | {3: weight}):
+        with pytest.raises(ValueError, match=message):
+            MLPNetClassifier(class_weight=class_weight).fit(*digits)
+
+
 def test_validation_rows_of_weight_zero_do_not_count(digits):
     X, y = digits
     weight = np.r_[np.zeros(280), np.ones(20)]
@@ -207,3 +222,19 @@ def test_weights_in_partial_fit(estimator_class, digits):
     weighted = small(estimator_class).partial_fit(X, y, np.arange(10), keep.astype(float))
     dropped = small(estimator_class).partial_fit(X[keep], y[keep], np.arange(10))
     np.testing.assert_array_equal(weights_of(weighted), weights_of(dropped))
+
+
+def test_equal_weights_beside_zeros_are_no_weights(estimator_class, digits):
+    X, y = digits
+    keep = np.arange(len(y)) % 3 > 0
+    weighted = small(estimator_class).fit(X, y, 0.3 * keep)
+    dropped = small(estimator_class).fit(X[keep], y[keep])
+    np.testing.assert_array_equal(weights_of(weighted), weights_of(dropped))
+
+
+def test_early_stopping_where_a_class_has_no_weight(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, early_stopping=True, class_weight={4: 0.0})
+    net.set_params(max_epochs=20).fit(X, y)
+    assert list(net.classes_) == list(range(10))
+    assert 4 not in net.predict(X)

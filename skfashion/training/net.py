@@ -226,7 +226,8 @@ class TrainingNet(NeuralNetClassifier):
     def __getstate__(self):
         # What a prediction needs and what the history tells; neither optimizer nor data,
         # callbacks or generators, and nothing that needs the device it was trained on.
-        state = {k: v for k, v in self.__dict__.items() if k != "optimizer_"}
+        left_behind = {"optimizer_", "optimizer_device_"}
+        state = {k: v for k, v in self.__dict__.items() if k not in left_behind}
         state |= {"callbacks": None, "callbacks_": [], "schedule": None, "generator": None}
         module = self.module_
         if any(p.device.type != "cpu" for p in module.parameters()):

@@ -5,10 +5,12 @@ import sys
 
 from benchmarks import accuracy, defaults, run, tables
 from benchmarks.errors import BenchmarkError
+from benchmarks.speed import command as speed
+from benchmarks.speed import worker
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (accuracy, defaults, tables, run)
+COMMANDS = (accuracy, defaults, speed, tables, run, worker)
 
 
 def build_parser():

@@ -75,18 +75,38 @@ def main(options):
     old = _read_readme(options.readme)
     new = replace_table(old, markdown(rows))
     drawn = _stamp_of(options.picture) == fingerprint(rows)
+    others = {}
+    if options.readme == README:
+        new = _with_speed(new, others)
     if options.check:
         stale = [options.readme] * (new != old) + [options.picture] * (not drawn)
+        stale += [path for path, text in others.items() if path.read_text("utf-8") != text]
         for path in stale:
             print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
         return 1 if stale else 0
     if new != old:
         options.readme.write_text(new, encoding="utf-8")
+    for path, text in others.items():
+        path.write_text(text, encoding="utf-8")
     if not drawn:
         from benchmarks import pictures
 
         pictures.accuracy_against_time(rows, options.picture, {STAMP: fingerprint(rows)})
     return 0
+
+
+def _with_speed(readme, others):
+    """Return README with the table of speed; put the text of its other pages into `others`."""
+    from benchmarks.speed import report
+
+    for path, table in report.pages():
+        text = readme if path == README else path.read_text(encoding="utf-8")
+        text = replace_table(text, table, report.START, report.END, path.name)
+        if path == README:
+            readme = text
+        else:
+            others[path] = text
+    return readme
 
 
 def _read_readme(path):

@@ -19,7 +19,7 @@ from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.tasks import TaskHooks
-from skfashion.training import apply_by_rows, borrowed_threads
+from skfashion.training import apply_by_rows, borrowed_products, borrowed_threads
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -129,7 +129,7 @@ class ImageClassifier(
         data = training_data.read_training_data(
             twin, X, y, sample_weight, X_val, y_val, sample_weight_val
         )
-        with borrowed_threads(self.n_threads):
+        with borrowed_threads(self.n_threads), borrowed_products():
             fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
         return self._adopt(twin)
 
@@ -169,7 +169,7 @@ class ImageClassifier(
         data = training_data.read_partial_data(
             model, X, y, classes if first else None, sample_weight
         )
-        with borrowed_threads(self.n_threads):
+        with borrowed_threads(self.n_threads), borrowed_products():
             fitting.partial_fit(model, data)
         return self._adopt(model) if first else self
 
@@ -262,10 +262,11 @@ class ImageClassifier(
         dtype = _floating_dtype(X)
         rows = as_rows(images, self.image_shape_)
         images = as_planes(as_tensor(rows), self.image_shape_)
-        module = fitting.module_on_device(self)
-        with borrowed_threads(self.n_threads):
-            device = fitting.module_device(module)
-            return apply_by_rows(getattr(module, method), images, device), dtype
+        device = fitting.module_device(fitting.module_on_device(self))
+        module = self.net_.inference_module()
+        with borrowed_threads(self.n_threads), borrowed_products():
+            function = getattr(module, method)
+            return apply_by_rows(function, images, device, self.net_.inference_dtype), dtype
 
     def _learn_shape(self, X):
         """Return images as rows, and remember their shape."""

@@ -9,8 +9,9 @@ import torch
 from sklearn.metrics import check_scoring
 
 from skfashion.images import planes_shape
-from skfashion.inputs import TORCH_DTYPES, find_device
+from skfashion.inputs import find_device, torch_dtype
 from skfashion.training import (
+    NAMED_DTYPES,
     BatchIterator,
     EpochTasks,
     KeepBestWeights,
@@ -18,6 +19,8 @@ from skfashion.training import (
     StopAtTarget,
     TrainingNet,
     ValidationScore,
+    WriteCheckpoints,
+    compute_dtype,
     make_schedule,
     resolve_optimizer,
 )
@@ -43,6 +46,16 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
 
 def fit(estimator, data, hooks):
     """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
+    try:
+        _fit(estimator, data, hooks)
+        if data.checkpoint is not None:
+            data.checkpoint.remove()
+    finally:
+        if data.checkpoint is not None:
+            data.checkpoint.close()
+
+
+def _fit(estimator, data, hooks):
     estimator.class_weight_ = data.class_weight
     batch_size = _batch_size(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
@@ -60,8 +73,15 @@ def fit(estimator, data, hooks):
     hooks.start(estimator, n_epochs)
     own = _make_callbacks(estimator, data, hooks, n_epochs)
     net = _make_net(estimator, data, own, schedule, n_epochs)
-    net.train(data.train, data.valid, epochs=n_epochs)
-    net.forget_callbacks([name for name, _ in own])
+    state = None
+    if data.checkpoint is not None:
+        state = data.checkpoint.state
+        if state is None:
+            # A folder that cannot be written is better found out before the training.
+            data.checkpoint.write(net.training_state())
+        net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
+    net.train(data.train, data.valid, epochs=n_epochs, state=state)
+    net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])
     hooks.finish()
 
 
@@ -131,7 +151,7 @@ def _make_module(estimator, statistics, generator):
         module = estimator._build_module(
             planes_shape(estimator.image_shape_), len(estimator.classes_)
         )
-    module = module.to(TORCH_DTYPES[estimator.precision]).to_empty(device="cpu")
+    module = module.to(torch_dtype(estimator.precision)).to_empty(device="cpu")
     module.initialize(generator)
     if statistics is not None:
         module.standardize.set_statistics(*statistics)
@@ -183,6 +203,9 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         schedule=schedule,
         generator=generator,
         standardizes=estimator.standardize,
+        compute_dtype=compute_dtype(estimator.precision, module, find_device(estimator.device)),
+        inference_dtype=NAMED_DTYPES.get(estimator.precision),
+        compiles=estimator.compile,
         device=find_device(estimator.device),
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()

@@ -145,7 +145,7 @@ def as_planes(rows, image_shape):
     return images if axis == 0 else images.swapaxes(2, 3).swapaxes(1, 2)
 
 
-def channel_statistics(images, weights, rows, block_size=4096):
+def channel_statistics(images, weights, rows, block_size=256):
     """Return the weighted mean and deviation of each channel, in float64.
 
     Parameters
@@ -157,27 +157,34 @@ def channel_statistics(images, weights, rows, block_size=4096):
     rows : array of int (m,)
         Numbers of the rows that take part.
     block_size : int
-        Rows converted to float64 at a time.
+        Rows looked at at a time: few enough to stay in the processor's cache.
 
     Returns
     -------
     mean, scale : arrays (c,)
         `scale` is 1 for a channel without variation.
     """
-    # Sums of squares lose digits when the mean is far from zero: shift by the first image.
-    shift = images[rows[0]].astype(np.float64, order="C").mean(axis=(1, 2))[:, None, None]
+    # Sums of squares lose digits when the mean is far from zero: shift by the first image's mean.
+    # Grey levels, shifted by 128, and their squares add up in float32 without any error as long as
+    # there are at most 1024 of them, in half the time.
+    exact = images.dtype == np.uint8 and images[0, 0].size <= 1024
+    dtype = np.float32 if exact else np.float64
+    shift = 128 if exact else images[rows[0]].astype(dtype, order="C").mean(axis=(1, 2))[:, None]
     total, first, second = 0.0, 0.0, 0.0
     for start in range(0, len(rows), block_size):
         block_rows = rows[start : start + block_size]
         # C order, whatever the layout given: the order of a sum is part of its result.
-        block = images[block_rows].astype(np.float64, order="C") - shift
+        block = images[block_rows].astype(dtype, order="C")
+        block = block.reshape(*block.shape[:2], -1)
+        block -= dtype(shift) if exact else shift
         weight = np.ones(len(block)) if weights is None else weights[block_rows]
         total += weight.sum()
-        first = first + weight @ block.mean(axis=(2, 3))
-        second = second + weight @ np.square(block).mean(axis=(2, 3))
-    mean = first / total
-    variance = second / total - mean**2
-    mean = mean + shift[:, 0, 0]
+        first = first + weight @ block.sum(axis=2)
+        second = second + weight @ np.einsum("ncp,ncp->nc", block, block)
+    n_pixels = images[0, 0].size
+    mean = first / (total * n_pixels)
+    variance = second / (total * n_pixels) - mean**2
+    mean = mean + (shift if exact else shift[:, 0])
     # What is left by rounding in a constant channel is not variation.
     constant = variance <= (10 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
     return mean, np.sqrt(np.where(constant, 1.0, variance))

@@ -10,9 +10,18 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 NO_LABELS = object()
 
-# Floating-point types by the name of the precision, for NumPy and PyTorch.
-NUMPY_DTYPES = {"fp32": np.float32, "fp64": np.float64}
-TORCH_DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
+
+def numpy_dtype(precision):
+    """Return the type of weights and of converted images for a `precision`.
+
+    The 16-bit precisions are ways to compute: weights and images are float32 all the same.
+    """
+    return np.float64 if precision == "fp64" else np.float32
+
+
+def torch_dtype(precision):
+    """Return :func:`numpy_dtype` as PyTorch's type."""
+    return torch.float64 if precision == "fp64" else torch.float32
 
 
 def check_images(estimator, X, y=NO_LABELS, *, reset):
@@ -24,7 +33,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
     has_labels = y is not NO_LABELS
     options = {
         "reset": reset,
-        "dtype": [NUMPY_DTYPES[estimator.precision], np.uint8],
+        "dtype": [numpy_dtype(estimator.precision), np.uint8],
         "ensure_2d": False,
         "allow_nd": True,
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from os import PathLike
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -132,9 +133,18 @@ class TrainingOptions:
         dimensions bring their own shape.""",
     )
     precision: str = param(
-        "fp32",
-        StrOptions({"fp32", "fp64"}),
-        doc='Floating-point type of weights and computation: "fp32" or "fp64".',
+        "auto",
+        StrOptions({"auto", "fp32", "fp64", "bf16", "fp16"}),
+        doc="""Floating-point type of the computation. Weights are float32, or float64 for "fp64";
+        "bf16" and "fp16" compute products and convolutions in 16 bits, in training and in
+        prediction. "auto" trains convolutional networks in "bf16" where the processor or GPU has
+        instructions for it, and does everything else in "fp32", predictions included.""",
+    )
+    compile: bool = param(
+        False,
+        "boolean",
+        doc="""Whether ``torch.compile`` compiles the network for training; needs a C++ compiler,
+        takes a minute, and pays on GPUs.""",
     )
     warm_start: bool = param(
         False,
@@ -166,6 +176,19 @@ class TrainingOptions:
         0,
         "verbose",
         doc="0 is silent, 1 shows a progress bar, 2 prints a line an epoch.",
+    )
+    checkpoint_dir: object = param(
+        None,
+        str,
+        PathLike,
+        None,
+        doc="""Folder in which `fit` writes its state every `checkpoint_every` epochs. The same
+        fit (parameters, data), started again after it was killed, goes on from there and ends
+        with the same model, to the last bit. A finished fit removes its file. The path of one
+        checkpoint goes on from that one, or is refused where it belongs to another fit.""",
+    )
+    checkpoint_every: int = param(
+        1, COUNT, doc="Epochs from one checkpoint to the next; used with `checkpoint_dir`."
     )
     skorch_callbacks: object = param(
         None,

@@ -10,17 +10,18 @@ from sklearn.model_selection import train_test_split
 
 from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
 from skfashion.inputs import (
-    NUMPY_DTYPES,
-    TORCH_DTYPES,
     as_tensor,
     check_images,
     check_weights,
     draw_seed,
     encode_labels,
     find_device,
+    numpy_dtype,
+    torch_dtype,
     weigh_classes,
 )
-from skfashion.training import ImageDataset
+from skfashion.resuming import open_checkpoint
+from skfashion.training import CheckpointFile, ImageDataset
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Data:
     class_weight: np.ndarray
     statistics: tuple | None
     seed: int
+    checkpoint: CheckpointFile | None = None
 
 
 def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val):
@@ -57,17 +59,38 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
     used, valid, held_out = _used_rows(rows, weights), None, (None, None, None)
     if X_val is not None:
         held_out = _read_validation_data(estimator, X_val, y_val, sample_weight_val, class_weight)
-    elif estimator.early_stopping:
-        used, kept = _split(used, codes, estimator.validation_fraction, seed)
-        held_out = rows[kept], y[kept], None if weights is None else weights[kept]
-    rows_val, y_val, weights_val = held_out
-    if rows_val is not None:
-        _, codes_val = encode_labels(y_val, estimator.classes_)
-        used_val = _used_rows(rows_val, weights_val)
-        valid = _make_dataset(estimator, rows_val, codes_val, weights_val, used_val)
-    train = _make_dataset(estimator, rows, codes, weights, used)
-    statistics = _learn_statistics(estimator, rows, weights, used)
-    return Data(train, valid, rows_val, y_val, weights_val, class_weight, statistics, seed)
+    checkpoint = open_checkpoint(estimator, _all_given(estimator, rows, y, weights, held_out), seed)
+    try:
+        if checkpoint is not None:
+            seed = checkpoint.seed
+        if X_val is None and estimator.early_stopping:
+            used, kept = _split(used, codes, estimator.validation_fraction, seed)
+            held_out = rows[kept], y[kept], None if weights is None else weights[kept]
+        rows_val, y_val, weights_val = held_out
+        if rows_val is not None:
+            _, codes_val = encode_labels(y_val, estimator.classes_)
+            used_val = _used_rows(rows_val, weights_val)
+            valid = _make_dataset(estimator, rows_val, codes_val, weights_val, used_val)
+        train = _make_dataset(estimator, rows, codes, weights, used)
+        statistics = _learn_statistics(estimator, rows, weights, used)
+    except BaseException:
+        if checkpoint is not None:
+            checkpoint.close()
+        raise
+    return Data(
+        train, valid, rows_val, y_val, weights_val, class_weight, statistics, seed, checkpoint
+    )
+
+
+def _all_given(estimator, rows, y, weights, held_out):
+    """Return all that a fit's result depends on besides parameters, by name."""
+    given = {"X": rows, "y": y, "sample_weight": weights}
+    given |= dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=True))
+    before = getattr(estimator, "_warm_start_from", None)
+    if before is not None:
+        state = before.net_.module_.state_dict().values()
+        given["weights before"] = torch.cat([t.cpu().double().ravel() for t in state]).numpy()
+    return given
 
 
 def read_partial_data(estimator, X, y, classes, sample_weight):
@@ -172,7 +195,7 @@ def _normalise(estimator, weights):
         return None
     weights = weights / weights.max()
     # What the network's precision cannot tell from zero is zero, and its row is dropped.
-    weights[weights < np.finfo(NUMPY_DTYPES[estimator.precision]).tiny] = 0
+    weights[weights < np.finfo(numpy_dtype(estimator.precision)).tiny] = 0
     return weights / weights[weights > 0].mean()
 
 
@@ -225,8 +248,10 @@ def _make_dataset(estimator, rows, codes, weights, used):
         )
     if weights is not None and (weights[used] == weights[used[0]]).all():
         weights = None  # the rows of other weights are those of weight 0, which take no part
-    if weights is not None:
-        weights = torch.as_tensor(weights, dtype=TORCH_DTYPES[estimator.precision], device=device)
-    used = torch.as_tensor(used, device=device) if len(used) < len(rows) else None
     images = as_planes(as_tensor(rows), estimator.image_shape_)
+    if device == "cuda" and images.nbytes > torch.cuda.mem_get_info()[0] / 2:
+        device = "cpu"  # more than half of what is free there: batches are copied one by one
+    if weights is not None:
+        weights = torch.as_tensor(weights, dtype=torch_dtype(estimator.precision), device=device)
+    used = torch.as_tensor(used, device=device) if len(used) < len(rows) else None
     return ImageDataset(images.to(device), torch.as_tensor(codes, device=device), weights, used)

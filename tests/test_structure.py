@@ -17,8 +17,12 @@ PARTS = {
     "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "inputs": {"allowed": set(), "refused": {"skorch"}},
+    "resuming": {"allowed": {"training"}, "refused": {"skorch"}},
     "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "training_data": {"allowed": {"images", "inputs", "training"}, "refused": {"skorch"}},
+    "training_data": {
+        "allowed": {"images", "inputs", "resuming", "training"},
+        "refused": {"skorch"},
+    },
     "fitting": {"allowed": {"images", "inputs", "training"}, "refused": {"skorch"}},
     "base": {
         "allowed": {

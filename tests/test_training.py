@@ -111,7 +111,7 @@ def test_optimizers(digits, params, cls, expected):
     defaults = {"weight_decay": 0.05, "momentum": 0.8, "max_epochs": 8, "batch_size": 100}
     net = small(MLPNetClassifier, **(defaults | params)).fit(X, y)
     group = net.net_.optimizer_.param_groups[0]
-    assert type(net.net_.optimizer_) is cls
+    assert isinstance(net.net_.optimizer_, cls)
     assert {key: group[key] for key in expected} == expected
     assert net.score(X, y) > 0.4
 

@@ -42,9 +42,16 @@ class Standardize(nn.Module):
         for buffer, values in ((self.mean, mean), (self.scale, scale)):
             buffer.copy_(torch.as_tensor(values, dtype=torch.float64).view_as(buffer))
 
+    def is_identity(self):
+        """Tell whether the statistics are those of :meth:`set_statistics` never called."""
+        return not self.mean.any() and bool((self.scale == 1).all())
+
     def forward(self, x):
         """Return the standardised images, same shape as `x`."""
-        return (x.to(self.mean.dtype) - self.mean) / self.scale
+        if x.dtype == self.mean.dtype:
+            return (x - self.mean) / self.scale
+        # The cast has made a copy that nobody else holds.
+        return x.to(self.mean.dtype).sub_(self.mean).div_(self.scale)
 
 
 class Dropout(nn.Module):

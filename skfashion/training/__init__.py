@@ -8,15 +8,20 @@ from skfashion.training.callbacks import (
     StopAtTarget,
     ValidationScore,
 )
+from skfashion.training.checkpoints import CheckpointFile, WriteCheckpoints, is_resumable
+from skfashion.training.inference import apply_by_rows
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import resolve_optimizer
-from skfashion.training.prediction import apply_by_rows
+from skfashion.training.precision import NAMED_DTYPES, compute_dtype
+from skfashion.training.products import borrowed_products
 from skfashion.training.schedules import make_schedule
 from skfashion.training.threads import borrowed_threads
 
 __all__ = [
+    "NAMED_DTYPES",
     "BatchIterator",
+    "CheckpointFile",
     "EpochTasks",
     "ImageDataset",
     "KeepBestWeights",
@@ -25,8 +30,12 @@ __all__ = [
     "TrainingNet",
     "ValidationScore",
     "WeightedCrossEntropy",
+    "WriteCheckpoints",
     "apply_by_rows",
+    "borrowed_products",
     "borrowed_threads",
+    "compute_dtype",
+    "is_resumable",
     "make_schedule",
     "resolve_optimizer",
 ]

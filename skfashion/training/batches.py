@@ -1,6 +1,9 @@
 """Whole batches out of one tensor: no per-item Python, `uint8` stays `uint8`."""
 
+import itertools
+
 import torch
+from skorch.dataset import Dataset
 
 
 class Batch(tuple):
@@ -13,7 +16,7 @@ class Batch(tuple):
     weight = None
 
 
-class ImageDataset(torch.utils.data.Dataset):
+class ImageDataset(Dataset):
     """Images, targets and weights in memory, and which of the rows take part.
 
     Parameters
@@ -33,6 +36,9 @@ class ImageDataset(torch.utils.data.Dataset):
         self.targets = targets
         self.weights = weights
         self.rows = rows
+        # Rows that lie in memory one after the other are fetched several times faster.
+        last = self.images.permute(0, 2, 3, 1) if self.images.ndim == 4 else self.images
+        self._channels_last = not self.images.is_contiguous() and last.is_contiguous()
 
     def __len__(self):
         return len(self.images if self.rows is None else self.rows)
@@ -52,15 +58,38 @@ class ImageDataset(torch.utils.data.Dataset):
         """The targets that take part, for skorch's callbacks."""
         return self.targets if self.rows is None else self.targets[self.rows]
 
-    def take(self, positions):
-        """Return the :class:`Batch` at `positions` (int64) of the rows that take part."""
-        rows = positions if self.rows is None else self.rows[positions]
-        images = self.images.index_select(0, rows)
+    def passes(self, order):
+        """Return the numbers of the rows, their targets and weights in a given order.
+
+        Parameters
+        ----------
+        order : int64 tensor (m,) or None
+            Positions among the rows that take part; None means as they come.
+        """
+        rows = self.rows
+        if order is not None:
+            rows = order if rows is None else rows[order]
+        elif rows is None:
+            rows = torch.arange(len(self.images), device=self.images.device)
+        # skorch's convention for a data set without targets is a target of 0.
         targets = torch.zeros_like(rows) if self.targets is None else self.targets[rows]
-        batch = Batch((images, targets))
-        if self.weights is not None:
-            batch.weight = self.weights[rows]
-        return batch
+        return rows, targets, None if self.weights is None else self.weights[rows]
+
+    def fetch(self, rows, out=None):
+        """Return the images ``(n, c, h, w)`` of some rows, in the memory of `out` if given."""
+        if not self._channels_last:
+            return torch.index_select(self.images, 0, rows, out=out)
+        source = self.images.permute(0, 2, 3, 1)
+        out = None if out is None else out.permute(0, 2, 3, 1)
+        return torch.index_select(source, 0, rows, out=out).permute(0, 3, 1, 2)
+
+    def new_buffer(self, n_rows):
+        """Return memory for a batch of `n_rows` images, laid out as :meth:`fetch` needs it."""
+        shape = (n_rows, *self.images.shape[1:])
+        if not self._channels_last:
+            return self.images.new_empty(shape)
+        n, c, h, w = shape
+        return self.images.new_empty((n, h, w, c)).permute(0, 3, 1, 2)
 
 
 class BatchIterator:
@@ -76,12 +105,16 @@ class BatchIterator:
         batch norm, and, a single one, none at all.
     generator : torch.Generator or None
         Draws a new order for each pass; None keeps the order of the rows.
+    device : torch.device, str or None
+        Where batches are wanted; None means where the images are. Images that stay in the CPU's
+        memory because a GPU has too little are copied batch by batch, while it computes.
     """
 
-    def __init__(self, dataset, batch_size, generator=None):
+    def __init__(self, dataset, batch_size, generator=None, device=None):
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.device = dataset.images.device if device is None else torch.device(device)
 
     def _stops(self):
         n_rows = len(self.dataset)
@@ -95,13 +128,43 @@ class BatchIterator:
         return len(self._stops())
 
     def __iter__(self):
-        device = self.dataset.images.device
-        n_rows = len(self.dataset)
-        if self.generator is None:
-            order = torch.arange(n_rows, device=device)
-        else:
-            order = torch.randperm(n_rows, generator=self.generator).to(device)
-        start = 0
-        for stop in self._stops():
-            yield self.dataset.take(order[start:stop])
-            start = stop
+        dataset = self.dataset
+        order = None
+        if self.generator is not None:
+            order = torch.randperm(len(dataset), generator=self.generator)
+            order = order.to(dataset.images.device)
+        stops = self._stops()
+        sizes = [stop - start for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
+        rows, targets, weights = dataset.passes(order)
+        targets = targets.to(self.device).split(sizes)
+        weights = [None] * len(sizes) if weights is None else weights.to(self.device).split(sizes)
+        fetch = self._fetcher(max(sizes))
+        for numbers, y, weight in zip(rows.split(sizes), targets, weights, strict=True):
+            batch = Batch((fetch(numbers), y))
+            batch.weight = weight
+            yield batch
+
+    def _fetcher(self, n_rows):
+        """Return a function from the numbers of at most `n_rows` rows to their images.
+
+        A batch is read before the next one is fetched, so that one buffer serves them all.
+        """
+        dataset = self.dataset
+        if dataset.images.device.type == self.device.type:
+            buffer = dataset.new_buffer(n_rows)
+            return lambda rows: dataset.fetch(rows, buffer[: len(rows)])
+        # Pinned memory is copied to a GPU without waiting: two buffers, and a mark in the GPU's
+        # queue for each that tells when it may be filled again.
+        buffers = [dataset.new_buffer(n_rows).pin_memory() for _ in range(2)]
+        copied = [torch.cuda.Event() for _ in buffers]
+        turn = itertools.cycle(range(2))
+
+        def fetch(rows):
+            i = next(turn)
+            copied[i].synchronize()
+            images = dataset.fetch(rows, buffers[i][: len(rows)])
+            images = images.to(self.device, non_blocking=True)
+            copied[i].record()
+            return images
+
+        return fetch

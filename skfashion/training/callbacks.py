@@ -64,6 +64,20 @@ class KeepBestWeights(Callback):
         if self.n_epochs_without_improvement_ >= self.patience:
             net.stop_training_ = True
 
+    def state_dict(self):
+        """Return what the rest of the training depends on, for a checkpoint."""
+        return {
+            "best_score": self.best_score_,
+            "reference": self.reference_,
+            "best_weights": None if self.best_weights_ is None else dict(self.best_weights_),
+            "n_epochs_without_improvement": self.n_epochs_without_improvement_,
+        }
+
+    def load_state_dict(self, state):
+        """Continue where :meth:`state_dict` was called."""
+        for name, value in state.items():
+            setattr(self, f"{name}_", value)
+
     def on_train_end(self, net, **kwargs):
         """Put the best weights back."""
         if self.best_weights_ is not None:
@@ -137,6 +151,9 @@ class Progress(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Show the epoch that has just ended."""
         row = net.history[-1]
+        if self.bar_ is not None and self.bar_.n == 0:
+            # A training that goes on from a checkpoint does not begin at 0.
+            self.bar_.initial = self.bar_.n = row["epoch"] - 1
         shown = {"loss": f"{row['train_loss']:.4f}", "accuracy": f"{row['train_accuracy']:.4f}"}
         for key in ("valid_loss", "valid_score"):
             if key in row:

@@ -7,13 +7,27 @@ import time
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
+from skorch.history import History
+from skorch.utils import TeeGenerator
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
+from skfashion.training.dense import DenseGradients, dense_layers
+from skfashion.training.inference import fold_batch_norm
 from skfashion.training.losses import WeightedCrossEntropy
+from skfashion.training.optimizers import make_update
 
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
+# Attributes that a running training needs, and a prediction does not.
+OF_A_TRAINING = {
+    "optimizer_",
+    "optimizer_device_",
+    "gradients_",
+    "update_",
+    "scaler_",
+    "forward_",
+    "_folded",
+}
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
@@ -37,6 +51,13 @@ class TrainingNet(NeuralNetClassifier):
         Draws the order of the rows.
     standardizes : bool
         Whether the module holds statistics of training data.
+    compute_dtype : torch.bfloat16, torch.float16 or None
+        Type in which convolutions and products are computed (autocast); None computes in the type
+        of the weights.
+    inference_dtype : torch.bfloat16, torch.float16 or None
+        The same for predictions and validation.
+    compiles : bool
+        Whether ``torch.compile`` compiles the module for training.
     **kwargs
         skorch's own parameters.
     """
@@ -53,6 +74,9 @@ class TrainingNet(NeuralNetClassifier):
         schedule=None,
         generator=None,
         standardizes=True,
+        compute_dtype=None,
+        inference_dtype=None,
+        compiles=False,
         verbose=0,
         **kwargs,
     ):
@@ -70,6 +94,14 @@ class TrainingNet(NeuralNetClassifier):
         self.schedule = schedule
         self.generator = generator
         self.standardizes = standardizes
+        self.compute_dtype = compute_dtype
+        self.inference_dtype = inference_dtype
+        self.compiles = compiles
+
+    # What a training sets, as it is before and after one.
+    step_ = 0
+    stop_training_ = False
+    gradients_ = update_ = scaler_ = forward_ = None
 
     @property
     def _default_callbacks(self):
@@ -79,11 +111,20 @@ class TrainingNet(NeuralNetClassifier):
     def get_iterator(self, dataset, training=False):
         """Return an iterator over whole batches, in a new order each time when training."""
         if training:
-            return self.iterator_train(dataset, self.batch_size, self.generator)
-        return self.iterator_valid(dataset, EVALUATION_BATCH_SIZE)
+            return self.iterator_train(dataset, self.batch_size, self.generator, self.device)
+        return self.iterator_valid(dataset, EVALUATION_BATCH_SIZE, device=self.device)
 
-    def train(self, dataset, dataset_valid=None, *, epochs):
+    def train(self, dataset, dataset_valid=None, *, epochs, state=None):
         """Train for at most `epochs` epochs; callbacks may end it earlier.
+
+        Parameters
+        ----------
+        dataset, dataset_valid : ImageDataset
+            What to train on, and what to validate on, if anything.
+        epochs : int
+            Number of epochs.
+        state : dict or None
+            What :meth:`training_state` returned in an earlier training, to go on from.
 
         Raises
         ------
@@ -91,21 +132,81 @@ class TrainingNet(NeuralNetClassifier):
             If the loss or a weight is no longer finite after an epoch.
         """
         self.step_ = 0
-        hooks = [getattr(type(cb), hook) for _, cb in self.callbacks_ for hook in BATCH_HOOKS]
-        plain = {getattr(Callback, hook) for hook in BATCH_HOOKS}
-        # Batches are announced, and their losses fetched, only where somebody listens.
-        self.announces_batches_ = not plain.issuperset(hooks)
+        # Batches and gradients are announced only where somebody listens.
+        self.announces_batches_ = self._is_heard("on_batch_begin", "on_batch_end")
+        self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
+        # float16 has so small a range that gradients must be scaled up; bfloat16 has not.
+        half = self.compute_dtype is torch.float16
+        self.scaler_ = torch.amp.GradScaler(self.device) if half else None
+        module = self.module_
+        self.forward_ = torch.compile(module.forward) if self.compiles else module.__call__
         try:
             self.notify("on_train_begin", X=dataset, y=None)
+            if state is not None:
+                self.load_training_state(state)
+                epochs = 0 if self.stop_training_ else epochs - len(self.history)
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
         finally:
+            self.gradients_ = self.update_ = self.scaler_ = self.forward_ = None
+            for parameter in self.module_.parameters():
+                parameter.grad = None
             for _, callback in self.callbacks_:
                 if isinstance(callback, Progress):
                     callback.close()
         self._set_training(False)
         return self
+
+    def training_state(self):
+        """Return all that the rest of a training depends on, for a checkpoint."""
+        callbacks = {
+            name: callback.state_dict()
+            for name, callback in self.callbacks_
+            if hasattr(callback, "state_dict")
+        }
+        return {
+            "module": dict(self.module_.state_dict()),
+            "optimizer": self.optimizer_.state_dict(),
+            "generators": [generator.get_state() for generator in self._generators()],
+            "scaler": None if self.scaler_ is None else self.scaler_.state_dict(),
+            "history": list(self.history),
+            "step": self.step_,
+            "stopped": self.stop_training_,
+            "callbacks": callbacks,
+        }
+
+    def load_training_state(self, state):
+        """Continue where :meth:`training_state` was called."""
+        self.module_.load_state_dict(state["module"])
+        self.optimizer_.load_state_dict(state["optimizer"])
+        for generator, saved in zip(self._generators(), state["generators"], strict=True):
+            generator.set_state(saved)
+        if self.scaler_ is not None:
+            self.scaler_.load_state_dict(state["scaler"])
+        self.history = History(state["history"])
+        self.step_, self.stop_training_ = state["step"], state["stopped"]
+        callbacks = dict(self.callbacks_)
+        for name, saved in state["callbacks"].items():
+            callbacks[name].load_state_dict(saved)
+
+    def _generators(self):
+        """Return the generators of this training: of the rows' order, and of noise on a GPU."""
+        noise = {
+            id(m.generator): m.generator
+            for m in self.module_.modules()
+            if getattr(m, "generator", None) is not None
+        }
+        noise.pop(id(self.generator), None)
+        return [self.generator, *noise.values()]
+
+    def _is_heard(self, *hooks):
+        """Tell whether a callback has a method of its own for one of these events."""
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in hooks
+        )
 
     def forget_callbacks(self, names):
         """Drop the callbacks of these names, and with them the data that they hold on to."""
@@ -119,6 +220,7 @@ class TrainingNet(NeuralNetClassifier):
             start = time.perf_counter()
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
+            self._choose_steps()
             iterator = self.get_iterator(X, training=True)
             self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
@@ -147,31 +249,81 @@ class TrainingNet(NeuralNetClassifier):
             else:
                 raise
 
+    def _choose_steps(self):
+        """Choose, for an epoch, how gradients are computed and how the optimizer takes its step.
+
+        A callback may have frozen parameters or put hooks on layers since the last epoch.
+        """
+        parameters = list(self.module_.parameters())
+        is_plain = all(p.requires_grad and p.device.type == "cpu" for p in parameters) and not any(
+            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+            for module in self.module_.modules()
+        )
+        self.update_ = make_update(self.optimizer_)
+        is_plain = is_plain and self.compute_dtype is None and self.update_ is not None
+        layers = dense_layers(self.module_) if is_plain else None
+        if layers is None:
+            self.gradients_ = None
+        elif self.gradients_ is None:
+            smoothing = self.criterion_.label_smoothing
+            self.gradients_ = DenseGradients(self.module_, layers, smoothing)
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Pass over the data once, and record the mean loss (and, training, the accuracy)."""
-        losses, sizes, hits = [], [], []
+        losses, weights, hits = [], [], []
         for batch in iterator:
             if self.announces_batches_:
                 self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch)
-            weight = batch.weight
+            try:
+                step = step_fn(batch)
+            except torch.OutOfMemoryError as error:
+                raise self._memory_error(batch) from error
+            targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
-            sizes.append(float(len(batch[1])) if weight is None else weight.sum())
-            hit = step["y_pred"].detach().argmax(1) == batch[1]
-            hits.append(hit.sum() if weight is None else (hit * weight).sum())
+            weights.append(len(targets) if weight is None else weight)
+            if training:
+                # Like argmax, but fast for either order of rows and classes in memory.
+                hits.append(step["y_pred"].detach().max(1).indices == targets)
             if self.announces_batches_:
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+                self.history.record_batch(f"{prefix}_batch_size", len(targets))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        sizes = torch.as_tensor(sizes, dtype=torch.float64, device=losses[0].device)
-        loss = float((torch.stack(losses) * sizes).sum() / sizes.sum())
+        if not self.announces_batches_:
+            # skorch's Checkpoint reads the last batch's record when it names its files.
+            self.history.new_batch()
+            self.history.record_batch(f"{prefix}_batch_size", len(targets))
+        # Looked at once an epoch: on a GPU each look waits until everything is computed.
+        losses = torch.stack(losses).double()
+        is_weighted = torch.is_tensor(weights[0])
+        sizes = torch.stack([w.sum() for w in weights]) if is_weighted else torch.tensor(weights)
+        sizes = sizes.to(losses)
+        loss = float((losses * sizes).sum() / sizes.sum())
         earlier = self.history[:-1, f"{prefix}_loss"] if len(self.history) > 1 else []
         self.history.record(f"{prefix}_loss", loss)
         # The name under which skorch's Checkpoint looks for an improvement.
         self.history.record(f"{prefix}_loss_best", loss < min(earlier, default=float("inf")))
         self.history.record(f"{prefix}_batch_count", len(losses))
         if training:
-            self.history.record("train_accuracy", float(torch.stack(hits).sum() / sizes.sum()))
+            hits = torch.cat(hits).double()
+            hit = float(hits @ torch.cat(weights).double()) if is_weighted else float(hits.sum())
+            self.history.record("train_accuracy", hit / float(sizes.sum()))
+
+    def _memory_error(self, batch):
+        """Return an error that says which batch size would fit."""
+        images, targets = batch
+        self.optimizer_.zero_grad()
+        size = len(images)
+        while size := size // 2:
+            try:
+                self.criterion_(self._forward(images[:size]), targets[:size]).backward()
+            except torch.OutOfMemoryError:
+                continue
+            break
+        advice = f"use batch_size={size}, which fits" if size else "use a smaller network"
+        return MemoryError(
+            f"Got batch_size={self.batch_size}, for which the memory of the device is not enough; "
+            f"{advice}."
+        )
 
     def train_step(self, batch, **fit_params):
         """Take one optimisation step on a batch, at the schedule's learning rate."""
@@ -179,21 +331,62 @@ class TrainingNet(NeuralNetClassifier):
             for group in self.optimizer_.param_groups:
                 group["lr"] = self.lr * self.schedule(self.step_)
         self.step_ += 1
-        return super().train_step(batch)
+        if self.update_ is None and self.scaler_ is None:
+            return super().train_step(batch)
+        if self.gradients_ is None:
+            self.optimizer_.zero_grad()
+        step = self.train_step_single(batch)
+        if self.scaler_ is not None:
+            self.scaler_.unscale_(self.optimizer_)
+        if self.announces_gradients_:
+            named = TeeGenerator(self.get_all_learnable_params())
+            self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+        if self.scaler_ is not None:
+            self.scaler_.step(self.optimizer_)
+            self.scaler_.update()
+        else:
+            self.update_()
+        return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute the weighted loss of a batch and its gradients."""
         images, targets = batch
+        if self.gradients_ is not None:
+            loss, logits = self.gradients_(images, targets, batch.weight)
+            # A listener may keep what it hears; the buffer is written again in the next step.
+            return {"loss": loss, "y_pred": logits.clone() if self.announces_batches_ else logits}
         frozen = self._batch_norms() if len(images) == 1 else []
         for layer in frozen:
             # One row has no variance to learn from: use the running statistics.
             layer.eval()
-        logits = self.module_(images)
+        logits = self._forward(images)
         loss = self.criterion_(logits, targets, batch.weight)
-        loss.backward()
+        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
         for layer in frozen:
             layer.train()
         return {"loss": loss, "y_pred": logits}
+
+    def _forward(self, images):
+        """Return the logits, in the weights' dtype."""
+        training = self.module_.training
+        forward = self.forward_ if training else self.module_
+        dtype = self.compute_dtype if training else self.inference_dtype
+        if dtype is None:
+            return forward(images)
+        with torch.autocast(images.device.type, dtype):
+            logits = forward(images)
+        return logits.float()
+
+    def inference_module(self):
+        """Return the module for predictions: batch norm is folded into the layers before it.
+
+        Made anew when a weight has changed.
+        """
+        state = [*self.module_.parameters(), *self.module_.buffers()]
+        version = [(id(tensor), tensor._version) for tensor in state]
+        if getattr(self, "_folded", (None,))[0] != version:
+            self._folded = version, fold_batch_norm(self.module_)
+        return self._folded[1]
 
     def _batch_norms(self):
         return [layer for layer in self.module_.modules() if isinstance(layer, _BatchNorm)]
@@ -202,7 +395,7 @@ class TrainingNet(NeuralNetClassifier):
         """Compute the weighted loss of a batch."""
         images, targets = batch
         with torch.no_grad():
-            logits = self.module_(images)
+            logits = self._forward(images)
             loss = self.criterion_(logits, targets, batch.weight)
         return {"loss": loss, "y_pred": logits}
 
@@ -226,8 +419,7 @@ class TrainingNet(NeuralNetClassifier):
     def __getstate__(self):
         # What a prediction needs and what the history tells; neither optimizer nor data,
         # callbacks or generators, and nothing that needs the device it was trained on.
-        left_behind = {"optimizer_", "optimizer_device_"}
-        state = {k: v for k, v in self.__dict__.items() if k not in left_behind}
+        state = {k: v for k, v in self.__dict__.items() if k not in OF_A_TRAINING}
         state |= {"callbacks": None, "callbacks_": [], "schedule": None, "generator": None}
         module = self.module_
         if any(p.device.type != "cpu" for p in module.parameters()):

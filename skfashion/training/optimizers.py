@@ -4,7 +4,22 @@ import inspect
 
 import torch
 
-OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+
+def _without_compiler(cls):
+    """Return a subclass of an optimizer that is made and used without PyTorch's compiler.
+
+    PyTorch wraps these methods to hide them from the compiler, and the wrapper imports it: a
+    second and 150 MB that every process pays which trains for the first time.
+    """
+    names = ("add_param_group", "zero_grad")
+    plain = {name: inspect.unwrap(getattr(cls, name)) for name in names}
+    return type(cls.__name__, (cls,), {**plain, "__module__": __name__})
+
+
+Adam = _without_compiler(torch.optim.Adam)
+AdamW = _without_compiler(torch.optim.AdamW)
+SGD = _without_compiler(torch.optim.SGD)
+OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
 
 
 def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
@@ -27,7 +42,9 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
     if isinstance(optimizer, str):
         cls = OPTIMIZERS[optimizer]
     elif isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
-        cls = optimizer
+        # PyTorch's own are trained like those named: with their fused kernels.
+        ours = (known for known in OPTIMIZERS.values() if known.__base__ is optimizer)
+        cls = next(ours, optimizer)
     else:
         raise ValueError(
             f"Got optimizer={optimizer!r}, expected one of {sorted(OPTIMIZERS)} or a subclass of "
@@ -44,3 +61,118 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
         offered["fused"] = True
     accepted = inspect.signature(cls).parameters
     return cls, {name: value for name, value in offered.items() if name in accepted}
+
+
+def make_update(optimizer):
+    """Return a function that takes a step of an optimizer; None if it needs the loss for that.
+
+    An optimizer of the user's may want to evaluate the loss several times a step.
+    """
+    if type(optimizer) not in OPTIMIZERS.values():
+        return None
+    # A scheduler of PyTorch's puts a step of its own on the instance, to count it.
+    hooked = (
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or "step" in vars(optimizer)
+    )
+    if hooked or len(optimizer.param_groups) > 1:
+        return optimizer.step
+    return (SGDUpdate if isinstance(optimizer, torch.optim.SGD) else AdamUpdate)(optimizer)
+
+
+class AdamUpdate:
+    """The step of a fused Adam or AdamW: its kernel on its state, without the wrapper around it.
+
+    The wrapper groups tensors, reads options and opens profiler ranges, anew at every step, which
+    costs more than the kernel does on a small network. Parameters and state are those of the
+    optimizer; the learning rate is read at every step, so that schedulers have their way.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Adam or torch.optim.AdamW
+        With ``fused=True`` and one group of parameters.
+    """
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+        decoupled = isinstance(optimizer, torch.optim.AdamW)
+        self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+        self._params = None
+
+    def _collect(self):
+        """Collect the parameters that have gradients, and their state, made here if missing."""
+        lists = [], [], [], [], [], []
+        self.optimizer._init_group(self.optimizer.param_groups[0], *lists)
+        self._params, _, self._averages, self._squares, _, steps = lists
+        # The numbers of steps become views of one tensor, so that one addition counts for all.
+        self._counts = torch.stack(steps)
+        self._steps = list(self._counts.unbind())
+        for parameter, step in zip(self._params, self._steps, strict=True):
+            self.optimizer.state[parameter]["step"] = step
+
+    def __call__(self):
+        """Update the parameters by their gradients."""
+        if self._params is None:
+            self._collect()
+        group = self.optimizer.param_groups[0]
+        beta1, beta2 = group["betas"]
+        self._counts.add_(1)
+        self._kernel(
+            self._params,
+            [parameter.grad for parameter in self._params],
+            self._averages,
+            self._squares,
+            [],
+            self._steps,
+            amsgrad=False,
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+
+class SGDUpdate:
+    """The step of a fused SGD, as :class:`AdamUpdate`.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.SGD
+        With ``fused=True`` and one group of parameters.
+    """
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+        self._params = None
+
+    def _collect(self):
+        lists = [], [], []
+        self.optimizer._init_group(self.optimizer.param_groups[0], *lists)
+        self._params, _, self._momenta = lists
+        self._is_first = bool(self._momenta) and self._momenta[0] is None
+        if self._is_first:
+            self._momenta = [torch.empty_like(parameter) for parameter in self._params]
+            for parameter, momentum in zip(self._params, self._momenta, strict=True):
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum
+
+    def __call__(self):
+        """Update the parameters by their gradients."""
+        if self._params is None:
+            self._collect()
+        group = self.optimizer.param_groups[0]
+        torch._fused_sgd_(
+            self._params,
+            [parameter.grad for parameter in self._params],
+            self._momenta,
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            lr=group["lr"],
+            dampening=group["dampening"],
+            nesterov=group["nesterov"],
+            maximize=False,
+            is_first_step=self._is_first,
+        )
+        self._is_first = False

@@ -1,0 +1,1 @@
+"""Speed and memory, side by side with those who do the same: ``python -m benchmarks speed``."""

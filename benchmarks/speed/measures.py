@@ -1,0 +1,142 @@
+"""Memory of a fit, cost of the import, and the processor's limit: each in a fresh process."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.speed.nets import our_net
+
+# Rows of the file that does not fit the budget of memory: 1.6 GB of uint8.
+MAPPED_ROWS = 2_000_000
+
+
+def memory_of_fit(net, threads):
+    """Return how much fitting on 60,000 uint8 rows raises the peak, in MB."""
+    import torch
+
+    from benchmarks import memory
+    from benchmarks.speed.competitors import Task, load
+
+    torch.set_num_threads(threads)
+    X, y = load(Task(), "uint8")
+    estimator = our_net(net, max_epochs=1, batch_size=128, standardize=True)
+    memory.forget_peak()
+    before = memory.resident_mb()
+    estimator.fit(X, y)
+    return {"before_mb": before, "increase_mb": memory.peak_mb() - before}
+
+
+def memory_of_map(net, threads):
+    """Return how much memory of its own (RssAnon) training and predicting from a file takes.
+
+    Pages of the file that the system keeps in memory are the system's, and are not counted.
+    """
+    import threading
+
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "images.bin"
+        X = np.memmap(path, np.uint8, "w+", shape=(MAPPED_ROWS, 784))
+        random = np.random.default_rng(0)
+        block = random.integers(0, 256, (10_000, 784), dtype=np.uint8)
+        for start in range(0, MAPPED_ROWS, len(block)):
+            X[start : start + len(block)] = block
+        X.flush()
+        X = np.memmap(path, np.uint8, "r", shape=(MAPPED_ROWS, 784))
+        y = np.arange(MAPPED_ROWS) % 10
+        estimator = our_net(net, max_epochs=1, batch_size=512, standardize=True)
+        before, largest, done = _own_mb(), [0.0], threading.Event()
+
+        def watch():
+            while not done.wait(0.02):
+                largest[0] = max(largest[0], _own_mb())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        seconds = {}
+        try:
+            for name in ("fit", "predict"):
+                start = time.perf_counter()
+                estimator.fit(X, y) if name == "fit" else estimator.predict(X)
+                seconds[name] = round(time.perf_counter() - start, 2)
+                seconds[f"{name}_increase_mb"] = round(largest[0] - before, 1)
+        finally:
+            done.set()
+            watcher.join()
+    return {"before_mb": before, **seconds}
+
+
+def scaling_point(rows, side, width, threads):
+    """Return seconds and memory of an epoch on random images, for one size of the problem."""
+    import numpy as np
+    import torch
+
+    from benchmarks import memory
+    from skfashion import MLPNetClassifier
+
+    torch.set_num_threads(threads)
+    random = np.random.default_rng(0)
+    X = random.integers(0, 256, (rows, side * side), dtype=np.uint8)
+    y = np.arange(rows) % 10
+    sizes = {"hidden_layer_sizes": (width, width // 2), "batch_size": 128, "random_state": 0}
+    MLPNetClassifier(max_epochs=1, **sizes).fit(X[:256], y[:256])
+    memory.forget_peak()
+    before = memory.resident_mb()
+    start = time.perf_counter()
+    MLPNetClassifier(max_epochs=1, **sizes).fit(X, y)
+    return {
+        "seconds": round(time.perf_counter() - start, 4),
+        "increase_mb": round(memory.peak_mb() - before, 1),
+    }
+
+
+def _own_mb():
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise OSError("This system does not tell a process's own memory from that of files.")
+
+
+def seconds_to_import(modules):
+    """Return the seconds that a fresh interpreter takes to import some modules."""
+    program = (
+        "import time; start = time.perf_counter()\n"
+        f"import {modules}\n"
+        "print(time.perf_counter() - start)"
+    )
+    command = [sys.executable, "-c", program]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(answer.stdout)
+
+
+def limits(threads, size=2048, repeats=7):
+    """Return the processor's GFLOP/s in matrix products: the faster of two libraries, by type."""
+    import torch
+
+    torch.set_num_threads(threads)
+    found = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        a, b = torch.randn(2, size, size).to(dtype)
+        for library, precision in (("mkl", "ieee"), ("onednn", "bf16")):
+            before = torch.backends.mkldnn.matmul.fp32_precision
+            torch.backends.mkldnn.matmul.fp32_precision = precision
+            try:
+                a @ b
+                times = []
+                for _ in range(repeats):
+                    start = time.perf_counter()
+                    a @ b
+                    times.append(time.perf_counter() - start)
+            finally:
+                torch.backends.mkldnn.matmul.fp32_precision = before
+            found[f"{name}_{library}"] = round(2 * size**3 / min(times) / 1e9, 1)
+    return {
+        "fp32": max(found["fp32_mkl"], found["fp32_onednn"]),
+        "bf16": max(found["bf16_mkl"], found["bf16_onednn"]),
+        **found,
+    }

@@ -1,0 +1,123 @@
+"""Tables of the speed comparison, made from its result file."""
+
+import statistics
+
+from benchmarks import results
+from benchmarks.environment import ROOT
+from benchmarks.speed.competitors import COMPETITORS
+from benchmarks.speed.rows import ROWS, Weighing
+
+FILE = results.PUBLISHED / "speed.jsonl"
+START, END = "<!-- speed-table:start -->", "<!-- speed-table:end -->"
+SCALING_PICTURE = ROOT / "docs" / "images" / "scaling.png"
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "performance.md"
+
+
+def pages(path=FILE):
+    """Return the pages with tables of this comparison, each with its table.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Result file.
+
+    Returns
+    -------
+    list of (pathlib.Path, str)
+        Empty while nothing has been published.
+    """
+    newest = {row["row"]: row for row in results.read(path)}
+    rows = [newest[name] for name in ROWS if name in newest]
+    if not rows:
+        return []
+    return [(README, _short_table(rows)), (PAGE, _long_table(rows))]
+
+
+def _short_table(rows):
+    """Write a line a comparison: ours, theirs, and the ratio."""
+    lines = []
+    for row in rows:
+        shape = ROWS[row["row"]]
+        if isinstance(shape, Weighing):
+            continue
+        for other in row["targets"]:
+            if other in row["seconds"]:
+                ours, theirs = (_median(row, name) for name in (row["ours"], other))
+                ratio = statistics.median(row["ratios"][other])
+                label = COMPETITORS[other][1]
+                lines.append([shape.title, label, ours, theirs, f"{ratio:.2f}"])
+    headings = ["what", "beside", "skfashion", "theirs", "ours / theirs"]
+    return "\n".join([_table(lines, headings), "", *_caption(rows)])
+
+
+def _long_table(rows):
+    """Write all that was measured: ratios, aims, memory, share of the processor."""
+    lines, weighed, shares = [], [], []
+    for row in rows:
+        shape = ROWS[row["row"]]
+        if isinstance(shape, Weighing):
+            name, aim = next(iter(shape.targets.items()))
+            weighed.append([shape.title, f"{row['values'][name]:.0f}", f"{aim:.0f}"])
+            continue
+        for name in row["seconds"]:
+            line = [shape.title, COMPETITORS[name][1], _median(row, name)]
+            if name in row["targets"]:
+                ratios = row["ratios"][name]
+                line += [
+                    f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
+                    f"{row['targets'][name]:.2f}",
+                ]
+            else:
+                line += ["", ""]
+            lines.append([*line, f"{row['peak_mb'][name]:.0f}"])
+        if row["gflops"]:
+            dtype = "bf16" if row["task"]["net"] == "cnn" else "fp32"
+            limit = row["limits_gflops"][dtype]
+            share = f"{row['gflops'] / limit:.0%}"
+            shares.append([shape.title, f"{row['gflops']:.0f}", f"{limit:.0f} ({dtype})", share])
+    headings = ["what", "who", "median", "ours / theirs (range)", "aim", "peak MB"]
+    parts = [_table(lines, headings)]
+    if weighed:
+        parts.append(_table(weighed, ["memory", "measured", "aim"]))
+    if shares:
+        parts.append(_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
+    left_out = sorted({COMPETITORS[name][1] for row in rows for name in row.get("left_out", ())})
+    if left_out:
+        parts.append(f"Not installed, left out: {', '.join(left_out)}.")
+    commands = " · ".join(f"`{row['command']}`" for row in rows)
+    return "\n\n".join([*parts, "\n".join(_caption(rows)), f"Each row by itself: {commands}"])
+
+
+def _median(row, name):
+    shape = ROWS[row["row"]]
+    return f"{shape.unit * statistics.median(row['seconds'][name]):.3g} {shape.unit_name}"
+
+
+def _table(lines, headings):
+    from tabulate import tabulate
+
+    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+
+
+def _caption(rows):
+    def every(*keys):
+        found = []
+        for row in rows:
+            for key in keys:
+                row = row.get(key)
+                if row is None:
+                    break
+            else:
+                found.append(str(row))
+        return " / ".join(dict.fromkeys(found))
+
+    names = dict.fromkeys(name for row in rows for name in row["versions"])
+    versions = ", ".join(f"{name} {every('versions', name)}" for name in names)
+    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
+    rounds = sorted({len(v) for row in rows for v in row.get("seconds", {}).values()})
+    return [
+        f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round; "
+        f"{every('machine', 'cpu')} ({every('machine', 'instructions')}), "
+        f"{every('machine', 'cores')} cores; threads: {every('threads')}.",
+        f"{versions}; commit {commits}.",
+    ]

@@ -1,0 +1,118 @@
+"""Which checkpoint belongs to a fit: derived from its parameters and data."""
+
+import hashlib
+import inspect
+import json
+import pickle
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+
+from skfashion.training import CheckpointFile, is_resumable
+
+# What changes nothing about the result of a fit.
+NO_INFLUENCE = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start", "n_threads"}
+
+# Bytes of the data that are hashed at a time.
+BLOCK_BYTES = 2**24
+
+
+def open_checkpoint(estimator, data, seed):
+    """Return the :class:`CheckpointFile` of a fit, None without ``checkpoint_dir``.
+
+    Its ``seed`` is the one to use: the stored one where the fit goes on from a checkpoint.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        What is being fitted.
+    data : dict of str to array or None
+        All that the result depends on besides parameters.
+    seed : int
+        What was drawn for a fit that begins.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint belongs to another fit, or callbacks have a state that it cannot hold.
+    OSError
+        If the folder cannot be written.
+    """
+    if estimator.checkpoint_dir is None:
+        return None
+    _check_callbacks(estimator)
+    identity = {
+        "parameter": _describe_parameters(estimator, seed),
+        "data": {name: _digest(array) for name, array in data.items()},
+        "environment": {
+            "torch": torch.__version__,
+            "threads": estimator.n_threads or torch.get_num_threads(),
+            "processor": torch.backends.cpu.get_cpu_capability(),
+        },
+    }
+    folder = Path(estimator.checkpoint_dir)
+    if folder.is_file():
+        path = folder
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        named = json.dumps([identity["parameter"], identity["data"]], sort_keys=True)
+        name = hashlib.sha256(named.encode()).hexdigest()[:16]
+        path = folder / f"{type(estimator).__name__}-{name}.ckpt"
+    file = CheckpointFile(path, identity, estimator.checkpoint_every)
+    if file.seed is None:
+        file.seed = seed
+    return file
+
+
+def _check_callbacks(estimator):
+    for item in estimator.skorch_callbacks or ():
+        callback = item[1] if isinstance(item, tuple) else item
+        if not is_resumable(callback):
+            raise ValueError(
+                f"Got checkpoint_dir together with the skorch callback {type(callback).__name__}, "
+                "whose state no checkpoint can hold; expected callbacks without a state, or with "
+                "the methods state_dict() and load_state_dict(state). Give it these two, or leave "
+                "out one or the other."
+            )
+
+
+def _describe_parameters(estimator, seed):
+    parameters = estimator.get_params(deep=False)
+    described = {"class": type(estimator).__name__, "warm_start": str(estimator.warm_start)}
+    for name, value in parameters.items():
+        if name == "random_state" and isinstance(value, np.random.RandomState):
+            value = seed
+        if name not in NO_INFLUENCE:
+            described[name] = _describe(value)
+    return described
+
+
+def _describe(value):
+    """Return a text that is the same in every process for the same value."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_describe, value))})"
+    if isinstance(value, type) or inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    try:
+        return f"{kind} {joblib.hash(value)}"
+    except pickle.PicklingError:
+        return kind  # of a notebook, say: its class is all that can be told
+
+
+def _digest(array):
+    """Return a fingerprint of an array's type, shape and content."""
+    if array is None:
+        return "none"
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    if array.dtype.hasobject:
+        digest.update(joblib.hash(array).encode())
+    else:
+        rows = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
+        for start in range(0, len(array), rows):
+            digest.update(np.ascontiguousarray(array[start : start + rows]).view(np.uint8))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,258 @@
+"""The state of a training in a file: written atomically, owned by one fit, read without pickle."""
+
+import json
+import os
+import secrets
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, GradientNormClipping, PrintLog, ProgressBar, TensorBoard
+
+try:
+    import fcntl
+except ImportError:  # Windows: two fits of the same parameters and data must not share a folder
+    fcntl = None
+
+
+# skorch's callbacks that keep nothing from one epoch to the next that a result depends on.
+WITHOUT_STATE = (GradientNormClipping, PrintLog, ProgressBar, TensorBoard)
+
+
+def is_resumable(callback):
+    """Tell whether a training with this callback can go on from a checkpoint."""
+    has_methods = hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
+    return has_methods or isinstance(callback, WITHOUT_STATE)
+
+
+def pack(value, arrays):
+    """Return a state as JSON's types; arrays and tensors are appended to `arrays`.
+
+    Parameters
+    ----------
+    value : object
+        Dicts, lists, tuples, tensors, NumPy arrays, numbers, strings and None, nested at will.
+    arrays : list of ndarray
+
+    Raises
+    ------
+    TypeError
+        If there is anything else in it.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if torch.is_tensor(value):
+        arrays.append(value.detach().cpu().numpy())
+        return {"tensor": len(arrays) - 1}
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if isinstance(value, dict):
+        return {"dict": [[pack(k, arrays), pack(v, arrays)] for k, v in value.items()]}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [pack(item, arrays) for item in value]}
+    raise TypeError(
+        f"Got a {type(value).__name__} in the state of a training, expected numbers, strings, "
+        "tensors, and dicts and lists of them."
+    )
+
+
+def unpack(value, arrays):
+    """Return what :func:`pack` was given."""
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = value.items()
+    if kind == "tensor":
+        return torch.from_numpy(arrays[content].copy())
+    if kind == "array":
+        return arrays[content]
+    if kind == "dict":
+        return {unpack(k, arrays): unpack(v, arrays) for k, v in content}
+    return {"list": list, "tuple": tuple}[kind](unpack(item, arrays) for item in content)
+
+
+def write_state(path, state):
+    """Write a state to a file: after a crash at any moment there is the old one or the new one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before is left as it was.
+    """
+    arrays = []
+    header = json.dumps(pack(state, arrays)).encode()
+    content = {str(number): array for number, array in enumerate(arrays)}
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            np.savez(file, header=np.frombuffer(header, np.uint8), **content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    """Make a rename outlive a power cut, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_state(path):
+    """Return the state in a file.
+
+    Raises
+    ------
+    ValueError
+        If it is no checkpoint, or damaged.
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            header = json.loads(file["header"].tobytes())
+            arrays = [file[str(number)] for number in range(len(file.files) - 1)]
+    except (zipfile.BadZipFile, KeyError, EOFError, json.JSONDecodeError, ValueError) as error:
+        raise ValueError(
+            f"Got {path}, which is no checkpoint or a damaged one ({error}); expected one that a "
+            "fit with checkpoint_dir has written. Remove it to start from the beginning."
+        ) from error
+    return unpack(header, arrays)
+
+
+class CheckpointFile:
+    """One fit's checkpoint.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it lies, or will lie.
+    identity : dict of str to dict
+        What the fit depends on, by section; a checkpoint with another identity is refused.
+    every : int
+        Epochs from one writing to the next.
+
+    Raises
+    ------
+    ValueError
+        If the file is there and belongs to another fit, or is damaged.
+    OSError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, path, identity, every):
+        self.path, self._lock = _owned(path)
+        self.identity, self.every = identity, every
+        self.state = self.seed = None
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self):
+        for left_over in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            left_over.unlink(missing_ok=True)
+        if self.path.exists():
+            stored = read_state(self.path)
+            self._compare(stored["identity"])
+            self.state, self.seed = stored["state"], stored["seed"]
+
+    def _compare(self, stored):
+        differences = [
+            f"{section} {name}: {stored[section].get(name)} there, {value} here"
+            for section, values in self.identity.items()
+            for name, value in values.items()
+            if stored.get(section, {}).get(name) != value
+        ]
+        if differences:
+            raise ValueError(
+                f"Got the checkpoint {self.path}, which belongs to another fit: "
+                f"{'; '.join(differences)}. Expected the same parameters, data, versions, "
+                "processor and number of threads. Remove the file to start from the beginning, "
+                "or name another checkpoint_dir."
+            )
+
+    def write(self, state):
+        """Replace the checkpoint by a new state.
+
+        Raises
+        ------
+        OSError
+            If that fails; the last good checkpoint is still there.
+        """
+        content = {"identity": self.identity, "seed": self.seed, "state": state}
+        try:
+            write_state(self.path, content)
+        except OSError as error:
+            kept = (
+                "The checkpoint before it is still there: make room and fit again to go on from it."
+                if self.path.exists()
+                else "Make room there, or name another checkpoint_dir."
+            )
+            raise OSError(
+                error.errno, f"Could not write the checkpoint: {error.strerror}. {kept}", self.path
+            ) from error
+
+    def remove(self):
+        """Remove the checkpoint: its fit is finished."""
+        self.path.unlink(missing_ok=True)
+
+    def close(self):
+        """Let another fit have the file."""
+        if self._lock is not None:
+            Path(self._lock.name).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+
+def _owned(path):
+    """Return a path that this fit alone owns, and the lock that says so.
+
+    A fit of the same parameters and data that runs at the same time has its own file, with a
+    number at the end. The system frees the lock of a process that was killed.
+    """
+    if fcntl is None:
+        return path, None
+    number = 1
+    candidate = path
+    while True:
+        lock_path = candidate.with_name(f".{candidate.name}.lock")
+        lock = open(lock_path, "ab")  # for as long as the fit lasts
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            number += 1
+            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            continue
+        if lock_path.exists() and os.path.samestat(os.fstat(lock.fileno()), lock_path.stat()):
+            return candidate, lock
+        lock.close()  # its owner had finished, and removed it after we opened it: try again
+
+
+class WriteCheckpoints(Callback):
+    """Write the training's state every few epochs; the last callback of all.
+
+    Parameters
+    ----------
+    file : CheckpointFile
+    """
+
+    def __init__(self, file):
+        self.file = file
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the state of the epoch that has just ended."""
+        if len(net.history) % self.file.every == 0:
+            self.file.write(net.training_state())

@@ -1,0 +1,269 @@
+"""Nothing is lost: a fit that was stopped goes on, and ends with the very same model."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from common import small, weights_of
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Freezer, GradientNormClipping
+
+from skfashion import ConvNetClassifier, MLPNetClassifier
+
+ROWS = 300
+
+
+def load():
+    X, y = load_digits(return_X_y=True)
+    return X[:ROWS].astype(np.uint8), y[:ROWS]
+
+
+def noisy(cls, **params):
+    """Return a small net with every source of randomness, and early stopping."""
+    drops = {"dropout": 0.3}
+    if "conv_dropout" in cls().get_params():
+        drops["conv_dropout"] = 0.3
+    defaults = {"early_stopping": True, "max_epochs": 8, "n_threads": 1, "batch_size": 64}
+    return small(cls, **(drops | defaults | params))
+
+
+class Stop:
+    """A scorer that is interrupted at one of its calls."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def __getstate__(self):
+        return {}  # the same parameter of the same fit, whenever it stops it
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return estimator.score(X, y, sample_weight)
+
+
+def interrupt(net, X, y, at, **fit_params):
+    """Fit and interrupt the fit in an epoch; the scorer counts as the same one each time."""
+    net.set_params(scoring=Stop(at))
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, y, **fit_params)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_interrupted_fit_goes_on_to_the_same_model(estimator_class, tmp_path, weighted):
+    X, y = load()
+    weights = np.random.RandomState(0).rand(ROWS) if weighted else None
+    whole = noisy(estimator_class, scoring=Stop(0)).fit(X, y, weights)
+    net = noisy(estimator_class, checkpoint_dir=tmp_path)
+    for at in (3, 2, 1):
+        interrupt(net, X, y, at, sample_weight=weights)
+        assert not hasattr(net, "net_")
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
+    net.set_params(scoring=Stop(0)).fit(X, y, weights)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+    assert net.loss_curve_ == whole.loss_curve_
+    assert net.validation_scores_ == whole.validation_scores_
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("lr_schedule", ["one_cycle", "step"])
+def test_optimizers_and_schedules_go_on(tmp_path, optimizer, lr_schedule):
+    X, y = load()
+    params = {"optimizer": optimizer, "lr_schedule": lr_schedule, "step_size": 3}
+    whole = noisy(MLPNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **params)
+    interrupt(net, X, y, 5)
+    net.set_params(scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_every_few_epochs(tmp_path):
+    X, y = load()
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, checkpoint_every=3)
+    interrupt(net, X, y, 6)
+    calls = Stop(0)
+    net.set_params(scoring=calls).fit(X, y)
+    assert -calls.left == 8 - 3  # epochs 4 and 5 were made again
+
+
+def test_a_drawn_seed_is_stored(tmp_path):
+    X, y = load()
+    params = {"random_state": None, "checkpoint_dir": tmp_path}
+    net = noisy(MLPNetClassifier, **params)
+    interrupt(net, X, y, 5)
+    (path,) = tmp_path.glob("*.ckpt")
+    content = path.read_bytes()
+    first = noisy(MLPNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    path.write_bytes(content)
+    second = noisy(MLPNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    np.testing.assert_array_equal(weights_of(first), weights_of(second))
+
+
+def test_candidates_of_a_search_share_a_folder(tmp_path):
+    X, y = load()
+    grid = {"hidden_layer_sizes": [(8,), (16,)]}
+
+    def search(**params):
+        net = noisy(MLPNetClassifier, **params)
+        return GridSearchCV(net, grid, cv=2, n_jobs=2).fit(X, y).cv_results_["mean_test_score"]
+
+    np.testing.assert_array_equal(search(checkpoint_dir=str(tmp_path)), search())
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_parameters_and_data_have_other_files(tmp_path):
+    X, y = load()
+    for params in ({}, {"lr": 0.1}, {"hidden_layer_sizes": (5,)}, {"random_state": 1}):
+        interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **params), X, y, 2)
+    interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path), X[::-1], y[::-1], 2)
+    interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path), X, y, 2, sample_weight=1.0 + y)
+    interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path, verbose=2), X, y, 2)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 6
+
+
+def test_images_of_any_layout_go_on_from_the_same_file(tmp_path):
+    X, y = load()
+    net = noisy(ConvNetClassifier, checkpoint_dir=tmp_path)
+    interrupt(net, X, y, 4)
+    net.set_params(scoring=Stop(0)).fit(X.reshape(-1, 8, 8, 1), y)
+    whole = noisy(ConvNetClassifier, scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_a_named_checkpoint_of_another_fit_is_refused(tmp_path):
+    X, y = load()
+    interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path), X, y, 4)
+    (path,) = tmp_path.glob("*.ckpt")
+    content = path.read_bytes()
+    other = noisy(MLPNetClassifier, checkpoint_dir=path, lr=0.25)
+    with pytest.raises(ValueError, match=r"parameter lr: 0\.005 there, 0\.25 here"):
+        other.fit(X, y)
+    with pytest.raises(ValueError, match=r"data X: \w+ there, \w+ here"):
+        noisy(MLPNetClassifier, checkpoint_dir=path, scoring=Stop(0)).fit(X // 2, y)
+    with pytest.raises(ValueError, match="environment threads: 1 there, 2 here"):
+        noisy(MLPNetClassifier, checkpoint_dir=path, n_threads=2, scoring=Stop(0)).fit(X, y)
+    assert path.read_bytes() == content
+    net = noisy(MLPNetClassifier, checkpoint_dir=path, scoring=Stop(0)).fit(X, y)
+    whole = noisy(MLPNetClassifier, scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: b"no"])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    X, y = load()
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path)
+    interrupt(net, X, y, 4)
+    (path,) = tmp_path.glob("*.ckpt")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match="no checkpoint or a damaged one"):
+        net.fit(X, y)
+
+
+def test_two_equal_fits_at_a_time_do_not_share_a_file(tmp_path):
+    X, y = load()
+    seen = []
+
+    def nested(estimator, X_val, y_val, sample_weight=None):
+        if not seen:
+            seen.append(True)
+            inner = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=nested).fit(X, y)
+            seen.append(weights_of(inner))
+        return 0.5
+
+    outer = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=nested).fit(X, y)
+    np.testing.assert_array_equal(weights_of(outer), seen[1])
+    assert not list(tmp_path.iterdir())
+
+
+def test_callbacks_with_a_state_are_refused(tmp_path):
+    X, y = load()
+    with pytest.raises(ValueError, match="Freezer, whose state"):
+        net = small(MLPNetClassifier, checkpoint_dir=tmp_path, skorch_callbacks=[Freezer("*")])
+        net.fit(X, y)
+    clipped = {"skorch_callbacks": [("clip", GradientNormClipping(0.1))]}
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **clipped)
+    interrupt(net, X, y, 4)
+    net.set_params(scoring=Stop(0)).fit(X, y)
+    whole = noisy(MLPNetClassifier, scoring=Stop(0), **clipped).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_training(tmp_path):
+    X, y = load()
+    (tmp_path / "file").write_text("no checkpoint")
+    calls = Stop(0)
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path / "file" / "below", scoring=calls)
+    with pytest.raises(OSError, match="file"):
+        net.fit(X, y)
+    assert calls.left == 0
+    assert not hasattr(net, "net_")
+
+
+def fit_with_little_room(folder, bytes_left, max_epochs):
+    """Fit where no file may be larger than so many bytes: what a full disk looks like."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, bytes_left))
+    net = small(MLPNetClassifier, checkpoint_dir=folder, max_epochs=max_epochs, n_threads=1)
+    try:
+        net.fit(*load())
+    except OSError as error:
+        print(error)
+
+
+def test_a_full_disk_is_an_error_in_words_and_leaves_nothing(tmp_path):
+    program = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_checkpoints import fit_with_little_room\n"
+        f"fit_with_little_room({str(tmp_path)!r}, 5000, 3)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "Could not write the checkpoint" in answer.stdout, answer.stderr
+    assert not list(tmp_path.glob("*.ckpt")) + list(tmp_path.glob("*.tmp"))
+
+
+def fit_and_save(folder, result, max_epochs):
+    net = noisy(
+        ConvNetClassifier, checkpoint_dir=folder, max_epochs=max_epochs, n_iter_no_change=max_epochs
+    )
+    np.save(result, weights_of(net.fit(*load())))
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_killed_twenty_times_ends_with_the_same_model(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["test_checkpoints"])
+    folder, result, max_epochs = tmp_path / "checkpoints", tmp_path / "result.npy", 120
+    random = np.random.RandomState(0)
+    kills = writes = 0
+    while not result.exists():
+        process = context.Process(target=fit_and_save, args=(folder, result, max_epochs))
+        process.start()
+        if kills < 20:
+            # Every other time in the middle of a write, as soon as its temporary file is there.
+            wait, end = kills % 2 == 0, time.monotonic() + 30
+            before = time.monotonic() + random.uniform(0.2, 0.6)
+            while process.is_alive() and time.monotonic() < end:
+                if time.monotonic() > before:
+                    is_writing = bool(list(folder.glob(".*.tmp"))) if folder.exists() else False
+                    if is_writing or not wait:
+                        writes += is_writing
+                        os.kill(process.pid, signal.SIGKILL)
+                        kills += 1
+                        break
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+    assert kills == 20
+    assert writes >= 5
+    whole = noisy(ConvNetClassifier, max_epochs=max_epochs, n_iter_no_change=max_epochs)
+    np.testing.assert_array_equal(np.load(result), weights_of(whole.fit(*load())))
+    assert not list(folder.iterdir())

@@ -1,0 +1,325 @@
+"""The fast ways compute what the plain ones do: gradients, updates, folded layers, precisions."""
+
+import copy
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from common import small, weights_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from skfashion import ConvNetClassifier, MLPNetClassifier
+from skfashion.nets import MLP, ConvNet
+from skfashion.training import BatchIterator, ImageDataset
+from skfashion.training.dense import ACTIVATIONS, DenseGradients, dense_layers
+from skfashion.training.inference import fold_batch_norm
+from skfashion.training.losses import WeightedCrossEntropy
+from skfashion.training.optimizers import OPTIMIZERS, make_update
+from skfashion.training.products import borrowed_products, onednn_is_better
+
+
+def mlp(sizes=(6, 5), activation="relu", n_classes=4, **params):
+    module = MLP(
+        (1, 3, 4),
+        n_classes,
+        hidden_layer_sizes=sizes,
+        activation=activation,
+        batch_norm=False,
+        dropout=0.0,
+        **params,
+    ).double()
+    module.initialize(torch.Generator().manual_seed(0))
+    module.standardize.set_statistics([3.0], [2.0])
+    return module
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@settings(max_examples=25, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), max_size=3),
+    n_rows=st.integers(1, 12),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    weighted=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_gradients_written_out_are_those_of_autograd(
+    activation, sizes, n_rows, smoothing, weighted, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(n_rows, 1, 3, 4, generator=generator, dtype=torch.float64)
+    targets = torch.randint(4, (n_rows,), generator=generator)
+    weight = torch.rand(n_rows, generator=generator, dtype=torch.float64) if weighted else None
+    module = mlp(sizes, activation)
+    criterion = WeightedCrossEntropy(label_smoothing=smoothing)
+    expected = criterion(module(images), targets, weight)
+    expected.backward()
+    grads = [parameter.grad.clone() for parameter in module.parameters()]
+
+    gradients = DenseGradients(module, dense_layers(module), smoothing)
+    for _ in range(2):  # its buffers are used again
+        loss, logits = gradients(images, targets, weight)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(logits, module(images).detach())
+    for parameter, grad in zip(module.parameters(), grads, strict=True):
+        torch.testing.assert_close(parameter.grad, grad)
+
+
+def test_networks_with_other_layers_are_left_to_autograd():
+    assert len(dense_layers(mlp(()))) == 1
+    assert len(dense_layers(mlp((5, 5)))) == 3
+    assert dense_layers(mlp(activation="gelu")) is None
+    common = {"hidden_layer_sizes": (5,), "activation": "relu"}
+    assert dense_layers(MLP((1, 3, 4), 4, batch_norm=True, dropout=0.0, **common)) is None
+    assert dense_layers(MLP((1, 3, 4), 4, batch_norm=False, dropout=0.5, **common)) is None
+    conv = {"channels": (3,), "kernel_size": 3, "batch_norm": False, "conv_dropout": 0.0}
+    assert dense_layers(ConvNet((1, 3, 4), 4, dropout=0.0, **common, **conv)) is None
+    assert set(ACTIVATIONS) == {nn.Identity, nn.Sigmoid, nn.Tanh, nn.ReLU}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adam", {"weight_decay": 0.1}),
+        ("adamw", {"weight_decay": 0.1}),
+        ("sgd", {}),
+        ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ],
+)
+def test_an_update_is_the_step_of_the_optimizer(name, options):
+    one, two = mlp(), mlp()
+    options = {"lr": 0.01, "fused": True, **options}
+    plain = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[name]
+    plain, ours = plain(one.parameters(), **options), OPTIMIZERS[name](two.parameters(), **options)
+    update = make_update(ours)
+    assert update != ours.step
+    for step in range(4):
+        plain.param_groups[0]["lr"] = ours.param_groups[0]["lr"] = 0.01 / (step + 1)
+        for module in (one, two):
+            for i, parameter in enumerate(module.parameters()):
+                generator = torch.Generator().manual_seed(10 * step + i)
+                shape = parameter.shape
+                parameter.grad = torch.randn(shape, generator=generator, dtype=torch.float64)
+        plain.step()
+        update()
+        update = make_update(ours)  # as at the beginning of each epoch
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert str(plain.state_dict()) == str(ours.state_dict())
+
+
+def test_optimizers_that_are_watched_or_a_users_take_their_own_step():
+    hooked = OPTIMIZERS["adam"](mlp().parameters(), fused=True)
+    hooked.register_step_post_hook(lambda *arguments: None)
+    assert make_update(hooked) == hooked.step
+    scheduled = OPTIMIZERS["sgd"](mlp().parameters(), lr=0.1)
+    torch.optim.lr_scheduler.StepLR(scheduled, 1)
+    assert make_update(scheduled) is scheduled.step
+    assert make_update(torch.optim.LBFGS(mlp().parameters())) is None
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_training_does_not_import_the_compiler(optimizer):
+    """It would cost every process that trains for the first time a second and 150 MB."""
+    program = (
+        "import sys, numpy as np\n"
+        "from skfashion import ConvNetClassifier\n"
+        "X, y = np.arange(6400).reshape(100, 64) % 255, np.arange(100) % 2\n"
+        f"net = ConvNetClassifier(optimizer={optimizer!r}, max_epochs=1).fit(X, y)\n"
+        "net.predict(X)\n"
+        "print('torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_watched_training_is_the_same_as_one_that_is_not(estimator_class, digits):
+    """Hooks of a user's on layers choose the slower route, which leads to the same place."""
+    from skorch.callbacks import Callback
+
+    class Watch(Callback):
+        def on_train_begin(self, net, **kwargs):
+            self.seen = []
+            net.module_.head.register_forward_hook(lambda m, x, out: self.seen.append(len(out)))
+
+    X, y = digits
+    params = {"batch_norm": False, "precision": "fp64", "max_epochs": 2}
+    plain = small(estimator_class, **params).fit(X, y)
+    watched = small(estimator_class, skorch_callbacks=[Watch()], **params).fit(X, y)
+    assert sum(watched.net_.callbacks_[0][1].seen) == 2 * len(X)
+    np.testing.assert_allclose(weights_of(watched), weights_of(plain), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("pool", [(4, 4), (3, 5)])
+def test_folded_batch_norm_computes_the_same(pool):
+    module = ConvNet(
+        (3, *pool),
+        5,
+        channels=(4, 6),
+        kernel_size=3,
+        hidden_layer_sizes=(7,),
+        activation="relu",
+        batch_norm=True,
+        conv_dropout=0.2,
+        dropout=0.2,
+    ).double()
+    module.initialize(torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    module.use_generator(generator)
+    images = torch.randn(20, 3, *pool, generator=generator, dtype=torch.float64)
+    module.train()
+    for _ in range(3):
+        module(images)  # running statistics other than 0 and 1
+    module.eval()
+    before = copy.deepcopy(module.state_dict())
+    folded = fold_batch_norm(module)
+    assert not any(isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in folded.modules())
+    torch.testing.assert_close(folded(images), module(images))
+    torch.testing.assert_close(folded.transform(images), module.transform(images))
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    plain = mlp()
+    assert fold_batch_norm(plain) is plain
+
+
+def test_predictions_follow_weights_that_are_changed_by_hand(estimator_class, digits):
+    X, y = digits
+    net = small(estimator_class).fit(X, y)
+    before = net.predict_proba(X)
+    with torch.no_grad():
+        net.net_.module_.head.weight.mul_(0)
+        net.net_.module_.head.bias.mul_(0)
+    np.testing.assert_allclose(net.predict_proba(X), 0.1)
+    assert not np.allclose(before, 0.1)
+
+
+def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits):
+    X, y = digits
+    net = small(MLPNetClassifier).fit(X, y)
+    expected, sizes = net.predict_proba(X), []
+    module = net.net_.inference_module()
+    forward = module.forward
+
+    def too_large(x):
+        sizes.append(len(x))
+        if len(x) > 64:
+            raise torch.OutOfMemoryError("simulated")
+        return forward(x)
+
+    module.forward = too_large
+    np.testing.assert_array_equal(net.predict_proba(X), expected)
+    assert sizes == [256, 128, 64, 64, 64, 64, 64]  # 300 rows, the last 44 filled up
+
+    def always(x):
+        raise torch.OutOfMemoryError("simulated")
+
+    module.forward = always
+    with pytest.raises(torch.OutOfMemoryError):
+        net.predict(X)
+
+
+def test_float32_products_stay_float32():
+    a, b = torch.randn(2, 256, 256, generator=torch.Generator().manual_seed(0))
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    exact = a.double() @ b.double()
+    with borrowed_products():
+        inside = torch.backends.mkldnn.matmul.fp32_precision
+        error = (a @ b - exact).abs().max() / exact.abs().max()
+    assert error < 5e-6
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+    assert (inside == before) != onednn_is_better()
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32", "fp64", "bf16", "fp16"])
+def test_every_precision_learns(estimator_class, digits, precision):
+    X, y = digits
+    net = small(estimator_class, precision=precision, max_epochs=8).fit(X, y)
+    assert net.score(X, y) > 0.8
+    dtype = torch.float64 if precision == "fp64" else torch.float32
+    assert {p.dtype for p in net.net_.module_.parameters()} == {dtype}
+    proba = net.predict_proba(X)
+    assert proba.dtype == np.float64
+    np.testing.assert_allclose(proba.sum(1), 1)
+
+
+def test_auto_precision_is_bfloat16_in_training_of_convolutions_only(digits, monkeypatch):
+    X, y = digits
+
+    def trained(cls, precision, has_bfloat16):
+        monkeypatch.setattr(
+            "skfashion.training.precision._has_bfloat16", lambda device: has_bfloat16
+        )
+        return weights_of(small(cls, precision=precision).fit(X, y))
+
+    fp32 = trained(ConvNetClassifier, "fp32", True)
+    bf16 = trained(ConvNetClassifier, "bf16", False)
+    assert not np.array_equal(fp32, bf16)
+    np.testing.assert_array_equal(trained(ConvNetClassifier, "auto", False), fp32)
+    np.testing.assert_array_equal(trained(ConvNetClassifier, "auto", True), bf16)
+    fp32 = trained(MLPNetClassifier, "fp32", True)
+    np.testing.assert_array_equal(trained(MLPNetClassifier, "auto", True), fp32)
+
+
+def test_auto_precision_predicts_in_float32(digits):
+    X, y = digits
+    net = small(ConvNetClassifier).fit(X, y)
+    same = copy.deepcopy(net)
+    same.net_.inference_dtype = torch.bfloat16
+    logits = net.net_.module_(torch.from_numpy(X.copy()).view(-1, 1, 8, 8)).detach().double()
+    np.testing.assert_allclose(net.decision_function(X), logits.numpy(), atol=1e-4)
+    assert not np.allclose(same.decision_function(X), logits.numpy(), atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n_rows=st.integers(1, 50),
+    batch_size=st.integers(1, 60),
+    colour=st.booleans(),
+    subset=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_batches_hold_every_row_once(n_rows, batch_size, colour, subset, seed):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (n_rows, 2, 3, 3) if colour else (n_rows, 2, 3, 1)
+    images = torch.randint(256, shape, generator=generator).to(torch.uint8).permute(0, 3, 1, 2)
+    targets = torch.arange(n_rows)
+    rows = torch.arange(0, n_rows, 2) if subset else None
+    weights = torch.rand(n_rows, generator=generator)
+    dataset = ImageDataset(images, targets, weights, rows)
+    seen = []
+    for batch in BatchIterator(dataset, batch_size, torch.Generator().manual_seed(seed)):
+        x, y = batch
+        assert torch.equal(x, images[y]) and torch.equal(batch.weight, weights[y])
+        seen += y.tolist()
+    assert sorted(seen) == (list(range(0, n_rows, 2)) if subset else list(range(n_rows)))
+
+
+def test_weighted_loss_is_the_formula():
+    generator = torch.Generator().manual_seed(0)
+    logits, weight = torch.randn(9, 4, generator=generator), torch.rand(9, generator=generator)
+    targets = torch.arange(9) % 4
+    losses = cross_entropy(logits, targets, reduction="none")
+    expected = (losses * weight).sum() / weight.sum()
+    torch.testing.assert_close(WeightedCrossEntropy()(logits, targets, weight), expected)
+
+
+def test_fit_says_which_batch_size_fits_when_memory_runs_out(digits, monkeypatch):
+    X, y = digits
+    forward = ConvNet.forward
+
+    def too_large(module, x):
+        if len(x) > 20:
+            raise torch.OutOfMemoryError("simulated")
+        return forward(module, x)
+
+    monkeypatch.setattr(ConvNet, "forward", too_large)
+    net = small(ConvNetClassifier, batch_size=100)
+    with pytest.raises(MemoryError, match="Got batch_size=100.*use batch_size=12, which fits"):
+        net.fit(X, y)
+    assert not hasattr(net, "net_")
+    assert net.set_params(batch_size=12).fit(X, y).n_iter_ == 3

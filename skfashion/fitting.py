@@ -23,6 +23,7 @@ from skfashion.training import (
     compute_dtype,
     make_schedule,
     resolve_optimizer,
+    training_state,
 )
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
@@ -78,7 +79,7 @@ def _fit(estimator, data, hooks):
         state = data.checkpoint.state
         if state is None:
             # A folder that cannot be written is better found out before the training.
-            data.checkpoint.write(net.training_state())
+            data.checkpoint.write(training_state(net))
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
     net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])

@@ -16,6 +16,7 @@ from skfashion.training.optimizers import resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype
 from skfashion.training.products import borrowed_products
 from skfashion.training.schedules import make_schedule
+from skfashion.training.states import training_state
 from skfashion.training.threads import borrowed_threads
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "is_resumable",
     "make_schedule",
     "resolve_optimizer",
+    "training_state",
 ]

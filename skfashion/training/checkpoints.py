@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback, GradientNormClipping, PrintLog, ProgressBar, TensorBoard
 
+from skfashion.training.states import training_state
+
 try:
     import fcntl
 except ImportError:  # Windows: two fits of the same parameters and data must not share a folder
@@ -255,4 +257,4 @@ class WriteCheckpoints(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Write the state of the epoch that has just ended."""
         if len(net.history) % self.file.every == 0:
-            self.file.write(net.training_state())
+            self.file.write(training_state(net))

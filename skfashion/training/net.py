@@ -7,27 +7,17 @@ import time
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
-from skorch.history import History
 from skorch.utils import TeeGenerator
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
-from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import fold_batch_norm
 from skfashion.training.losses import WeightedCrossEntropy
-from skfashion.training.optimizers import make_update
+from skfashion.training.states import load_training_state
+from skfashion.training.steps import Steps
 
 # Attributes that a running training needs, and a prediction does not.
-OF_A_TRAINING = {
-    "optimizer_",
-    "optimizer_device_",
-    "gradients_",
-    "update_",
-    "scaler_",
-    "forward_",
-    "_folded",
-}
+OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "_folded"}
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
@@ -101,7 +91,7 @@ class TrainingNet(NeuralNetClassifier):
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
-    gradients_ = update_ = scaler_ = forward_ = None
+    steps_ = None
 
     @property
     def _default_callbacks(self):
@@ -124,7 +114,7 @@ class TrainingNet(NeuralNetClassifier):
         epochs : int
             Number of epochs.
         state : dict or None
-            What :meth:`training_state` returned in an earlier training, to go on from.
+            What :func:`training_state` returned in an earlier training, to go on from.
 
         Raises
         ------
@@ -136,20 +126,16 @@ class TrainingNet(NeuralNetClassifier):
         self.announces_batches_ = self._is_heard("on_batch_begin", "on_batch_end")
         self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
-        # float16 has so small a range that gradients must be scaled up; bfloat16 has not.
-        half = self.compute_dtype is torch.float16
-        self.scaler_ = torch.amp.GradScaler(self.device) if half else None
-        module = self.module_
-        self.forward_ = torch.compile(module.forward) if self.compiles else module.__call__
+        self.steps_ = Steps(self)
         try:
             self.notify("on_train_begin", X=dataset, y=None)
             if state is not None:
-                self.load_training_state(state)
+                load_training_state(self, state)
                 epochs = 0 if self.stop_training_ else epochs - len(self.history)
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
         finally:
-            self.gradients_ = self.update_ = self.scaler_ = self.forward_ = None
+            self.steps_ = None
             for parameter in self.module_.parameters():
                 parameter.grad = None
             for _, callback in self.callbacks_:
@@ -157,48 +143,6 @@ class TrainingNet(NeuralNetClassifier):
                     callback.close()
         self._set_training(False)
         return self
-
-    def training_state(self):
-        """Return all that the rest of a training depends on, for a checkpoint."""
-        callbacks = {
-            name: callback.state_dict()
-            for name, callback in self.callbacks_
-            if hasattr(callback, "state_dict")
-        }
-        return {
-            "module": dict(self.module_.state_dict()),
-            "optimizer": self.optimizer_.state_dict(),
-            "generators": [generator.get_state() for generator in self._generators()],
-            "scaler": None if self.scaler_ is None else self.scaler_.state_dict(),
-            "history": list(self.history),
-            "step": self.step_,
-            "stopped": self.stop_training_,
-            "callbacks": callbacks,
-        }
-
-    def load_training_state(self, state):
-        """Continue where :meth:`training_state` was called."""
-        self.module_.load_state_dict(state["module"])
-        self.optimizer_.load_state_dict(state["optimizer"])
-        for generator, saved in zip(self._generators(), state["generators"], strict=True):
-            generator.set_state(saved)
-        if self.scaler_ is not None:
-            self.scaler_.load_state_dict(state["scaler"])
-        self.history = History(state["history"])
-        self.step_, self.stop_training_ = state["step"], state["stopped"]
-        callbacks = dict(self.callbacks_)
-        for name, saved in state["callbacks"].items():
-            callbacks[name].load_state_dict(saved)
-
-    def _generators(self):
-        """Return the generators of this training: of the rows' order, and of noise on a GPU."""
-        noise = {
-            id(m.generator): m.generator
-            for m in self.module_.modules()
-            if getattr(m, "generator", None) is not None
-        }
-        noise.pop(id(self.generator), None)
-        return [self.generator, *noise.values()]
 
     def _is_heard(self, *hooks):
         """Tell whether a callback has a method of its own for one of these events."""
@@ -220,7 +164,7 @@ class TrainingNet(NeuralNetClassifier):
             start = time.perf_counter()
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
-            self._choose_steps()
+            self.steps_.choose()
             iterator = self.get_iterator(X, training=True)
             self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
@@ -249,25 +193,6 @@ class TrainingNet(NeuralNetClassifier):
             else:
                 raise
 
-    def _choose_steps(self):
-        """Choose, for an epoch, how gradients are computed and how the optimizer takes its step.
-
-        A callback may have frozen parameters or put hooks on layers since the last epoch.
-        """
-        parameters = list(self.module_.parameters())
-        is_plain = all(p.requires_grad and p.device.type == "cpu" for p in parameters) and not any(
-            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-            for module in self.module_.modules()
-        )
-        self.update_ = make_update(self.optimizer_)
-        is_plain = is_plain and self.compute_dtype is None and self.update_ is not None
-        layers = dense_layers(self.module_) if is_plain else None
-        if layers is None:
-            self.gradients_ = None
-        elif self.gradients_ is None:
-            smoothing = self.criterion_.label_smoothing
-            self.gradients_ = DenseGradients(self.module_, layers, smoothing)
-
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Pass over the data once, and record the mean loss (and, training, the accuracy)."""
         losses, weights, hits = [], [], []
@@ -277,7 +202,7 @@ class TrainingNet(NeuralNetClassifier):
             try:
                 step = step_fn(batch)
             except torch.OutOfMemoryError as error:
-                raise self._memory_error(batch) from error
+                raise self.steps_.memory_error(batch) from error
             targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
             weights.append(len(targets) if weight is None else weight)
@@ -308,74 +233,34 @@ class TrainingNet(NeuralNetClassifier):
             hit = float(hits @ torch.cat(weights).double()) if is_weighted else float(hits.sum())
             self.history.record("train_accuracy", hit / float(sizes.sum()))
 
-    def _memory_error(self, batch):
-        """Return an error that says which batch size would fit."""
-        images, targets = batch
-        self.optimizer_.zero_grad()
-        size = len(images)
-        while size := size // 2:
-            try:
-                self.criterion_(self._forward(images[:size]), targets[:size]).backward()
-            except torch.OutOfMemoryError:
-                continue
-            break
-        advice = f"use batch_size={size}, which fits" if size else "use a smaller network"
-        return MemoryError(
-            f"Got batch_size={self.batch_size}, for which the memory of the device is not enough; "
-            f"{advice}."
-        )
-
     def train_step(self, batch, **fit_params):
         """Take one optimisation step on a batch, at the schedule's learning rate."""
         if self.schedule is not None:
             for group in self.optimizer_.param_groups:
                 group["lr"] = self.lr * self.schedule(self.step_)
         self.step_ += 1
-        if self.update_ is None and self.scaler_ is None:
+        if not self.steps_.are_ours:
             return super().train_step(batch)
-        if self.gradients_ is None:
-            self.optimizer_.zero_grad()
         step = self.train_step_single(batch)
-        if self.scaler_ is not None:
-            self.scaler_.unscale_(self.optimizer_)
         if self.announces_gradients_:
             named = TeeGenerator(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
-        if self.scaler_ is not None:
-            self.scaler_.step(self.optimizer_)
-            self.scaler_.update()
-        else:
-            self.update_()
+        self.steps_.update()
         return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute the weighted loss of a batch and its gradients."""
-        images, targets = batch
-        if self.gradients_ is not None:
-            loss, logits = self.gradients_(images, targets, batch.weight)
-            # A listener may keep what it hears; the buffer is written again in the next step.
-            return {"loss": loss, "y_pred": logits.clone() if self.announces_batches_ else logits}
-        frozen = self._batch_norms() if len(images) == 1 else []
-        for layer in frozen:
-            # One row has no variance to learn from: use the running statistics.
-            layer.eval()
-        logits = self._forward(images)
-        loss = self.criterion_(logits, targets, batch.weight)
-        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
-        for layer in frozen:
-            layer.train()
+        loss, logits = self.steps_.compute(batch)
         return {"loss": loss, "y_pred": logits}
 
-    def _forward(self, images):
-        """Return the logits, in the weights' dtype."""
-        training = self.module_.training
-        forward = self.forward_ if training else self.module_
-        dtype = self.compute_dtype if training else self.inference_dtype
-        if dtype is None:
-            return forward(images)
-        with torch.autocast(images.device.type, dtype):
-            logits = forward(images)
-        return logits.float()
+    def validation_step(self, batch, **fit_params):
+        """Compute the weighted loss of a batch."""
+        images, targets = batch
+        enabled = self.inference_dtype is not None
+        with torch.no_grad(), torch.autocast(images.device.type, self.inference_dtype, enabled):
+            logits = self.module_(images)
+        logits = logits.float() if enabled else logits
+        return {"loss": self.criterion_(logits, targets, batch.weight), "y_pred": logits}
 
     def inference_module(self):
         """Return the module for predictions: batch norm is folded into the layers before it.
@@ -383,21 +268,15 @@ class TrainingNet(NeuralNetClassifier):
         Made anew when a weight has changed.
         """
         state = [*self.module_.parameters(), *self.module_.buffers()]
-        version = [(id(tensor), tensor._version) for tensor in state]
-        if getattr(self, "_folded", (None,))[0] != version:
-            self._folded = version, fold_batch_norm(self.module_)
-        return self._folded[1]
-
-    def _batch_norms(self):
-        return [layer for layer in self.module_.modules() if isinstance(layer, _BatchNorm)]
-
-    def validation_step(self, batch, **fit_params):
-        """Compute the weighted loss of a batch."""
-        images, targets = batch
-        with torch.no_grad():
-            logits = self._forward(images)
-            loss = self.criterion_(logits, targets, batch.weight)
-        return {"loss": loss, "y_pred": logits}
+        versions = [tensor._version for tensor in state]
+        known = getattr(self, "_folded", None)
+        if (
+            known is None
+            or known[1] != versions
+            or any(a is not b for a, b in zip(known[0], state, strict=True))
+        ):
+            self._folded = known = state, versions, fold_batch_norm(self.module_)
+        return known[2]
 
     def _check_finite(self):
         row = self.history[-1]

@@ -1,0 +1,54 @@
+"""All that the rest of a training depends on, as one state: for a checkpoint."""
+
+from skorch.history import History
+
+
+def training_state(net):
+    """Return the state of a net in training: numbers, strings and tensors, nested.
+
+    Parameters
+    ----------
+    net : TrainingNet
+    """
+    scaler = None if net.steps_ is None else net.steps_.scaler
+    callbacks = {
+        name: callback.state_dict()
+        for name, callback in net.callbacks_
+        if hasattr(callback, "state_dict")
+    }
+    return {
+        "module": dict(net.module_.state_dict()),
+        "optimizer": net.optimizer_.state_dict(),
+        "generators": [generator.get_state() for generator in _generators(net)],
+        "scaler": None if scaler is None else scaler.state_dict(),
+        "history": list(net.history),
+        "step": net.step_,
+        "stopped": net.stop_training_,
+        "callbacks": callbacks,
+    }
+
+
+def load_training_state(net, state):
+    """Let a net go on from where :func:`training_state` was called."""
+    net.module_.load_state_dict(state["module"])
+    net.optimizer_.load_state_dict(state["optimizer"])
+    for generator, saved in zip(_generators(net), state["generators"], strict=True):
+        generator.set_state(saved)
+    if net.steps_.scaler is not None and state["scaler"] is not None:
+        net.steps_.scaler.load_state_dict(state["scaler"])
+    net.history = History(state["history"])
+    net.step_, net.stop_training_ = state["step"], state["stopped"]
+    callbacks = dict(net.callbacks_)
+    for name, saved in state["callbacks"].items():
+        callbacks[name].load_state_dict(saved)
+
+
+def _generators(net):
+    """Return the generators of a training: of the rows' order, and of noise on a GPU."""
+    noise = {
+        id(module.generator): module.generator
+        for module in net.module_.modules()
+        if getattr(module, "generator", None) is not None
+    }
+    noise.pop(id(net.generator), None)
+    return [net.generator, *noise.values()]

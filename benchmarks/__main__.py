@@ -10,11 +10,18 @@ from benchmarks.speed import worker
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (accuracy, defaults, speed, tables, run, worker)
+COMMANDS = (accuracy, defaults, speed, tables)
+# What commands call in processes of their own: no business of a user's.
+INTERNAL = (run, worker)
 
 
-def build_parser():
-    """Put the parsers of all commands together.
+def build_parser(modules=COMMANDS):
+    """Put the parsers of commands together.
+
+    Parameters
+    ----------
+    modules : tuple of modules
+        Where they live.
 
     Returns
     -------
@@ -24,7 +31,7 @@ def build_parser():
         prog="python -m benchmarks", description="Measure skfashion against its competitors."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in COMMANDS:
+    for module in modules:
         module.add_parser(subparsers)
     return parser
 
@@ -42,7 +49,9 @@ def main(arguments=None):
     int
         0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    internal = bool(words) and words[0].startswith("_")
+    options = build_parser(INTERNAL if internal else COMMANDS).parse_args(words)
     try:
         return options.command(options)
     except BenchmarkError as error:

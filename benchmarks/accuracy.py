@@ -101,7 +101,14 @@ def main(options):
     wanted = _identities(tasks)
     if options.resume:
         tasks = _not_yet_there(tasks, wanted, results.read(path))
-    failures = measure_all(tasks, options.jobs, path) if tasks else []
+    try:
+        failures = measure_all(tasks, options.jobs, path) if tasks else []
+    except KeyboardInterrupt:
+        print(
+            f"Runs that had finished are in {path}; the same command with --resume goes on.",
+            file=sys.stderr,
+        )
+        raise
     if options.publish and not failures:
         results.keep_current(path)
     _report(path, options.data, set(wanted))
@@ -233,7 +240,7 @@ def measure_all(tasks, jobs, path):
 
 
 def _summary(row, seconds):
-    return f"accuracy {row['metrics']['accuracy']:.4f}, {clock(seconds)} min in all"
+    return f"accuracy {row['metrics']['accuracy']:.4f}, took {clock(seconds)}"
 
 
 @contextmanager

@@ -103,7 +103,9 @@ def accuracy_against_time(rows, path, metadata=None):
         points.append((x, y, corners, group[0]["label"]))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel("fit time (s, logarithmic)")
+    shared = any(row["timing_shared"] for group in drawn for row in group)
+    spoiled = ", OF A SHARED PROCESSOR: not to be compared" if shared else ""
+    axes.set_xlabel(f"fit time (s, logarithmic{spoiled})")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.margins(0.15)

@@ -19,7 +19,7 @@ from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.tasks import TaskHooks
-from skfashion.training import apply_by_rows, borrowed_products, borrowed_threads
+from skfashion.training import apply_by_rows, borrowed_threads
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -129,7 +129,7 @@ class ImageClassifier(
         data = training_data.read_training_data(
             twin, X, y, sample_weight, X_val, y_val, sample_weight_val
         )
-        with borrowed_threads(self.n_threads), borrowed_products():
+        with borrowed_threads(self.n_threads):
             fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
         return self._adopt(twin)
 
@@ -169,7 +169,7 @@ class ImageClassifier(
         data = training_data.read_partial_data(
             model, X, y, classes if first else None, sample_weight
         )
-        with borrowed_threads(self.n_threads), borrowed_products():
+        with borrowed_threads(self.n_threads):
             fitting.partial_fit(model, data)
         return self._adopt(model) if first else self
 
@@ -264,7 +264,7 @@ class ImageClassifier(
         images = as_planes(as_tensor(rows), self.image_shape_)
         device = fitting.module_device(fitting.module_on_device(self))
         module = self.net_.inference_module()
-        with borrowed_threads(self.n_threads), borrowed_products():
+        with borrowed_threads(self.n_threads):
             function = getattr(module, method)
             return apply_by_rows(function, images, device, self.net_.inference_dtype), dtype
 

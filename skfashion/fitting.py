@@ -168,8 +168,8 @@ def _make_module(estimator, statistics, generator):
         except RuntimeError as error:
             raise ValueError(
                 "Got warm_start=True with other parameters of the architecture than in the "
-                f"previous call to fit; expected the same. {error}"
-            ) from None
+                "previous call to fit; expected the same. Set warm_start=False to begin anew."
+            ) from error
     # The layout in which convolutions on a CPU run fastest; it changes nothing else.
     return module.to(memory_format=torch.channels_last)
 

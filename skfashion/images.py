@@ -121,10 +121,11 @@ def match_layout(shape, image_shape):
         return (0, 2, 3, 1)
     if given == (h, w, c):
         return (0, 3, 1, 2)
+    grey = f"(n, {h}, {w}), " if c == 1 else ""
     raise ValueError(
-        f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: "
-        f"flat rows (n, {c * h * w}), " + (f"(n, {h}, {w}), " if c == 1 else "") + f"(n, {c}, "
-        f"{h}, {w}) or (n, {h}, {w}, {c})."
+        f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: flat "
+        f"rows (n, {c * h * w}) in the order of image_shape, {grey}(n, {c}, {h}, {w}) or "
+        f"(n, {h}, {w}, {c})."
     )
 
 

@@ -148,11 +148,10 @@ def as_tensor(array):
 
 def find_device(device):
     """Return the type of the device to compute on, or None if it is missing."""
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
     if device == "auto":
-        return "cuda" if available["cuda"] else "cpu"
-    return device if available[device] else None
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        return None
+    if device == "mps" and not torch.backends.mps.is_available():
+        return None
+    return device

@@ -4,7 +4,7 @@ import dataclasses
 import textwrap
 from numbers import Integral
 
-from sklearn.utils._param_validation import make_constraint
+from sklearn.utils._param_validation import StrOptions, make_constraint
 
 
 def param(default, *constraints, doc):
@@ -49,12 +49,32 @@ def constraints_of(cls):
 
 def _document(cls):
     entries = []
-    for field in dataclasses.fields(cls):
-        kinds = [str(make_constraint(c)) for c in field.metadata["constraints"]]
+    # First what makes the class what it is, then what it shares with the others.
+    own = vars(cls).get("__annotations__", {})
+    for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in own):
+        kinds = [_kind(constraint) for constraint in field.metadata["constraints"]]
         entries.append(f"{field.name} : {' or '.join(kinds)}, default={field.default!r}")
         text = " ".join(field.metadata["doc"].split())
         entries.append(textwrap.fill(text, 90, initial_indent="    ", subsequent_indent="    "))
     return textwrap.indent("\n".join(entries), "    ")
+
+
+# scikit-learn's own words for these are made for error messages.
+KINDS = {
+    "boolean": "bool",
+    "random_state": "int, RandomState instance or None",
+    "array-like": "array-like of int",
+    "verbose": "int or bool",
+}
+
+
+def _kind(constraint):
+    """Return what a parameter may be, in words that are the same in every process."""
+    if isinstance(constraint, str):
+        return KINDS[constraint]
+    if isinstance(constraint, StrOptions):
+        return "{" + ", ".join(repr(option) for option in sorted(constraint.options)) + "}"
+    return str(make_constraint(constraint))
 
 
 def as_sizes(name, value):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 
 from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
@@ -146,6 +147,8 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
             if value is not None
         ]
         raise ValueError(f"Got only {' and '.join(given)}, expected X_val and y_val together.")
+    if isinstance(estimator.scoring, str) and estimator.scoring != "loss":
+        get_scorer(estimator.scoring)  # a misspelt name is an error even where none is needed
     target, validates = estimator.target_score, estimator.early_stopping or X_val is not None
     if target is None:
         return
@@ -210,11 +213,12 @@ def _split(used, codes, fraction, seed):
     n_held_out = math.ceil(fraction * len(used))
     n_classes = np.count_nonzero(counts)
     stratify = codes[used]
-    if counts[counts > 0].min() < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
+    smallest = counts[counts > 0].min()
+    if smallest < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
         warnings.warn(
             f"The validation split cannot be stratified: the smallest class has "
-            f"{counts[counts > 0].min()} rows, and {n_held_out} of {len(used)} rows are held out "
-            f"for {n_classes} classes. Holding out rows regardless of their class.",
+            f"{smallest} row{'s' * (smallest != 1)}, and {n_held_out} of {len(used)} rows are held "
+            f"out for {n_classes} classes. Holding out rows regardless of their class.",
             UserWarning,
             stacklevel=6,
         )

@@ -273,7 +273,9 @@ def test_ctrl_c_keeps_finished_rows_and_leaves_no_process(tmp_path):
         process.kill()
         process.wait()
     assert process.returncode == 130
-    assert errors == "Stopped.\n"
+    said, stopped = errors.splitlines()
+    assert "accuracy-sample.jsonl; the same command with --resume goes on" in said
+    assert stopped == "Stopped."
     assert [row["model"] for row in rows_of(tmp_path)] == ["dummy"]
     assert not [child for child in children if child.is_running()]
 

@@ -15,12 +15,11 @@ from torch.nn.functional import cross_entropy
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.nets import MLP, ConvNet
-from skfashion.training import BatchIterator, ImageDataset
+from skfashion.training import BatchIterator, ImageDataset, products
 from skfashion.training.dense import ACTIVATIONS, DenseGradients, dense_layers
 from skfashion.training.inference import fold_batch_norm
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.optimizers import OPTIMIZERS, make_update
-from skfashion.training.products import borrowed_products, onednn_is_better
 
 
 def mlp(sizes=(6, 5), activation="relu", n_classes=4, **params):
@@ -213,7 +212,7 @@ def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits):
 
     module.forward = too_large
     np.testing.assert_array_equal(net.predict_proba(X), expected)
-    assert sizes == [256, 128, 64, 64, 64, 64, 64]  # 300 rows, the last 44 filled up
+    assert sizes == [256, 128, 64, 64, 64, 64, 48]  # 300 rows, the last 44 filled up
 
     def always(x):
         raise torch.OutOfMemoryError("simulated")
@@ -223,16 +222,25 @@ def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits):
         net.predict(X)
 
 
-def test_float32_products_stay_float32():
-    a, b = torch.randn(2, 256, 256, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("n_rows", [3, 300])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_are_exact_whoever_computes_them(n_rows, dtype, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    x, grad = (torch.randn(n_rows, size, generator=generator).to(dtype) for size in (784, 128))
+    weight, bias = torch.randn(128, 784, generator=generator).to(dtype), torch.arange(128).to(dtype)
     before = torch.backends.mkldnn.matmul.fp32_precision
-    exact = a.double() @ b.double()
-    with borrowed_products():
-        inside = torch.backends.mkldnn.matmul.fp32_precision
-        error = (a @ b - exact).abs().max() / exact.abs().max()
-    assert error < 5e-6
+    for better in (True, False):
+        monkeypatch.setattr(products, "onednn_is_better", lambda better=better: better)
+        linear = products.linear_(x, weight, bias, torch.empty(n_rows, 128, dtype=dtype))
+        columns = torch.empty(128, 784, dtype=dtype)
+        products.products_of_columns_(grad, x, columns)
+        for found, exact in (
+            (linear, x.double() @ weight.double().t() + bias.double()),
+            (columns, grad.double().t() @ x.double()),
+        ):
+            assert found.dtype is dtype
+            assert (found - exact).abs().max() / exact.abs().max() < 2e-6
     assert torch.backends.mkldnn.matmul.fp32_precision == before
-    assert (inside == before) != onednn_is_better()
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp64", "bf16", "fp16"])

@@ -197,7 +197,7 @@ def test_held_out_rows_are_stratified(digits):
 def test_class_of_one_row_falls_back_to_an_unstratified_split(digits):
     X, y = digits
     y = np.where(np.arange(len(y)) == 5, 77, y)
-    with pytest.warns(UserWarning, match="cannot be stratified.*smallest class has 1 rows"):
+    with pytest.warns(UserWarning, match="cannot be stratified.*smallest class has 1 row,"):
         small(MLPNetClassifier, early_stopping=True).fit(X, y)
 
 
@@ -227,6 +227,11 @@ def test_scoring_may_be_any_scorer(digits):
     for scoring in ("roc_auc_ovr", "neg_log_loss", "f1_macro"):
         net = small(MLPNetClassifier, scoring=scoring, class_weight={3: 2.0})
         assert len(net.fit(X, y, X_val=X, y_val=y).validation_scores_) == 3
+
+
+def test_misspelt_scoring_is_refused_even_without_validation(digits):
+    with pytest.raises(ValueError, match="'acuracy'"):
+        small(MLPNetClassifier, scoring="acuracy").fit(*digits)
 
 
 def test_validation_arguments_come_together(digits):

@@ -13,7 +13,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.speed import report, scaling
 from benchmarks.speed.competitors import COMPETITORS, is_installed
 from benchmarks.speed.nets import operations
-from benchmarks.speed.rows import ROWS, Weighing
+from benchmarks.speed.rows import ROWS, Profile, Weighing
 from benchmarks.speed.worker import Worker, in_a_fresh_process
 
 DESCRIPTION = """\
@@ -81,7 +81,9 @@ def main(options):
     path = folder / "speed.jsonl"
     for name in options.rows:
         row = {"benchmark": "speed", "row": name, "title": ROWS[name].title, "threads": threads}
-        if isinstance(ROWS[name], Weighing):
+        if isinstance(ROWS[name], Profile):
+            row |= {"values": _profile(ROWS[name], threads)}
+        elif isinstance(ROWS[name], Weighing):
             row |= weigh(ROWS[name], threads)
         else:
             row |= compare(ROWS[name], options.rounds, threads)
@@ -125,6 +127,13 @@ def _versions_of_others():
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _profile(row, threads):
+    variables = environment.child_environment(threads)
+    arguments = {"net": row.net, "batch_size": row.batch_size, "threads": threads}
+    shares = in_a_fresh_process("profile", variables, **arguments)
+    return {purpose: round(share, 1) for purpose, share in shares.items()}
 
 
 def weigh(row, threads):
@@ -221,6 +230,10 @@ def describe(row):
     """
     shape = ROWS[row["row"]]
     yield f"{row['title']}"
+    if isinstance(shape, Profile):
+        for purpose, share in row["values"].items():
+            yield f"  {purpose:20s} {share:5.1f} %"
+        return
     if isinstance(shape, Weighing):
         for name, value in row["values"].items():
             aim = f", aim {row['targets'][name]}" if name in row["targets"] else ""

@@ -95,6 +95,48 @@ def scaling_point(rows, side, width, threads):
     }
 
 
+# PyTorch's names of operations, by what they are for; the rest is "everything else".
+PURPOSES = {
+    "matrix products": ("aten::mm", "aten::addmm"),
+    "convolutions": ("aten::mkldnn_convolution", "aten::convolution_backward"),
+    "max-pool": ("aten::max_pool2d_with_indices", "aten::max_pool2d_with_indices_backward"),
+    "fetching batches": ("aten::index_select",),
+    "casts and copies": ("aten::copy_", "aten::_to_copy", "aten::to"),
+    "optimizer": ("aten::_fused_adam_", "aten::_fused_adamw_"),
+    "activations": (
+        "aten::threshold_backward",
+        "aten::clamp_min",
+        "aten::clamp_min_",
+        "aten::relu",
+        "aten::relu_",
+    ),
+}
+
+
+def profile(net, batch_size, threads):
+    """Return the shares of an epoch's time by purpose, in per cent, from PyTorch's profiler."""
+    import torch
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as profiler
+
+    from benchmarks.speed.competitors import Task, load
+
+    torch.set_num_threads(threads)
+    X, y = load(Task(rows=60_000 if net == "mlp" else 12_800), "uint8")
+    estimator = our_net(net, max_epochs=1, batch_size=batch_size, standardize=True)
+    estimator.fit(X, y)
+    with profiler(activities=[ProfilerActivity.CPU]) as watched:
+        estimator.fit(X, y)
+    times = {event.key: event.self_cpu_time_total for event in watched.key_averages()}
+    whole = sum(times.values())
+    shares = {
+        purpose: 100 * sum(times.get(name, 0) for name in names) / whole
+        for purpose, names in PURPOSES.items()
+    }
+    shares["everything else"] = 100 - sum(shares.values())
+    return shares
+
+
 def _own_mb():
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon"):

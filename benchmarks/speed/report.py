@@ -5,7 +5,7 @@ import statistics
 from benchmarks import results
 from benchmarks.environment import ROOT
 from benchmarks.speed.competitors import COMPETITORS
-from benchmarks.speed.rows import ROWS, Weighing
+from benchmarks.speed.rows import ROWS, Profile, Weighing
 
 FILE = results.PUBLISHED / "speed.jsonl"
 START, END = "<!-- speed-table:start -->", "<!-- speed-table:end -->"
@@ -38,7 +38,7 @@ def _short_table(rows):
     lines = []
     for row in rows:
         shape = ROWS[row["row"]]
-        if isinstance(shape, Weighing):
+        if isinstance(shape, Weighing | Profile):
             continue
         for other in row["targets"]:
             if other in row["seconds"]:
@@ -52,9 +52,12 @@ def _short_table(rows):
 
 def _long_table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor."""
-    lines, weighed, shares = [], [], []
+    lines, weighed, shares, profiles = [], [], [], []
     for row in rows:
         shape = ROWS[row["row"]]
+        if isinstance(shape, Profile):
+            profiles.append(row)
+            continue
         if isinstance(shape, Weighing):
             name, aim = next(iter(shape.targets.items()))
             weighed.append([shape.title, f"{row['values'][name]:.0f}", f"{aim:.0f}"])
@@ -81,6 +84,12 @@ def _long_table(rows):
         parts.append(_table(weighed, ["memory", "measured", "aim"]))
     if shares:
         parts.append(_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
+    if profiles:
+        headings = ["where the time goes, %", *(row["title"] for row in profiles)]
+        purposes = profiles[0]["values"]
+        parts.append(
+            _table([[p, *(f"{r['values'][p]:.1f}" for r in profiles)] for p in purposes], headings)
+        )
     left_out = sorted({COMPETITORS[name][1] for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")

@@ -58,6 +58,25 @@ class Weighing:
     targets: dict
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of an epoch goes.
+
+    Parameters
+    ----------
+    title : str
+        What is trained.
+    net : {"mlp", "cnn"}
+        Which network.
+    batch_size : int
+        Rows of a step.
+    """
+
+    title: str
+    net: str
+    batch_size: int
+
+
 ROWS = {
     "mlp-128": Row(
         "MLP 784-128-64-10, batch 128, fp32: an epoch",
@@ -149,4 +168,7 @@ ROWS = {
         "mlp",
         {"predict_increase_mb": 600, "fit_increase_mb": 600},
     ),
+    "profile-mlp-128": Profile("MLP, batch 128", "mlp", 128),
+    "profile-mlp-512": Profile("MLP, batch 512", "mlp", 512),
+    "profile-cnn-128": Profile("CNN, batch 128", "cnn", 128),
 }

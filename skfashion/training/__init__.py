@@ -14,7 +14,6 @@ from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype
-from skfashion.training.products import borrowed_products
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import training_state
 from skfashion.training.threads import borrowed_threads
@@ -33,7 +32,6 @@ __all__ = [
     "WeightedCrossEntropy",
     "WriteCheckpoints",
     "apply_by_rows",
-    "borrowed_products",
     "borrowed_threads",
     "compute_dtype",
     "is_resumable",

@@ -8,6 +8,8 @@ optimizer reads it.
 import torch
 from torch import nn
 
+from skfashion.training.products import linear_, products_of_columns_
+
 
 # Each returns the tensor it was given, changed.
 def _relu_backward(grad, out):
@@ -100,10 +102,11 @@ class DenseGradients:
             self._buffers[n_rows] = _Buffers(images, self._layers, self._label_smoothing)
         buffers = self._buffers[n_rows]
         value = self._pixels(images, buffers.pixels)
-        inputs = []
+        inputs, values = [], []
         for (linear, activate, _), out in zip(self._layers[:-1], buffers.outputs, strict=True):
             inputs.append(value)
-            value = activate(torch.addmm(linear.bias, value, linear.weight.t(), out=out))
+            value = activate(linear_(value, linear.weight, linear.bias, out))
+            values.append(value)
         head = self._layers[-1][0]
         # Classes by rows: a softmax of ten numbers, which lie apart, for many rows at a time uses
         # vector instructions, which one of ten numbers side by side does not.
@@ -115,8 +118,8 @@ class DenseGradients:
         for i in range(len(inputs) - 1, -1, -1):
             linear, _, backward = self._layers[i]
             of_value = torch.mm(of_value, after.weight, out=buffers.of_outputs[i])
-            backward(of_value, buffers.outputs[i])
-            torch.mm(of_value.t(), inputs[i], out=linear.weight.grad)
+            backward(of_value, values[i])
+            products_of_columns_(of_value, inputs[i], linear.weight.grad)
             torch.sum(of_value, 0, out=linear.bias.grad)
             after = linear
         return loss, buffers.logits.t()

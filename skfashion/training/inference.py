@@ -11,9 +11,9 @@ BLOCK = 256
 
 # Matrix products pick their kernel, and with it the order of their sums, by the number of rows.
 # Blocks filled up with zero rows to a multiple of this number all get the same kernel: results
-# are bit-identical for every split and order of the rows. Measured: MKL (AVX2 and AVX-512) needs
-# a multiple of 4, oneDNN one of 32.
-ROWS_MULTIPLE = 32
+# are bit-identical for every split and order of the rows (measured with MKL on processors with
+# AVX2 and AVX-512; 4 would do, 8 is a margin that costs a single row little).
+ROWS_MULTIPLE = 8
 
 FOLDED = {
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,

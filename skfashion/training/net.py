@@ -267,9 +267,11 @@ class TrainingNet(NeuralNetClassifier):
 
         Made anew when a weight has changed.
         """
+        known = getattr(self, "_folded", None)
+        if known is not None and known[2] is self.module_:
+            return self.module_  # there is nothing to fold
         state = [*self.module_.parameters(), *self.module_.buffers()]
         versions = [tensor._version for tensor in state]
-        known = getattr(self, "_folded", None)
         if (
             known is None
             or known[1] != versions
@@ -285,7 +287,13 @@ class TrainingNet(NeuralNetClassifier):
         for key, loss in losses.items():
             if not math.isfinite(loss):
                 what = f"the {key} is {loss}"
-        if not what and not all(torch.isfinite(p).all() for p in self.module_.parameters()):
+        parameters = list(self.module_.parameters())
+        # A sum tells at a glance; where it is not finite, it may only have overflowed.
+        if (
+            not what
+            and not math.isfinite(float(sum(p.detach().sum() for p in parameters)))
+            and not all(torch.isfinite(p).all() for p in parameters)
+        ):
             what = "a weight of the network is not finite"
         if what:
             raise ValueError(

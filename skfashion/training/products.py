@@ -1,10 +1,10 @@
-"""The library that multiplies float32 matrices: oneDNN where MKL is slow on the processor.
+"""Large float32 products through oneDNN, where MKL is slow on the processor.
 
 PyTorch hands float32 products to MKL, which on processors of other makers than Intel falls back
-to its AVX2 kernels. oneDNN, which PyTorch brings along too, uses AVX-512 there and is about twice
-as fast. The setting that sends products to oneDNN allows it to round to bfloat16, which it does
-only where the processor has units for that (AMX): a probe finds out, and the setting is used
-only where the error stays that of float32.
+to its AVX2 kernels. oneDNN, which PyTorch brings along too, uses AVX-512 there: twice as fast where
+the processor has full units for it. PyTorch's setting for this belongs to the whole process and
+lets oneDNN round to bfloat16 on some processors; the operation called here is one product, in
+float32, and nobody else's. Small products stay with MKL, whose calls cost less.
 """
 
 import functools
@@ -13,48 +13,50 @@ from pathlib import Path
 
 import torch
 
-from skfashion.training.borrowing import Borrowed
-
-ONEDNN = "bf16"
-
-
-def _read():
-    return torch.backends.mkldnn.matmul.fp32_precision
+# Floating-point operations from which oneDNN's costlier call pays.
+MIN_OPERATIONS = 2**24
 
 
-def _write(value):
-    torch.backends.mkldnn.matmul.fp32_precision = value
+def linear_(x, weight, bias, out):
+    """Return ``x @ weight.T + bias``: (n, k), (m, k), (m,) -> (n, m), in `out` or new memory."""
+    if _suits_onednn(x, weight):
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return torch.addmm(bias, x, weight.t(), out=out)
 
 
-_route = Borrowed(_read, _write)
+def products_of_columns_(a, b, out):
+    """Write ``a.T @ b`` into `out`: (n, m), (n, k) -> (m, k)."""
+    if _suits_onednn(a.t(), b.t()):
+        columns = a.t().contiguous()
+        out.copy_(torch.ops.mkldnn._linear_pointwise(columns, b.t(), None, "none", [], ""))
+    else:
+        torch.mm(a.t(), b, out=out)
 
 
-def borrowed_products():
-    """Return a context in which float32 products take the faster of two equally exact routes."""
-    return _route.borrow(ONEDNN if onednn_is_better() else None)
+def _suits_onednn(x, weight):
+    large = 2 * len(x) * weight.numel() >= MIN_OPERATIONS
+    return large and x.dtype is torch.float32 and onednn_is_better()
 
 
 @functools.cache
 def onednn_is_better():
-    """Tell whether oneDNN multiplies float32 matrices faster than MKL, and as exactly.
+    """Tell whether oneDNN multiplies large float32 matrices faster than MKL, and as exactly.
 
     Decided by the processor and by a probe of the error, never by a clock: which library computes
     is part of a result, and results must not depend on what else the machine is doing.
     """
     if torch.backends.cpu.get_cpu_capability() != "AVX512" or not torch.backends.mkl.is_available():
         return False
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
     try:
         maker = re.search(r"^vendor_id\s*:\s*(\w+)", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
         return False
-    if maker is None or maker[1] == "GenuineIntel" or not torch.backends.mkldnn.is_available():
+    if maker is None or maker[1] == "GenuineIntel":
         return False
-    plain = _error_of_a_product()
-    with _route.borrow(ONEDNN):
-        return _error_of_a_product() <= 4 * plain
-
-
-def _error_of_a_product():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 128, 128, generator=generator)
-    return float((a @ b - (a.double() @ b.double())).abs().max())
+    exact = a.double() @ b.double().t()
+    theirs = torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+    return bool((theirs - exact).abs().max() <= 4 * (a @ b.t() - exact).abs().max())

@@ -217,8 +217,8 @@ def _split(used, codes, fraction, seed):
     if smallest < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
         warnings.warn(
             f"The validation split cannot be stratified: the smallest class has "
-            f"{smallest} row{'s' * (smallest != 1)}, and {n_held_out} of {len(used)} rows are held "
-            f"out for {n_classes} classes. Holding out rows regardless of their class.",
+            f"{smallest} row{'' if smallest == 1 else 's'}, and {n_held_out} of {len(used)} rows "
+            f"are held out for {n_classes} classes. Holding out rows regardless of their class.",
             UserWarning,
             stacklevel=6,
         )

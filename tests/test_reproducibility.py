@@ -76,6 +76,10 @@ def settings_of_the_process():
         torch.get_float32_matmul_precision(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_grad_enabled(),
+        torch.backends.mkldnn.matmul.fp32_precision,
+        torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.enabled,
     )
 
 
@@ -91,7 +95,11 @@ def test_settings_of_the_process_are_untouched(estimator_class, digits, random_s
     def fail(estimator, X, y):
         raise RuntimeError("stop here")
 
-    for scoring, error in ((fail, RuntimeError), ("accuracy", ValueError)):
+    def interrupt(estimator, X, y):
+        raise KeyboardInterrupt
+
+    cases = (fail, RuntimeError), (interrupt, KeyboardInterrupt), ("accuracy", ValueError)
+    for scoring, error in cases:
         broken = noisy(estimator_class, scoring=scoring, **params)
         if error is ValueError:
             broken.set_params(optimizer="sgd", lr=1e30, batch_norm=False, lr_schedule="constant")

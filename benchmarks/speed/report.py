@@ -60,7 +60,7 @@ def _long_table(rows):
             continue
         if isinstance(shape, Weighing):
             name, aim = next(iter(shape.targets.items()))
-            weighed.append([shape.title, f"{row['values'][name]:.0f}", f"{aim:.0f}"])
+            weighed.append([shape.title, f"{row['values'][name]:.3g}", f"{aim:.3g}"])
             continue
         for name in row["seconds"]:
             line = [shape.title, COMPETITORS[name][1], _median(row, name)]
@@ -81,7 +81,7 @@ def _long_table(rows):
     headings = ["what", "who", "median", "ours / theirs (range)", "aim", "peak MB"]
     parts = [_table(lines, headings)]
     if weighed:
-        parts.append(_table(weighed, ["memory", "measured", "aim"]))
+        parts.append(_table(weighed, ["memory and accuracy", "measured", "aim"]))
     if shares:
         parts.append(_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
     if profiles:

@@ -168,6 +168,12 @@ ROWS = {
         "mlp",
         {"predict_increase_mb": 600, "fit_increase_mb": 600},
     ),
+    "precision-cnn": Weighing(
+        "validation accuracy of ConvNetClassifier(), auto and fp32, difference in points, 3 seeds",
+        "accuracy_of_precisions",
+        "cnn",
+        {"difference": 0.2},
+    ),
     "profile-mlp-128": Profile("MLP, batch 128", "mlp", 128),
     "profile-mlp-512": Profile("MLP, batch 512", "mlp", 512),
     "profile-cnn-128": Profile("CNN, batch 128", "cnn", 128),

@@ -129,8 +129,11 @@ class ImageClassifier(
         data = training_data.read_training_data(
             twin, X, y, sample_weight, X_val, y_val, sample_weight_val
         )
-        with borrowed_threads(self.n_threads):
-            fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
+        try:
+            with borrowed_threads(self.n_threads):
+                fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
+        finally:
+            data.close()
         return self._adopt(twin)
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -23,7 +23,6 @@ from skfashion.training import (
     compute_dtype,
     make_schedule,
     resolve_optimizer,
-    training_state,
 )
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
@@ -47,16 +46,6 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
 
 def fit(estimator, data, hooks):
     """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
-    try:
-        _fit(estimator, data, hooks)
-        if data.checkpoint is not None:
-            data.checkpoint.remove()
-    finally:
-        if data.checkpoint is not None:
-            data.checkpoint.close()
-
-
-def _fit(estimator, data, hooks):
     estimator.class_weight_ = data.class_weight
     batch_size = _batch_size(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
@@ -77,13 +66,12 @@ def _fit(estimator, data, hooks):
     state = None
     if data.checkpoint is not None:
         state = data.checkpoint.state
-        if state is None:
-            # A folder that cannot be written is better found out before the training.
-            data.checkpoint.write(training_state(net))
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
     net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])
     hooks.finish()
+    if data.checkpoint is not None:
+        data.checkpoint.remove()
 
 
 def partial_fit(estimator, data):

@@ -3,14 +3,23 @@
 import hashlib
 import inspect
 import json
+import marshal
 import pickle
 from pathlib import Path
 
 import joblib
 import numpy as np
+import sklearn
 import torch
 
-from skfashion.training import CheckpointFile, is_resumable
+from skfashion.inputs import find_device
+from skfashion.training import (
+    CheckpointFile,
+    has_bfloat16,
+    is_resumable,
+    is_watching,
+    onednn_is_better,
+)
 
 # What changes nothing about the result of a fit.
 NO_INFLUENCE = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start", "n_threads"}
@@ -46,24 +55,36 @@ def open_checkpoint(estimator, data, seed):
     identity = {
         "parameter": _describe_parameters(estimator, seed),
         "data": {name: _digest(array) for name, array in data.items()},
-        "environment": {
-            "torch": torch.__version__,
-            "threads": estimator.n_threads or torch.get_num_threads(),
-            "processor": torch.backends.cpu.get_cpu_capability(),
-        },
+        "environment": _environment(estimator),
     }
-    folder = Path(estimator.checkpoint_dir)
-    if folder.is_file():
+    folder = Path(estimator.checkpoint_dir).absolute()
+    named = folder.is_file()
+    if named:
         path = folder
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        named = json.dumps([identity["parameter"], identity["data"]], sort_keys=True)
-        name = hashlib.sha256(named.encode()).hexdigest()[:16]
+        content = json.dumps([identity["parameter"], identity["data"]], sort_keys=True)
+        name = hashlib.sha256(content.encode()).hexdigest()[:16]
         path = folder / f"{type(estimator).__name__}-{name}.ckpt"
-    file = CheckpointFile(path, identity, estimator.checkpoint_every)
+    file = CheckpointFile(path, identity, estimator.checkpoint_every, named)
     if file.seed is None:
         file.seed = seed
     return file
+
+
+def _environment(estimator):
+    """Return what else decides the bits of a result: versions, processor, threads."""
+    device = find_device(estimator.device)
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "device": device,
+        "threads": estimator.n_threads or torch.get_num_threads(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16": device is not None and has_bfloat16(device),
+        "oneDNN": onednn_is_better(),
+    }
 
 
 def _check_callbacks(estimator):
@@ -95,13 +116,19 @@ def _describe(value):
         return repr(value)
     if isinstance(value, list | tuple):
         return f"({', '.join(map(_describe, value))})"
-    if isinstance(value, type) or inspect.isfunction(value):
+    if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
+    if inspect.isfunction(value):
+        # The code as well, or all lambdas of a scope would be one.
+        code = hashlib.sha256(marshal.dumps(value.__code__)).hexdigest()[:16]
+        return f"{value.__module__}.{value.__qualname__} {code}"
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if is_watching(value):
+        return kind
     try:
         return f"{kind} {joblib.hash(value)}"
-    except pickle.PicklingError:
-        return kind  # of a notebook, say: its class is all that can be told
+    except (pickle.PicklingError, TypeError):
+        return kind  # what cannot be pickled, such as a notebook's classes, is told by its class
 
 
 def _digest(array):

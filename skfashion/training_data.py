@@ -39,6 +39,11 @@ class Data:
     seed: int
     checkpoint: CheckpointFile | None = None
 
+    def close(self):
+        """Let go of the checkpoint, if there is one."""
+        if self.checkpoint is not None:
+            self.checkpoint.close()
+
 
 def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val):
     """Check the arguments of `fit`, set the fitted attributes that follow from them alone."""
@@ -85,7 +90,8 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
 
 def _all_given(estimator, rows, y, weights, held_out):
     """Return all that a fit's result depends on besides parameters, by name."""
-    given = {"X": rows, "y": y, "sample_weight": weights}
+    shape = np.array(planes_shape(estimator.image_shape_))
+    given = {"X": rows, "image shape": shape, "y": y, "sample_weight": weights}
     given |= dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=True))
     before = getattr(estimator, "_warm_start_from", None)
     if before is not None:

@@ -6,17 +6,20 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from common import small, weights_of
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Freezer, GradientNormClipping
+from skorch.callbacks import Freezer, GradientNormClipping, TensorBoard
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
+from skfashion.resuming import _describe
 
 ROWS = 300
 
@@ -30,7 +33,8 @@ def noisy(cls, **params):
     """Return a small net with every source of randomness, and early stopping."""
     drops = {"dropout": 0.3}
     if "conv_dropout" in cls().get_params():
-        drops["conv_dropout"] = 0.3
+        # Several channels in: the weights of such a convolution lie in memory in another order.
+        drops |= {"conv_dropout": 0.3, "channels": (4, 8)}
     defaults = {"early_stopping": True, "max_epochs": 8, "n_threads": 1, "batch_size": 64}
     return small(cls, **(drops | defaults | params))
 
@@ -75,13 +79,15 @@ def test_an_interrupted_fit_goes_on_to_the_same_model(estimator_class, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", torch.optim.RMSprop])
 @pytest.mark.parametrize("lr_schedule", ["one_cycle", "step"])
-def test_optimizers_and_schedules_go_on(tmp_path, optimizer, lr_schedule):
+@pytest.mark.parametrize("precision", ["auto", "fp16"])
+def test_optimizers_and_schedules_go_on(tmp_path, optimizer, lr_schedule, precision):
     X, y = load()
     params = {"optimizer": optimizer, "lr_schedule": lr_schedule, "step_size": 3}
-    whole = noisy(MLPNetClassifier, scoring=Stop(0), **params).fit(X, y)
-    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **params)
+    params["precision"] = precision
+    whole = noisy(ConvNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    net = noisy(ConvNetClassifier, checkpoint_dir=tmp_path, **params)
     interrupt(net, X, y, 5)
     net.set_params(scoring=Stop(0)).fit(X, y)
     np.testing.assert_array_equal(weights_of(net), weights_of(whole))
@@ -178,6 +184,8 @@ def test_two_equal_fits_at_a_time_do_not_share_a_file(tmp_path):
             seen.append(True)
             inner = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=nested).fit(X, y)
             seen.append(weights_of(inner))
+        elif len(seen) == 1:
+            assert len(list(tmp_path.glob("*.ckpt"))) == 2
         return 0.5
 
     outer = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=nested).fit(X, y)
@@ -196,6 +204,63 @@ def test_callbacks_with_a_state_are_refused(tmp_path):
     net.set_params(scoring=Stop(0)).fit(X, y)
     whole = noisy(MLPNetClassifier, scoring=Stop(0), **clipped).fit(X, y)
     np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_equal_bytes_of_another_shape_are_another_fit(tmp_path):
+    X, y = load()
+    for shape in ((-1, 8, 8), (-1, 4, 16)):
+        interrupt(noisy(ConvNetClassifier, checkpoint_dir=tmp_path), X.reshape(shape), y, 3)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2
+
+
+def test_two_lambdas_are_two_parameters(tmp_path):
+    X, y = load()
+    scores = [lambda e, X, y: 0.1, lambda e, X, y: 0.2, lambda e, X, y: 1 / 0]
+    for scoring in scores[:2]:
+        noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=scoring).fit(X, y)
+    with pytest.raises(ZeroDivisionError):
+        noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=scores[2]).fit(X, y)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
+    texts = {_describe(scoring) for scoring in scores}
+    assert len(texts) == 3
+
+
+def test_callbacks_that_only_watch_have_no_influence(tmp_path):
+    X, y = load()
+
+    class Writer:
+        lock = None
+
+        def __init__(self):
+            self.lock = threading.Lock()  # like a SummaryWriter's, which cannot be pickled
+
+        def add_scalar(self, *args, **kwargs):
+            pass
+
+        def close(self):
+            pass
+
+    watched = noisy(
+        MLPNetClassifier, checkpoint_dir=tmp_path, skorch_callbacks=[TensorBoard(Writer())]
+    )
+    interrupt(watched, X, y, 4)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
+    whole = noisy(MLPNetClassifier, scoring=Stop(0)).fit(X, y)
+    watched.set_params(skorch_callbacks=[TensorBoard(Writer())], scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(watched), weights_of(whole))
+
+
+def test_a_named_checkpoint_in_use_is_refused(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    X, y = load()
+    interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path), X, y, 4)
+    (path,) = tmp_path.glob("*.ckpt")
+    net = noisy(MLPNetClassifier, checkpoint_dir=path, scoring=Stop(0))
+    with open(path.with_name(f".{path.name}.lock"), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="which another fit is using"):
+            net.fit(X, y)
+    assert net.fit(X, y).n_iter_ == 8
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_before_training(tmp_path):

@@ -22,24 +22,25 @@ from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.optimizers import OPTIMIZERS, make_update
 
 
-def mlp(sizes=(6, 5), activation="relu", n_classes=4, **params):
+def mlp(sizes=(6, 5), activation="relu", n_channels=1):
     module = MLP(
-        (1, 3, 4),
-        n_classes,
+        (n_channels, 3, 4),
+        4,
         hidden_layer_sizes=sizes,
         activation=activation,
         batch_norm=False,
         dropout=0.0,
-        **params,
     ).double()
     module.initialize(torch.Generator().manual_seed(0))
-    module.standardize.set_statistics([3.0], [2.0])
+    module.standardize.set_statistics([3.0] * n_channels, [2.0] * n_channels)
     return module
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @settings(max_examples=25, deadline=None)
 @given(
+    colour=st.booleans(),
+    integers=st.booleans(),
     sizes=st.lists(st.integers(1, 9), max_size=3),
     n_rows=st.integers(1, 12),
     smoothing=st.sampled_from([0.0, 0.1, 0.9]),
@@ -47,13 +48,16 @@ def mlp(sizes=(6, 5), activation="relu", n_classes=4, **params):
     seed=st.integers(0, 1000),
 )
 def test_gradients_written_out_are_those_of_autograd(
-    activation, sizes, n_rows, smoothing, weighted, seed
+    activation, colour, integers, sizes, n_rows, smoothing, weighted, seed
 ):
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randn(n_rows, 1, 3, 4, generator=generator, dtype=torch.float64)
+    n_channels = 3 if colour else 1
+    images = torch.randn(n_rows, n_channels, 3, 4, generator=generator, dtype=torch.float64)
+    if integers:
+        images = (40 * images + 128).clamp(0, 255).to(torch.uint8)
     targets = torch.randint(4, (n_rows,), generator=generator)
     weight = torch.rand(n_rows, generator=generator, dtype=torch.float64) if weighted else None
-    module = mlp(sizes, activation)
+    module = mlp(sizes, activation, n_channels)
     criterion = WeightedCrossEntropy(label_smoothing=smoothing)
     expected = criterion(module(images), targets, weight)
     expected.backward()
@@ -154,6 +158,50 @@ def test_a_watched_training_is_the_same_as_one_that_is_not(estimator_class, digi
     np.testing.assert_allclose(weights_of(watched), weights_of(plain), rtol=1e-8, atol=1e-10)
 
 
+def test_hooks_on_parameters_are_heard(digits):
+    from skorch.callbacks import Callback
+
+    class Erase(Callback):
+        def on_train_begin(self, net, **kwargs):
+            net.module_.head.weight.register_hook(lambda grad: 0 * grad)
+
+    X, y = digits
+    params = {"batch_norm": False, "weight_decay": 0.0, "max_epochs": 1}
+    erased = small(MLPNetClassifier, skorch_callbacks=[Erase()], **params).fit(X, y)
+    start = small(MLPNetClassifier, lr=1e-30, batch_norm=False, max_epochs=1).fit(X, y)
+    head = start.net_.module_.head
+    assert torch.equal(erased.net_.module_.head.weight, head.weight)
+    assert not torch.equal(erased.net_.module_.head.bias, head.bias)
+
+
+def test_a_listener_may_ask_for_predictions_and_keep_batches(estimator_class, digits):
+    from skorch.callbacks import Callback
+
+    class Ask(Callback):
+        def initialize(self):
+            self.kept = []
+            return self
+
+        def on_batch_end(self, net, batch, training, **kwargs):
+            if training:
+                net.predict(batch[0])
+                net.inference_module()(batch[0])
+                self.kept.append(batch[0])
+
+        def on_epoch_begin(self, net, **kwargs):
+            net.optimizer_.zero_grad()
+
+    X, y = digits
+    params = {"dropout": 0.3, "label_smoothing": 0.1}
+    for batch_norm in (True, False):
+        params["batch_norm"] = batch_norm
+        plain = small(estimator_class, **params).fit(X, y)
+        asked = small(estimator_class, skorch_callbacks=[Ask()], **params).fit(X, y)
+        np.testing.assert_allclose(weights_of(asked), weights_of(plain), rtol=1e-4, atol=1e-6)
+    kept = torch.cat(asked.net_.callbacks_[0][1].kept)
+    assert sorted(kept.flatten(1).tolist()) == sorted(np.repeat(X, 3, axis=0).tolist())
+
+
 @pytest.mark.parametrize("pool", [(4, 4), (3, 5)])
 def test_folded_batch_norm_computes_the_same(pool):
     module = ConvNet(
@@ -190,11 +238,12 @@ def test_predictions_follow_weights_that_are_changed_by_hand(estimator_class, di
     X, y = digits
     net = small(estimator_class).fit(X, y)
     before = net.predict_proba(X)
-    with torch.no_grad():
-        net.net_.module_.head.weight.mul_(0)
-        net.net_.module_.head.bias.mul_(0)
-    np.testing.assert_allclose(net.predict_proba(X), 0.1)
     assert not np.allclose(before, 0.1)
+    for parameter in net.net_.module_.parameters():
+        parameter.data.mul_(0)  # which PyTorch's own count of changes does not see
+    np.testing.assert_allclose(net.predict_proba(X), 0.1)
+    net.partial_fit(X[:1], y[:1])
+    assert not np.allclose(net.predict_proba(X), 0.1)
 
 
 def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits):
@@ -260,7 +309,7 @@ def test_auto_precision_is_bfloat16_in_training_of_convolutions_only(digits, mon
 
     def trained(cls, precision, has_bfloat16):
         monkeypatch.setattr(
-            "skfashion.training.precision._has_bfloat16", lambda device: has_bfloat16
+            "skfashion.training.precision.has_bfloat16", lambda device: has_bfloat16
         )
         return weights_of(small(cls, precision=precision).fit(X, y))
 
@@ -289,9 +338,10 @@ def test_auto_precision_predicts_in_float32(digits):
     batch_size=st.integers(1, 60),
     colour=st.booleans(),
     subset=st.booleans(),
+    reuse=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_batches_hold_every_row_once(n_rows, batch_size, colour, subset, seed):
+def test_batches_hold_every_row_once(n_rows, batch_size, colour, subset, reuse, seed):
     generator = torch.Generator().manual_seed(seed)
     shape = (n_rows, 2, 3, 3) if colour else (n_rows, 2, 3, 1)
     images = torch.randint(256, shape, generator=generator).to(torch.uint8).permute(0, 3, 1, 2)
@@ -300,7 +350,8 @@ def test_batches_hold_every_row_once(n_rows, batch_size, colour, subset, seed):
     weights = torch.rand(n_rows, generator=generator)
     dataset = ImageDataset(images, targets, weights, rows)
     seen = []
-    for batch in BatchIterator(dataset, batch_size, torch.Generator().manual_seed(seed)):
+    order = torch.Generator().manual_seed(seed)
+    for batch in BatchIterator(dataset, batch_size, order, reuse=reuse):
         x, y = batch
         assert torch.equal(x, images[y]) and torch.equal(batch.weight, weights[y])
         seen += y.tolist()

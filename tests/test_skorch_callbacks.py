@@ -13,6 +13,7 @@ from skorch.callbacks import (
     LRScheduler,
     ProgressBar,
     TensorBoard,
+    Unfreezer,
 )
 
 from skfashion import MLPNetClassifier
@@ -59,7 +60,15 @@ def test_early_stopping(digits):
     stop = EarlyStopping(patience=2, monitor="valid_loss", threshold=1e9, load_best=True)
     net = fit(MLPNetClassifier, digits, stop, max_epochs=50)
     assert net.n_iter_ <= 4
-    assert net.score(*digits) > 0.1
+    # The first epoch counts as the best: no later one improves on it by 1e9.
+    one = fit(
+        MLPNetClassifier,
+        digits,
+        EarlyStopping(patience=1, monitor="valid_loss"),
+        max_epochs=50,
+        target_score=-1e9,
+    )
+    np.testing.assert_allclose(weights_of(net), weights_of(one))
 
 
 class Writer:
@@ -91,17 +100,28 @@ def test_progress_bar(estimator_class, digits, capsys):
 
 @pytest.mark.parametrize("at", [1, 2])
 def test_freezer(estimator_class, digits, at):
-    start = small(estimator_class, batch_norm=False, max_epochs=1)
     net = fit(estimator_class, digits, Freezer("head.*", at=at), lr_schedule="constant")
     unfrozen = fit(estimator_class, digits, lr_schedule="constant")
     one = fit(estimator_class, digits, lr_schedule="constant", max_epochs=1)
     head = net.net_.module_.head.weight
     if at == 2:
         assert torch.equal(head, one.net_.module_.head.weight)
+    else:
+        start = fit(estimator_class, digits, lr=1e-30, weight_decay=0.0, max_epochs=1)
+        assert torch.equal(head, start.net_.module_.head.weight)
     assert not torch.equal(head, unfrozen.net_.module_.head.weight)
     first = next(net.net_.module_.features.parameters())
     assert not torch.equal(first, next(one.net_.module_.features.parameters()))
-    assert start.fit(*digits).n_iter_ == 1
+
+
+@pytest.mark.parametrize("frozen", ["features.*", "head.*"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_unfreezing_goes_on_with_what_was_trained(digits, frozen, optimizer):
+    callbacks = Freezer(frozen, at=1), Unfreezer(frozen, at=3)
+    net = fit(MLPNetClassifier, digits, *callbacks, optimizer=optimizer, max_epochs=4, lr=1e-2)
+    X, y = digits
+    assert len(net.net_.optimizer_.state) == len(list(net.net_.module_.parameters()))
+    assert net.loss_curve_[-1] < net.loss_curve_[1]
 
 
 def test_gradient_norm_clipping(estimator_class, digits):

@@ -17,7 +17,7 @@ PARTS = {
     "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "inputs": {"allowed": set(), "refused": {"skorch"}},
-    "resuming": {"allowed": {"training"}, "refused": {"skorch"}},
+    "resuming": {"allowed": {"inputs", "training"}, "refused": {"skorch"}},
     "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
     "training_data": {
         "allowed": {"images", "inputs", "resuming", "training"},

@@ -8,14 +8,19 @@ from skfashion.training.callbacks import (
     StopAtTarget,
     ValidationScore,
 )
-from skfashion.training.checkpoints import CheckpointFile, WriteCheckpoints, is_resumable
+from skfashion.training.checkpoints import (
+    CheckpointFile,
+    WriteCheckpoints,
+    is_resumable,
+    is_watching,
+)
 from skfashion.training.inference import apply_by_rows
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import resolve_optimizer
-from skfashion.training.precision import NAMED_DTYPES, compute_dtype
+from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
+from skfashion.training.products import onednn_is_better
 from skfashion.training.schedules import make_schedule
-from skfashion.training.states import training_state
 from skfashion.training.threads import borrowed_threads
 
 __all__ = [
@@ -34,8 +39,10 @@ __all__ = [
     "apply_by_rows",
     "borrowed_threads",
     "compute_dtype",
+    "has_bfloat16",
     "is_resumable",
+    "is_watching",
     "make_schedule",
+    "onednn_is_better",
     "resolve_optimizer",
-    "training_state",
 ]

@@ -108,10 +108,14 @@ class BatchIterator:
     device : torch.device, str or None
         Where batches are wanted; None means where the images are. Images that stay in the CPU's
         memory because a GPU has too little are copied batch by batch, while it computes.
+    reuse : bool
+        Whether all batches come in the same memory: each is then gone when the next one is asked
+        for.
     """
 
-    def __init__(self, dataset, batch_size, generator=None, device=None):
+    def __init__(self, dataset, batch_size, generator=None, device=None, reuse=False):
         self.dataset = dataset
+        self.reuse = reuse
         self.batch_size = batch_size
         self.generator = generator
         self.device = dataset.images.device if device is None else torch.device(device)
@@ -145,12 +149,11 @@ class BatchIterator:
             yield batch
 
     def _fetcher(self, n_rows):
-        """Return a function from the numbers of at most `n_rows` rows to their images.
-
-        A batch is read before the next one is fetched, so that one buffer serves them all.
-        """
+        """Return a function from the numbers of at most `n_rows` rows to their images."""
         dataset = self.dataset
         if dataset.images.device.type == self.device.type:
+            if not self.reuse:
+                return dataset.fetch
             buffer = dataset.new_buffer(n_rows)
             return lambda rows: dataset.fetch(rows, buffer[: len(rows)])
         # Pinned memory is copied to a GPU without waiting: two buffers, and a mark in the GPU's

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,20 @@ except ImportError:  # Windows: two fits of the same parameters and data must no
     fcntl = None
 
 
-# skorch's callbacks that keep nothing from one epoch to the next that a result depends on.
-WITHOUT_STATE = (GradientNormClipping, PrintLog, ProgressBar, TensorBoard)
+# skorch's callbacks that only watch, and those that keep nothing from one epoch to the next.
+WATCHING = (PrintLog, ProgressBar, TensorBoard)
+WITHOUT_STATE = (*WATCHING, GradientNormClipping)
 
 
 def is_resumable(callback):
     """Tell whether a training with this callback can go on from a checkpoint."""
     has_methods = hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
     return has_methods or isinstance(callback, WITHOUT_STATE)
+
+
+def is_watching(callback):
+    """Tell whether a callback has no influence on the result of a training."""
+    return isinstance(callback, WATCHING)
 
 
 def pack(value, arrays):
@@ -124,12 +129,17 @@ def read_state(path):
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             header = json.loads(file["header"].tobytes())
             arrays = [file[str(number)] for number in range(len(file.files) - 1)]
-    except (zipfile.BadZipFile, KeyError, EOFError, json.JSONDecodeError, ValueError) as error:
+        state = unpack(header, arrays)
+        if set(state) != {"identity", "seed", "state"}:
+            raise KeyError(f"it holds {sorted(state)}")
+    except OSError:
+        raise
+    except Exception as error:
         raise ValueError(
             f"Got {path}, which is no checkpoint or a damaged one ({error}); expected one that a "
             "fit with checkpoint_dir has written. Remove it to start from the beginning."
         ) from error
-    return unpack(header, arrays)
+    return state
 
 
 class CheckpointFile:
@@ -143,17 +153,20 @@ class CheckpointFile:
         What the fit depends on, by section; a checkpoint with another identity is refused.
     every : int
         Epochs from one writing to the next.
+    named : bool
+        Whether the user named this very file.
 
     Raises
     ------
     ValueError
-        If the file is there and belongs to another fit, or is damaged.
+        If the file is there and belongs to another fit, or is damaged, or if it was named and
+        another fit is using it.
     OSError
         If the folder cannot be written.
     """
 
-    def __init__(self, path, identity, every):
-        self.path, self._lock = _owned(path)
+    def __init__(self, path, identity, every, named=False):
+        self.path, self._lock = _owned(path, named)
         self.identity, self.every = identity, every
         self.state = self.seed = None
         try:
@@ -218,7 +231,7 @@ class CheckpointFile:
             self._lock = None
 
 
-def _owned(path):
+def _owned(path, named):
     """Return a path that this fit alone owns, and the lock that says so.
 
     A fit of the same parameters and data that runs at the same time has its own file, with a
@@ -235,10 +248,19 @@ def _owned(path):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
+            if named:
+                raise ValueError(
+                    f"Got the checkpoint {path}, which another fit is using at this moment; "
+                    "expected one that nobody uses. Wait for that fit, or name a folder."
+                ) from None
             number += 1
             candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
             continue
-        if lock_path.exists() and os.path.samestat(os.fstat(lock.fileno()), lock_path.stat()):
+        try:
+            is_there = os.path.samestat(os.fstat(lock.fileno()), lock_path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if is_there:
             return candidate, lock
         lock.close()  # its owner had finished, and removed it after we opened it: try again
 
@@ -253,6 +275,11 @@ class WriteCheckpoints(Callback):
 
     def __init__(self, file):
         self.file = file
+
+    def on_train_begin(self, net, **kwargs):
+        """Write where the training begins: a folder that cannot be written is better found now."""
+        if self.file.state is None:
+            self.file.write(training_state(net))
 
     def on_epoch_end(self, net, **kwargs):
         """Write the state of the epoch that has just ended."""

@@ -76,9 +76,8 @@ class DenseGradients:
         self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
         self._label_smoothing = label_smoothing
         self._buffers = {}
-        for linear, _ in layers:
-            for parameter in (linear.weight, linear.bias):
-                parameter.grad = torch.zeros_like(parameter)
+        parameters = [p for linear, _ in layers for p in (linear.weight, linear.bias)]
+        self._gradients = [(p, torch.zeros_like(p)) for p in parameters]
 
     @torch.no_grad()
     def __call__(self, images, targets, weight):
@@ -97,6 +96,9 @@ class DenseGradients:
         logits : tensor (n, k)
             In a buffer: valid until the next call.
         """
+        for parameter, gradient in self._gradients:
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
         n_rows = len(images)
         if n_rows not in self._buffers:
             self._buffers[n_rows] = _Buffers(images, self._layers, self._label_smoothing)

@@ -21,6 +21,25 @@ FOLDED = {
 }
 
 
+def has_batch_norm(module):
+    """Tell whether a network has batch norm layers."""
+    return any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in module.modules())
+
+
+def is_watched(module):
+    """Tell whether somebody has put hooks on a network's layers or parameters."""
+    return any(
+        layer._forward_hooks
+        or layer._forward_pre_hooks
+        or layer._backward_hooks
+        or layer._backward_pre_hooks
+        for layer in module.modules()
+    ) or any(
+        parameter._backward_hooks or parameter._post_accumulate_grad_hooks
+        for parameter in module.parameters()
+    )
+
+
 def fold_batch_norm(module):
     """Return a module that computes the same in evaluation mode, without batch norm layers.
 
@@ -31,7 +50,7 @@ def fold_batch_norm(module):
     module : torch.nn.Module
         In evaluation mode; returned as it is where there is nothing to fold.
     """
-    if not any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in module.modules()):
+    if not has_batch_norm(module):
         return module
     with torch.no_grad():
         folded = copy.deepcopy(module)

@@ -11,7 +11,7 @@ from skorch.utils import TeeGenerator
 
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
-from skfashion.training.inference import fold_batch_norm
+from skfashion.training.inference import fold_batch_norm, has_batch_norm, is_watched
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
@@ -101,7 +101,10 @@ class TrainingNet(NeuralNetClassifier):
     def get_iterator(self, dataset, training=False):
         """Return an iterator over whole batches, in a new order each time when training."""
         if training:
-            return self.iterator_train(dataset, self.batch_size, self.generator, self.device)
+            # A listener may keep a batch; otherwise one buffer serves them all.
+            reuse = self.steps_ is not None and not self.announces_batches_
+            options = {"device": self.device, "reuse": reuse}
+            return self.iterator_train(dataset, self.batch_size, self.generator, **options)
         return self.iterator_valid(dataset, EVALUATION_BATCH_SIZE, device=self.device)
 
     def train(self, dataset, dataset_valid=None, *, epochs, state=None):
@@ -199,10 +202,13 @@ class TrainingNet(NeuralNetClassifier):
         for batch in iterator:
             if self.announces_batches_:
                 self.notify("on_batch_begin", batch=batch, training=training)
+            step = None
             try:
                 step = step_fn(batch)
-            except torch.OutOfMemoryError as error:
-                raise self.steps_.memory_error(batch) from error
+            except torch.OutOfMemoryError:
+                pass  # and let go of what the failed step holds, before trying smaller ones
+            if step is None:
+                raise self.steps_.memory_error(batch)
             targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
             weights.append(len(targets) if weight is None else weight)
@@ -218,7 +224,7 @@ class TrainingNet(NeuralNetClassifier):
             self.history.new_batch()
             self.history.record_batch(f"{prefix}_batch_size", len(targets))
         # Looked at once an epoch: on a GPU each look waits until everything is computed.
-        losses = torch.stack(losses).double()
+        losses = torch.stack(losses).cpu().double()
         is_weighted = torch.is_tensor(weights[0])
         sizes = torch.stack([w.sum() for w in weights]) if is_weighted else torch.tensor(weights)
         sizes = sizes.to(losses)
@@ -229,9 +235,9 @@ class TrainingNet(NeuralNetClassifier):
         self.history.record(f"{prefix}_loss_best", loss < min(earlier, default=float("inf")))
         self.history.record(f"{prefix}_batch_count", len(losses))
         if training:
-            hits = torch.cat(hits).double()
-            hit = float(hits @ torch.cat(weights).double()) if is_weighted else float(hits.sum())
-            self.history.record("train_accuracy", hit / float(sizes.sum()))
+            hits = torch.cat(hits).cpu().double()
+            weighed = hits @ torch.cat(weights).cpu().double() if is_weighted else hits.sum()
+            self.history.record("train_accuracy", float(weighed / sizes.sum()))
 
     def train_step(self, batch, **fit_params):
         """Take one optimisation step on a batch, at the schedule's learning rate."""
@@ -250,6 +256,8 @@ class TrainingNet(NeuralNetClassifier):
 
     def train_step_single(self, batch, **fit_params):
         """Compute the weighted loss of a batch and its gradients."""
+        if self.announces_batches_ or self.announces_gradients_:
+            self._set_training(True)  # a listener may have asked for predictions
         loss, logits = self.steps_.compute(batch)
         return {"loss": loss, "y_pred": logits}
 
@@ -267,18 +275,18 @@ class TrainingNet(NeuralNetClassifier):
 
         Made anew when a weight has changed.
         """
+        if self.module_.training:
+            # Asked in the middle of an epoch, by a callback.
+            return fold_batch_norm(copy.deepcopy(self.module_).eval())
+        if not has_batch_norm(self.module_) or is_watched(self.module_):
+            return self.module_
+        state = self.module_.state_dict().values()
         known = getattr(self, "_folded", None)
-        if known is not None and known[2] is self.module_:
-            return self.module_  # there is nothing to fold
-        state = [*self.module_.parameters(), *self.module_.buffers()]
-        versions = [tensor._version for tensor in state]
-        if (
-            known is None
-            or known[1] != versions
-            or any(a is not b for a, b in zip(known[0], state, strict=True))
-        ):
-            self._folded = known = state, versions, fold_batch_norm(self.module_)
-        return known[2]
+        # Compared by value: PyTorch's count of changes does not see all of them.
+        if known is None or not all(map(torch.equal, known[0], state)):
+            copies = [tensor.clone() for tensor in state]
+            self._folded = known = copies, fold_batch_norm(self.module_)
+        return known[1]
 
     def _check_finite(self):
         row = self.history[-1]

@@ -152,11 +152,11 @@ class SGDUpdate:
         lists = [], [], []
         self.optimizer._init_group(self.optimizer.param_groups[0], *lists)
         self._params, _, self._momenta = lists
-        self._is_first = bool(self._momenta) and self._momenta[0] is None
-        if self._is_first:
-            self._momenta = [torch.empty_like(parameter) for parameter in self._params]
-            for parameter, momentum in zip(self._params, self._momenta, strict=True):
-                self.optimizer.state[parameter]["momentum_buffer"] = momentum
+        for i, parameter in enumerate(self._params[: len(self._momenta)]):
+            if self._momenta[i] is None:
+                # The first momentum is the gradient; adding it to nothing gives the same.
+                self._momenta[i] = torch.zeros_like(parameter)
+                self.optimizer.state[parameter]["momentum_buffer"] = self._momenta[i]
 
     def __call__(self):
         """Update the parameters by their gradients."""
@@ -173,6 +173,5 @@ class SGDUpdate:
             dampening=group["dampening"],
             nesterov=group["nesterov"],
             maximize=False,
-            is_first_step=self._is_first,
+            is_first_step=False,
         )
-        self._is_first = False

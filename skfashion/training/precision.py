@@ -21,10 +21,10 @@ def compute_dtype(precision, module, device):
     if precision != "auto":
         return NAMED_DTYPES.get(precision)
     convolutional = any(isinstance(layer, nn.Conv2d) for layer in module.modules())
-    return torch.bfloat16 if convolutional and _has_bfloat16(device) else None
+    return torch.bfloat16 if convolutional and has_bfloat16(device) else None
 
 
-def _has_bfloat16(device):
+def has_bfloat16(device):
     """Tell whether a device has instructions for bfloat16, and not only an emulation."""
     if device == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

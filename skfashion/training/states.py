@@ -1,5 +1,6 @@
 """All that the rest of a training depends on, as one state: for a checkpoint."""
 
+import torch
 from skorch.history import History
 
 
@@ -32,6 +33,11 @@ def load_training_state(net, state):
     """Let a net go on from where :func:`training_state` was called."""
     net.module_.load_state_dict(state["module"])
     net.optimizer_.load_state_dict(state["optimizer"])
+    for parameter, moments in net.optimizer_.state.items():
+        for name, tensor in moments.items():
+            if tensor is not None and tensor.shape == parameter.shape:
+                # In the parameter's own layout: the fused kernels walk through memory blindly.
+                moments[name] = torch.empty_like(parameter).copy_(tensor)
     for generator, saved in zip(_generators(net), state["generators"], strict=True):
         generator.set_state(saved)
     if net.steps_.scaler is not None and state["scaler"] is not None:

@@ -4,6 +4,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skfashion.training.dense import DenseGradients, dense_layers
+from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
 
 
@@ -33,11 +34,12 @@ class Steps:
         net = self._net
         self._update = make_update(net.optimizer_)
         parameters = list(net.module_.parameters())
-        is_plain = all(p.requires_grad and p.device.type == "cpu" for p in parameters) and not any(
-            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-            for module in net.module_.modules()
+        is_plain = (
+            all(p.requires_grad and p.device.type == "cpu" for p in parameters)
+            and not is_watched(net.module_)
+            and net.compute_dtype is None
+            and self._update is not None
         )
-        is_plain = is_plain and net.compute_dtype is None and self._update is not None
         layers = dense_layers(net.module_) if is_plain else None
         if layers is None:
             self._gradients = None
@@ -92,7 +94,7 @@ class Steps:
         """Return an error that says which batch size would fit, after one that does not."""
         images, targets = batch
         size = len(images)
-        while size := size // 2:
+        while (size := size // 2) > 1:  # a single row has no variance for batch norm
             for parameter in self._net.module_.parameters():
                 parameter.grad = None
             try:
@@ -100,7 +102,7 @@ class Steps:
             except torch.OutOfMemoryError:
                 continue
             break
-        advice = f"use batch_size={size}, which fits" if size else "use a smaller network"
+        advice = f"use batch_size={size}, which fits" if size > 1 else "use a smaller network"
         return MemoryError(
             f"Got batch_size={self._net.batch_size}, for which the memory of the device is not "
             f"enough; {advice}."

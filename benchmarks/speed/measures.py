@@ -123,7 +123,7 @@ def scaling_point(rows, side, width, threads):
 
 # PyTorch's names of operations, by what they are for; the rest is "everything else".
 PURPOSES = {
-    "matrix products": ("aten::mm", "aten::addmm"),
+    "matrix products": ("aten::mm", "aten::addmm", "mkldnn::_linear_pointwise"),
     "convolutions": ("aten::mkldnn_convolution", "aten::convolution_backward"),
     "max-pool": ("aten::max_pool2d_with_indices", "aten::max_pool2d_with_indices_backward"),
     "fetching batches": ("aten::index_select",),

@@ -128,7 +128,7 @@ def test_optimizers_that_are_watched_or_a_users_take_their_own_step():
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
 def test_training_does_not_import_the_compiler(optimizer):
-    """It would cost every process that trains for the first time a second and 150 MB."""
+    """It would make every process that trains for the first time load hundreds of modules."""
     program = (
         "import sys, numpy as np\n"
         "from skfashion import ConvNetClassifier\n"
@@ -280,9 +280,9 @@ def test_products_are_exact_whoever_computes_them(n_rows, dtype, monkeypatch):
     before = torch.backends.mkldnn.matmul.fp32_precision
     for better in (True, False):
         monkeypatch.setattr(products, "onednn_is_better", lambda better=better: better)
-        linear = products.linear_(x, weight, bias, torch.empty(n_rows, 128, dtype=dtype))
+        linear = products.linear_product(x, weight, bias, torch.empty(n_rows, 128, dtype=dtype))
         columns = torch.empty(128, 784, dtype=dtype)
-        products.products_of_columns_(grad, x, columns)
+        products.product_of_columns(grad, x, columns)
         for found, exact in (
             (linear, x.double() @ weight.double().t() + bias.double()),
             (columns, grad.double().t() @ x.double()),

@@ -8,8 +8,8 @@ import torch
 def _without_compiler(cls):
     """Return a subclass of an optimizer that is made and used without PyTorch's compiler.
 
-    PyTorch wraps these methods to hide them from the compiler, and the wrapper imports it: a
-    second and 150 MB that every process pays which trains for the first time.
+    PyTorch wraps these methods to hide them from the compiler, and the wrapper imports it:
+    hundreds of modules that every process would load which trains for the first time.
     """
     names = ("add_param_group", "zero_grad")
     plain = {name: inspect.unwrap(getattr(cls, name)) for name in names}

@@ -17,14 +17,14 @@ import torch
 MIN_OPERATIONS = 2**24
 
 
-def linear_(x, weight, bias, out):
+def linear_product(x, weight, bias, out):
     """Return ``x @ weight.T + bias``: (n, k), (m, k), (m,) -> (n, m), in `out` or new memory."""
     if _suits_onednn(x, weight):
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return torch.addmm(bias, x, weight.t(), out=out)
 
 
-def products_of_columns_(a, b, out):
+def product_of_columns(a, b, out):
     """Write ``a.T @ b`` into `out`: (n, m), (n, k) -> (m, k)."""
     if _suits_onednn(a.t(), b.t()):
         columns = a.t().contiguous()

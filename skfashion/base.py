@@ -189,7 +189,7 @@ class ImageClassifier(
         ndarray of shape (n,)
             The labels.
         """
-        codes = self._logits(X).argmax(1).numpy()
+        codes = self._apply("forward", X).argmax(1).numpy()
         return self.classes_[codes]
 
     def predict_proba(self, X):
@@ -251,25 +251,31 @@ class ImageClassifier(
         ndarray of shape (n, n_features_out)
             float64 if `X` is float64 or the precision is "fp64", else float32.
         """
-        features, dtype = self._apply("transform", X)
+        features = self._apply("transform", X)
+        dtype = _floating_dtype(X)
         return features.numpy().astype(np.result_type(dtype, features.numpy().dtype), copy=False)
 
     def _logits(self, X):
         """Return float64 logits, a tensor (n, n_classes)."""
-        return self._apply("forward", X)[0].double()
+        return self._apply("forward", X).double()
 
     def _apply(self, method, X):
-        """Return what a method of the module makes of `X`, and the floating dtype of `X`."""
-        check_is_fitted(self)
+        """Return what a method of the module makes of `X`, a tensor (n, d) on the CPU."""
+        if not hasattr(self, "net_"):
+            check_is_fitted(self)  # raises, in scikit-learn's words
         images = check_images(self, X, reset=False)
-        dtype = _floating_dtype(X)
         rows = as_rows(images, self.image_shape_)
         images = as_planes(as_tensor(rows), self.image_shape_)
-        device = fitting.module_device(fitting.module_on_device(self))
-        module = self.net_.inference_module()
+        module = fitting.module_on_device(self)
+        function = getattr(self.net_.inference_module(), method)
         with borrowed_threads(self.n_threads):
-            function = getattr(module, method)
-            return apply_by_rows(function, images, device, self.net_.inference_dtype), dtype
+            return apply_by_rows(
+                function,
+                images,
+                fitting.module_device(module),
+                self.net_.inference_dtype,
+                block_size=module.inference_block_size,
+            )
 
     def _learn_shape(self, X):
         """Return images as rows, and remember their shape."""

@@ -31,6 +31,8 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
     Column names are learned (`reset`) or compared, and so is the number of columns of flat rows.
     """
     has_labels = y is not NO_LABELS
+    if not reset and not has_labels and _needs_no_conversion(estimator, X):
+        return X
     options = {
         "reset": reset,
         "dtype": [numpy_dtype(estimator.precision), np.uint8],
@@ -53,6 +55,26 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
             f"{estimator.n_features_in_} features as input."
         )
     return (X, y) if has_labels else X
+
+
+def _needs_no_conversion(estimator, X):
+    """Tell, in a hundredth of a millisecond, that scikit-learn's checks would return `X` itself.
+
+    They take longer than the network does for one row. What is not plain rows goes to them.
+    """
+    if not (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    ):
+        return False
+    if X.dtype == np.uint8:
+        return True
+    # A sum that is not finite may only have overflowed: scikit-learn will look closer.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X.dtype == numpy_dtype(estimator.precision) and bool(np.isfinite(X.sum()))
 
 
 def encode_labels(y, classes=None, name="y"):

@@ -246,11 +246,46 @@ def test_predictions_follow_weights_that_are_changed_by_hand(estimator_class, di
     assert not np.allclose(net.predict_proba(X), 0.1)
 
 
-def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits):
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_predictions_written_out_are_those_of_the_modules(activation, batch_norm, digits):
     X, y = digits
-    net = small(MLPNetClassifier).fit(X, y)
+    net = small(MLPNetClassifier, activation=activation, batch_norm=batch_norm).fit(X, y)
+    images = torch.tensor(X).view(-1, 1, 8, 8)
+    plain = fold_batch_norm(net.net_.module_)
+    for method in ("forward", "transform"):
+        function = getattr(net.net_.inference_module(), method)
+        assert not isinstance(function.__self__, nn.Module)
+        with torch.inference_mode():
+            assert torch.equal(function(images), getattr(plain, method)(images))
+
+
+def test_predictions_see_hooks_and_exchanged_layers(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, batch_norm=False).fit(X, y)
+    module, seen = net.net_.module_, []
+    net.predict(X)
+    handle = module.features[1].register_forward_hook(lambda *args: seen.append(args))
+    net.predict(X)
+    handle.remove()
+    assert len(seen) == 1
+    module.head = nn.Linear(module.head.in_features, module.head.out_features)
+    nn.init.zeros_(module.head.weight)
+    nn.init.zeros_(module.head.bias)
+    np.testing.assert_allclose(net.predict_proba(X), 0.1)
+    module.features[1] = nn.Sequential(module.features[1], nn.ReLU())
+    nn.init.ones_(module.head.weight)
+    assert (net.transform(X) >= 0).all()
+    net.predict(X)
+
+
+def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits, monkeypatch):
+    X, y = digits
+    # Its dropout keeps it from being written out.
+    net = small(MLPNetClassifier, batch_norm=False, dropout=0.1).fit(X, y)
     expected, sizes = net.predict_proba(X), []
-    module = net.net_.inference_module()
+    module = net.net_.module_
+    monkeypatch.setattr(type(module), "inference_block_size", 256)
     forward = module.forward
 
     def too_large(x):

@@ -33,6 +33,8 @@ class MLP(Network):
     internal covariate shift", ICML 2015.
     """
 
+    inference_block_size = 1024
+
     def __init__(
         self, image_shape, n_classes, *, hidden_layer_sizes, activation, batch_norm, dropout
     ):

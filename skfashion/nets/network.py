@@ -20,6 +20,10 @@ class Network(nn.Module):
         Number of channels ``c``.
     """
 
+    # Rows to predict at a time: enough to keep the cores busy, few enough for what the layers
+    # return to stay in the caches. A power of two.
+    inference_block_size = 128
+
     def __init__(self, n_channels):
         super().__init__()
         self.standardize = Standardize(n_channels)

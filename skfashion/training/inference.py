@@ -6,9 +6,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-# Rows of a block. Large enough to keep the cores busy, small enough for the caches.
-BLOCK = 256
-
 # Matrix products pick their kernel, and with it the order of their sums, by the number of rows.
 # Blocks filled up with zero rows to a multiple of this number all get the same kernel: results
 # are bit-identical for every split and order of the rows (measured with MKL on processors with
@@ -70,7 +67,7 @@ def _fold(layers):
 
 
 @torch.inference_mode()
-def apply_by_rows(function, images, device, dtype=None):
+def apply_by_rows(function, images, device, dtype=None, *, block_size):
     """Return ``function(images)``, computed block by block, on the CPU.
 
     Where a GPU has not memory enough for a block, smaller ones are tried.
@@ -85,6 +82,8 @@ def apply_by_rows(function, images, device, dtype=None):
         Where `function` computes.
     dtype : torch.bfloat16, torch.float16 or None
         Type to compute products and convolutions in (autocast); None leaves it to `function`.
+    block_size : int
+        Rows to compute at a time: a power of two, at least `ROWS_MULTIPLE`.
 
     Returns
     -------
@@ -96,7 +95,7 @@ def apply_by_rows(function, images, device, dtype=None):
     torch.OutOfMemoryError
         If the memory is not enough for `ROWS_MULTIPLE` rows.
     """
-    size, start, results = BLOCK, 0, []
+    size, start, results = block_size, 0, []
     while start < len(images):
         block = images[start : start + size]
         try:
@@ -107,7 +106,7 @@ def apply_by_rows(function, images, device, dtype=None):
             size //= 2
         else:
             start += len(block)
-    return torch.cat(results)
+    return torch.cat(results) if len(results) > 1 else results[0]
 
 
 def _apply_to_block(function, block, device, dtype):
@@ -116,7 +115,7 @@ def _apply_to_block(function, block, device, dtype):
     block = block.to(device).contiguous()
     n_padding = -n_rows % ROWS_MULTIPLE
     if n_padding:
-        block = torch.cat([block, block.new_zeros((n_padding, *block.shape[1:]))])
+        block = nn.functional.pad(block, (0, 0, 0, 0, 0, 0, 0, n_padding))
     if dtype is None:
         return function(block)[:n_rows].cpu()
     with torch.autocast(block.device.type, dtype):

@@ -11,13 +11,14 @@ from skorch.utils import TeeGenerator
 
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
+from skfashion.training.dense import DenseForward, dense_layers
 from skfashion.training.inference import fold_batch_norm, has_batch_norm, is_watched
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
 
 # Attributes that a running training needs, and a prediction does not.
-OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "_folded"}
+OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "_folded", "_dense"}
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
@@ -92,6 +93,8 @@ class TrainingNet(NeuralNetClassifier):
     step_ = 0
     stop_training_ = False
     steps_ = None
+    # How to predict, known since the last time.
+    _dense = _folded = None
 
     @property
     def _default_callbacks(self):
@@ -271,21 +274,32 @@ class TrainingNet(NeuralNetClassifier):
         return {"loss": self.criterion_(logits, targets, batch.weight), "y_pred": logits}
 
     def inference_module(self):
-        """Return the module for predictions: batch norm is folded into the layers before it.
+        """Return what computes ``forward`` and ``transform`` for predictions, fast.
 
-        Made anew when a weight has changed.
+        Batch norm is folded into the layers before it, and a multilayer perceptron's layers are
+        written out. Made anew when a layer, or what was folded, has changed.
         """
-        if self.module_.training:
+        module = self.module_
+        if module.training:
             # Asked in the middle of an epoch, by a callback.
-            return fold_batch_norm(copy.deepcopy(self.module_).eval())
-        if not has_batch_norm(self.module_) or is_watched(self.module_):
-            return self.module_
+            return fold_batch_norm(copy.deepcopy(module).eval())
+        if self._dense is not None and self._dense.is_current(module):
+            return self._dense
+        if is_watched(module):
+            return module
+        if has_batch_norm(module):
+            return self._folded_module()
+        self._dense = _written_out(module)
+        return module if self._dense is None else self._dense
+
+    def _folded_module(self):
         state = self.module_.state_dict().values()
-        known = getattr(self, "_folded", None)
+        known = self._folded
         # Compared by value: PyTorch's count of changes does not see all of them.
         if known is None or not all(map(torch.equal, known[0], state)):
             copies = [tensor.clone() for tensor in state]
-            self._folded = known = copies, fold_batch_norm(self.module_)
+            folded = fold_batch_norm(self.module_)
+            self._folded = known = copies, _written_out(folded) or folded
         return known[1]
 
     def _check_finite(self):
@@ -324,3 +338,9 @@ class TrainingNet(NeuralNetClassifier):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+
+
+def _written_out(module):
+    """Return a network's predictions written out, None if it has other layers than dense ones."""
+    layers = dense_layers(module)
+    return None if layers is None else DenseForward(module, layers)

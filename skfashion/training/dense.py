@@ -8,7 +8,7 @@ already and is written where the optimizer reads it.
 import torch
 from torch import nn
 
-from skfashion.training.products import linear_product, product_of_columns
+from skfashion.training.products import product
 
 
 def _relu_backward(grad, out):
@@ -121,8 +121,9 @@ class DenseGradients:
         self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
         self._label_smoothing = label_smoothing
         self._buffers = {}
-        parameters = [p for linear, _ in layers for p in (linear.weight, linear.bias)]
-        self._gradients = [(p, torch.zeros_like(p)) for p in parameters]
+        self._gradients = [
+            (torch.empty_like(linear.weight), torch.empty_like(linear.bias)) for linear, _ in layers
+        ]
 
     @torch.no_grad()
     def __call__(self, images, targets, weight):
@@ -141,55 +142,47 @@ class DenseGradients:
         logits : tensor (n, k)
             In a buffer: valid until the next call.
         """
-        for parameter, gradient in self._gradients:
-            if parameter.grad is not gradient:
-                parameter.grad = gradient
         n_rows = len(images)
         if n_rows not in self._buffers:
             self._buffers[n_rows] = _Buffers(images, self._layers, self._label_smoothing)
         buffers = self._buffers[n_rows]
-        value = self._pixels(images, buffers.pixels)
-        inputs, values = [], []
-        for (linear, activate, _), out in zip(self._layers[:-1], buffers.outputs, strict=True):
+        # All values are neurons by rows. That suits every product, the softmax, which uses vector
+        # instructions where the numbers of one row lie apart, and the sums of the biases.
+        value = self._pixels(images, buffers.pixels).t()
+        inputs = []
+        for (linear, activate, _), out in zip(self._layers, buffers.values, strict=True):
             inputs.append(value)
-            value = activate(linear_product(value, linear.weight, linear.bias, out))
-            values.append(value)
-        head = self._layers[-1][0]
-        # Classes by rows: a softmax of ten numbers, which lie apart, for many rows at a time uses
-        # vector instructions, which one of ten numbers side by side does not.
-        torch.addmm(head.bias.unsqueeze(1), head.weight, value.t(), out=buffers.logits)
-        loss = self._loss(buffers, targets, weight)
-        torch.mm(buffers.of_logits, value, out=head.weight.grad)
-        torch.sum(buffers.of_logits, 1, out=head.bias.grad)
-        of_value, after = buffers.of_logits.t(), head
+            value = activate(product(linear.weight, value, out, linear.bias.unsqueeze(1)))
+        logits = value
+        loss, gradient = self._loss(logits, buffers, targets, weight)
         for i in range(len(inputs) - 1, -1, -1):
-            linear, _, backward = self._layers[i]
-            of_value = torch.mm(of_value, after.weight, out=buffers.of_outputs[i])
-            backward(of_value, values[i])
-            product_of_columns(of_value, inputs[i], linear.weight.grad)
-            torch.sum(of_value, 0, out=linear.bias.grad)
-            after = linear
-        return loss, buffers.logits.t()
+            linear = self._layers[i][0]
+            of_weight, of_bias = self._gradients[i]
+            linear.weight.grad = product(gradient, inputs[i].t(), of_weight)
+            linear.bias.grad = torch.sum(gradient, 1, out=of_bias)
+            if i:
+                gradient = torch.mm(linear.weight.t(), gradient, out=buffers.gradients[i - 1])
+                backward = self._layers[i - 1][2]
+                backward(gradient, inputs[i])
+        return loss, logits.t()
 
-    def _loss(self, buffers, targets, weight):
-        """Return the loss; write its gradient with respect to the logits."""
-        smoothing, of_logits = self._label_smoothing, buffers.of_logits
-        n_classes, n_rows = of_logits.shape
-        logs = torch.log_softmax(buffers.logits, 0)
-        torch.exp(logs, out=of_logits)
+    def _loss(self, logits, buffers, targets, weight):
+        """Return the loss, and its gradient with respect to the logits: (k, n) -> (), (k, n)."""
+        smoothing, gradient = self._label_smoothing, buffers.gradients[-1]
+        n_classes, n_rows = logits.shape
+        logs = torch.log_softmax(logits, 0)
+        torch.exp(logs, out=gradient)
         targets = targets.unsqueeze(0)
-        of_logits.scatter_add_(0, targets, buffers.minus)
+        gradient.scatter_add_(0, targets, buffers.minus)
         if smoothing:
-            of_logits.sub_(smoothing / n_classes)
+            gradient.sub_(smoothing / n_classes)
         losses = logs.gather(0, targets)
         if smoothing:
             losses = (1 - smoothing) * losses + smoothing * logs.mean(0)
         if weight is None:
-            of_logits.mul_(1 / n_rows)
-            return losses.mean().neg_()
+            return losses.mean().neg_(), gradient.mul_(1 / n_rows)
         share = weight / weight.sum()
-        of_logits.mul_(share)
-        return -(losses[0] @ share)
+        return -(losses[0] @ share), gradient.mul_(share)
 
 
 class _Buffers:
@@ -197,12 +190,10 @@ class _Buffers:
 
     def __init__(self, images, layers, label_smoothing):
         n_rows, like = len(images), layers[0][0].weight
-        n_classes = layers[-1][0].out_features
-        hidden = [linear.out_features for linear, *_ in layers[:-1]]
+        sizes = [linear.out_features for linear, *_ in layers]
         self.pixels = like.new_empty(n_rows, images[0].numel())
-        self.outputs = [like.new_empty(n_rows, size) for size in hidden]
-        self.of_outputs = [like.new_empty(n_rows, size) for size in hidden]
-        self.logits, self.of_logits = like.new_empty(2, n_classes, n_rows)
+        self.values = [like.new_empty(size, n_rows) for size in sizes]
+        self.gradients = [like.new_empty(size, n_rows) for size in sizes]
         # What the probability of the true class is reduced by.
         self.minus = like.new_full((1, n_rows), label_smoothing - 1)
 
@@ -212,8 +203,11 @@ class _Pixels:
 
     def __init__(self, standardize):
         self._standardize = standardize
-        self._is_grey = standardize.mean.numel() == 1
         self._is_identity = standardize.is_identity()
+        # A mean so large that the difference of two products would lose its digits is subtracted
+        # the plain way.
+        mean, scale = standardize.mean, standardize.scale
+        self._is_grey = mean.numel() == 1 and bool(mean.abs() < 1000 * scale)
         if self._is_grey:
             self._factor = 1 / standardize.scale.item()
             self._shift = -standardize.mean.flatten() * self._factor

@@ -17,25 +17,17 @@ import torch
 MIN_OPERATIONS = 2**24
 
 
-def linear_product(x, weight, bias, out):
-    """Return ``x @ weight.T + bias``: (n, k), (m, k), (m,) -> (n, m), in `out` or new memory."""
-    if _suits_onednn(x, weight):
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return torch.addmm(bias, x, weight.t(), out=out)
+def product(a, b, out, bias=None):
+    """Return ``a @ b``, plus `bias` if given: (m, k), (k, n), (m, 1) -> (m, n).
 
-
-def product_of_columns(a, b, out):
-    """Write ``a.T @ b`` into `out`: (n, m), (n, k) -> (m, k)."""
-    if _suits_onednn(a.t(), b.t()):
-        columns = a.t().contiguous()
-        out.copy_(torch.ops.mkldnn._linear_pointwise(columns, b.t(), None, "none", [], ""))
-    else:
-        torch.mm(a.t(), b, out=out)
-
-
-def _suits_onednn(x, weight):
-    large = 2 * len(x) * weight.numel() >= MIN_OPERATIONS
-    return large and x.dtype is torch.float32 and onednn_is_better()
+    The result is in `out` or in new memory. A contiguous `a` and a `b` whose columns are
+    contiguous are multiplied fastest.
+    """
+    large = 2 * a.numel() * b.shape[1] >= MIN_OPERATIONS
+    if large and a.dtype is torch.float32 and onednn_is_better():
+        result = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
+        return result if bias is None else result.add_(bias)
+    return torch.mm(a, b, out=out) if bias is None else torch.addmm(bias, a, b, out=out)
 
 
 @functools.cache

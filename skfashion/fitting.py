@@ -21,8 +21,10 @@ from skfashion.training import (
     ValidationScore,
     WriteCheckpoints,
     compute_dtype,
+    load_training_state,
     make_schedule,
     resolve_optimizer,
+    training_state,
 )
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
@@ -84,8 +86,6 @@ def partial_fit(estimator, data):
         # The weights were moved: the optimizer's state and the generators stayed behind.
         vars(net).pop("optimizer_", None)
         net.generator = None
-    net.schedule = None
-    net.lr, net.batch_size = estimator.lr, _batch_size(estimator, len(data.train))
     if not hasattr(net, "optimizer_"):
         # The net comes out of a pickle, which holds no optimizer.
         net._initialize_optimizer()
@@ -94,18 +94,19 @@ def partial_fit(estimator, data):
         net.generator = torch.Generator().manual_seed(int(seed))
         net.module_.use_generator(_noise_generator(net.generator, device))
     net.optimizer_device_ = device
+    before = training_state(net)
+    # Rows of the history are only ever added, and after many calls there are many.
+    before = copy.deepcopy(before, {id(before["history"]): before["history"]})
+    settings = net.schedule, net.lr, net.batch_size
+    net.schedule, net.lr = None, estimator.lr
+    net.batch_size = _batch_size(estimator, len(data.train))
     net.optimizer_.param_groups[0]["lr"] = estimator.lr
-    before = copy.deepcopy((net.module_.state_dict(), net.optimizer_.state_dict()))
-    generator_state = net.generator.get_state()
-    n_epochs = len(net.history)
     try:
         net.train(data.train, epochs=1)
     except BaseException:
-        net.module_.load_state_dict(before[0])
-        net.optimizer_.load_state_dict(before[1])
-        net.generator.set_state(generator_state)
+        load_training_state(net, before)
+        net.schedule, net.lr, net.batch_size = settings
         net._set_training(False)
-        del net.history[n_epochs:]
         raise
     estimator.class_weight_ = data.class_weight
 

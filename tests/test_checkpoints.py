@@ -125,6 +125,12 @@ def test_candidates_of_a_search_share_a_folder(tmp_path):
 
     np.testing.assert_array_equal(search(checkpoint_dir=str(tmp_path)), search())
     assert not list(tmp_path.iterdir())
+    # Each candidate and each fold writes a file of its own, found again by its parameters.
+    for size in ((8,), (16,)):
+        for rows in (slice(0, 150), slice(150, 300)):
+            net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, hidden_layer_sizes=size)
+            interrupt(net, X[rows], y[rows], 3)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 4
 
 
 def test_other_parameters_and_data_have_other_files(tmp_path):
@@ -274,26 +280,60 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_training(tmp_path):
     assert not hasattr(net, "net_")
 
 
-def fit_with_little_room(folder, bytes_left, max_epochs):
-    """Fit where no file may be larger than so many bytes: what a full disk looks like."""
+def fill_the_disk(bytes_left):
+    """Let no file become larger than so many bytes: what a full disk looks like."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, bytes_left))
-    net = small(MLPNetClassifier, checkpoint_dir=folder, max_epochs=max_epochs, n_threads=1)
+
+
+class FillTheDisk:
+    """A scorer at one of whose calls the disk is full."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def __getstate__(self):
+        return {}
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        self.left -= 1
+        if self.left == 0:
+            fill_the_disk(5000)
+        return estimator.score(X, y, sample_weight)
+
+
+def fit_with_little_room(folder, result, epoch):
+    """Fit where the disk is full from an epoch on, 0 for the start and -1 for never."""
+    if epoch == 0:
+        fill_the_disk(5000)
+    net = noisy(MLPNetClassifier, checkpoint_dir=folder, scoring=FillTheDisk(epoch))
     try:
-        net.fit(*load())
+        np.save(result, weights_of(net.fit(*load())))
     except OSError as error:
         print(error)
 
 
-def test_a_full_disk_is_an_error_in_words_and_leaves_nothing(tmp_path):
-    program = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_checkpoints import fit_with_little_room\n"
-        f"fit_with_little_room({str(tmp_path)!r}, 5000, 3)"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_a_full_disk_is_an_error_in_words_and_leaves_the_last_checkpoint(tmp_path, epoch):
+    folder, result = tmp_path / "checkpoints", tmp_path / "result.npy"
+
+    def fit(epoch):
+        program = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "from test_checkpoints import fit_with_little_room\n"
+            f"fit_with_little_room({str(folder)!r}, {str(result)!r}, {epoch})"
+        )
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    answer = fit(epoch)
     assert "Could not write the checkpoint" in answer.stdout, answer.stderr
-    assert not list(tmp_path.glob("*.ckpt")) + list(tmp_path.glob("*.tmp"))
+    assert ("is still there" in answer.stdout) == (epoch > 0)
+    left = [path.suffix for path in folder.iterdir()]
+    assert left == ([".ckpt"] if epoch else [])
+    assert not fit(-1).stdout
+    assert not list(folder.iterdir())
+    whole = noisy(MLPNetClassifier, scoring=FillTheDisk(-1)).fit(*load())
+    np.testing.assert_array_equal(np.load(result), weights_of(whole))
 
 
 def fit_and_save(folder, result, max_epochs):

@@ -377,6 +377,11 @@ def test_failed_partial_fit_leaves_everything(estimator_class, digits):
         np.testing.assert_array_equal(weights_of(broken), weights)
         np.testing.assert_array_equal(broken.class_weight_, factors)
         assert broken.n_iter_ == 1
+        assert (broken.net_.lr, broken.net_.batch_size) == (net.net_.lr, net.net_.batch_size)
+        state = broken.set_params(**net.get_params()).partial_fit(X, y)
+        np.testing.assert_array_equal(
+            weights_of(state), weights_of(copy.deepcopy(net).partial_fit(X, y))
+        )
 
 
 def test_divergence_names_the_epoch_and_leaves_nothing(estimator_class, digits):

@@ -21,6 +21,7 @@ from skfashion.training.optimizers import resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
 from skfashion.training.products import onednn_is_better
 from skfashion.training.schedules import make_schedule
+from skfashion.training.states import load_training_state, training_state
 from skfashion.training.threads import borrowed_threads
 
 __all__ = [
@@ -42,7 +43,9 @@ __all__ = [
     "has_bfloat16",
     "is_resumable",
     "is_watching",
+    "load_training_state",
     "make_schedule",
     "onednn_is_better",
     "resolve_optimizer",
+    "training_state",
 ]

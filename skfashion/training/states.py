@@ -1,4 +1,4 @@
-"""All that the rest of a training depends on, as one state: for a checkpoint."""
+"""All that the rest of a training depends on, as one state: for a checkpoint, or to undo it."""
 
 import torch
 from skorch.history import History
@@ -40,7 +40,7 @@ def load_training_state(net, state):
                 moments[name] = torch.empty_like(parameter).copy_(tensor)
     for generator, saved in zip(_generators(net), state["generators"], strict=True):
         generator.set_state(saved)
-    if net.steps_.scaler is not None and state["scaler"] is not None:
+    if net.steps_ is not None and net.steps_.scaler is not None and state["scaler"] is not None:
         net.steps_.scaler.load_state_dict(state["scaler"])
     net.history = History(state["history"])
     net.step_, net.stop_training_ = state["step"], state["stopped"]

@@ -4,10 +4,12 @@ import statistics
 
 from benchmarks import results
 from benchmarks.environment import ROOT
+from benchmarks.speed import scaling
 from benchmarks.speed.competitors import COMPETITORS
 from benchmarks.speed.rows import ROWS, Profile, Weighing
 
 FILE = results.PUBLISHED / "speed.jsonl"
+SCALING_FILE = results.PUBLISHED / "scaling.jsonl"
 START, END = "<!-- speed-table:start -->", "<!-- speed-table:end -->"
 SCALING_PICTURE = ROOT / "docs" / "images" / "scaling.png"
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "performance.md"
@@ -90,11 +92,31 @@ def _long_table(rows):
         parts.append(
             _table([[p, *(f"{r['values'][p]:.1f}" for r in profiles)] for p in purposes], headings)
         )
+    points = results.read(SCALING_FILE)
+    if points:
+        parts.append(_scaling_table(points))
     left_out = sorted({COMPETITORS[name][1] for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")
     commands = " · ".join(f"`{row['command']}`" for row in rows)
     return "\n\n".join([*parts, "\n".join(_caption(rows)), f"Each row by itself: {commands}"])
+
+
+def _scaling_table(points):
+    """Write what an epoch takes at the smallest and largest size, and how it grows."""
+    lines = []
+    for varied, label in scaling.LABELS.items():
+        # A point measured again counts as it was measured last.
+        rows = {row[varied]: row for row in points if row["varied"] == varied}
+        rows = [rows[size] for size in sorted(rows)]
+        first, last = rows[0], rows[-1]
+        line = [f"{label}, {first[varied]:,} to {last[varied]:,}"]
+        for value, unit in (("seconds", "s"), ("increase_mb", "MB")):
+            line.append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
+            line.append(f"{scaling.exponent(rows, varied, value):.2f}")
+        lines.append(line)
+    headings = ["an epoch of MLPNetClassifier against", "time", "power", "memory of the fit", "power"]
+    return _table(lines, headings)
 
 
 def _median(row, name):

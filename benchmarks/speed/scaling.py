@@ -70,7 +70,9 @@ def draw(rows, path):
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+    plain = FuncFormatter(lambda number, _: f"{number:g}")
     figure, axes = pyplot.subplots(2, len(SIZES), figsize=(11, 6), layout="constrained")
     for column, varied in enumerate(SIZES):
         points = [row for row in rows if row["varied"] == varied]
@@ -82,6 +84,12 @@ def draw(rows, path):
             axis.set_title(f"grows with the power {slope:.2f}", fontsize=10)
             axis.set_xlabel(LABELS[varied])
             axis.grid(True, which="major", alpha=0.3)
+            if varied != "rows":
+                axis.set_xticks(SIZES[varied], map(str, SIZES[varied]))
+                axis.xaxis.set_minor_locator(NullLocator())
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter(plain)
+            axis.yaxis.set_minor_locator(NullLocator())
             if column == 0:
                 axis.set_ylabel(label)
     rest = ", ".join(f"{value} {LABELS[name]}" for name, value in MIDDLE.items())

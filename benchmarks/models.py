@@ -161,6 +161,24 @@ MODELS = {
 }
 
 
+def find(name):
+    """Return the model of a key: of this file, or a named recipe.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Model
+    """
+    if name in MODELS:
+        return MODELS[name]
+    from benchmarks import recipes
+
+    return recipes.MODELS[name]
+
+
 def parameters(estimator):
     """Describe an estimator's settings in JSON's types.
 
@@ -191,5 +209,7 @@ def _plain(value):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "get_params"):
+        return {"class": type(value).__name__, **parameters(value)}
     # repr() of these holds a memory address, which would make every row unlike the last.
     return getattr(value, "__name__", type(value).__name__)

@@ -1,8 +1,19 @@
 """Real neural networks that behave like scikit-learn's own classifiers."""
 
+from skfashion.attention import AttentionNetClassifier
+from skfashion.augmentation import Augmentation
+from skfashion.backbones import TorchvisionClassifier
 from skfashion.conv import ConvNetClassifier
 from skfashion.mlp import MLPNetClassifier
+from skfashion.resnet import ResNetClassifier
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ConvNetClassifier", "MLPNetClassifier"]
+__all__ = [
+    "AttentionNetClassifier",
+    "Augmentation",
+    "ConvNetClassifier",
+    "MLPNetClassifier",
+    "ResNetClassifier",
+    "TorchvisionClassifier",
+]

@@ -14,12 +14,12 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion import fitting, training_data
-from skfashion.images import as_planes, as_rows, infer_image_shape
+from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.tasks import TaskHooks
-from skfashion.training import apply_by_rows, borrowed_threads
+from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -268,6 +268,8 @@ class ImageClassifier(
         images = as_planes(as_tensor(rows), self.image_shape_)
         module = fitting.module_on_device(self)
         function = getattr(self.net_.inference_module(), method)
+        if self.tta is not None and method == "forward":
+            function = averaged_over_views(function, self._n_views())
         with borrowed_threads(self.n_threads):
             return apply_by_rows(
                 function,
@@ -276,6 +278,14 @@ class ImageClassifier(
                 self.net_.inference_dtype,
                 block_size=module.inference_block_size,
             )
+
+    def _n_views(self):
+        if min(planes_shape(self.image_shape_)[1:]) == 1:
+            raise ValueError(
+                f"Got tta={self.tta!r} for images of image_shape={self.image_shape_}, expected "
+                "None for a table's rows, whose columns are not neighbours."
+            )
+        return 2 if self.tta == "flip" else self.tta
 
     def _learn_shape(self, X):
         """Return images as rows, and remember their shape."""

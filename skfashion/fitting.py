@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.metrics import check_scoring
 
+from skfashion.augmentation import make_augmenter
 from skfashion.images import planes_shape
 from skfashion.inputs import find_device, torch_dtype
 from skfashion.training import (
@@ -26,6 +27,7 @@ from skfashion.training import (
     resolve_optimizer,
     training_state,
 )
+from skfashion.transfer import begin_with, read_initial_weights
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
 # docs/design.md.
@@ -97,15 +99,22 @@ def partial_fit(estimator, data):
     before = training_state(net)
     # Rows of the history are only ever added, and after many calls there are many.
     before = copy.deepcopy(before, {id(before["history"]): before["history"]})
-    settings = net.schedule, net.lr, net.batch_size
-    net.schedule, net.lr = None, estimator.lr
-    net.batch_size = _batch_size(estimator, len(data.train))
-    net.optimizer_.param_groups[0]["lr"] = estimator.lr
+    settings = {
+        "schedule": None,
+        "lr": estimator.lr,
+        "batch_size": _batch_size(estimator, len(data.train)),
+        "augment": _make_augmenter(estimator),
+        "ema_decay": None,  # one pass is no path to average over
+    }
+    settings_before = {name: getattr(net, name) for name in settings}
+    vars(net).update(settings)
+    for group in net.optimizer_.param_groups:
+        group["lr"] = estimator.lr * group.get("lr_factor", 1.0)
     try:
         net.train(data.train, epochs=1)
     except BaseException:
         load_training_state(net, before)
-        net.schedule, net.lr, net.batch_size = settings
+        vars(net).update(settings_before)
         net._set_training(False)
         raise
     estimator.class_weight_ = data.class_weight
@@ -159,8 +168,25 @@ def _make_module(estimator, statistics, generator):
                 "Got warm_start=True with other parameters of the architecture than in the "
                 "previous call to fit; expected the same. Set warm_start=False to begin anew."
             ) from error
+    weights, source = read_initial_weights(estimator.init_from), "init_from"
+    if weights is None and module.pretrained is not None:
+        weights, source = module.pretrained, "weights"
+    module.pretrained = None
+    if before is None and weights is not None:
+        begin_with(module, weights, source)
+        standardizes = not module.standardize.is_identity()
+        if source == "init_from" and standardizes != estimator.standardize:
+            raise ValueError(
+                f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
+                "as in the training that the weights come from."
+            )
     # The layout in which convolutions on a CPU run fastest; it changes nothing else.
     return module.to(memory_format=torch.channels_last)
+
+
+def _make_augmenter(estimator):
+    shape = planes_shape(estimator.image_shape_)
+    return make_augmenter(estimator.augment, shape, torch_dtype(estimator.precision))
 
 
 def _noise_generator(generator, device):
@@ -173,6 +199,11 @@ def _noise_generator(generator, device):
 
 def _make_net(estimator, data, callbacks, schedule, n_epochs):
     """Set ``net_``: an initialised net, not yet trained."""
+    if estimator.sam_rho is not None and estimator.precision == "fp16":
+        raise ValueError(
+            f"Got sam_rho={estimator.sam_rho} with precision='fp16', whose scaled gradients are "
+            "taken once a step; expected another precision, such as 'bf16'."
+        )
     generator = torch.Generator().manual_seed(int(data.seed))
     module = _make_module(estimator, data.statistics, generator)
     optimizer, options = resolve_optimizer(
@@ -181,6 +212,11 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         momentum=estimator.momentum,
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
+    if module.lr_factors:
+        options["param_groups"] = [
+            (pattern, {"lr": estimator.lr * factor, "lr_factor": factor})
+            for pattern, factor in module.lr_factors
+        ]
     net = TrainingNet(
         module,
         criterion__label_smoothing=estimator.label_smoothing,
@@ -196,6 +232,10 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         compute_dtype=compute_dtype(estimator.precision, module, find_device(estimator.device)),
         inference_dtype=NAMED_DTYPES.get(estimator.precision),
         compiles=estimator.compile,
+        augment=_make_augmenter(estimator),
+        ema_decay=estimator.ema_decay,
+        max_grad_norm=estimator.max_grad_norm,
+        sam_rho=estimator.sam_rho,
         device=find_device(estimator.device),
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
 
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skfashion.augmentation import RECIPES, Augmentation
 from skfashion.fitting import MAX_EPOCHS, MIN_STEPS
 from skfashion.parameters import param
 
@@ -21,10 +23,12 @@ class TrainingOptions:
 
     optimizer: object = param(
         "adamw",
-        StrOptions({"adamw", "adam", "sgd"}),
+        StrOptions({"adamw", "adam", "sgd", "muon"}),
         type,
         doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``; a class gets
-        those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows.""",
+        those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows. "muon"
+        (Jordan et al., 2024) is PyTorch's Muon for the weights of hidden layers, at `lr`, and
+        AdamW for all others.""",
     )
     lr: float = param(5e-3, POSITIVE, doc="Learning rate; with a schedule, its peak.")
     weight_decay: float = param(
@@ -74,6 +78,51 @@ class TrainingOptions:
         0.0,
         SHARE,
         doc="Share of the target probability that is spread evenly over all classes in training.",
+    )
+    augment: object = param(
+        None,
+        StrOptions(set(RECIPES)),
+        Augmentation,
+        callable,
+        None,
+        doc="""How training images are changed, anew in every epoch: "flip" mirrors half of them,
+        "flip+shift" moves them by up to 2 pixels, too, "standard" adds small rotations, scales
+        and erasing, "strong" larger ones, slants and light. An `Augmentation` has all
+        of these as parameters, mixup and CutMix as well; a callable gets
+        ``(images, generator)``, a tensor (n, c, h, w) and a ``torch.Generator``, and
+        returns such a tensor. For images only, not for a table's rows.""",
+    )
+    tta: object = param(
+        None,
+        StrOptions({"flip"}),
+        Interval(Integral, 2, 18, closed="both"),
+        None,
+        doc="""Views of an image whose logits are averaged by all predicting methods but
+        `transform`: "flip" is the image and its mirror image; an int is so many views: these two,
+        then the image moved by one pixel to the left, right, up, down, up left and so on, each
+        followed by its mirror image. For images only.""",
+    )
+    ema_decay: object = param(
+        None,
+        Interval(Real, 0, 1, closed="neither"),
+        None,
+        doc="""Decay, at each step, of the exponential moving average of the weights (Polyak and
+        Juditsky, 1992) that is validated and becomes the model; None takes the last weights. The
+        first steps count less: the decay is at most (1 + step) / (10 + step).""",
+    )
+    max_grad_norm: object = param(
+        None,
+        POSITIVE,
+        None,
+        doc="""Euclidean norm of the gradient of all weights above which it is scaled down (Pascanu
+        et al., ICML 2013); None leaves it.""",
+    )
+    sam_rho: object = param(
+        None,
+        POSITIVE,
+        None,
+        doc="""Length of the step uphill before each gradient, in sharpness-aware minimisation
+        (Foret et al., ICLR 2021), which takes twice the time; None does without.""",
     )
     class_weight: object = param(
         None,
@@ -152,6 +201,17 @@ class TrainingOptions:
         doc="""Whether `fit` starts from the weights of the fit before it (with a new schedule
         and a new optimizer) instead of new ones, keeping their statistics of standardisation. The
         labels, the shape of the images and the architecture must be the same.""",
+    )
+    init_from: object = param(
+        None,
+        BaseEstimator,
+        str,
+        PathLike,
+        None,
+        doc="""Weights to begin with instead of random ones: those of another net of the same
+        architecture, as ``sklearn.frozen.FrozenEstimator(net)``, or a file that
+        ``net.net_.save_params(f_params=path)`` has written. Its statistics of
+        standardisation come along; a head for another number of classes begins at random.""",
     )
     random_state: object = param(
         None,

@@ -21,8 +21,17 @@ from skfashion.training import (
     onednn_is_better,
 )
 
-# What changes nothing about the result of a fit.
-NO_INFLUENCE = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start", "n_threads"}
+# What changes nothing about the result of a fit, or is compared by itself: threads by the
+# environment, weights to begin with by the data.
+NO_INFLUENCE = {
+    "checkpoint_dir",
+    "checkpoint_every",
+    "init_from",
+    "n_threads",
+    "tta",
+    "verbose",
+    "warm_start",
+}
 
 # Bytes of the data that are hashed at a time.
 BLOCK_BYTES = 2**24

@@ -23,6 +23,7 @@ from skfashion.inputs import (
 )
 from skfashion.resuming import open_checkpoint
 from skfashion.training import CheckpointFile, ImageDataset
+from skfashion.transfer import read_initial_weights
 
 
 @dataclass
@@ -95,9 +96,14 @@ def _all_given(estimator, rows, y, weights, held_out):
     given |= dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=True))
     before = getattr(estimator, "_warm_start_from", None)
     if before is not None:
-        state = before.net_.module_.state_dict().values()
-        given["weights before"] = torch.cat([t.cpu().double().ravel() for t in state]).numpy()
+        given["weights before"] = _as_vector(before.net_.module_.state_dict())
+    if estimator.init_from is not None:
+        given["weights of init_from"] = _as_vector(read_initial_weights(estimator.init_from))
     return given
+
+
+def _as_vector(weights):
+    return torch.cat([tensor.cpu().double().ravel() for tensor in weights.values()]).numpy()
 
 
 def read_partial_data(estimator, X, y, classes, sample_weight):

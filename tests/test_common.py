@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, small
+from common import ESTIMATORS, light, small
 from sklearn.base import clone
 from sklearn.utils._param_validation import (
     Interval,
@@ -29,7 +29,7 @@ SAMPLE_WEIGHT_CHECKS = dict.fromkeys(
 
 
 @parametrize_with_checks(
-    [cls() for cls in ESTIMATORS],
+    [light(cls) for cls in ESTIMATORS],
     expected_failed_checks=lambda estimator: SAMPLE_WEIGHT_CHECKS,
 )
 def test_scikit_learn_checks(estimator, check):

@@ -11,7 +11,7 @@ PACKAGE = Path(skfashion.__file__).parent
 
 # What the modules of each part may import: parts of the package, and libraries that are refused.
 PARTS = {
-    "nets": {"allowed": {"nets"}, "libraries": {"torch", "math"}},
+    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "os"}},
     "training": {"allowed": {"training"}, "refused": {"sklearn"}},
     "datasets": {"allowed": {"datasets"}, "refused": {"torch", "skorch"}},
     "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
@@ -20,10 +20,15 @@ PARTS = {
     "resuming": {"allowed": {"inputs", "training"}, "refused": {"skorch"}},
     "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
     "training_data": {
-        "allowed": {"images", "inputs", "resuming", "training"},
+        "allowed": {"images", "inputs", "resuming", "training", "transfer"},
         "refused": {"skorch"},
     },
-    "fitting": {"allowed": {"images", "inputs", "training"}, "refused": {"skorch"}},
+    "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
+    "transfer": {"allowed": set(), "refused": {"skorch"}},
+    "fitting": {
+        "allowed": {"augmentation", "images", "inputs", "training", "transfer"},
+        "refused": {"skorch"},
+    },
     "base": {
         "allowed": {
             "fitting",
@@ -37,10 +42,16 @@ PARTS = {
         },
         "refused": {"skorch"},
     },
-    "options": {"allowed": {"fitting", "parameters"}, "refused": {"torch", "skorch"}},
-    "mlp": {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
-    "conv": {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
+    "options": {
+        "allowed": {"augmentation", "fitting", "parameters"},
+        "refused": {"torch", "skorch"},
+    },
 }
+# The final classifiers.
+PARTS |= dict.fromkeys(
+    ("mlp", "conv", "resnet", "attention", "backbones"),
+    {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
+)
 
 
 def part_of(path):

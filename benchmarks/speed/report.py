@@ -115,7 +115,13 @@ def _scaling_table(points):
             line.append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
             line.append(f"{scaling.exponent(rows, varied, value):.2f}")
         lines.append(line)
-    headings = ["an epoch of MLPNetClassifier against", "time", "power", "memory of the fit", "power"]
+    headings = [
+        "an epoch of MLPNetClassifier against",
+        "time",
+        "power",
+        "memory of the fit",
+        "power",
+    ]
     return _table(lines, headings)
 
 

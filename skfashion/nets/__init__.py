@@ -1,6 +1,9 @@
 """Network architectures: pure PyTorch, images ``(n, c, h, w)`` in, logits ``(n, k)`` out."""
 
+from skfashion.nets.attention import AttentionNet
+from skfashion.nets.backbone import TorchvisionNet
 from skfashion.nets.conv import ConvNet
 from skfashion.nets.mlp import MLP
+from skfashion.nets.residual import ResNet
 
-__all__ = ["MLP", "ConvNet"]
+__all__ = ["MLP", "AttentionNet", "ConvNet", "ResNet", "TorchvisionNet"]

@@ -94,6 +94,59 @@ class Dropout(nn.Module):
         return {**super().__getstate__(), "generator": None}
 
 
+class GroupedConv2d(nn.Conv2d):
+    """A convolution in groups that the CPU computes in the type of its weights.
+
+    Under autocast oneDNN computes it in bfloat16, and its gradient with respect to the weights then
+    reads memory that nobody has written where images are as small as the filters (seen with PyTorch
+    2.14.1, groups of one channel, stride 2): now and then a weight is NaN. It is no slower in float32.
+    """
+
+    def forward(self, x):
+        """Return the convolution of `x`, (n, c, h, w)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
+class StochasticDepth(nn.Module):
+    """Zero whole rows with probability `p` while training: ``(n, ...) -> (n, ...)``.
+
+    Put behind the residual function of a block, it leaves the block out for these rows. It draws
+    from a generator of its own, as :class:`Dropout` does.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability that a row is dropped; the others are scaled by ``1 / (1 - p)``.
+
+    References
+    ----------
+    Huang et al., "Deep networks with stochastic depth", ECCV 2016.
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x):
+        """Return `x` with rows dropped (training) or as it is (evaluation)."""
+        if not self.training or self.p == 0:
+            return x
+        keep = 1 - self.p
+        mask = x.new_empty((len(x),) + (1,) * (x.ndim - 1))
+        return x * mask.bernoulli_(keep, generator=self.generator).div_(keep)
+
+    def extra_repr(self):
+        """Return the part of ``repr`` between the parentheses."""
+        return f"p={self.p}"
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "generator": None}
+
+
 def dense_block(n_in, n_out, *, activation, batch_norm, dropout):
     """Return the layers of a hidden layer, ``(n, n_in) -> (n, n_out)``, as a list."""
     layers = [nn.Linear(n_in, n_out, bias=not batch_norm)]

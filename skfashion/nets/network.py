@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from skfashion.nets.layers import Dropout, Standardize
+from skfashion.nets.layers import Standardize
 
 
 class Network(nn.Module):
@@ -27,6 +27,10 @@ class Network(nn.Module):
     def __init__(self, n_channels):
         super().__init__()
         self.standardize = Standardize(n_channels)
+        # Weights that the architecture brings along, by name, to begin with.
+        self.pretrained = None
+        # Pairs of a pattern of parameters' names and the factor of their learning rate.
+        self.lr_factors = ()
 
     @property
     def n_features_out(self):
@@ -44,7 +48,7 @@ class Network(nn.Module):
     def use_generator(self, generator):
         """Make every random layer draw from `generator` (None: from the global one)."""
         for module in self.modules():
-            if isinstance(module, Dropout):
+            if hasattr(module, "generator"):
                 module.generator = generator
 
     @torch.no_grad()
@@ -52,9 +56,10 @@ class Network(nn.Module):
         """Draw the initial weights from `generator`, in the order in which layers were defined.
 
         Weights and biases of linear and convolutional layers are uniform in
-        ``+-1/sqrt(fan_in)``, PyTorch's own default; batch norm starts as the identity. A network
-        may be built on the ``meta`` device and given storage by ``to_empty`` first, since nothing
-        of the storage's content survives.
+        ``+-1/sqrt(fan_in)``, PyTorch's own default; norms start as the identity; a layer of the
+        package's own may know better, and has ``draw_weights(generator)`` then. A network may be
+        built on the ``meta`` device and given storage by ``to_empty`` first, since nothing of the
+        storage's content survives.
 
         Raises
         ------
@@ -67,11 +72,16 @@ class Network(nn.Module):
                 bound = 1 / math.sqrt(module.weight[0].numel())
                 for tensor in tensors:
                     tensor.uniform_(-bound, bound, generator=generator)
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
                 module.reset_parameters()
+            elif hasattr(module, "draw_weights"):
+                module.draw_weights(generator)
             elif isinstance(module, Standardize):
                 module.mean.zero_()
                 module.scale.fill_(1)
+            elif hasattr(module, "layer_scale") and len(tensors) == 1:
+                # ConvNeXt's blocks begin as almost nothing (Touvron et al., ICCV 2021).
+                module.layer_scale.fill_(1e-6)
             elif tensors:
                 raise TypeError(
                     f"Got a layer of type {type(module).__name__}, expected one whose initial "

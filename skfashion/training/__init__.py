@@ -1,5 +1,6 @@
 """How a built network is trained and asked: the only folder that imports skorch."""
 
+from skfashion.training.augment import Augmenter
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
     EpochTasks,
@@ -14,7 +15,7 @@ from skfashion.training.checkpoints import (
     is_resumable,
     is_watching,
 )
-from skfashion.training.inference import apply_by_rows
+from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import resolve_optimizer
@@ -26,6 +27,7 @@ from skfashion.training.threads import borrowed_threads
 
 __all__ = [
     "NAMED_DTYPES",
+    "Augmenter",
     "BatchIterator",
     "CheckpointFile",
     "EpochTasks",
@@ -38,6 +40,7 @@ __all__ = [
     "WeightedCrossEntropy",
     "WriteCheckpoints",
     "apply_by_rows",
+    "averaged_over_views",
     "borrowed_threads",
     "compute_dtype",
     "has_bfloat16",

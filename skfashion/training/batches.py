@@ -7,13 +7,23 @@ from skorch.dataset import Dataset
 
 
 class Batch(tuple):
-    """A pair ``(images, targets)`` that also carries the rows' weights.
+    """A pair ``(images, targets)`` that also carries what else is known of the rows.
 
-    skorch and its callbacks unpack a batch into exactly two things, so the weights travel as an
-    attribute: a float tensor ``(n,)``, or None where all weights are equal.
+    skorch and its callbacks unpack a batch into exactly two things, so the rest travels as
+    attributes.
+
+    Attributes
+    ----------
+    weight : float tensor (n,) or None
+        The rows' weights; None where all are equal.
+    rows : int64 tensor (n,) or None
+        Their numbers in the training data.
+    mixed : tuple or None
+        Where images were mixed, the targets (n,) and weights of the others, and the share that is
+        left of the images themselves.
     """
 
-    weight = None
+    weight = rows = mixed = None
 
 
 class ImageDataset(Dataset):
@@ -145,7 +155,7 @@ class BatchIterator:
         fetch = self._fetcher(max(sizes))
         for numbers, y, weight in zip(rows.split(sizes), targets, weights, strict=True):
             batch = Batch((fetch(numbers), y))
-            batch.weight = weight
+            batch.weight, batch.rows = weight, numbers
             yield batch
 
     def _fetcher(self, n_rows):

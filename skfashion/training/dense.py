@@ -45,6 +45,8 @@ def dense_layers(module):
     list of (torch.nn.Linear, type)
         Each linear layer and the class of the activation that follows it.
     """
+    if not isinstance(module.features, nn.Sequential):
+        return None
     first, *layers = module.features
     layers += [module.head, nn.Identity()]
     linear, activations = layers[::2], layers[1::2]

@@ -51,19 +51,52 @@ def fold_batch_norm(module):
         return module
     with torch.no_grad():
         folded = copy.deepcopy(module)
-        for parent in list(folded.modules()):
-            for name, child in parent.named_children():
-                if isinstance(child, nn.Sequential):
-                    setattr(parent, name, nn.Sequential(*_fold(list(child))))
+        for sequence in list(folded.modules()):
+            if isinstance(sequence, nn.Sequential):
+                layers = _fold(list(sequence))
+                del sequence[:]
+                sequence.extend(layers)
     return folded.eval()
 
 
 def _fold(layers):
     for i in range(len(layers) - 1, 0, -1):
-        fold = FOLDED.get((type(layers[i - 1]), type(layers[i])))
+        pair = layers[i - 1], layers[i]
+        fold = next((f for types, f in FOLDED.items() if all(map(isinstance, pair, types))), None)
         if fold is not None:
             layers[i - 1 : i + 1] = [fold(layers[i - 1], layers[i])]
     return layers
+
+
+# By how many pixels, down and to the right, views of an image are moved.
+MOVES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+def averaged_over_views(function, n_views):
+    """Return a function that gives the mean of what `function` makes of views of images.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a tensor ``(n, c, h, w)`` to ``(n, d)``.
+    n_views : int from 1 to 18
+        The images and their mirror images, then those moved by a pixel, each followed by its
+        mirror image. What comes from outside continues the edge.
+    """
+    moves = [(move, mirrored) for move in MOVES for mirrored in (False, True)][:n_views]
+
+    def average(images):
+        n, c, h, w = images.shape
+        rows, columns = (torch.arange(side, device=images.device) for side in (h, w))
+        total = 0
+        for (down, right), mirrored in moves:
+            from_row = (rows - down).clamp_(0, h - 1)
+            from_column = (columns - right).clamp_(0, w - 1)
+            from_column = from_column.flip(0) if mirrored else from_column
+            total = total + function(images[:, :, from_row[:, None], from_column])
+        return total / n_views
+
+    return average
 
 
 @torch.inference_mode()

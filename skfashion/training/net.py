@@ -9,6 +9,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
+from skfashion.training.averaging import AveragedWeights
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
 from skfashion.training.dense import DenseForward, dense_layers
@@ -18,7 +19,7 @@ from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
 
 # Attributes that a running training needs, and a prediction does not.
-OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "_folded", "_dense"}
+OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "averaged_", "_folded", "_dense"}
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
@@ -49,6 +50,11 @@ class TrainingNet(NeuralNetClassifier):
         The same for predictions and validation.
     compiles : bool
         Whether ``torch.compile`` compiles the module for training.
+    augment : callable or None
+        An :class:`Augmenter` or its like; None trains on the images as they are.
+    ema_decay, max_grad_norm, sam_rho : float or None
+        Decay of the weights' moving average, largest norm of the gradient, and length of
+        sharpness-aware minimisation's step uphill; None does without.
     **kwargs
         skorch's own parameters.
     """
@@ -68,6 +74,10 @@ class TrainingNet(NeuralNetClassifier):
         compute_dtype=None,
         inference_dtype=None,
         compiles=False,
+        augment=None,
+        ema_decay=None,
+        max_grad_norm=None,
+        sam_rho=None,
         verbose=0,
         **kwargs,
     ):
@@ -88,11 +98,13 @@ class TrainingNet(NeuralNetClassifier):
         self.compute_dtype = compute_dtype
         self.inference_dtype = inference_dtype
         self.compiles = compiles
+        self.augment = augment
+        self.ema_decay, self.max_grad_norm, self.sam_rho = ema_decay, max_grad_norm, sam_rho
 
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
-    steps_ = None
+    steps_ = averaged_ = None
     # How to predict, known since the last time.
     _dense = _folded = None
 
@@ -133,6 +145,8 @@ class TrainingNet(NeuralNetClassifier):
         self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
         self.steps_ = Steps(self)
+        decay = self.ema_decay
+        self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
         try:
             self.notify("on_train_begin", X=dataset, y=None)
             if state is not None:
@@ -141,7 +155,7 @@ class TrainingNet(NeuralNetClassifier):
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
         finally:
-            self.steps_ = None
+            self.steps_ = self.averaged_ = None
             for parameter in self.module_.parameters():
                 parameter.grad = None
             for _, callback in self.callbacks_:
@@ -170,14 +184,18 @@ class TrainingNet(NeuralNetClassifier):
             start = time.perf_counter()
             self.notify("on_epoch_begin", **datasets)
             self._set_training(True)
+            if self.averaged_ is not None:
+                self.averaged_.put_aside()
             self.steps_.choose()
             iterator = self.get_iterator(X, training=True)
             self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
+            if self.averaged_ is not None:
+                self.averaged_.put_in_place()
             if dataset_valid is not None:
                 iterator = self.get_iterator(dataset_valid, training=False)
                 self.run_single_epoch(iterator, False, "valid", self.validation_step)
-            self.history.record("lr", float(self.optimizer_.param_groups[0]["lr"]))
+            self.history.record("lr", max(float(g["lr"]) for g in self.optimizer_.param_groups))
             self.history.record("seconds", time.perf_counter() - start)
             self._check_finite()
             self._end_epoch(datasets)
@@ -246,15 +264,22 @@ class TrainingNet(NeuralNetClassifier):
         """Take one optimisation step on a batch, at the schedule's learning rate."""
         if self.schedule is not None:
             for group in self.optimizer_.param_groups:
-                group["lr"] = self.lr * self.schedule(self.step_)
+                group["lr"] = self.lr * self.schedule(self.step_) * group.get("lr_factor", 1.0)
         self.step_ += 1
+        if self.augment is not None:
+            batch = self.steps_.augment(batch)
         if not self.steps_.are_ours:
-            return super().train_step(batch)
+            step = super().train_step(batch)
+            if self.averaged_ is not None:
+                self.averaged_.update()
+            return step
         step = self.train_step_single(batch)
         if self.announces_gradients_:
             named = TeeGenerator(self.get_all_learnable_params())
             self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
         self.steps_.update()
+        if self.averaged_ is not None:
+            self.averaged_.update()
         return step
 
     def train_step_single(self, batch, **fit_params):
@@ -330,6 +355,7 @@ class TrainingNet(NeuralNetClassifier):
         # callbacks or generators, and nothing that needs the device it was trained on.
         state = {k: v for k, v in self.__dict__.items() if k not in OF_A_TRAINING}
         state |= {"callbacks": None, "callbacks_": [], "schedule": None, "generator": None}
+        state["augment"] = None
         module = self.module_
         if any(p.device.type != "cpu" for p in module.parameters()):
             module = copy.deepcopy(module).cpu()

@@ -4,6 +4,8 @@ import inspect
 
 import torch
 
+from skfashion.training.muon import MuonAdamW
+
 
 def _without_compiler(cls):
     """Return a subclass of an optimizer that is made and used without PyTorch's compiler.
@@ -19,7 +21,8 @@ def _without_compiler(cls):
 Adam = _without_compiler(torch.optim.Adam)
 AdamW = _without_compiler(torch.optim.AdamW)
 SGD = _without_compiler(torch.optim.SGD)
-OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
+FUSED = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
+OPTIMIZERS = {**FUSED, "muon": MuonAdamW}
 
 
 def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
@@ -27,7 +30,7 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
 
     Parameters
     ----------
-    optimizer : {"adamw", "adam", "sgd"} or subclass of torch.optim.Optimizer
+    optimizer : {"adamw", "adam", "sgd", "muon"} or subclass of torch.optim.Optimizer
         A class of the user's gets those of the arguments below that its signature names.
     weight_decay, momentum : float
         As in PyTorch; `momentum` for optimizers that have one.
@@ -43,7 +46,7 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
         cls = OPTIMIZERS[optimizer]
     elif isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
         # PyTorch's own are trained like those named: with their fused kernels.
-        ours = (known for known in OPTIMIZERS.values() if known.__base__ is optimizer)
+        ours = (known for known in FUSED.values() if known.__base__ is optimizer)
         cls = next(ours, optimizer)
     else:
         raise ValueError(
@@ -55,7 +58,7 @@ def resolve_optimizer(optimizer, *, weight_decay, momentum, nesterovs_momentum):
         "momentum": momentum,
         "nesterov": nesterovs_momentum and momentum > 0,
     }
-    if cls in OPTIMIZERS.values():
+    if cls in FUSED.values():
         # One kernel for all parameters instead of a Python loop over them. Which devices and
         # dtypes the fused kernels of other classes support is not ours to know.
         offered["fused"] = True
@@ -68,7 +71,9 @@ def make_update(optimizer):
 
     An optimizer of the user's may want to evaluate the loss several times a step.
     """
-    if type(optimizer) not in OPTIMIZERS.values():
+    if type(optimizer) is MuonAdamW:
+        return optimizer.step
+    if type(optimizer) not in FUSED.values():
         return None
     # A scheduler of PyTorch's puts a step of its own on the instance, to count it.
     hooked = (

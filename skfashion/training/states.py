@@ -22,6 +22,7 @@ def training_state(net):
         "optimizer": net.optimizer_.state_dict(),
         "generators": [generator.get_state() for generator in _generators(net)],
         "scaler": None if scaler is None else scaler.state_dict(),
+        "averaged": None if net.averaged_ is None else net.averaged_.state_dict(),
         "history": list(net.history),
         "step": net.step_,
         "stopped": net.stop_training_,
@@ -42,6 +43,8 @@ def load_training_state(net, state):
         generator.set_state(saved)
     if net.steps_ is not None and net.steps_.scaler is not None and state["scaler"] is not None:
         net.steps_.scaler.load_state_dict(state["scaler"])
+    if net.averaged_ is not None and state["averaged"] is not None:
+        net.averaged_.load_state_dict(state["averaged"])
     net.history = History(state["history"])
     net.step_, net.stop_training_ = state["step"], state["stopped"]
     callbacks = dict(net.callbacks_)

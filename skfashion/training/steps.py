@@ -1,8 +1,10 @@
 """How a batch becomes an optimisation step: of several ways, the fastest that suits."""
 
 import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
@@ -39,6 +41,7 @@ class Steps:
             and not is_watched(net.module_)
             and net.compute_dtype is None
             and self._update is not None
+            and not (net.augment is not None and net.augment.mixes)
         )
         layers = dense_layers(net.module_) if is_plain else None
         if layers is None:
@@ -51,13 +54,36 @@ class Steps:
         """Whether :meth:`update` takes the step; otherwise the optimizer asks for the loss."""
         return self._update is not None or self.scaler is not None
 
+    def augment(self, batch):
+        """Return a batch whose images are changed, and mixed with each other if that is asked."""
+        net, (images, targets) = self._net, batch
+        epoch = net.history[-1, "epoch"]
+        images = net.augment(images, batch.rows, epoch, net.generator)
+        mixed = None
+        if net.augment.mixes:
+            images, partners, share = net.augment.mix(images, net.generator)
+            weight = None if batch.weight is None else batch.weight[partners]
+            mixed = targets[partners], weight, share
+        changed = Batch((images, targets))
+        changed.weight, changed.rows, changed.mixed = batch.weight, batch.rows, mixed
+        return changed
+
     def compute(self, batch):
         """Return the weighted loss of a batch and its logits; leave gradients behind."""
+        loss, logits = self._compute(batch)
+        if self._net.sam_rho is not None:
+            self._look_uphill(batch)
+        if self._net.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self._net.module_.parameters(), self._net.max_grad_norm)
+        return loss, logits
+
+    def _compute(self, batch):
         images, targets = batch
         if self._gradients is not None:
             loss, logits = self._gradients(images, targets, batch.weight)
-            # A listener may keep what it hears; the buffer is written again in the next step.
-            return loss, logits.clone() if self._net.announces_batches_ else logits
+            # A listener may keep what it hears, and a second gradient is written over the first.
+            keep = self._net.announces_batches_ or self._net.sam_rho is not None
+            return loss, logits.clone() if keep else logits
         for parameter in self._net.module_.parameters():
             parameter.grad = None
         frozen = self._batch_norms() if len(images) == 1 else []
@@ -65,13 +91,45 @@ class Steps:
             # One row has no variance to learn from: use the running statistics.
             layer.eval()
         logits = self.forward(images)
-        loss = self._net.criterion_(logits, targets, batch.weight)
+        loss = self._loss(logits, batch)
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         for layer in frozen:
             layer.train()
         if self.scaler is not None:
             self.scaler.unscale_(self._net.optimizer_)
         return loss, logits
+
+    def _loss(self, logits, batch):
+        criterion = self._net.criterion_
+        if batch.mixed is None:
+            return criterion(logits, batch[1], batch.weight)
+        # Each of an image's two labels weighs what its own image does, times its share.
+        others, weight_of_others, share = batch.mixed
+        total = whole = 0.0
+        for part, targets, weight in (
+            (share, batch[1], batch.weight),
+            (1 - share, others, weight_of_others),
+        ):
+            if part > 0:
+                part = part if weight is None else part * weight.sum()
+                total = total + part * criterion(logits, targets, weight)
+                whole = whole + part
+        return total / whole
+
+    def _look_uphill(self, batch):
+        """Replace the gradients by those a step uphill from here."""
+        parameters = [p for p in self._net.module_.parameters() if p.grad is not None]
+        with torch.no_grad():
+            norm = torch.linalg.vector_norm(
+                torch.stack([torch.linalg.vector_norm(p.grad) for p in parameters])
+            )
+            before = [p.detach().clone() for p in parameters]
+            for parameter in parameters:
+                parameter.add_(parameter.grad * (self._net.sam_rho / (norm + 1e-12)))
+        self._compute(batch)
+        with torch.no_grad():
+            for parameter, value in zip(parameters, before, strict=True):
+                parameter.copy_(value)
 
     def update(self):
         """Let the optimizer take a step along the gradients."""

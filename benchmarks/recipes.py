@@ -1,0 +1,179 @@
+"""Named recipes: the published ones with ours beside them, and those that are made for speed.
+
+Every recipe of ours was chosen on 5,000 of the 60,000 training images (the split of
+``benchmarks.defaults``); the 10,000 test images are read once for each row that is published.
+"""
+
+from dataclasses import dataclass
+
+from benchmarks.models import Model
+from benchmarks.rivals import RIVALS
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published system, and how ours has its architecture.
+
+    Parameters
+    ----------
+    label : str
+        Architecture, in words.
+    published : float or None
+        The accuracy that its authors state, 0 to 1.
+    target : float
+        What our recipe should reach.
+    classifier : str
+        Name of a class of skfashion.
+    architecture : dict
+        Parameters that make its architecture.
+    recipe : dict
+        Parameters of our training, chosen on validation data.
+    """
+
+    label: str
+    published: float | None
+    target: float
+    classifier: str
+    architecture: dict
+    recipe: dict
+
+
+@dataclass(frozen=True)
+class Fast:
+    """A recipe whose only purpose is an accuracy in little time.
+
+    Parameters
+    ----------
+    target : float or None
+        The accuracy to reach as a mean over seeds.
+    n_seeds : int
+        How many of them.
+    rival : str or None
+        Key of the published recipe to whose time ours is compared.
+    limit : float or None
+        The share of that time that is aimed at.
+    classifier : str
+        Name of a class of skfashion.
+    parameters : dict
+        All that is set.
+    """
+
+    target: float | None
+    n_seeds: int
+    rival: str | None
+    limit: float | None
+    classifier: str
+    parameters: dict
+
+
+def augmentation(**parameters):
+    """Return an ``Augmentation``; imported when it is needed."""
+    return lambda: _augmentation(parameters)
+
+
+def _augmentation(parameters):
+    from skfashion import Augmentation
+
+    return Augmentation(**parameters)
+
+
+FLIPS = augmentation(flip="alternate")
+
+REFERENCES = {
+    "mlp-simple": Reference(
+        "784-128-64-10",
+        0.8658,
+        0.895,
+        "MLPNetClassifier",
+        {"hidden_layer_sizes": (128, 64)},
+        {"max_epochs": 20},
+    ),
+    "mlp-deeper": Reference(
+        "784-256-128-64-32-10",
+        0.8854,
+        0.905,
+        "MLPNetClassifier",
+        {"hidden_layer_sizes": (256, 128, 64, 32)},
+        {"max_epochs": 20},
+    ),
+    "mlp-wider": Reference(
+        "784-512-256-128-10",
+        0.8862,
+        0.908,
+        "MLPNetClassifier",
+        {"hidden_layer_sizes": (512, 256, 128)},
+        {"max_epochs": 20},
+    ),
+    "mlp-keras": Reference(
+        "784-128-10",
+        0.82,
+        0.88,
+        "MLPNetClassifier",
+        {"hidden_layer_sizes": (128,)},
+        {"max_epochs": 5},
+    ),
+    "fashionnet": Reference(
+        "conv 32-64, dropout 0.25 and 0.5, fc 128",
+        0.919,
+        0.933,
+        "ConvNetClassifier",
+        {"batch_norm": False},
+        {"max_epochs": 20},
+    ),
+    "fashioncnn": Reference(
+        "conv 32-64, fc 128",
+        0.919,
+        0.933,
+        "ConvNetClassifier",
+        {"batch_norm": False},
+        {"max_epochs": 20},
+    ),
+}
+
+FASTEST = {
+    "mlp-89": Fast(0.89, 10, "mlp-wider", 1 / 15, "MLPNetClassifier", {"max_epochs": 5}),
+    "mlp-91": Fast(0.91, 5, None, None, "MLPNetClassifier", {"max_epochs": 20}),
+    "cnn-92": Fast(0.92, 10, "fashioncnn", 1 / 8, "ResNetClassifier", {"max_epochs": 3}),
+    "cnn-94": Fast(0.94, 5, "fashioncnn", 1.2, "ResNetClassifier", {"max_epochs": 20}),
+    "cnn-95": Fast(0.95, 3, "fashioncnn", 6.0, "ResNetClassifier", {"max_epochs": 60}),
+}
+
+
+def _builder(classifier, parameters):
+    def build(seed, threads):
+        import skfashion
+
+        made = {name: value() if callable(value) else value for name, value in parameters.items()}
+        return getattr(skfashion, classifier)(random_state=seed, **made)
+
+    return build
+
+
+def _rival(name):
+    return lambda seed, threads: RIVALS[name](seed)
+
+
+def _models():
+    """Return all of them as models of the benchmark, by key."""
+    found = {}
+    for name, entry in REFERENCES.items():
+        own = {**entry.architecture, **entry.recipe}
+        found |= {
+            f"published:{name}": Model(f"{name}, as published", _rival(name), "as published"),
+            f"ours:{name}": Model(
+                f"{name}, our recipe", _builder(entry.classifier, own), "chosen in validation", True
+            ),
+            f"defaults:{name}": Model(
+                f"{name}, our defaults",
+                _builder(entry.classifier, entry.architecture),
+                "the same architecture, no other argument",
+                True,
+            ),
+        }
+    for name, entry in FASTEST.items():
+        build = _builder(entry.classifier, entry.parameters)
+        found[f"fast:{name}"] = Model(name, build, "chosen in validation", True)
+    return found
+
+
+MODELS = _models()

@@ -1,0 +1,123 @@
+"""Five published systems: their recipes as written, and ours for the same architectures."""
+
+import argparse
+
+from benchmarks import results, series
+from benchmarks.environment import ROOT
+from benchmarks.recipes import REFERENCES
+
+START, END = "<!-- reference-table:start -->", "<!-- reference-table:end -->"
+PAGE = ROOT / "docs" / "references.md"
+FILE = results.PUBLISHED / "reference.jsonl"
+
+DESCRIPTION = """\
+Train each published recipe as its authors do (its accuracy is read on the test images after every
+epoch, which favours it), our recipe for the same architecture (read once), and the same
+architecture with our defaults. Runs that the result file has already, from the same sources, are
+skipped.
+"""
+
+
+def add_parser(subparsers):
+    """Add the command ``reference``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "reference",
+        help="published systems beside ours, same architectures",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--systems", default=",".join(REFERENCES), help="names with commas; default all")
+    add("--seeds", type=int, default=5, help="seeds of our rows; default 5")
+    add("--published-seeds", type=int, default=1, help="seeds of the published rows; default 1")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, and write the table.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0, or 1 if a run failed.
+    """
+    names = options.systems.split(",")
+    runs = [(f"published:{n}", s) for s in range(options.published_seeds) for n in names]
+    runs += [
+        (f"{kind}:{name}", seed)
+        for seed in range(options.seeds)
+        for name in names
+        for kind in ("ours", "defaults")
+    ]
+    command = f"python -m benchmarks reference --systems {options.systems}"
+    status = series.measure("reference", runs, FILE, command)
+    write_page()
+    return status
+
+
+def write_page():
+    """Write the table into its page."""
+    from benchmarks.tables import replace_table
+
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(replace_table(page, markdown(), START, END, PAGE.name), encoding="utf-8")
+
+
+def markdown():
+    """Write the table: a published system a line.
+
+    Returns
+    -------
+    str
+    """
+    from tabulate import tabulate
+
+    groups, lines = series.by_model(FILE), []
+    for name, entry in REFERENCES.items():
+        theirs, ours, defaults = (
+            groups.get(f"{kind}:{name}") for kind in ("published", "ours", "defaults")
+        )
+        if not (theirs and ours and defaults):
+            continue
+        seconds, n_reached = series.seconds_to_reach(theirs, entry.published)
+        best = max(max(row["curve"]["test_accuracy"]) for row in theirs)
+        mark = "" if n_reached else " (never)"
+        lines.append(
+            [
+                f"`{name}`",
+                entry.label,
+                f"{100 * entry.published:.2f}",
+                f"{100 * best:.2f}",
+                f"{seconds:.0f}{mark}",
+                series.accuracy_cell(ours),
+                f"{100 * entry.target:.1f}",
+                f"{series.seconds_of(ours):.0f}",
+                f"{series.seconds_of(ours) / seconds:.2f}",
+                series.accuracy_cell(defaults),
+                f"{series.seconds_of(defaults):.0f}",
+            ]
+        )
+    headings = [
+        "system",
+        "architecture",
+        "published %",
+        "run here, best epoch %",
+        "s to reach the published",
+        "our recipe %",
+        "aim %",
+        "s",
+        "ratio of times",
+        "our defaults %",
+        "s",
+    ]
+    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    return f"{table}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks reference`."

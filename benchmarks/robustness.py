@@ -1,0 +1,265 @@
+"""What classifiers stand: accuracy on test images disturbed in known ways."""
+
+import argparse
+import statistics
+import sys
+import time
+from datetime import UTC, datetime
+
+from benchmarks import data, environment, results
+from benchmarks.errors import BenchmarkError
+
+START, END = "<!-- robustness-table:start -->", "<!-- robustness-table:end -->"
+PAGE = environment.ROOT / "docs" / "robustness.md"
+PICTURE = environment.ROOT / "docs" / "images" / "robustness.png"
+FILE = results.PUBLISHED / "robustness.jsonl"
+
+DESCRIPTION = """\
+Fit each classifier on the training images as they are, with and without augment="strong" where it
+has that, and read its accuracy on the test images under every kind of disturbance of
+skfashion.datasets.make_corrupted, at all five severities. Runs that the result file has already, from
+the same sources, are skipped.
+"""
+
+
+def _strong(name):
+    def build(seed):
+        import skfashion
+
+        return getattr(skfashion, name)(random_state=seed, augment="strong")
+
+    return build
+
+
+def _plain(name):
+    def build(seed):
+        import skfashion
+
+        return getattr(skfashion, name)(random_state=seed)
+
+    return build
+
+
+def _classical(name):
+    def build(seed):
+        from benchmarks.models import MODELS
+
+        return MODELS[name].build(seed, 2)
+
+    return build
+
+
+NETS = ("MLPNetClassifier", "ConvNetClassifier", "ResNetClassifier", "AttentionNetClassifier")
+CLASSIFIERS = {
+    "LogisticRegression": _classical("logistic_regression"),
+    "RandomForest": _classical("random_forest"),
+    **{name: _plain(name) for name in NETS},
+    **{f"{name}, augmented": _strong(name) for name in NETS},
+}
+
+
+def add_parser(subparsers):
+    """Add the command ``robustness``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "robustness",
+        help="accuracy on disturbed test images, with and without augmentation",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", choices=data.NAMES, default="sample", help="bundled images (default) or all")
+    add("--seeds", type=int, default=1, help="number of seeds; default 1")
+    add("--publish", action="store_true", help="write the committed result file, table and picture")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, then show the table.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if options.publish and options.data != "full":
+        raise BenchmarkError("--publish goes with --data full.", exit_code=2)
+    path = FILE if options.publish else results.LOCAL / f"robustness-{options.data}.jsonl"
+    done = {_identity(row) for row in results.read(path)}
+    code = environment.code_hash()
+    command = f"python -m benchmarks robustness --data {options.data} --seeds {options.seeds}"
+    split = data.load_split(options.data)
+    disturbed = None
+    for seed in range(options.seeds):
+        for name, build in CLASSIFIERS.items():
+            row = {"benchmark": "robustness", "classifier": name, "seed": seed, "code": code}
+            row["data"] = options.data
+            if _identity(row) in done:
+                continue
+            # Made once: forty disturbances of the same images.
+            disturbed = disturbed or _disturbed(split.X_test)
+            row |= measure(build(seed), split, disturbed)
+            row |= {
+                "versions": environment.versions(),
+                "machine": environment.machine(),
+                "commit": environment.commit(),
+                "command": command,
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            results.append(path, row)
+            print(f"{name}, seed {seed}: {_mean(row):.4f}", file=sys.stderr)
+    rows = current(results.read(path))
+    print(markdown(rows))
+    if options.publish:
+        from benchmarks.tables import replace_table
+
+        page = PAGE.read_text(encoding="utf-8")
+        page = replace_table(page, markdown(rows), START, END, PAGE.name)
+        PAGE.write_text(page, encoding="utf-8")
+    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
+    return 0
+
+
+def _identity(row):
+    return str([row[key] for key in ("classifier", "seed", "data", "code")])
+
+
+def current(rows):
+    """Return the rows of the newest sources, a row a classifier and seed."""
+    chosen = {(r["classifier"], r["seed"]): r for r in rows if r["code"] == rows[-1]["code"]}
+    order = list(CLASSIFIERS)
+    return sorted(chosen.values(), key=lambda r: (order.index(r["classifier"]), r["seed"]))
+
+
+def _disturbed(X):
+    """Return the disturbed images by kind and severity."""
+    from skfashion.datasets import SEVERITIES, make_corrupted
+
+    return {
+        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)] for kind in SEVERITIES
+    }
+
+
+def measure(estimator, split, disturbed):
+    """Fit a classifier and read its accuracies.
+
+    Parameters
+    ----------
+    estimator : classifier
+    split : benchmarks.data.Split
+    disturbed : dict of str to list of ndarray
+        Test images by kind, one array a severity.
+
+    Returns
+    -------
+    dict
+        ``clean`` (0 to 1), ``accuracy`` (by kind, a list over severities) and ``seconds``.
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # logistic regression stops before it has converged
+        start = time.perf_counter()
+        estimator.fit(split.X_train, split.y_train)
+        seconds = round(time.perf_counter() - start, 1)
+    return {
+        "clean": float(estimator.score(split.X_test, split.y_test)),
+        "accuracy": {
+            kind: [float(estimator.score(X, split.y_test)) for X in images]
+            for kind, images in disturbed.items()
+        },
+        "seconds": seconds,
+    }
+
+
+def _mean(row):
+    """Return the mean corruption accuracy: over severities, then over kinds."""
+    return statistics.fmean(statistics.fmean(values) for values in row["accuracy"].values())
+
+
+def _groups(rows):
+    groups = {}
+    for row in rows:
+        groups.setdefault(row["classifier"], []).append(row)
+    return groups
+
+
+def markdown(rows):
+    """Write the table: a classifier a line, mean accuracy over severities by kind.
+
+    Parameters
+    ----------
+    rows : list of dict
+
+    Returns
+    -------
+    str
+    """
+    from tabulate import tabulate
+
+    kinds = list(rows[0]["accuracy"])
+    lines = []
+    for name, group in _groups(rows).items():
+        line = [name, _cell([row["clean"] for row in group]), _cell([_mean(row) for row in group])]
+        for kind in kinds:
+            line.append(f"{100 * statistics.fmean(_over_severities(group, kind)):.1f}")
+        lines.append(line)
+    headings = ["accuracy %", "clean", "mean of all kinds", *kinds]
+    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    seeds = len({row["seed"] for row in rows})
+    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
+    versions = ", ".join(f"{k} {v}" for k, v in rows[0]["versions"].items())
+    return (
+        f"{table}\n\nMeans over five severities and {seeds} seed{'s' * (seeds > 1)}; "
+        f"`{rows[-1]['command']}`; {versions}; commit {commits}."
+    )
+
+
+def _over_severities(group, kind):
+    return [statistics.fmean(row["accuracy"][kind]) for row in group]
+
+
+def _cell(values):
+    cell = f"{100 * statistics.fmean(values):.2f}"
+    return cell + (f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def draw(rows, path):
+    """Draw a heat map, classifiers by kinds.
+
+    Parameters
+    ----------
+    rows : list of dict
+    path : pathlib.Path
+        PNG file.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kinds, groups = list(rows[0]["accuracy"]), _groups(rows)
+    values = [
+        [100 * statistics.fmean(_over_severities(group, kind)) for kind in kinds]
+        for group in groups.values()
+    ]
+    figure, axes = pyplot.subplots(figsize=(10, 1.2 + 0.45 * len(groups)), layout="constrained")
+    image = axes.imshow(values, cmap="viridis", vmin=10, vmax=100, aspect="auto")
+    axes.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
+    axes.set_yticks(range(len(groups)), groups)
+    for i, line in enumerate(values):
+        for j, value in enumerate(line):
+            color = "black" if value > 60 else "white"
+            axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
+    figure.colorbar(image, label="accuracy %, mean over five severities")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -1,0 +1,105 @@
+"""Measuring lists of named models, a fresh process a run, and going on where a series stopped."""
+
+import statistics
+import sys
+
+from benchmarks import environment, results
+from benchmarks.accuracy import _identities, measure_all
+from benchmarks.progress import name_of
+
+
+def measure(benchmark, models_and_seeds, path, command, threads=None):
+    """Measure what the result file has not yet, and append each row.
+
+    Parameters
+    ----------
+    benchmark : str
+        Name of the series.
+    models_and_seeds : list of (str, int)
+        Keys of models, see ``benchmarks.models.find``.
+    path : pathlib.Path
+        Result file.
+    command : str
+        What the user typed.
+    threads : int or None
+        Threads of each run; None takes all cores.
+
+    Returns
+    -------
+    int
+        0, or 1 if a run failed.
+    """
+    import joblib
+
+    common = {
+        "benchmark": benchmark,
+        "data": "full",
+        "rows": None,
+        "threads": threads or joblib.cpu_count(),
+        "timing_shared": False,
+        "command": command,
+    }
+    tasks = [{"model": model, "seed": seed, **common} for model, seed in models_and_seeds]
+    done = {(results.identity(row), row["seed"]) for row in results.read(path)}
+    identities = _identities(tasks)
+    left = [
+        task for task, i in zip(tasks, identities, strict=True) if (i, task["seed"]) not in done
+    ]
+    if "-dirty" in (environment.commit() or ""):
+        print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
+    failures = measure_all(left, 1, path) if left else []
+    for task, error in failures:
+        print(f"failed: {name_of(task)}: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def by_model(path):
+    """Return the rows that count, by model."""
+    groups = {}
+    for row in results.current(results.read(path)):
+        groups.setdefault(row["model"], []).append(row)
+    return groups
+
+
+def accuracy_cell(group):
+    """Return mean and deviation of the test accuracy in per cent, as text."""
+    values = [100 * row["metrics"]["accuracy"] for row in group]
+    cell = f"{statistics.fmean(values):.2f}"
+    return cell + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def seconds_of(group):
+    """Return the median seconds of a fit."""
+    return statistics.median(row["seconds"]["fit"] for row in group)
+
+
+def seconds_to_reach(group, accuracy):
+    """Return the median of the seconds after which published recipes reached an accuracy.
+
+    A run that never reached it counts with all of its time.
+
+    Returns
+    -------
+    seconds : float
+    n_reached : int
+        How many runs reached it.
+    """
+    found, n_reached = [], 0
+    for row in group:
+        curve = row["curve"]
+        reached = [
+            seconds
+            for seconds, value in zip(curve["seconds"], curve["test_accuracy"], strict=True)
+            if value >= accuracy
+        ]
+        n_reached += bool(reached)
+        found.append(reached[0] if reached else curve["seconds"][-1])
+    return statistics.median(found), n_reached
+
+
+def caption(groups):
+    """Say where and with what the rows were measured."""
+    from benchmarks.tables import caption as describe
+
+    rows = [row for group in groups.values() for row in group]
+    return "\n".join(describe(rows)[1:])

@@ -1,0 +1,78 @@
+"""The compact transformer as a scikit-learn classifier."""
+
+from skfashion.base import ImageClassifier
+from skfashion.nets import AttentionNet
+from skfashion.options import COUNT, POSITIVE, SHARE
+from skfashion.parameters import estimator, param
+
+
+@estimator
+class AttentionNetClassifier(ImageClassifier):
+    """Compact transformer for small images, trained by PyTorch.
+
+    Convolutions turn an image into a few dozen tokens, and layers of self-attention let each look
+    at all others (Hassani et al., "Escaping the big data paradigm with compact transformers",
+    arXiv:2104.05704). Any image size works, a table's ``1 x n`` strip included.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ResNetClassifier : A residual network.
+
+    Examples
+    --------
+    >>> from skfashion import AttentionNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> net = AttentionNetClassifier(width=16, depth=1, max_epochs=3, random_state=0).fit(X, y)
+    >>> net.score(X_test, y_test) > 0.7
+    True
+    """
+
+    width: int = param(64, COUNT, doc="Number of values of a token; a multiple of `n_heads`.")
+    depth: int = param(3, COUNT, doc="Number of transformer layers.")
+    n_heads: int = param(4, COUNT, doc="Number of attention heads of each layer.")
+    mlp_ratio: float = param(
+        2.0, POSITIVE, doc="Hidden neurons of each layer, for each value of a token."
+    )
+    n_stem_blocks: int = param(
+        2,
+        COUNT,
+        doc="""Number of convolutional blocks before the transformer; each halves height and
+        width, so that images of 28 x 28 pixels become 49 tokens with 2 blocks, 196 with 1.""",
+    )
+    stochastic_depth: float = param(
+        0.0,
+        SHARE,
+        doc="""Probability that an image skips half of the last layer in training; it grows
+        linearly from 0 at the first (Huang et al., ECCV 2016).""",
+    )
+    dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
+
+    _full_data_epochs = 10
+
+    def _build_module(self, image_shape, n_classes):
+        if self.width % self.n_heads:
+            raise ValueError(
+                f"Got width={self.width} and n_heads={self.n_heads}, expected a width that is a "
+                "multiple of n_heads."
+            )
+        return AttentionNet(
+            image_shape,
+            n_classes,
+            width=self.width,
+            depth=self.depth,
+            n_heads=self.n_heads,
+            mlp_ratio=self.mlp_ratio,
+            n_stem_blocks=self.n_stem_blocks,
+            stochastic_depth=self.stochastic_depth,
+            dropout=self.dropout,
+        )

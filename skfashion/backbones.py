@@ -1,0 +1,88 @@
+"""torchvision's architectures as a scikit-learn classifier."""
+
+from numbers import Real
+from os import PathLike
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skfashion.base import ImageClassifier
+from skfashion.nets import TorchvisionNet
+from skfashion.nets.backbone import read_weights
+from skfashion.options import COUNT
+from skfashion.parameters import estimator, param
+
+
+@estimator
+class TorchvisionClassifier(ImageClassifier):
+    """An architecture of torchvision's, from scratch or from pretrained weights.
+
+    For images of any number of channels: the first convolution is replaced where they are not 3,
+    and the last layer by one for this task. The resnet, regnet, mobilenet, efficientnet, densenet and
+    convnext families accept small images (densenet and convnext, with their edges continued to 32
+    pixels a side); architectures that do not are refused by name.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ResNetClassifier : Residual networks made for small images.
+
+    Examples
+    --------
+    >>> from skfashion import TorchvisionClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = TorchvisionClassifier(backbone="mobilenet_v3_small", max_epochs=1, random_state=0)
+    >>> net.fit(X[:500], y[:500]).predict(X[:500]).shape
+    (500,)
+    """
+
+    backbone: str = param(
+        "resnet18",
+        str,
+        doc="""Name of the architecture, one of
+        ``torchvision.models.list_models(module=torchvision.models)``.""",
+    )
+    weights: object = param(
+        None,
+        str,
+        PathLike,
+        None,
+        doc="""Weights to begin with: a name of torchvision's, such as "DEFAULT" (downloaded once
+        into ``torch.hub.get_dir()``), or the path of a file with a state dict of the same
+        architecture; None begins at random.""",
+    )
+    freeze: object = param(
+        "none",
+        StrOptions({"none", "backbone"}),
+        COUNT,
+        doc="""What keeps its weights and its batch norm's statistics in training: nothing, all
+        but the last layer, or so many of the architecture's parts, counted from the image.""",
+    )
+    layer_lr_decay: float = param(
+        1.0,
+        Interval(Real, 0, 1, closed="right"),
+        doc="""Factor of the learning rate of each of the architecture's parts to that of the part
+        after it; the last layer's is `lr` (Howard and Ruder, ACL 2018).""",
+    )
+
+    _full_data_epochs = 8
+
+    def _build_module(self, image_shape, n_classes):
+        pretrained = None
+        if self.weights is not None:
+            pretrained = read_weights(self.backbone, self.weights)
+        return TorchvisionNet(
+            image_shape,
+            n_classes,
+            backbone=self.backbone,
+            freeze={"none": 0, "backbone": None}.get(self.freeze, self.freeze),
+            layer_lr_decay=self.layer_lr_decay,
+            pretrained=pretrained,
+        )

@@ -1,0 +1,209 @@
+"""Known disturbances of images, to see what a classifier stands."""
+
+import math
+import zlib
+
+import numpy as np
+
+# The values of severity 1 to 5; what each means is said beside its function.
+SEVERITIES = {
+    "brightness": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "contrast": (0.7, 0.5, 0.35, 0.2, 0.1),
+    "gamma": (1.3, 1.7, 2.2, 3.0, 4.0),
+    "rotation": (5, 10, 20, 30, 45),
+    "shift": (1, 2, 3, 4, 6),
+    "scale": (0.95, 0.9, 0.8, 0.7, 0.6),
+    "blur": (0.5, 0.8, 1.2, 1.7, 2.4),
+    "noise": (0.05, 0.1, 0.15, 0.22, 0.3),
+    "occlusion": (0.15, 0.25, 0.35, 0.45, 0.55),
+    "inversion": (0.2, 0.4, 0.6, 0.8, 1.0),
+    "jpeg": (4, 8, 14, 22, 32),
+}
+
+# JPEG's quantisation of brightness (ITU-T T.81, annex K, table K.1).
+QUANTA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=float,
+)
+
+
+def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
+    """Return images disturbed in a known way, as a camera, a hand or a cable would.
+
+    The same call gives the same images, and an image is disturbed the same way in any company: what is
+    random depends on `random_state`, `kind` and the image's position alone.
+
+    Parameters
+    ----------
+    X : array-like of uint8, shape (n, h*w), (n, h, w) or (n, h, w, c)
+        Images; what lies outside of them is 0.
+    kind : str
+        "brightness" adds, "contrast" pulls towards the image's mean, "gamma" raises to a power, to
+        either side; "rotation", "shift" and "scale" turn, move and shrink, with linear
+        interpolation; "blur" is Gaussian; "noise" is Gaussian, too; "occlusion" puts a
+        square of 0 somewhere; "inversion" mixes with the negative; "jpeg" quantises blocks of 8 x 8
+        pixels as JPEG does.
+    severity : int from 1 to 5, default=3
+        How strong; ``skfashion.datasets.SEVERITIES`` has the numbers.
+    image_shape : tuple of int, default=None
+        ``(h, w)`` or ``(h, w, c)`` of flat rows; None means square and grey.
+    random_state : int, default=0
+        Seed of what is random: direction of turns, moves and light, place of the square, noise.
+
+    Returns
+    -------
+    ndarray of uint8, shape of `X`
+
+    Raises
+    ------
+    ValueError
+        If `kind` or `severity` is unknown, `X` is not uint8 or has no shape of images.
+
+    References
+    ----------
+    The idea of kinds and five severities: Hendrycks and Dietterich, "Benchmarking neural network
+    robustness to common corruptions and perturbations", ICLR 2019. The numbers are this package's.
+
+    Examples
+    --------
+    >>> from skfashion.datasets import load_fashion_sample, make_corrupted
+    >>> X, y = load_fashion_sample(subset="test", return_X_y=True)
+    >>> make_corrupted(X, "rotation", 3).shape
+    (1000, 784)
+    """
+    if kind not in SEVERITIES:
+        raise ValueError(f"Got kind={kind!r}, expected one of {sorted(SEVERITIES)}.")
+    if severity not in (1, 2, 3, 4, 5):
+        raise ValueError(f"Got severity={severity!r}, expected 1, 2, 3, 4 or 5.")
+    X = np.asarray(X)
+    images = _as_images(X, image_shape)
+    amount = SEVERITIES[kind][severity - 1]
+    function = FUNCTIONS[kind]
+    seed = [random_state, zlib.crc32(kind.encode())]
+    result = np.empty_like(images)
+    for i, image in enumerate(images):
+        random = np.random.default_rng([*seed, i])
+        values = function(image / 255.0, amount, random)
+        result[i] = np.rint(values.clip(0, 1) * 255)
+    return result.reshape(X.shape)
+
+
+def _as_images(X, image_shape):
+    """Return images as (n, h, w, c)."""
+    if X.dtype != np.uint8:
+        raise ValueError(f"Got X of dtype {X.dtype}, expected uint8: values from 0 to 255.")
+    if X.ndim == 2 and image_shape is None:
+        side = math.isqrt(X.shape[1])
+        image_shape = (side, side)
+    shape = X.shape[1:] if X.ndim > 2 else tuple(image_shape)
+    if X.ndim not in (2, 3, 4) or len(shape) not in (2, 3) or math.prod(shape) != X[0].size:
+        raise ValueError(
+            f"Got X of shape {X.shape}, expected (n, h*w), (n, h, w) or (n, h, w, c); set "
+            "image_shape for flat rows of images that are not square or not grey."
+        )
+    return X.reshape(len(X), *shape, *((1,) if len(shape) == 2 else ()))
+
+
+def _sign(random):
+    return random.choice((-1.0, 1.0))
+
+
+def _brightness(image, amount, random):
+    return image + _sign(random) * amount
+
+
+def _contrast(image, amount, random):
+    return image.mean() + amount * (image - image.mean())
+
+
+def _gamma(image, amount, random):
+    return image ** (amount ** _sign(random))
+
+
+def _warped(image, matrix, offset=(0.0, 0.0)):
+    """Return an image seen through a matrix, about its centre: from new positions to old ones."""
+    from scipy.ndimage import affine_transform
+
+    centre = (np.array(image.shape[:2]) - 1) / 2
+    start = centre - matrix @ centre + np.asarray(offset)
+    planes = [
+        affine_transform(image[:, :, c], matrix, start, order=1, mode="constant")
+        for c in range(image.shape[2])
+    ]
+    return np.stack(planes, axis=2)
+
+
+def _rotation(image, amount, random):
+    angle = _sign(random) * math.radians(amount)
+    matrix = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    return _warped(image, np.array(matrix))
+
+
+def _shift(image, amount, random):
+    direction = random.uniform(0, 2 * math.pi)
+    offset = np.rint([amount * math.sin(direction), amount * math.cos(direction)])
+    return _warped(image, np.eye(2), offset)
+
+
+def _scale(image, amount, random):
+    return _warped(image, np.eye(2) / amount)
+
+
+def _blur(image, amount, random):
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(image, (amount, amount, 0), mode="constant")
+
+
+def _noise(image, amount, random):
+    return image + random.normal(0, amount, image.shape)
+
+
+def _occlusion(image, amount, random):
+    h, w = image.shape[:2]
+    height, width = max(1, round(amount * h)), max(1, round(amount * w))
+    top, left = random.integers(h - height + 1), random.integers(w - width + 1)
+    image = image.copy()
+    image[top : top + height, left : left + width] = 0
+    return image
+
+
+def _inversion(image, amount, random):
+    return (1 - amount) * image + amount * (1 - image)
+
+
+def _jpeg(image, amount, random):
+    from scipy.fft import dctn, idctn
+
+    h, w, n_channels = image.shape
+    padded = np.pad(image, ((0, -h % 8), (0, -w % 8), (0, 0)), mode="edge") * 255 - 128
+    blocks = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8, n_channels)
+    quanta = amount * QUANTA[:, None, :, None] / 16
+    spectrum = dctn(blocks, axes=(1, 3), norm="ortho")
+    spectrum = np.rint(spectrum / quanta) * quanta
+    values = idctn(spectrum, axes=(1, 3), norm="ortho").reshape(padded.shape)
+    return (values[:h, :w] + 128) / 255
+
+
+FUNCTIONS = {
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "gamma": _gamma,
+    "rotation": _rotation,
+    "shift": _shift,
+    "scale": _scale,
+    "blur": _blur,
+    "noise": _noise,
+    "occlusion": _occlusion,
+    "inversion": _inversion,
+    "jpeg": _jpeg,
+}

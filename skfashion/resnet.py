@@ -1,0 +1,89 @@
+"""The residual network as a scikit-learn classifier."""
+
+from numbers import Integral
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skfashion.base import ImageClassifier
+from skfashion.nets import ResNet
+from skfashion.nets.residual import BLOCKS
+from skfashion.options import COUNT, SHARE
+from skfashion.parameters import as_sizes, estimator, param
+
+
+@estimator
+class ResNetClassifier(ImageClassifier):
+    """Residual network for small images, trained by PyTorch.
+
+    A stem, stages of residual blocks, each stage after the first at half the height and width and
+    with twice the channels, and the average of what is left of each channel. Any image size
+    works, a table's ``1 x n`` strip included.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ConvNetClassifier : A plain convolutional network, faster to train.
+    TorchvisionClassifier : The residual networks of torchvision, made for larger images.
+
+    Examples
+    --------
+    >>> from skfashion import ResNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> net = ResNetClassifier(width=8, depth=1, stem_stride=2, max_epochs=2, random_state=0)
+    >>> net.fit(X, y).score(X_test, y_test) > 0.7
+    True
+    """
+
+    width: int = param(32, COUNT, doc="Channels of the first stage; each stage doubles them.")
+    depth: object = param(
+        (1, 1, 1),
+        "array-like",
+        COUNT,
+        doc="Number of blocks of each stage; an int is three stages of so many.",
+    )
+    block: str = param(
+        "basic",
+        StrOptions(set(BLOCKS)),
+        doc="""What the blocks are: "basic" (He et al., CVPR 2016), "preact" (norm and activation
+        first, He et al., ECCV 2016), "se" (basic with squeeze-and-excitation, Hu et al., CVPR
+        2018) or "depthwise" (inverted residuals as in EfficientNet, Tan and Le, ICML 2019).""",
+    )
+    stem_stride: int = param(
+        1,
+        Interval(Integral, 1, 2, closed="both"),
+        doc="""1: the first convolution keeps the image's size; 2: it halves height and width,
+        for less than half the time and a little less accuracy.""",
+    )
+    stochastic_depth: float = param(
+        0.0,
+        SHARE,
+        doc="""Probability that an image skips the last block in training; it grows linearly from
+        0 at the first (Huang et al., ECCV 2016).""",
+    )
+    dropout: float = param(
+        0.0, SHARE, doc="Share of the values before the last layer dropped in training."
+    )
+
+    _full_data_epochs = 8
+
+    def _build_module(self, image_shape, n_classes):
+        depth = (self.depth,) * 3 if isinstance(self.depth, Integral) else self.depth
+        return ResNet(
+            image_shape,
+            n_classes,
+            width=self.width,
+            depth=as_sizes("depth", depth),
+            block=self.block,
+            stem_stride=self.stem_stride,
+            stochastic_depth=self.stochastic_depth,
+            dropout=self.dropout,
+        )

@@ -1,0 +1,243 @@
+"""Networks: shapes for every size of image, and what each architecture promises."""
+
+import numpy as np
+import pytest
+import torch
+from common import small, weights_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import GridSearchCV
+
+from skfashion import AttentionNetClassifier, ResNetClassifier, TorchvisionClassifier
+from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
+from skfashion.nets.layers import StochasticDepth
+from skfashion.nets.residual import BLOCKS
+from skfashion.training.inference import fold_batch_norm
+
+
+def resnet(image_shape=(1, 8, 8), **params):
+    defaults = {"width": 4, "depth": (1, 1), "block": "basic", "stem_stride": 1}
+    defaults |= {"stochastic_depth": 0.0, "dropout": 0.0}
+    return drawn(ResNet(image_shape, 5, **(defaults | params)))
+
+
+def attention(image_shape=(1, 8, 8), **params):
+    defaults = {"width": 8, "depth": 2, "n_heads": 2, "mlp_ratio": 2.0, "n_stem_blocks": 1}
+    defaults |= {"stochastic_depth": 0.0, "dropout": 0.0}
+    return drawn(AttentionNet(image_shape, 5, **(defaults | params)))
+
+
+def drawn(module):
+    module.initialize(torch.Generator().manual_seed(0))
+    return module
+
+
+SHAPES = st.tuples(st.sampled_from([1, 2, 3]), st.integers(1, 19), st.integers(1, 19))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    image_shape=SHAPES,
+    block=st.sampled_from(sorted(BLOCKS)),
+    stem_stride=st.sampled_from([1, 2]),
+    depth=st.lists(st.integers(1, 2), min_size=1, max_size=4),
+)
+def test_resnets_take_any_size(image_shape, block, stem_stride, depth):
+    module = resnet(image_shape, block=block, stem_stride=stem_stride, depth=tuple(depth)).eval()
+    images = torch.rand(3, *image_shape)
+    assert module(images).shape == (3, 5)
+    assert module.transform(images).shape == (3, module.n_features_out)
+    assert module.n_features_out == 4 * 2 ** (len(depth) - 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(image_shape=SHAPES, n_stem_blocks=st.integers(1, 4))
+def test_transformers_take_any_size(image_shape, n_stem_blocks):
+    module = attention(image_shape, n_stem_blocks=n_stem_blocks).eval()
+    images = torch.rand(3, *image_shape)
+    assert module(images).shape == (3, 5)
+    assert module.transform(images).shape == (3, 8)
+
+
+@pytest.mark.parametrize("block", sorted(BLOCKS))
+def test_folded_resnets_compute_the_same(block):
+    module = resnet(block=block, depth=(2, 2)).double()
+    images = torch.rand(
+        16, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    module.train()
+    for _ in range(3):
+        module(images)
+    module.eval()
+    folded = fold_batch_norm(module)
+    torch.testing.assert_close(folded(images), module(images))
+    assert sum("BatchNorm" in type(m).__name__ for m in folded.modules()) < sum(
+        "BatchNorm" in type(m).__name__ for m in module.modules()
+    )
+
+
+def test_a_resnet_of_the_published_size():
+    # ResNet-20 for 32 x 32 images has 0.27 million weights (He et al., table 6).
+    module = resnet((3, 32, 32), width=16, depth=(3, 3, 3))
+    n_weights = sum(p.numel() for p in module.parameters())
+    assert 0.26e6 < n_weights < 0.29e6
+
+
+def test_a_transformer_sees_order_and_whole_images():
+    module = attention(depth=1).eval()
+    image = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    halves = torch.cat([image[:, :, :, 4:], image[:, :, :, :4]], 3)
+    assert not torch.allclose(module(image), module(halves), atol=1e-4)
+    # A change in one corner reaches every token through attention: the logits are no average of
+    # what each corner says by itself.
+    corner = image.clone()
+    corner[:, :, :2, :2] += 1
+    other = image.clone()
+    other[:, :, -2:, -2:] += 1
+    both = corner + other - image
+    one = module(corner) + module(other) - module(image)
+    assert not torch.allclose(module(both), one, atol=1e-4)
+
+
+def test_stochastic_depth_drops_rows_in_training_only():
+    layer = StochasticDepth(0.3)
+    layer.generator = torch.Generator().manual_seed(0)
+    x = torch.ones(10_000, 2, 3)
+    assert torch.equal(layer.eval()(x), x)
+    found = layer.train()(x)
+    rows = found.flatten(1)
+    assert ((rows == 0).all(1) | torch.isclose(rows, torch.tensor(1 / 0.7)).all(1)).all()
+    assert abs((rows[:, 0] == 0).float().mean() - 0.3) < 0.02
+
+
+@pytest.mark.parametrize("cls", [ResNetClassifier, AttentionNetClassifier])
+def test_random_layers_draw_from_the_fits_own_generator(cls, digits):
+    X, y = digits
+    params = {"stochastic_depth": 0.3, "dropout": 0.2, "depth": 2}
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = cls(**params, width=8, max_epochs=2, random_state=0).fit(X, y)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    two = cls(**params, width=8, max_epochs=2, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(weights_of(one), weights_of(two))
+    plain = cls(depth=2, width=8, max_epochs=2, random_state=0).fit(X, y)
+    assert not np.array_equal(weights_of(one), weights_of(plain))
+
+
+def test_width_must_suit_the_heads(digits):
+    with pytest.raises(ValueError, match=r"width=10 and n_heads=4, expected a width"):
+        AttentionNetClassifier(width=10).fit(*digits)
+
+
+FAMILIES = [
+    "resnet18",
+    "regnet_y_400mf",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "efficientnet_b0",
+    "densenet121",
+    "convnext_tiny",
+]
+
+
+@pytest.mark.parametrize("backbone", FAMILIES)
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_families_of_torchvision_take_small_images(backbone, n_channels):
+    params = {"backbone": backbone, "freeze": 2, "layer_lr_decay": 0.5}
+    module = TorchvisionNet((n_channels, 28, 28), 7, **params)
+    assert module.head.weight.shape[0] == 7
+    module.initialize(torch.Generator().manual_seed(0))
+    module.eval()
+    with torch.no_grad():
+        assert module(torch.rand(2, n_channels, 28, 28)).isfinite().all()
+    assert all(p.isfinite().all() for p in module.parameters())
+    frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
+    assert frozen
+    assert not [name for name in frozen if name.startswith("head")]
+    factors = [factor for _, factor in module.lr_factors]
+    np.testing.assert_allclose(np.divide(factors[:-1], factors[1:]), 0.5)
+    assert factors[-1] == 0.5
+    layers = [type(layer).__module__ for layer in module.modules()]
+    assert "torch.nn.modules.dropout" not in layers
+    assert "torchvision.ops.stochastic_depth" not in layers
+
+
+@pytest.mark.parametrize("backbone", ["vit_b_16", "alexnet", "inception_v3", "squeezenet1_1"])
+def test_other_architectures_are_refused_by_name(backbone, digits):
+    with pytest.raises(ValueError, match=rf"Got backbone='{backbone}' for images .* expected an"):
+        TorchvisionClassifier(backbone=backbone, max_epochs=1).fit(*digits)
+    with pytest.raises(ValueError, match="Got backbone='resnet19', expected one of"):
+        TorchvisionClassifier(backbone="resnet19").fit(*digits)
+
+
+def fine_tuned(**params):
+    return small(TorchvisionClassifier, **params)
+
+
+def test_frozen_parts_keep_weights_and_statistics(digits):
+    X, y = digits
+    start = (
+        fine_tuned(lr=1e-30, max_epochs=1, freeze="backbone").fit(X, y).net_.module_.state_dict()
+    )
+    for freeze in ("backbone", 2):
+        module = fine_tuned(freeze=freeze).fit(X, y).net_.module_
+        after = module.state_dict()
+        same = {name for name in start if torch.equal(start[name], after[name])}
+        assert not {name for name in same if name.startswith("head")}
+        if freeze == "backbone":
+            assert {name for name in start if name.startswith("features")} <= same
+        else:
+            parts = {name.split(".")[1] for name in start if name.startswith("features")}
+            changed = {n.split(".")[1] for n in start if n.startswith("features") and n not in same}
+            assert len(parts - changed) == 2
+
+
+def test_parts_learn_at_rates_of_their_own(digits):
+    X, y = digits
+    params = {"optimizer": "sgd", "momentum": 0.0, "batch_size": 300, "max_epochs": 1}
+    params |= {"weight_decay": 0.0, "lr": 0.01, "lr_schedule": "constant", "precision": "fp64"}
+    start = weights_of(fine_tuned(**(params | {"lr": 1e-30})).fit(X, y))
+    names = fine_tuned(**params).fit(X, y).net_.module_
+    one = weights_of(fine_tuned(**params).fit(X, y)) - start
+    two = weights_of(fine_tuned(**params, layer_lr_decay=0.1).fit(X, y)) - start
+    position = 0
+    found = {}
+    for name, tensor in names.state_dict().items():
+        piece = slice(position, position + tensor.numel())
+        position += tensor.numel()
+        if name.endswith("weight") and np.abs(one[piece]).max() > 1e-9:
+            found[name] = np.linalg.norm(two[piece]) / np.linalg.norm(one[piece])
+    assert found["head.weight"] == pytest.approx(1, rel=1e-3)
+    ratios = sorted({round(np.log10(ratio), 1) for ratio in found.values() if ratio > 0})
+    assert set(ratios) <= {0.0, -1.0, -2.0, -3.0, -4.0, -5.0, -6.0}
+    assert -1.0 in ratios
+
+
+def test_pretrained_weights_from_a_file(digits, tmp_path):
+    from torchvision import models
+
+    X, y = digits
+    torch.manual_seed(0)
+    state = models.get_model("shufflenet_v2_x0_5", weights=None).state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    net = fine_tuned(weights=tmp_path / "weights.pt", lr=1e-30, max_epochs=1).fit(X, y)
+    found = net.net_.module_.state_dict()
+    first = next(name for name, tensor in state.items() if tensor.ndim == 4)
+    for name, tensor in state.items():
+        if name == first:
+            grey = tensor.sum(1, keepdim=True)
+            torch.testing.assert_close(found[f"features.{name}"], grey)
+        elif not name.startswith("fc.") and "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(found[f"features.{name}"], tensor, msg=name)
+    with pytest.raises(ValueError, match="Got weights='BEST' for backbone='shufflenet_v2_x0_5'"):
+        fine_tuned(weights="BEST").fit(X, y)
+    with pytest.raises(ValueError, match="Got weights with weights of another architecture"):
+        TorchvisionClassifier(backbone="resnet18", weights=tmp_path / "weights.pt").fit(X, y)
+
+
+def test_depth_and_width_are_searchable(digits):
+    X, y = digits
+    grid = {"depth": [1, (1, 2)], "block": ["basic", "depthwise"]}
+    search = GridSearchCV(small(ResNetClassifier), grid, cv=2).fit(X, y)
+    assert set(search.best_params_) == set(grid)

@@ -1,0 +1,131 @@
+"""Named recipes, and the tables and pictures made of their rows."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
+
+from benchmarks import frontier, recipes, reference, results, robustness, series  # noqa: E402
+from benchmarks.data import load_split  # noqa: E402
+from benchmarks.models import find, parameters  # noqa: E402
+from benchmarks.rivals import RIVALS  # noqa: E402
+from skfashion import MLPNetClassifier  # noqa: E402
+
+
+@pytest.mark.parametrize("name", sorted(recipes.MODELS))
+def test_every_recipe_builds_and_is_described(name):
+    model = find(name)
+    estimator = model.build(3, 1)
+    assert parameters(estimator) == parameters(model.build(3, 1))
+    if model.ours:
+        estimator._validate_params()
+        assert estimator.random_state == 3
+    assert model.ours != name.startswith("published:")
+
+
+def test_ours_have_the_architecture_of_the_published():
+    for name, entry in recipes.REFERENCES.items():
+        published = RIVALS[name](0)
+        theirs = [p.shape for layer in published.layers() for p in layer.parameters()]
+        for key in (f"ours:{name}", f"defaults:{name}"):
+            ours = find(key).build(0, 1)
+            module = ours._build_module((1, 28, 28), 10)
+            shapes = [p.shape for p in module.parameters() if p.ndim > 1]
+            assert shapes == [shape for shape in theirs if len(shape) > 1], key
+        assert entry.target > entry.published
+
+
+def test_published_recipes_train_and_are_watched():
+    split = load_split("sample", 300)
+    rival = RIVALS["fashionnet"](0)
+    rival.n_epochs = 2
+    rival.watch(split.X_test[:100], split.y_test[:100])
+    rival.fit(split.X_train, split.y_train)
+    assert rival.history_["epoch"] == [1, 2]
+    assert rival.history_["seconds"][1] > rival.history_["seconds"][0] > 0
+    accuracy = (rival.predict(split.X_test[:100]) == split.y_test[:100]).mean()
+    assert rival.history_["test_accuracy"][-1] == accuracy
+    np.testing.assert_allclose(rival.predict_proba(split.X_test).sum(1), 1)
+
+
+def curve(*accuracies):
+    seconds = [10.0 * (i + 1) for i in range(len(accuracies))]
+    return {"curve": {"seconds": seconds, "test_accuracy": list(accuracies)}}
+
+
+def test_time_counts_until_the_accuracy_or_to_the_end():
+    group = [curve(0.8, 0.9, 0.85), curve(0.9, 0.8, 0.8), curve(0.1, 0.2, 0.3)]
+    assert series.seconds_to_reach(group, 0.9) == (20.0, 2)
+    assert series.seconds_to_reach(group[2:], 0.9) == (30.0, 0)
+
+
+def row(model, accuracy, seconds, seed=0, ours=True, **more):
+    return {
+        "model": model,
+        "label": model,
+        "seed": seed,
+        "metrics": {"accuracy": accuracy},
+        "seconds": {"fit": seconds},
+        "parameters": {},
+        "data": {"name": "full", "train_rows": 60_000, "test_rows": 10_000},
+        "versions": {"torch": "2"},
+        "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+        "threads": 2,
+        "timing_shared": False,
+        "code": "c" if ours else None,
+        "commit": "0123456789abc",
+        **more,
+    }
+
+
+def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        row("published:mlp-wider", 0.88, 30.0, ours=False, **curve(0.85, 0.89, 0.88)),
+        row("fast:mlp-89", 0.889, 1.0),
+        row("fast:mlp-89", 0.891, 1.2, seed=1),
+        row("ours:mlp-wider", 0.905, 8.0),
+        row("defaults:mlp-wider", 0.9, 5.0),
+    ]
+    for one in rows:
+        results.append(path, one)
+    for module in (frontier, reference):
+        monkeypatch.setattr(module, "FILE", path)
+    table = frontier.markdown()
+    assert "| `mlp-89` | 89.0    | 89.00 ± 0.14" in table
+    assert "`mlp-wider`, 20 s" in table
+    assert "0.055" in table  # 1.1 of 20 seconds
+    assert "0.067 (1.3 s)" in table
+    assert "cnn-92" not in table
+    table = reference.markdown()
+    assert "| `mlp-wider` |" in table
+    assert "89.00" in table  # the best epoch
+    assert "0.40" in table  # 8 of 20 seconds
+    frontier.draw(tmp_path / "frontier.png")
+    assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+
+def test_robustness_is_measured_by_kind_and_severity(tmp_path):
+    split = load_split("sample", 200)
+    disturbed = robustness._disturbed(split.X_test)
+    assert {len(images) for images in disturbed.values()} == {5}
+    net = MLPNetClassifier(hidden_layer_sizes=16, max_epochs=2, random_state=0)
+    found = robustness.measure(net, split, disturbed)
+    assert found["clean"] == net.score(split.X_test, split.y_test)
+    assert found["accuracy"]["noise"][2] == net.score(disturbed["noise"][2], split.y_test)
+    rows = [
+        {**found, "classifier": name, "seed": seed, "code": "c", "commit": "1", "versions": {}}
+        | {"command": "python -m benchmarks robustness"}
+        for name in ("RandomForest", "MLPNetClassifier")
+        for seed in (0, 1)
+    ]
+    old = {**rows[0], "code": "older"}
+    assert robustness.current([old, *rows[::-1]])[0]["classifier"] == "RandomForest"
+    table = robustness.markdown(rows)
+    mean = 100 * np.mean([np.mean(values) for values in found["accuracy"].values()])
+    assert f"{mean:.2f} ± 0.00" in table
+    robustness.draw(rows, tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 10_000

@@ -3,6 +3,7 @@
 The recipes are facts taken from five public projects (see docs/references.md); the code is ours.
 """
 
+import itertools
 import time
 
 import numpy as np
@@ -140,7 +141,7 @@ def dense(*sizes):
         from torch import nn
 
         made = [nn.Flatten()]
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for n_in, n_out in itertools.pairwise(sizes):
             made += [nn.Linear(n_in, n_out), nn.ReLU()]
         return made[:-1]
 

@@ -17,9 +17,9 @@ class TorchvisionClassifier(ImageClassifier):
     """An architecture of torchvision's, from scratch or from pretrained weights.
 
     For images of any number of channels: the first convolution is replaced where they are not 3,
-    and the last layer by one for this task. The resnet, regnet, mobilenet, efficientnet, densenet and
-    convnext families accept small images (densenet and convnext, with their edges continued to 32
-    pixels a side); architectures that do not are refused by name.
+    and the last layer by one for this task. The resnet, regnet, mobilenet, efficientnet, densenet
+    and convnext families accept small images (densenet and convnext, with their edges continued to
+    32 pixels a side); architectures that do not are refused by name.
 
     Parameters
     ----------

@@ -189,7 +189,7 @@ class ImageClassifier(
         ndarray of shape (n,)
             The labels.
         """
-        codes = self._apply("forward", X).argmax(1).numpy()
+        codes = self._apply("logits", X).argmax(1).numpy()
         return self.classes_[codes]
 
     def predict_proba(self, X):
@@ -251,24 +251,26 @@ class ImageClassifier(
         ndarray of shape (n, n_features_out)
             float64 if `X` is float64 or the precision is "fp64", else float32.
         """
-        features = self._apply("transform", X)
+        features = self._apply("features", X)
         dtype = _floating_dtype(X)
         return features.numpy().astype(np.result_type(dtype, features.numpy().dtype), copy=False)
 
     def _logits(self, X):
         """Return float64 logits, a tensor (n, n_classes)."""
-        return self._apply("forward", X).double()
+        return self._apply("logits", X).double()
 
-    def _apply(self, method, X):
-        """Return what a method of the module makes of `X`, a tensor (n, d) on the CPU."""
+    def _apply(self, what, X):
+        """Return "logits" or "features" of `X`, a tensor (n, d) on the CPU."""
         if not hasattr(self, "net_"):
             check_is_fitted(self)  # raises, in scikit-learn's words
         images = check_images(self, X, reset=False)
         rows = as_rows(images, self.image_shape_)
         images = as_planes(as_tensor(rows), self.image_shape_)
         module = fitting.module_on_device(self)
-        function = getattr(self.net_.inference_module(), method)
-        if self.tta is not None and method == "forward":
+        function = self.net_.inference_module()
+        if what == "features":
+            function = function.transform
+        elif self.tta is not None:
             function = averaged_over_views(function, self._n_views())
         with borrowed_threads(self.n_threads):
             return apply_by_rows(
@@ -277,6 +279,7 @@ class ImageClassifier(
                 fitting.module_device(module),
                 self.net_.inference_dtype,
                 block_size=module.inference_block_size,
+                multiple=module.inference_rows_multiple,
             )
 
     def _n_views(self):

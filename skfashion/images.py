@@ -166,18 +166,22 @@ def channel_statistics(images, weights, rows, block_size=256):
         `scale` is 1 for a channel without variation.
     """
     # Sums of squares lose digits when the mean is far from zero: shift by the first image's mean.
-    # Grey levels, shifted by 128, and their squares add up in float32 without any error as long as
-    # there are at most 1024 of them, in half the time.
+    # Grey levels are shifted by 128 whatever type they come in: whole numbers add up without any
+    # error, in uint8 with at most 1024 pixels even in float32, in half the time.
     exact = images.dtype == np.uint8 and images[0, 0].size <= 1024
     dtype = np.float32 if exact else np.float64
-    shift = 128 if exact else images[rows[0]].astype(dtype, order="C").mean(axis=(1, 2))[:, None]
+    sample = images[rows[0]].astype(np.float64, order="C")
+    is_grey_level = sample.min() >= 0 and sample.max() <= 255 and (sample == np.rint(sample)).all()
+    shift = np.full((len(sample), 1), 128.0)
+    if not is_grey_level:
+        shift = sample.mean(axis=(1, 2))[:, None]
     total, first, second = 0.0, 0.0, 0.0
     for start in range(0, len(rows), block_size):
         block_rows = rows[start : start + block_size]
         # C order, whatever the layout given: the order of a sum is part of its result.
         block = images[block_rows].astype(dtype, order="C")
         block = block.reshape(*block.shape[:2], -1)
-        block -= dtype(shift) if exact else shift
+        block -= shift.astype(dtype)
         weight = np.ones(len(block)) if weights is None else weights[block_rows]
         total += weight.sum()
         first = first + weight @ block.sum(axis=2)
@@ -185,7 +189,7 @@ def channel_statistics(images, weights, rows, block_size=256):
     n_pixels = images[0, 0].size
     mean = first / (total * n_pixels)
     variance = second / (total * n_pixels) - mean**2
-    mean = mean + (shift if exact else shift[:, 0])
+    mean = mean + shift[:, 0]
     # What is left by rounding in a constant channel is not variation.
     constant = variance <= (10 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
     return mean, np.sqrt(np.where(constant, 1.0, variance))

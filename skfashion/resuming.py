@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import json
-import marshal
 import pickle
 from pathlib import Path
 
@@ -21,6 +20,9 @@ from skfashion.training import (
     onednn_is_better,
 )
 
+# Raised whenever the package computes other bits than before from the same parameters and data.
+ENGINE = 3
+
 # What changes nothing about the result of a fit, or is compared by itself: threads by the
 # environment, weights to begin with by the data.
 NO_INFLUENCE = {
@@ -30,7 +32,6 @@ NO_INFLUENCE = {
     "n_threads",
     "tta",
     "verbose",
-    "warm_start",
 }
 
 # Bytes of the data that are hashed at a time.
@@ -85,6 +86,7 @@ def _environment(estimator):
     """Return what else decides the bits of a result: versions, processor, threads."""
     device = find_device(estimator.device)
     return {
+        "engine": ENGINE,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
@@ -110,7 +112,7 @@ def _check_callbacks(estimator):
 
 def _describe_parameters(estimator, seed):
     parameters = estimator.get_params(deep=False)
-    described = {"class": type(estimator).__name__, "warm_start": str(estimator.warm_start)}
+    described = {"class": type(estimator).__name__}
     for name, value in parameters.items():
         if name == "random_state" and isinstance(value, np.random.RandomState):
             value = seed
@@ -128,9 +130,7 @@ def _describe(value):
     if isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     if inspect.isfunction(value):
-        # The code as well, or all lambdas of a scope would be one.
-        code = hashlib.sha256(marshal.dumps(value.__code__)).hexdigest()[:16]
-        return f"{value.__module__}.{value.__qualname__} {code}"
+        return _describe_function(value, set())
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if is_watching(value):
         return kind
@@ -138,6 +138,38 @@ def _describe(value):
         return f"{kind} {joblib.hash(value)}"
     except (pickle.PicklingError, TypeError):
         return kind  # what cannot be pickled, such as a notebook's classes, is told by its class
+
+
+def _describe_function(function, seen):
+    """Return a text of a function's name, code, defaults and what it has from around it.
+
+    What it may change while it runs, such as a list that it fills, is told by its type alone.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+    if id(function) in seen:
+        return name  # it calls itself
+    seen.add(id(function))
+    around = [cell.cell_contents for cell in function.__closure__ or ()]
+    around += [*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())]
+    texts = [
+        _describe_function(value, seen)
+        if inspect.isfunction(value)
+        else _describe(value)
+        if value is None or isinstance(value, bool | int | float | str | tuple | type)
+        else f"{type(value).__module__}.{type(value).__qualname__}"
+        for value in around
+    ]
+    content = str([_describe_code(function.__code__), texts])
+    return f"{name} {hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _describe_code(code):
+    """Return what a function does, but not the file and the lines in which it is written."""
+    constants = [
+        _describe_code(constant) if inspect.iscode(constant) else repr(constant)
+        for constant in code.co_consts
+    ]
+    return str([code.co_code.hex(), constants, code.co_names, code.co_varnames])
 
 
 def _digest(array):

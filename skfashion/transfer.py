@@ -44,8 +44,8 @@ def _read_file(path):
         raise
     except Exception as error:
         raise ValueError(
-            f"Got init_from={str(path)!r}, which PyTorch cannot read as weights ({error}); expected "
-            "a file that net.net_.save_params(f_params=path) has written."
+            f"Got init_from={str(path)!r}, which PyTorch cannot read as weights ({error}); "
+            "expected a file that net.net_.save_params(f_params=path) has written."
         ) from error
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
         raise ValueError(

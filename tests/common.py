@@ -39,7 +39,7 @@ def light(cls):
     if not {"width", "backbone"} & set(known):
         return cls()
     tiny = {k: v for k, v in SMALL.items() if k in known}
-    return cls(max_epochs=20, **tiny)
+    return cls(max_epochs=8, **tiny)
 
 
 def small(cls, **params):

@@ -1,5 +1,6 @@
 """Nothing is lost: a fit that was stopped goes on, and ends with the very same model."""
 
+import copy
 import multiprocessing
 import os
 import resource
@@ -15,10 +16,11 @@ import pytest
 import torch
 from common import small, weights_of
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Freezer, GradientNormClipping, TensorBoard
 
-from skfashion import ConvNetClassifier, MLPNetClassifier
+from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
 from skfashion.resuming import _describe
 
 ROWS = 300
@@ -91,6 +93,50 @@ def test_optimizers_and_schedules_go_on(tmp_path, optimizer, lr_schedule, precis
     interrupt(net, X, y, 5)
     net.set_params(scoring=Stop(0)).fit(X, y)
     np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+class Counting(torch.optim.SGD):
+    """An optimizer whose state holds whole numbers, as many people's do."""
+
+    def step(self, closure=None):
+        loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                state["step"] = state.get("step", 0) + 1
+                if state["step"] % 2:
+                    parameter.data.add_(parameter.grad, alpha=-group["lr"])
+        return loss
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, Counting, "muon"])
+def test_optimizers_with_a_state_of_their_own_go_on(tmp_path, optimizer):
+    X, y = load()
+    params = {"optimizer": optimizer, "batch_size": 150, "lr": 0.05, "max_epochs": 5}
+    whole = noisy(MLPNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **params)
+    interrupt(net, X, y, 3)
+    net.set_params(scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_averaged_weights_and_changed_images_go_on(tmp_path):
+    X, y = load()
+    params = {"ema_decay": 0.95, "augment": Augmentation(flip="alternate", shift=1, mixup=0.2)}
+    whole = noisy(ConvNetClassifier, scoring=Stop(0), **params).fit(X, y)
+    net = noisy(ConvNetClassifier, checkpoint_dir=tmp_path, **params)
+    interrupt(net, X, y, 5)
+    net.set_params(scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+def test_a_fit_from_other_weights_is_another_fit(tmp_path):
+    X, y = load()
+    one, two = (small(MLPNetClassifier, random_state=seed).fit(X, y) for seed in (0, 1))
+    for source in (one, two, copy.deepcopy(one)):
+        net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, init_from=FrozenEstimator(source))
+        interrupt(net, X, y, 3)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2
 
 
 def test_every_few_epochs(tmp_path):
@@ -217,6 +263,38 @@ def test_equal_bytes_of_another_shape_are_another_fit(tmp_path):
     for shape in ((-1, 8, 8), (-1, 4, 16)):
         interrupt(noisy(ConvNetClassifier, checkpoint_dir=tmp_path), X.reshape(shape), y, 3)
     assert len(list(tmp_path.glob("*.ckpt"))) == 2
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    def make(number, default=0):
+        def function(x, y=default):
+            return [x + number, y]
+
+        return function
+
+    texts = {_describe(make(*args)) for args in ((1,), (2,), (1, 3))}
+    assert len(texts) == 3
+    source = "def function(x):\n    return [value + 1 for value in x]\n"
+    found = set()
+    for name, lines in (("one.py", ""), ("two.py", "\n\n\n")):
+        namespace = {"__name__": "module"}
+        exec(compile(lines + source, name, "exec"), namespace)
+        found.add(_describe(namespace["function"]))
+    assert len(found) == 1  # where it is written does not matter
+    namespace = {"__name__": "module"}
+    exec(source.replace("+ 1", "+ 2"), namespace)
+    assert _describe(namespace["function"]) not in found
+
+
+def test_what_only_the_checkpoint_knows_is_refused(tmp_path):
+    X, y = load()
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, warm_start=True)
+    net.set_params(scoring=Stop(0)).fit(X, y)
+    interrupt(net, X, y, 3)
+    (path,) = tmp_path.glob("*.ckpt")
+    cold = noisy(MLPNetClassifier, checkpoint_dir=path, warm_start=True, scoring=Stop(0))
+    with pytest.raises(ValueError, match="data weights before: .* there, None here"):
+        cold.fit(X, y)
 
 
 def test_two_lambdas_are_two_parameters(tmp_path):

@@ -1,6 +1,8 @@
 """The fast ways compute what the plain ones do: gradients, updates, folded layers, precisions."""
 
 import copy
+import pickle
+import shutil
 import subprocess
 import sys
 
@@ -253,30 +255,35 @@ def test_predictions_written_out_are_those_of_the_modules(activation, batch_norm
     net = small(MLPNetClassifier, activation=activation, batch_norm=batch_norm).fit(X, y)
     images = torch.tensor(X).view(-1, 1, 8, 8)
     plain = fold_batch_norm(net.net_.module_)
-    for method in ("forward", "transform"):
-        function = getattr(net.net_.inference_module(), method)
-        assert not isinstance(function.__self__, nn.Module)
-        with torch.inference_mode():
-            assert torch.equal(function(images), getattr(plain, method)(images))
+    fast = net.net_.inference_module()
+    assert not isinstance(fast, nn.Module)
+    with torch.inference_mode():
+        assert torch.equal(fast(images), plain(images))
+        assert torch.equal(fast.transform(images), plain.transform(images))
 
 
-def test_predictions_see_hooks_and_exchanged_layers(digits):
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_predictions_see_hooks_and_exchanged_layers(batch_norm, digits):
     X, y = digits
-    net = small(MLPNetClassifier, batch_norm=False).fit(X, y)
+    net = small(MLPNetClassifier, batch_norm=batch_norm).fit(X, y)
     module, seen = net.net_.module_, []
     net.predict(X)
-    handle = module.features[1].register_forward_hook(lambda *args: seen.append(args))
-    net.predict(X)
-    handle.remove()
-    assert len(seen) == 1
+    for watched in (module, module.features[1]):
+        handle = watched.register_forward_hook(lambda *args: seen.append(args))
+        net.predict(X)
+        handle.remove()
+    assert len(seen) == 2
+    # A layer without weights is exchanged, then one with.
+    module.features[-1] = nn.Identity()
+    assert (net.transform(X) < 0).any()
+    module.features[-1] = nn.ReLU()
+    assert (net.transform(X) >= 0).all()
     module.head = nn.Linear(module.head.in_features, module.head.out_features)
     nn.init.zeros_(module.head.weight)
     nn.init.zeros_(module.head.bias)
     np.testing.assert_allclose(net.predict_proba(X), 0.1)
-    module.features[1] = nn.Sequential(module.features[1], nn.ReLU())
-    nn.init.ones_(module.head.weight)
-    assert (net.transform(X) >= 0).all()
-    net.predict(X)
+    module.double()
+    np.testing.assert_allclose(net.predict_proba(X), 0.1)
 
 
 def test_predict_goes_on_with_smaller_blocks_when_memory_runs_out(digits, monkeypatch):
@@ -328,11 +335,21 @@ def test_products_are_exact_whoever_computes_them(n_rows, dtype, monkeypatch):
     assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler.")
+def test_a_compiled_network_learns_the_same(digits):
+    X, y = digits
+    plain = small(ConvNetClassifier, precision="fp32").fit(X, y)
+    net = small(ConvNetClassifier, precision="fp32", compile=True).fit(X, y)
+    np.testing.assert_allclose(net.loss_curve_, plain.loss_curve_, rtol=1e-3)
+    assert len(pickle.dumps(net)) < 100_000
+
+
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp64", "bf16", "fp16"])
 def test_every_precision_learns(estimator_class, digits, precision):
     X, y = digits
     net = small(estimator_class, precision=precision, max_epochs=8).fit(X, y)
-    assert net.score(X, y) > 0.8
+    assert net.score(X, y) > 0.35  # guessing: 0.1
     dtype = torch.float64 if precision == "fp64" else torch.float32
     assert {p.dtype for p in net.net_.module_.parameters()} == {dtype}
     proba = net.predict_proba(X)

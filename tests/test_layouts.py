@@ -59,10 +59,12 @@ def test_colour_layouts_give_the_same_model(estimator_class):
         np.testing.assert_array_equal(estimator.predict_proba(X), reference.predict_proba(last))
 
 
-def test_containers_and_dtypes_give_the_same_model(estimator_class, digits, tmp_path):
+@pytest.mark.parametrize("precision", ["auto", "fp64"])
+def test_containers_and_dtypes_give_the_same_model(estimator_class, precision, digits, tmp_path):
     X, y = digits
+    weight = np.linspace(0.5, 2, len(y))
     np.save(tmp_path / "X.npy", X)
-    reference = small(estimator_class).fit(X, y)
+    reference = small(estimator_class, precision=precision).fit(X, y, weight)
     containers = {
         "float64": X.astype(np.float64),
         "float32": X.astype(np.float32),
@@ -77,7 +79,7 @@ def test_containers_and_dtypes_give_the_same_model(estimator_class, digits, tmp_
         "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
     }
     for name, container in containers.items():
-        estimator = small(estimator_class).fit(container, y)
+        estimator = small(estimator_class, precision=precision).fit(container, y, weight)
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference), err_msg=name)
         np.testing.assert_array_equal(
             estimator.predict_proba(container), reference.predict_proba(X), err_msg=name

@@ -8,11 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
-from benchmarks import frontier, recipes, reference, results, robustness, series  # noqa: E402
-from benchmarks.data import load_split  # noqa: E402
-from benchmarks.models import find, parameters  # noqa: E402
-from benchmarks.rivals import RIVALS  # noqa: E402
-from skfashion import MLPNetClassifier  # noqa: E402
+from benchmarks import frontier, recipes, reference, results, robustness, series
+from benchmarks.data import load_split
+from benchmarks.models import find, parameters
+from benchmarks.rivals import RIVALS
+from skfashion import MLPNetClassifier
 
 
 @pytest.mark.parametrize("name", sorted(recipes.MODELS))

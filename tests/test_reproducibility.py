@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from common import ESTIMATORS, small, weights_of
+from common import ESTIMATORS, light, small, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -174,7 +174,10 @@ def fitted(cls, precision, n_threads):
         y = np.arange(700) % 3
         X[y == 1, :400] //= 2
         X[y == 2, 400:] //= 2
-        net = cls(precision=precision, max_epochs=1, random_state=0, n_threads=n_threads).fit(X, y)
+        net = light(cls).set_params(
+            precision=precision, max_epochs=1, random_state=0, n_threads=n_threads
+        )
+        net.fit(X, y)
         FITTED[key] = net, X, net.decision_function(X), net.transform(X)
     return FITTED[key]
 
@@ -197,6 +200,19 @@ def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_thre
     )
     np.testing.assert_array_equal(net.decision_function(X[rows]), logits[rows])
     np.testing.assert_array_equal(net.transform(X[rows]), features[rows])
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_whole_blocks_and_parts_of_them_predict_the_same(n_threads):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 256, (2500, 784)).astype(np.uint8)
+    net = MLPNetClassifier(max_epochs=1, random_state=0, n_threads=n_threads)
+    net.fit(X[:300], np.arange(300) % 3)
+    size = net.net_.module_.inference_block_size
+    assert size < 1250
+    logits = net.decision_function(X)
+    for start, stop in ((0, size), (size - 7, size + 9), (3, 2 * size + 5), (2499, 2500)):
+        np.testing.assert_array_equal(net.decision_function(X[start:stop]), logits[start:stop])
 
 
 def test_hash_seed_does_not_matter():

@@ -36,7 +36,7 @@ def test_a_row_is_timed_round_by_round(folder, capsys):
     )
     assert len(ours) == 2
     assert row["threads"] == 1 and row["peak_mb"]["ours"] > 100
-    assert row["command"] == "python -m benchmarks speed --rows fit-200 --rounds 2"
+    assert row["command"] == "python -m benchmarks speed --rows fit-200 --rounds 2 --threads 1"
     assert "scikit-learn MLPClassifier" in capsys.readouterr().out
     json.dumps(row, allow_nan=False)
 

@@ -48,10 +48,8 @@ PARTS = {
     },
 }
 # The final classifiers.
-PARTS |= dict.fromkeys(
-    ("mlp", "conv", "resnet", "attention", "backbones"),
-    {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}},
-)
+CLASSIFIER = {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}}
+PARTS |= dict.fromkeys(("mlp", "conv", "resnet", "attention", "backbones"), CLASSIFIER)
 
 
 def part_of(path):

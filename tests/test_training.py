@@ -1,6 +1,5 @@
 """What training does: schedules, optimizers, validation, stopping, going on, failing."""
 
-import copy
 import os
 import pickle
 import re
@@ -363,25 +362,44 @@ def test_partial_fit_refuses_what_needs_all_data(digits):
         MLPNetClassifier(class_weight="balanced").partial_fit(X, y, classes=range(10))
 
 
-def test_failed_partial_fit_leaves_everything(estimator_class, digits):
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", torch.optim.LBFGS])
+def test_failed_partial_fit_leaves_everything(estimator_class, digits, optimizer):
     X, y = digits
-    net = small(estimator_class, class_weight={3: 2.0}).partial_fit(X, y, classes=range(10))
+
+    def trained():
+        params = {"optimizer": optimizer, "class_weight": {3: 2.0}, "channels": (4, 6), "lr": 1e-3}
+        net = small(estimator_class, **params)
+        return net.partial_fit(X, y, classes=range(10)).partial_fit(X, y)
+
+    net = trained()
     weights, factors = weights_of(net), net.class_weight_.copy()
+    params = net.get_params(deep=False)
     for change, error in (
         ({"class_weight": {0: 5.0, 77: 1.0}}, "expected only labels"),
-        ({"class_weight": {0: 5.0}, "lr": 1e30}, "diverged"),
+        ({"class_weight": {0: 5.0}, "lr": 1e30, "batch_size": 7}, "diverged"),
     ):
-        broken = copy.deepcopy(net).set_params(**change)
         with pytest.raises(ValueError, match=error):
-            broken.partial_fit(X, y)
-        np.testing.assert_array_equal(weights_of(broken), weights)
-        np.testing.assert_array_equal(broken.class_weight_, factors)
-        assert broken.n_iter_ == 1
-        assert (broken.net_.lr, broken.net_.batch_size) == (net.net_.lr, net.net_.batch_size)
-        state = broken.set_params(**net.get_params()).partial_fit(X, y)
-        np.testing.assert_array_equal(
-            weights_of(state), weights_of(copy.deepcopy(net).partial_fit(X, y))
-        )
+            net.set_params(**change).partial_fit(X, y)
+        net.set_params(**params)
+        np.testing.assert_array_equal(weights_of(net), weights)
+        np.testing.assert_array_equal(net.class_weight_, factors)
+        assert net.n_iter_ == 2
+        assert (net.net_.lr, net.net_.batch_size) == (1e-3, 32)
+    np.testing.assert_array_equal(
+        weights_of(net.partial_fit(X, y)), weights_of(trained().partial_fit(X, y))
+    )
+
+
+def test_float16_learns_its_scale_from_call_to_call(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, precision="fp16", batch_size=1000)
+    net.partial_fit(X, y, classes=range(10))
+    scaler = net.net_.scaler_
+    scaler.update(1e-3)
+    net.partial_fit(X, y)
+    assert net.net_.scaler_ is scaler
+    assert scaler.get_scale() < 1
+    assert pickle.loads(pickle.dumps(net)).net_.scaler_ is None
 
 
 def test_divergence_names_the_epoch_and_leaves_nothing(estimator_class, digits):

@@ -87,7 +87,9 @@ def main(options):
             row |= weigh(ROWS[name], threads)
         else:
             row |= compare(ROWS[name], options.rounds, threads)
-        row |= _circumstances(f"--rows {name} --rounds {options.rounds}")
+        words = f"--rows {name} --rounds {options.rounds}"
+        words += f" --threads {options.threads}" if options.threads else ""
+        row |= _circumstances(words)
         results.append(path, row)
         for line in describe(row):
             print(line, flush=True)
@@ -131,7 +133,7 @@ def _versions_of_others():
 
 def _profile(row, threads):
     variables = environment.child_environment(threads)
-    arguments = {"net": row.net, "batch_size": row.batch_size, "threads": threads}
+    arguments = {"net": row.net, "batch_size": row.batch_size, "threads": threads, "who": row.who}
     shares = in_a_fresh_process("profile", variables, **arguments)
     return {purpose: round(share, 1) for purpose, share in shares.items()}
 

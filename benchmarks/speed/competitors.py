@@ -57,23 +57,27 @@ def hand(task, channels_last=False):
     import torch
 
     X, y = map(torch.from_numpy, load(task))
+    return lambda: train_by_hand(task, X, y, channels_last=channels_last)
+
+
+def train_by_hand(task, X, y, seed=0, channels_last=False):
+    """Return a module that a plain loop has trained, as a good engineer writes it."""
+    import torch
+
     layout = torch.channels_last if channels_last else torch.contiguous_format
-
-    def run():
-        torch.manual_seed(0)
-        module = torch_net(task.net).to(memory_format=layout)
-        optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
-        criterion = torch.nn.CrossEntropyLoss()
-        for _ in range(task.epochs):
-            total = 0.0
-            for rows in torch.randperm(len(X)).split(task.batch_size):
-                optimizer.zero_grad()
-                loss = criterion(module(X[rows]), y[rows])
-                loss.backward()
-                optimizer.step()
-                total += loss.detach()
-
-    return run
+    torch.manual_seed(seed)
+    module = torch_net(task.net).to(memory_format=layout)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    criterion = torch.nn.CrossEntropyLoss()
+    for _ in range(task.epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X)).split(task.batch_size):
+            optimizer.zero_grad()
+            loss = criterion(module(X[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+    return module
 
 
 def hand_channels_last(task):

@@ -87,7 +87,7 @@ def _long_table(rows):
     if shares:
         parts.append(_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
     if profiles:
-        headings = ["where the time goes, %", *(row["title"] for row in profiles)]
+        headings = ["where the time goes, %", *(ROWS[row["row"]].title for row in profiles)]
         purposes = profiles[0]["values"]
         parts.append(
             _table([[p, *(f"{r['values'][p]:.1f}" for r in profiles)] for p in purposes], headings)

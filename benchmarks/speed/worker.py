@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 from benchmarks.errors import BenchmarkError
@@ -107,12 +108,14 @@ class Worker:
 
     def __init__(self, competitor, task, variables):
         self.competitor = competitor
+        # A file, not a pipe that nobody drains: some libraries write a lot.
+        self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks", "_speed", competitor, json.dumps(task)],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
 
@@ -130,8 +133,9 @@ class Worker:
     def _answer(self):
         line = self._process.stdout.readline()
         if not line:
-            _, errors = self._process.communicate()
-            last = errors.strip().splitlines()[-1:] or ["no message"]
+            self._process.wait()
+            self._errors.seek(0)
+            last = self._errors.read().strip().splitlines()[-1:] or ["no message"]
             raise BenchmarkError(f"{self.competitor} ended: {last[0]}")
         return json.loads(line)
 
@@ -139,3 +143,4 @@ class Worker:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+        self._errors.close()

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the full data, a sample that is bundled with the package, and known disturbances."""
+"""Fashion-MNIST: the full data, a sample bundled with the package, and known disturbances."""
 
 from skfashion.datasets._corrupt import SEVERITIES, make_corrupted
 from skfashion.datasets._fetch import fetch_fashion_mnist

@@ -39,8 +39,8 @@ QUANTA = np.array(
 def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
     """Return images disturbed in a known way, as a camera, a hand or a cable would.
 
-    The same call gives the same images, and an image is disturbed the same way in any company: what is
-    random depends on `random_state`, `kind` and the image's position alone.
+    The same call gives the same images, and an image is disturbed the same way in any company: what
+    is random depends on `random_state`, `kind` and the image's position alone.
 
     Parameters
     ----------

@@ -98,8 +98,8 @@ class GroupedConv2d(nn.Conv2d):
     """A convolution in groups that the CPU computes in the type of its weights.
 
     Under autocast oneDNN computes it in bfloat16, and its gradient with respect to the weights then
-    reads memory that nobody has written where images are as small as the filters (seen with PyTorch
-    2.14.1, groups of one channel, stride 2): now and then a weight is NaN. It is no slower in float32.
+    reads memory that nobody has written where images are as small as the filters (seen with
+    PyTorch 2.14.1, groups of one channel, stride 2): now and then a weight is NaN.
     """
 
     def forward(self, x):

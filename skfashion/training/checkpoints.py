@@ -184,12 +184,14 @@ class CheckpointFile:
             self.state, self.seed = stored["state"], stored["seed"]
 
     def _compare(self, stored):
-        differences = [
-            f"{section} {name}: {stored[section].get(name)} there, {value} here"
-            for section, values in self.identity.items()
-            for name, value in values.items()
-            if stored.get(section, {}).get(name) != value
-        ]
+        differences = []
+        for section, values in self.identity.items():
+            theirs = stored.get(section, {})
+            differences += [
+                f"{section} {name}: {theirs.get(name)} there, {values.get(name)} here"
+                for name in {**values, **theirs}
+                if theirs.get(name) != values.get(name)
+            ]
         if differences:
             raise ValueError(
                 f"Got the checkpoint {self.path}, which belongs to another fit: "

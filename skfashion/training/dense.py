@@ -1,8 +1,8 @@
 """Predictions, loss and gradients of a multilayer perceptron, written out.
 
 The same numbers as PyTorch's modules and autograd's, the gradients up to rounding, in less time:
-no module is called, nothing is recorded, every gradient's result goes into a buffer that is there
-already and is written where the optimizer reads it.
+no module is called, nothing is recorded, and what a gradient needs goes into buffers that are there
+already (but for large products, which oneDNN returns in new memory).
 """
 
 import torch
@@ -94,7 +94,7 @@ class DenseForward:
         """Return the activations before the last layer: ``(n, c, h, w) -> (n, d)``."""
         return self._apply(images, self._layers[:-1])
 
-    def forward(self, images):
+    def __call__(self, images):
         """Return the logits: ``(n, c, h, w) -> (n, k)``."""
         return self._apply(images, self._layers)
 
@@ -209,7 +209,8 @@ class _Pixels:
         # A mean so large that the difference of two products would lose its digits is subtracted
         # the plain way.
         mean, scale = standardize.mean, standardize.scale
-        self._is_grey = mean.numel() == 1 and bool(mean.abs() < 1000 * scale)
+        tiny = torch.finfo(scale.dtype).tiny  # whose inverse is no number of this type
+        self._is_grey = mean.numel() == 1 and bool((mean.abs() < 1000 * scale) & (scale > tiny))
         if self._is_grey:
             self._factor = 1 / standardize.scale.item()
             self._shift = -standardize.mean.flatten() * self._factor

@@ -6,12 +6,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-# Matrix products pick their kernel, and with it the order of their sums, by the number of rows.
-# Blocks filled up with zero rows to a multiple of this number all get the same kernel: results
-# are bit-identical for every split and order of the rows (measured with MKL on processors with
-# AVX2 and AVX-512; 4 would do, 8 is a margin that costs a single row little).
-ROWS_MULTIPLE = 8
-
 FOLDED = {
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
     (nn.Linear, nn.BatchNorm1d): fuse_linear_bn_eval,
@@ -86,7 +80,7 @@ def averaged_over_views(function, n_views):
     moves = [(move, mirrored) for move in MOVES for mirrored in (False, True)][:n_views]
 
     def average(images):
-        n, c, h, w = images.shape
+        h, w = images.shape[2:]
         rows, columns = (torch.arange(side, device=images.device) for side in (h, w))
         total = 0
         for (down, right), mirrored in moves:
@@ -100,7 +94,7 @@ def averaged_over_views(function, n_views):
 
 
 @torch.inference_mode()
-def apply_by_rows(function, images, device, dtype=None, *, block_size):
+def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple):
     """Return ``function(images)``, computed block by block, on the CPU.
 
     Where a GPU has not memory enough for a block, smaller ones are tried.
@@ -116,7 +110,11 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size):
     dtype : torch.bfloat16, torch.float16 or None
         Type to compute products and convolutions in (autocast); None leaves it to `function`.
     block_size : int
-        Rows to compute at a time: a power of two, at least `ROWS_MULTIPLE`.
+        Rows to compute at a time: a power of two times `multiple`.
+    multiple : int
+        Blocks are filled up with zero rows to a multiple of this number. Matrix products pick
+        their kernel, and with it the order of their sums, by the number of rows: filled up, all
+        blocks get the same one.
 
     Returns
     -------
@@ -126,15 +124,15 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size):
     Raises
     ------
     torch.OutOfMemoryError
-        If the memory is not enough for `ROWS_MULTIPLE` rows.
+        If the memory is not enough for `multiple` rows.
     """
     size, start, results = block_size, 0, []
     while start < len(images):
         block = images[start : start + size]
         try:
-            results.append(_apply_to_block(function, block, device, dtype))
+            results.append(_apply_to_block(function, block, device, dtype, multiple))
         except torch.OutOfMemoryError:
-            if size <= ROWS_MULTIPLE:
+            if size <= multiple:
                 raise
             size //= 2
         else:
@@ -142,11 +140,11 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size):
     return torch.cat(results) if len(results) > 1 else results[0]
 
 
-def _apply_to_block(function, block, device, dtype):
+def _apply_to_block(function, block, device, dtype, multiple):
     n_rows = len(block)
     # Contiguous in every case: strides, too, decide which kernel runs.
     block = block.to(device).contiguous()
-    n_padding = -n_rows % ROWS_MULTIPLE
+    n_padding = -n_rows % multiple
     if n_padding:
         block = nn.functional.pad(block, (0, 0, 0, 0, 0, 0, 0, n_padding))
     if dtype is None:

@@ -19,7 +19,15 @@ from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
 
 # Attributes that a running training needs, and a prediction does not.
-OF_A_TRAINING = {"optimizer_", "optimizer_device_", "steps_", "averaged_", "_folded", "_dense"}
+OF_A_TRAINING = {
+    "optimizer_",
+    "optimizer_device_",
+    "steps_",
+    "averaged_",
+    "scaler_",
+    "_folded",
+    "_dense",
+}
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
@@ -104,7 +112,7 @@ class TrainingNet(NeuralNetClassifier):
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
-    steps_ = averaged_ = None
+    steps_ = averaged_ = scaler_ = None
     # How to predict, known since the last time.
     _dense = _folded = None
 
@@ -229,7 +237,7 @@ class TrainingNet(NeuralNetClassifier):
             except torch.OutOfMemoryError:
                 pass  # and let go of what the failed step holds, before trying smaller ones
             if step is None:
-                raise self.steps_.memory_error(batch)
+                raise self.steps_.memory_error(batch) if training else _validation_error(batch)
             targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
             weights.append(len(targets) if weight is None else weight)
@@ -318,14 +326,14 @@ class TrainingNet(NeuralNetClassifier):
         return module if self._dense is None else self._dense
 
     def _folded_module(self):
-        state = self.module_.state_dict().values()
+        layers, state = [*self.module_.modules()], [*self.module_.state_dict().values()]
         known = self._folded
         # Compared by value: PyTorch's count of changes does not see all of them.
-        if known is None or not all(map(torch.equal, known[0], state)):
+        if known is None or known[0] != layers or not _are_equal(known[1], state):
             copies = [tensor.clone() for tensor in state]
             folded = fold_batch_norm(self.module_)
-            self._folded = known = copies, _written_out(folded) or folded
-        return known[1]
+            self._folded = known = layers, copies, _written_out(folded) or folded
+        return known[2]
 
     def _check_finite(self):
         row = self.history[-1]
@@ -370,3 +378,18 @@ def _written_out(module):
     """Return a network's predictions written out, None if it has other layers than dense ones."""
     layers = dense_layers(module)
     return None if layers is None else DenseForward(module, layers)
+
+
+def _are_equal(tensors, others):
+    """Tell whether tensors have the same values, types and devices, one by one."""
+    return len(tensors) == len(others) and all(
+        a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
+        for a, b in zip(tensors, others, strict=True)
+    )
+
+
+def _validation_error(batch):
+    return MemoryError(
+        f"Got validation data of which {len(batch[1])} rows at a time need more memory than the "
+        "device has; use a smaller network or another device."
+    )

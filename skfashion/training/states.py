@@ -11,7 +11,7 @@ def training_state(net):
     ----------
     net : TrainingNet
     """
-    scaler = None if net.steps_ is None else net.steps_.scaler
+    scaler = net.scaler_
     callbacks = {
         name: callback.state_dict()
         for name, callback in net.callbacks_
@@ -36,13 +36,13 @@ def load_training_state(net, state):
     net.optimizer_.load_state_dict(state["optimizer"])
     for parameter, moments in net.optimizer_.state.items():
         for name, tensor in moments.items():
-            if tensor is not None and tensor.shape == parameter.shape:
+            if torch.is_tensor(tensor) and tensor.shape == parameter.shape:
                 # In the parameter's own layout: the fused kernels walk through memory blindly.
                 moments[name] = torch.empty_like(parameter).copy_(tensor)
     for generator, saved in zip(_generators(net), state["generators"], strict=True):
         generator.set_state(saved)
-    if net.steps_ is not None and net.steps_.scaler is not None and state["scaler"] is not None:
-        net.steps_.scaler.load_state_dict(state["scaler"])
+    if net.scaler_ is not None and state["scaler"] is not None:
+        net.scaler_.load_state_dict(state["scaler"])
     if net.averaged_ is not None and state["averaged"] is not None:
         net.averaged_.load_state_dict(state["averaged"])
     net.history = History(state["history"])

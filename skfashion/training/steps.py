@@ -23,9 +23,11 @@ class Steps:
         self._net = net
         module = net.module_
         self._forward = torch.compile(module.forward) if net.compiles else module.__call__
-        # float16 has so small a range that gradients must be scaled up; bfloat16 has not.
-        half = net.compute_dtype is torch.float16
-        self.scaler = torch.amp.GradScaler(net.device) if half else None
+        # float16 has so small a range that gradients must be scaled up; bfloat16 has not. By how
+        # much is learned in training, so the net keeps it from one call of partial_fit to the next.
+        if net.compute_dtype is torch.float16 and net.scaler_ is None:
+            net.scaler_ = torch.amp.GradScaler(net.device)
+        self.scaler = net.scaler_
         self._update = self._gradients = None
 
     def choose(self):

@@ -3,14 +3,23 @@
 import argparse
 import sys
 
-from benchmarks import accuracy, defaults, frontier, reference, robustness, run, tables
+from benchmarks import (
+    ablation,
+    accuracy,
+    defaults,
+    frontier,
+    reference,
+    robustness,
+    run,
+    tables,
+)
 from benchmarks.errors import BenchmarkError
 from benchmarks.speed import command as speed
 from benchmarks.speed import worker
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (accuracy, defaults, frontier, reference, robustness, speed, tables)
+COMMANDS = (ablation, accuracy, defaults, frontier, reference, robustness, speed, tables)
 # What commands call in processes of their own: no business of a user's.
 INTERNAL = (run, worker)
 

@@ -14,6 +14,9 @@ ESTIMATORS = [
 ]
 
 
+# Those without a deep network.
+FAST = [cls for cls in ESTIMATORS if hasattr(cls, "hidden_layer_sizes")]
+
 # Parameters of one class or another.
 ARCHITECTURE = {"dropout", "conv_dropout", "activation", "kernel_size"}
 

@@ -1,16 +1,34 @@
 """Fixtures: every public estimator, and small data."""
 
+import inspect
+
 import numpy as np
 import pytest
-from common import ESTIMATORS
+from common import ESTIMATORS, FAST
 from sklearn.datasets import load_digits
 
 from skfashion.datasets import load_fashion_sample
 
 
+def pytest_collection_modifyitems(items):
+    """Make the common tests of classifiers with a backbone slow ones: even the smallest is large."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        for value in params.values():
+            cls = value if inspect.isclass(value) else type(value)
+            if cls in ESTIMATORS and hasattr(cls, "backbone"):
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)
 def estimator_class(request):
     """Every public classifier in turn."""
+    return request.param
+
+
+@pytest.fixture(params=FAST, ids=lambda cls: cls.__name__)
+def fast_class(request):
+    """Every public classifier that trains in no time: for tests of what all share."""
     return request.param
 
 

@@ -13,6 +13,7 @@ from skfashion.images import planes_shape
 from skfashion.inputs import find_device, torch_dtype
 from skfashion.training import (
     NAMED_DTYPES,
+    OPTIMIZERS,
     BatchIterator,
     EpochTasks,
     KeepBestWeights,
@@ -180,8 +181,7 @@ def _make_module(estimator, statistics, generator):
                 f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
                 "as in the training that the weights come from."
             )
-    # The layout in which convolutions on a CPU run fastest; it changes nothing else.
-    return module.to(memory_format=torch.channels_last)
+    return module
 
 
 def _make_augmenter(estimator):
@@ -204,14 +204,18 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
             f"Got sam_rho={estimator.sam_rho} with precision='fp16', whose scaled gradients are "
             "taken once a step; expected another precision, such as 'bf16'."
         )
-    generator = torch.Generator().manual_seed(int(data.seed))
-    module = _make_module(estimator, data.statistics, generator)
     optimizer, options = resolve_optimizer(
         estimator.optimizer,
         weight_decay=estimator.weight_decay,
         momentum=estimator.momentum,
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
+    generator = torch.Generator().manual_seed(int(data.seed))
+    module = _make_module(estimator, data.statistics, generator)
+    if optimizer in OPTIMIZERS.values():
+        # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
+        # other optimizers, such as LBFGS, want to see weights as vectors.
+        module = module.to(memory_format=torch.channels_last)
     if module.lr_factors:
         options["param_groups"] = [
             (pattern, {"lr": estimator.lr * factor, "lr_factor": factor})

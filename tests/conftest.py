@@ -11,7 +11,7 @@ from skfashion.datasets import load_fashion_sample
 
 
 def pytest_collection_modifyitems(items):
-    """Make the common tests of classifiers with a backbone slow ones: even the smallest is large."""
+    """Mark the common tests of classifiers with a backbone slow: even the smallest is large."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         for value in params.values():

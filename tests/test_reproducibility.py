@@ -100,9 +100,9 @@ def test_settings_of_the_process_are_untouched(estimator_class, digits, random_s
 
     cases = (fail, RuntimeError), (interrupt, KeyboardInterrupt), ("accuracy", ValueError)
     for scoring, error in cases:
-        broken = noisy(estimator_class, scoring=scoring, **params)
-        if error is ValueError:
-            broken.set_params(optimizer="sgd", lr=1e30, batch_norm=False, lr_schedule="constant")
+        diverging = {"optimizer": "sgd", "lr": 1e38, "batch_norm": False, "lr_schedule": "constant"}
+        more = diverging if error is ValueError else {}
+        broken = noisy(estimator_class, scoring=scoring, **params, **more)
         with pytest.raises(error):
             broken.fit(X, y)
         assert settings_of_the_process() == before

@@ -97,7 +97,7 @@ def accuracy_of_precisions(net, threads, seeds=(0, 1, 2)):
     return {"difference": abs(found["auto"] - found["fp32"]), **found}
 
 
-def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=2):
+def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=4):
     """Return validation accuracies of the compared network, trained by us and by a plain loop.
 
     On 5,000 of the 60,000 training images, float32 rows; the test images are not read. Beside a

@@ -178,13 +178,13 @@ ROWS = {
         {"difference": 0.2},
     ),
     "accuracy-mlp": Weighing(
-        "validation accuracy of the MLP above, plain loop minus ours, points, 2 epochs, 3 seeds",
+        "validation accuracy of the MLP above, plain loop minus ours, points, 4 epochs, 3 seeds",
         "accuracy_of_competitors",
         "mlp",
         {"shortfall": 0.2},
     ),
     "accuracy-cnn": Weighing(
-        "validation accuracy of the CNN above, plain loop minus ours, points, 2 epochs, 3 seeds",
+        "validation accuracy of the CNN above, plain loop minus ours, points, 4 epochs, 3 seeds",
         "accuracy_of_competitors",
         "cnn",
         {"shortfall": 0.2},

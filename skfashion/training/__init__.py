@@ -18,7 +18,7 @@ from skfashion.training.checkpoints import (
 from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
-from skfashion.training.optimizers import resolve_optimizer
+from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
 from skfashion.training.products import onednn_is_better
 from skfashion.training.schedules import make_schedule
@@ -27,6 +27,7 @@ from skfashion.training.threads import borrowed_threads
 
 __all__ = [
     "NAMED_DTYPES",
+    "OPTIMIZERS",
     "Augmenter",
     "BatchIterator",
     "CheckpointFile",

@@ -16,6 +16,10 @@ from skfashion.training import Augmenter
 SHARE = Interval(Real, 0, 1, closed="left")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
+# Images smaller than this, in pixels, are taken for tables of so many columns that a square of them
+# could be an image.
+MIN_SIDE = 5
+
 # What needs an image with height and width.
 GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")
 
@@ -140,13 +144,17 @@ def make_augmenter(augment, image_shape, dtype):
     """
     if augment is None:
         return None
+    if isinstance(augment, type):
+        raise ValueError(
+            f"Got augment={augment.__name__}, a class, expected an instance: {augment.__name__}()."
+        )
     if callable(augment):
         return CallableAugmenter(augment)
     recipe = RECIPES[augment] if isinstance(augment, str) else augment
     values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
     validate_parameter_constraints(constraints_of(Augmentation), values, "Augmentation")
     asked = [name for name in GEOMETRY if values[name]]
-    if asked and min(image_shape[1:]) == 1:
+    if asked and min(image_shape[1:]) < MIN_SIDE:
         raise ValueError(
             f"Got augment={augment!r} for images of (c, h, w)={tuple(image_shape)}, expected no "
             f"{', '.join(asked)} for a table's rows, whose columns are not neighbours. Use "
@@ -173,10 +181,10 @@ class CallableAugmenter:
     def __call__(self, images, rows, epoch, generator):
         """Return what the function makes of the images."""
         changed = self.function(images, generator)
-        shape = getattr(changed, "shape", None)
-        if shape != images.shape:
+        shape = tuple(getattr(changed, "shape", ()))
+        if type(changed) is not type(images) or shape != images.shape:
             raise ValueError(
-                f"Got {type(changed).__name__} of shape {shape and tuple(shape)} from augment, "
-                f"expected a tensor of shape {tuple(images.shape)}, like its argument."
+                f"Got {type(changed).__name__} of shape {shape} from augment, expected a tensor of "
+                f"shape {tuple(images.shape)}, like its argument."
             )
         return changed

@@ -1,5 +1,6 @@
 """torchvision's architectures as a scikit-learn classifier."""
 
+import os
 from numbers import Real
 from os import PathLike
 
@@ -10,6 +11,7 @@ from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import read_weights
 from skfashion.options import COUNT
 from skfashion.parameters import estimator, param
+from skfashion.transfer import read_file
 
 
 @estimator
@@ -63,7 +65,10 @@ class TorchvisionClassifier(ImageClassifier):
         StrOptions({"none", "backbone"}),
         COUNT,
         doc="""What keeps its weights and its batch norm's statistics in training: nothing, all
-        but the last layer, or so many of the architecture's parts, counted from the image.""",
+        but the last layer, or so many of the architecture's parts, counted from the image. Parts
+        are its modules with weights, such as conv1, bn1, layer1 to layer4 of "resnet18"; of
+        ``features``, ``trunk_output`` and ``classifier`` those inside. Too large a number is an
+        error that names them.""",
     )
     layer_lr_decay: float = param(
         1.0,
@@ -77,7 +82,9 @@ class TorchvisionClassifier(ImageClassifier):
     def _build_module(self, image_shape, n_classes):
         pretrained = None
         if self.weights is not None:
-            pretrained = read_weights(self.backbone, self.weights)
+            is_file = isinstance(self.weights, PathLike) or os.path.exists(self.weights)
+            read = read_file(self.weights, "weights") if is_file else None
+            pretrained = read or read_weights(self.backbone, self.weights)
         return TorchvisionNet(
             image_shape,
             n_classes,

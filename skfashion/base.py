@@ -14,6 +14,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion import fitting, training_data
+from skfashion.augmentation import MIN_SIDE
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
@@ -141,11 +142,11 @@ class ImageClassifier(
         """Train for one pass over the given rows, at the constant learning rate `lr`.
 
         The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
-        standardisation are those of the first call, and so are the network, the optimizer, its
-        weight decay and momentum, the label smoothing and the skorch callbacks (those of `fit`,
-        if that came first): of later changes to parameters only those of `lr`, `batch_size`,
-        `class_weight`, `n_threads` and `device` count. A call that fails leaves the estimator as
-        it was.
+        standardisation are those of the first call, and so is all that concerns network and
+        optimizer (those of `fit`, if that came first): of later changes to parameters only those
+        of `lr`, `batch_size`, `class_weight`, `augment`, `n_threads` and `device` count.
+        `ema_decay` and `checkpoint_dir` are for `fit` alone. A call that fails leaves the
+        estimator as it was.
 
         Parameters
         ----------
@@ -283,7 +284,8 @@ class ImageClassifier(
             )
 
     def _n_views(self):
-        if min(planes_shape(self.image_shape_)[1:]) == 1:
+        self._validate_params()  # it may have been set after the fit
+        if min(planes_shape(self.image_shape_)[1:]) < MIN_SIDE:
             raise ValueError(
                 f"Got tta={self.tta!r} for images of image_shape={self.image_shape_}, expected "
                 "None for a table's rows, whose columns are not neighbours."

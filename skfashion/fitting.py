@@ -169,7 +169,8 @@ def _make_module(estimator, statistics, generator):
                 "Got warm_start=True with other parameters of the architecture than in the "
                 "previous call to fit; expected the same. Set warm_start=False to begin anew."
             ) from error
-    weights, source = read_initial_weights(estimator.init_from), "init_from"
+    weights = read_initial_weights(estimator.init_from, estimator.classes_)
+    source = "init_from"
     if weights is None and module.pretrained is not None:
         weights, source = module.pretrained, "weights"
     module.pretrained = None

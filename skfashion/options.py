@@ -100,7 +100,8 @@ class TrainingOptions:
         doc="""Views of an image whose logits are averaged by all predicting methods but
         `transform`: "flip" is the image and its mirror image; an int is so many views: these two,
         then the image moved by one pixel to the left, right, up, down, up left and so on, each
-        followed by its mirror image. For images only.""",
+        followed by its mirror image. Scorers see them in validation, too; the validation loss is
+        that of the plain images. For images only.""",
     )
     ema_decay: object = param(
         None,
@@ -108,7 +109,7 @@ class TrainingOptions:
         None,
         doc="""Decay, at each step, of the exponential moving average of the weights (Polyak and
         Juditsky, 1992) that is validated and becomes the model; None takes the last weights. The
-        first steps count less: the decay is at most (1 + step) / (10 + step).""",
+        first steps count less: the decay is at most (1 + step) / (10 + step). For `fit` only.""",
     )
     max_grad_norm: object = param(
         None,
@@ -122,7 +123,8 @@ class TrainingOptions:
         POSITIVE,
         None,
         doc="""Length of the step uphill before each gradient, in sharpness-aware minimisation
-        (Foret et al., ICLR 2021), which takes twice the time; None does without.""",
+        (Foret et al., ICLR 2021), which takes twice the time; None does without. Not with
+        precision="fp16".""",
     )
     class_weight: object = param(
         None,
@@ -211,7 +213,9 @@ class TrainingOptions:
         doc="""Weights to begin with instead of random ones: those of another net of the same
         architecture, as ``sklearn.frozen.FrozenEstimator(net)``, or a file that
         ``net.net_.save_params(f_params=path)`` has written. Its statistics of
-        standardisation come along; a head for another number of classes begins at random.""",
+        standardisation come along. A head for other labels begins at random (of a file, whose
+        labels are not known, for another number of them). A pickle holds a frozen net as well; a
+        file keeps it small.""",
     )
     random_state: object = param(
         None,

@@ -77,6 +77,8 @@ class ResNetClassifier(ImageClassifier):
 
     def _build_module(self, image_shape, n_classes):
         depth = (self.depth,) * 3 if isinstance(self.depth, Integral) else self.depth
+        if len(depth) == 0:
+            raise ValueError(f"Got depth={self.depth!r}, expected a stage at least.")
         return ResNet(
             image_shape,
             n_classes,

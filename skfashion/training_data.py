@@ -98,7 +98,9 @@ def _all_given(estimator, rows, y, weights, held_out):
     if before is not None:
         given["weights before"] = _as_vector(before.net_.module_.state_dict())
     if estimator.init_from is not None:
-        given["weights of init_from"] = _as_vector(read_initial_weights(estimator.init_from))
+        given["weights of init_from"] = _as_vector(
+            read_initial_weights(estimator.init_from, estimator.classes_)
+        )
     return given
 
 

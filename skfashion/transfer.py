@@ -1,14 +1,19 @@
 """Weights to begin with, from a net fitted before or from a file."""
 
+import os
+import warnings
 from os import PathLike
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 
-def read_initial_weights(init_from):
+def read_initial_weights(init_from, classes):
     """Return the weights that a parameter `init_from` names, by name, None for None.
+
+    Those of the head are left out where a net is known to have learned other labels than `classes`.
 
     Raises
     ------
@@ -21,36 +26,67 @@ def read_initial_weights(init_from):
     if init_from is None:
         return None
     if isinstance(init_from, str | PathLike):
-        return _read_file(init_from)
+        return read_file(init_from, "init_from")
     if isinstance(init_from, BaseEstimator) and not isinstance(init_from, FrozenEstimator):
         raise ValueError(
             f"Got init_from={type(init_from).__name__}(...), expected a frozen estimator: clone, "
             "and with it GridSearchCV, would forget what a bare one has learned. Use "
             "init_from=sklearn.frozen.FrozenEstimator(net)."
         )
-    net = getattr(init_from.estimator, "net_", None)
+    source = init_from.estimator
+    net = getattr(source, "net_", None)
     if not hasattr(net, "module_"):
         raise ValueError(
             f"Got init_from=FrozenEstimator({type(init_from.estimator).__name__}(...)), expected a "
             "fitted classifier of this package in it."
         )
-    return {name: tensor.cpu() for name, tensor in net.module_.state_dict().items()}
+    keeps_head = np.array_equal(source.classes_, classes)
+    return {
+        name: tensor.cpu()
+        for name, tensor in net.module_.state_dict().items()
+        if keeps_head or not name.startswith("head.")
+    }
 
 
-def _read_file(path):
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"Got init_from={str(path)!r}, which PyTorch cannot read as weights ({error}); "
-            "expected a file that net.net_.save_params(f_params=path) has written."
-        ) from error
+def read_file(path, parameter):
+    """Return the weights in a file, by name.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that ``torch.save`` has written.
+    parameter : str
+        Which parameter named it, for messages.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else.
+    OSError
+        If it cannot be read.
+    """
+    given = f"Got {parameter}={os.fspath(path)!r}"
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{given}, expected a file of weights, which is not there.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about pickles of another kind: refused below
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{given}, which is no file of weights; expected one that "
+                "net.net_.save_params(f_params=path) or torch.save(module.state_dict(), path) has "
+                "written. A pickled estimator is loaded first and then given as "
+                "FrozenEstimator(net)."
+            ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # as many training scripts write them
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
         raise ValueError(
-            f"Got init_from={str(path)!r}, which holds a {type(state).__name__}, expected weights "
-            "by name, as net.net_.save_params(f_params=path) writes them."
+            f"{given}, which holds a {type(state).__name__}, expected weights by name, as "
+            "net.net_.save_params(f_params=path) writes them."
         )
     return state
 
@@ -76,8 +112,14 @@ def begin_with(module, weights, source):
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     head = {name for name in own if name.startswith("head.")}
     keeps_head = all(shapes.get(name) == tuple(own[name].shape) for name in head)
-    # torchvision's weights come without statistics of the pixels.
-    left = {name for name in own if name.startswith("standardize.") and name not in weights}
+    # torchvision's weights come without statistics of the pixels, and old ones without batch norm's
+    # counters, which nothing here reads.
+    left = {
+        name
+        for name in own
+        if name not in weights
+        and (name.startswith("standardize.") or name.endswith(".num_batches_tracked"))
+    }
     left |= set() if keeps_head else head
     wanted = set(own) - left
     differing = [

@@ -1,5 +1,7 @@
 """Networks: shapes for every size of image, and what each architecture promises."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
 from skfashion.nets.layers import StochasticDepth
 from skfashion.nets.residual import BLOCKS
 from skfashion.training.inference import fold_batch_norm
+from skfashion.transfer import begin_with
 
 
 def resnet(image_shape=(1, 8, 8), **params):
@@ -163,7 +166,9 @@ def test_families_of_torchvision_take_small_images(backbone, n_channels):
     assert "torchvision.ops.stochastic_depth" not in layers
 
 
-@pytest.mark.parametrize("backbone", ["vit_b_16", "alexnet", "inception_v3", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "backbone", ["vit_b_16", "swin_t", "alexnet", "inception_v3", "squeezenet1_1"]
+)
 def test_other_architectures_are_refused_by_name(backbone, digits):
     with pytest.raises(ValueError, match=rf"Got backbone='{backbone}' for images .* expected an"):
         TorchvisionClassifier(backbone=backbone, max_epochs=1).fit(*digits)
@@ -220,7 +225,9 @@ def test_pretrained_weights_from_a_file(digits, tmp_path):
     X, y = digits
     torch.manual_seed(0)
     state = models.get_model("shufflenet_v2_x0_5", weights=None).state_dict()
-    torch.save(state, tmp_path / "weights.pt")
+    # As a training script writes them, and without the counters that old versions did not have.
+    state = {name: tensor for name, tensor in state.items() if "num_batches" not in name}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "weights.pt")
     net = fine_tuned(weights=tmp_path / "weights.pt", lr=1e-30, max_epochs=1).fit(X, y)
     found = net.net_.module_.state_dict()
     first = next(name for name, tensor in state.items() if tensor.ndim == 4)
@@ -234,6 +241,28 @@ def test_pretrained_weights_from_a_file(digits, tmp_path):
         fine_tuned(weights="BEST").fit(X, y)
     with pytest.raises(ValueError, match="Got weights with weights of another architecture"):
         TorchvisionClassifier(backbone="resnet18", weights=tmp_path / "weights.pt").fit(X, y)
+
+
+def test_weights_of_densenets_have_older_names():
+    from torchvision import models
+
+    state = models.get_model("densenet121", weights=None).state_dict()
+    older = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)\.", r"\1.\2.", name): tensor
+        for name, tensor in state.items()
+    }
+    assert set(older) != set(state)
+    params = {"backbone": "densenet121", "freeze": 0, "layer_lr_decay": 1.0}
+    module = TorchvisionNet((1, 28, 28), 3, pretrained=older, **params)
+    begin_with(module, module.pretrained, "weights")
+    found = module.state_dict()
+    name = "features.denseblock1.denselayer2.conv1.weight"
+    assert torch.equal(found[f"features.1.{name}"], state[name])
+
+
+def test_more_frozen_parts_than_there_are_are_refused(digits):
+    with pytest.raises(ValueError, match=r"Got freeze=99 .* which has 5 parts: conv1, stage2"):
+        fine_tuned(freeze=99).fit(*digits)
 
 
 def test_depth_and_width_are_searchable(digits):

@@ -31,8 +31,8 @@ def test_disturbances_grow_with_severity_and_repeat(kind, images):
 @given(
     kind=st.sampled_from(sorted(SEVERITIES)),
     severity=st.integers(1, 5),
-    h=st.integers(1, 12),
-    w=st.integers(1, 12),
+    h=st.integers(4, 12),
+    w=st.integers(4, 12),
     c=st.sampled_from([1, 3]),
 )
 def test_every_size_and_layout(kind, severity, h, w, c):
@@ -42,6 +42,10 @@ def test_every_size_and_layout(kind, severity, h, w, c):
     assert found.shape == X.shape
     flat = make_corrupted(X.reshape(3, -1), kind, severity, image_shape=(h, w, c))
     np.testing.assert_array_equal(flat.reshape(X.shape), found)
+    first = np.ascontiguousarray(X.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(
+        make_corrupted(first, kind, severity), found.transpose(0, 3, 1, 2)
+    )
     np.testing.assert_array_equal(X, before)
 
 
@@ -74,8 +78,9 @@ def test_what_the_kinds_do():
         (np.zeros((2, 4), np.uint8), {"kind": "fog"}, "Got kind='fog', expected one of"),
         (np.zeros((2, 4), np.uint8), {"severity": 6}, "Got severity=6, expected 1, 2, 3, 4 or 5"),
         (np.zeros((2, 4)), {}, "Got X of dtype float64, expected uint8"),
-        (np.zeros((2, 5), np.uint8), {}, r"Got X of shape \(2, 5\), expected"),
-        (np.zeros((2, 6), np.uint8), {"image_shape": (2, 2)}, r"set image_shape for flat rows"),
+        (np.zeros(5, np.uint8), {}, r"Got X of shape \(5,\), expected"),
+        (np.zeros((2, 6), np.uint8), {"image_shape": (2, 2)}, r"Got image_shape=\(2, 2\)"),
+        (np.zeros((2, 4), np.uint8), {"random_state": None}, "Got random_state=None, expected"),
     ],
 )
 def test_bad_input_is_refused(X, options, match):

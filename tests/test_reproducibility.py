@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from common import ESTIMATORS, light, small, weights_of
+from common import ESTIMATORS, FAST, light, small, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -166,14 +166,15 @@ FITTED = {}
 
 
 def fitted(cls, precision, n_threads):
-    """Return a fitted estimator and images of 28 x 28 pixels, made once."""
+    """Return a fitted estimator and 700 images, made once."""
     key = cls, precision, n_threads
     if key not in FITTED:
         rng = np.random.RandomState(0)
-        X = rng.randint(0, 256, (700, 784)).astype(np.uint8)
+        n_pixels = 784 if cls in FAST else 64
+        X = rng.randint(0, 256, (700, n_pixels)).astype(np.uint8)
         y = np.arange(700) % 3
-        X[y == 1, :400] //= 2
-        X[y == 2, 400:] //= 2
+        X[y == 1, : n_pixels // 2] //= 2
+        X[y == 2, n_pixels // 2 :] //= 2
         net = light(cls).set_params(
             precision=precision, max_epochs=1, random_state=0, n_threads=n_threads
         )

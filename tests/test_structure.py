@@ -11,9 +11,9 @@ PACKAGE = Path(skfashion.__file__).parent
 
 # What the modules of each part may import: parts of the package, and libraries that are refused.
 PARTS = {
-    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "os"}},
+    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
     "training": {"allowed": {"training"}, "refused": {"sklearn"}},
-    "datasets": {"allowed": {"datasets"}, "refused": {"torch", "skorch"}},
+    "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
     "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "inputs": {"allowed": set(), "refused": {"skorch"}},
@@ -31,6 +31,7 @@ PARTS = {
     },
     "base": {
         "allowed": {
+            "augmentation",
             "fitting",
             "images",
             "inputs",
@@ -48,7 +49,10 @@ PARTS = {
     },
 }
 # The final classifiers.
-CLASSIFIER = {"allowed": {"base", "nets", "options", "parameters"}, "refused": {"torch", "skorch"}}
+CLASSIFIER = {
+    "allowed": {"base", "nets", "options", "parameters", "transfer"},
+    "refused": {"torch", "skorch"},
+}
 PARTS |= dict.fromkeys(("mlp", "conv", "resnet", "attention", "backbones"), CLASSIFIER)
 
 

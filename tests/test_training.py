@@ -281,15 +281,15 @@ def test_warm_start_goes_on_from_the_old_weights(estimator_class, digits):
     with pytest.raises(ValueError, match="same as in the previous call to fit"):
         net.fit(X, np.where(y == 3, 33, y))
     with pytest.raises(ValueError, match="other parameters of the architecture"):
-        larger = {"hidden_layer_sizes": (5, 5), "width": 12}
+        larger = {"hidden_layer_sizes": (5, 5), "width": 12, "backbone": "mobilenet_v3_small"}
         net.set_params(**{k: v for k, v in larger.items() if hasattr(net, k)}).fit(X, y)
     net.set_params(warm_start=False).fit(X, np.where(y == 3, 33, y))
     assert 33 in net.classes_
 
 
-def test_partial_fit_learns_pass_by_pass(estimator_class, digits):
+def test_partial_fit_learns_pass_by_pass(fast_class, digits):
     X, y = digits
-    net = small(estimator_class, batch_size=16)
+    net = small(fast_class, batch_size=16)
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
         net.partial_fit(X, y)
     for passes in range(1, 16):
@@ -364,12 +364,12 @@ def test_partial_fit_refuses_what_needs_all_data(digits):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", torch.optim.LBFGS])
-def test_failed_partial_fit_leaves_everything(estimator_class, digits, optimizer):
+def test_failed_partial_fit_leaves_everything(fast_class, digits, optimizer):
     X, y = digits
 
     def trained():
         params = {"optimizer": optimizer, "class_weight": {3: 2.0}, "channels": (4, 6), "lr": 1e-3}
-        net = small(estimator_class, **params)
+        net = small(fast_class, **params)
         return net.partial_fit(X, y, classes=range(10)).partial_fit(X, y)
 
     net = trained()
@@ -645,9 +645,9 @@ def test_transform_gives_the_last_hidden_layer(fast_class, digits):
     np.testing.assert_allclose(net.decision_function(X), logits, rtol=1e-4, atol=1e-4)
 
 
-def test_auto_gives_few_rows_enough_steps(estimator_class, digits):
+def test_auto_gives_few_rows_enough_steps(fast_class, digits):
     X, y = digits
-    net = estimator_class(random_state=0).fit(X[:150], y[:150])
+    net = fast_class(random_state=0).fit(X[:150], y[:150])
     n_batches = 150 // net.net_.batch_size
     assert net.net_.batch_size == 16
     assert net.n_iter_ * n_batches > 500
@@ -672,9 +672,9 @@ def test_convolutions_on_any_image_size():
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "leaky_relu", "gelu"])
-def test_activations(estimator_class, digits, activation):
+def test_activations(fast_class, digits, activation):
     X, y = digits
-    net = small(estimator_class, activation=activation, max_epochs=15, batch_size=16).fit(X, y)
+    net = small(fast_class, activation=activation, max_epochs=15, batch_size=16).fit(X, y)
     assert net.score(X, y) > 0.7
 
 

@@ -35,6 +35,8 @@ def test_a_fit_begins_with_frozen_weights(estimator_class, digits):
 def test_a_head_for_other_labels_begins_at_random(estimator_class, digits):
     X, y = digits
     before = small(estimator_class).fit(X, y)
+    net = small(estimator_class, init_from=FrozenEstimator(before), **STILL).fit(X, y + 1)
+    assert not torch.equal(net.net_.module_.head.weight, before.net_.module_.head.weight)
     net = small(estimator_class, init_from=FrozenEstimator(before), **STILL).fit(X, y % 3)
     assert net.net_.module_.head.out_features == 3
     for name, tensor in features_of(before).items():
@@ -54,7 +56,7 @@ def test_weights_from_a_file(digits, tmp_path):
     (tmp_path / "text.pt").write_text("weights")
     for name, error, match in (
         ("list.pt", ValueError, "holds a list, expected weights by name"),
-        ("text.pt", ValueError, "which PyTorch cannot read as weights"),
+        ("text.pt", ValueError, "which is no file of weights"),
         ("missing.pt", OSError, "missing.pt"),
     ):
         with pytest.raises(error, match=match):

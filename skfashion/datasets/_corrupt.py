@@ -5,6 +5,8 @@ import zlib
 
 import numpy as np
 
+from skfashion.images import as_planes, infer_image_shape
+
 # The values of severity 1 to 5; what each means is said beside its function.
 SEVERITIES = {
     "brightness": (0.1, 0.2, 0.3, 0.4, 0.5),
@@ -36,15 +38,15 @@ QUANTA = np.array(
 )
 
 
-def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
+def make_corrupted(X, kind, severity=3, *, image_shape="auto", random_state=0):
     """Return images disturbed in a known way, as a camera, a hand or a cable would.
 
-    The same call gives the same images, and an image is disturbed the same way in any company: what
-    is random depends on `random_state`, `kind` and the image's position alone.
+    The same call gives the same images. What is random about an image depends on `random_state`,
+    `kind` and the image's position in `X` alone, not on the other images.
 
     Parameters
     ----------
-    X : array-like of uint8, shape (n, h*w), (n, h, w) or (n, h, w, c)
+    X : array-like of uint8, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
         Images; what lies outside of them is 0.
     kind : str
         "brightness" adds, "contrast" pulls towards the image's mean, "gamma" raises to a power, to
@@ -54,9 +56,10 @@ def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
         pixels as JPEG does.
     severity : int from 1 to 5, default=3
         How strong; ``skfashion.datasets.SEVERITIES`` has the numbers.
-    image_shape : tuple of int, default=None
-        ``(h, w)`` or ``(h, w, c)`` of flat rows; None means square and grey.
-    random_state : int, default=0
+    image_shape : "auto" or tuple of int, default="auto"
+        Layout of a flat row, as the classifiers' parameter: ``(h, w)``, ``(c, h, w)`` or
+        ``(h, w, c)``; "auto" guesses it from the width.
+    random_state : int >= 0, default=0
         Seed of what is random: direction of turns, moves and light, place of the square, noise.
 
     Returns
@@ -66,7 +69,8 @@ def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
     Raises
     ------
     ValueError
-        If `kind` or `severity` is unknown, `X` is not uint8 or has no shape of images.
+        If `kind`, `severity` or `random_state` is not as described, or `X` is not uint8 or has no
+        shape of images.
 
     References
     ----------
@@ -80,37 +84,33 @@ def make_corrupted(X, kind, severity=3, *, image_shape=None, random_state=0):
     >>> make_corrupted(X, "rotation", 3).shape
     (1000, 784)
     """
-    if kind not in SEVERITIES:
+    if not isinstance(kind, str) or kind not in SEVERITIES:
         raise ValueError(f"Got kind={kind!r}, expected one of {sorted(SEVERITIES)}.")
     if severity not in (1, 2, 3, 4, 5):
         raise ValueError(f"Got severity={severity!r}, expected 1, 2, 3, 4 or 5.")
+    if not isinstance(random_state, int | np.integer) or random_state < 0:
+        raise ValueError(
+            f"Got random_state={random_state!r}, expected an int that is not negative."
+        )
     X = np.asarray(X)
-    images = _as_images(X, image_shape)
-    amount = SEVERITIES[kind][severity - 1]
-    function = FUNCTIONS[kind]
-    seed = [random_state, zlib.crc32(kind.encode())]
-    result = np.empty_like(images)
-    for i, image in enumerate(images):
-        random = np.random.default_rng([*seed, i])
-        values = function(image / 255.0, amount, random)
-        result[i] = np.rint(values.clip(0, 1) * 255)
-    return result.reshape(X.shape)
-
-
-def _as_images(X, image_shape):
-    """Return images as (n, h, w, c)."""
     if X.dtype != np.uint8:
         raise ValueError(f"Got X of dtype {X.dtype}, expected uint8: values from 0 to 255.")
-    if X.ndim == 2 and image_shape is None:
-        side = math.isqrt(X.shape[1])
-        image_shape = (side, side)
-    shape = X.shape[1:] if X.ndim > 2 else tuple(image_shape)
-    if X.ndim not in (2, 3, 4) or len(shape) not in (2, 3) or math.prod(shape) != X[0].size:
+    if X.ndim not in (2, 3, 4):
         raise ValueError(
-            f"Got X of shape {X.shape}, expected (n, h*w), (n, h, w) or (n, h, w, c); set "
-            "image_shape for flat rows of images that are not square or not grey."
+            f"Got X of shape {X.shape}, expected rows (n, h*w*c), (n, h, w), (n, c, h, w) or "
+            "(n, h, w, c)."
         )
-    return X.reshape(len(X), *shape, *((1,) if len(shape) == 2 else ()))
+    shape = infer_image_shape(X.shape, image_shape)
+    result = X.copy()
+    # A view: what is written to it is written to the result.
+    planes = as_planes(result.reshape(len(X), math.prod(shape)), shape)
+    amount, function = SEVERITIES[kind][severity - 1], FUNCTIONS[kind]
+    seed = [int(random_state), zlib.crc32(kind.encode())]
+    for i, image in enumerate(planes):
+        random = np.random.default_rng([*seed, i])
+        values = function(image.transpose(1, 2, 0) / 255.0, amount, random)
+        image[:] = np.rint(values.clip(0, 1) * 255).transpose(2, 0, 1)
+    return result
 
 
 def _sign(random):

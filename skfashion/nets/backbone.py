@@ -1,7 +1,7 @@
 """torchvision's architectures, with a head of our own."""
 
 import copy
-import os
+import re
 
 import torch
 from torch import nn
@@ -82,7 +82,15 @@ class TorchvisionNet(Network):
                 "features.1.",
             )
         self.head = nn.Linear(n_features, n_classes)
+        unknown = self.unknown_layers()
+        if unknown:
+            raise _refusal(backbone, image_shape, f"it has layers of type {unknown[0]}")
         names = _names_of_parts(module)
+        if freeze is not None and freeze > len(names):
+            raise ValueError(
+                f"Got freeze={freeze} with backbone={backbone!r}, which has {len(names)} parts: "
+                f"{', '.join(names)}. Expected at most so many, or 'backbone' for all."
+            )
         self._frozen = [module.get_submodule(name) for name in names[:freeze]]
         for part in self._frozen:
             part.requires_grad_(False)
@@ -117,28 +125,25 @@ def read_weights(backbone, weights):
     ----------
     backbone : str
         Name of the architecture.
-    weights : str or path
-        A name of torchvision's, such as "DEFAULT" or "IMAGENET1K_V1", which are downloaded once,
-        or the path of a file with a state dict.
+    weights : str
+        A name of torchvision's, such as "DEFAULT" or "IMAGENET1K_V1"; they are downloaded once.
 
     Raises
     ------
     ValueError
-        If torchvision has no weights of this name and there is no such file.
+        If torchvision has no weights of this name.
     OSError
-        If they cannot be downloaded or read.
+        If they cannot be downloaded.
     """
     from torchvision import models
 
     # Called where a network is built without storage.
     with torch.device("cpu"):
-        if os.path.exists(weights):
-            return torch.load(weights, map_location="cpu", weights_only=True)
         known = models.get_model_weights(backbone)
         names = {"DEFAULT": known.DEFAULT, **known.__members__} if len(known) else {}
-        if str(weights) not in names:
+        if weights not in names:
             raise ValueError(
-                f"Got weights={str(weights)!r} for backbone={backbone!r}, expected one of "
+                f"Got weights={weights!r} for backbone={backbone!r}, expected one of "
                 f"{sorted(names)} or the path of a file with a state dict."
             )
         return names[weights].get_state_dict(progress=False, check_hash=True)
@@ -152,6 +157,8 @@ def _adapted(state, n_channels, prefix):
     """
     adapted, is_first = {}, True
     for name, tensor in state.items():
+        # The DenseNets' published files have names of an older version.
+        name = re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.", r"\1\2.", name)
         if tensor.ndim == 4 and is_first:
             is_first = False
             if tensor.shape[1] != n_channels:

@@ -56,6 +56,22 @@ class Network(nn.Module):
             if hasattr(module, "generator"):
                 module.generator = generator
 
+    def unknown_layers(self):
+        """Return the types of layers that :meth:`initialize` does not know, by name."""
+        return sorted({type(m).__name__ for m in self.modules() if _drawer(m) is None})
+
+    def hidden_matrices(self):
+        """Return the weights of hidden layers that are matrices or filters, in order.
+
+        The head is none, and neither are filters of one channel each, nor single rows.
+        """
+        return [
+            module.weight
+            for module in self.features.modules()
+            if (isinstance(module, nn.Linear) and module.out_features > 1)
+            or (isinstance(module, nn.Conv2d) and module.groups == 1)
+        ]
+
     @torch.no_grad()
     def initialize(self, generator):
         """Draw the initial weights from `generator`, in the order in which layers were defined.
@@ -72,23 +88,42 @@ class Network(nn.Module):
             If a layer holds parameters or buffers that this method does not know how to fill.
         """
         for module in self.modules():
-            tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                bound = 1 / math.sqrt(module.weight[0].numel())
-                for tensor in tensors:
-                    tensor.uniform_(-bound, bound, generator=generator)
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
-                module.reset_parameters()
-            elif hasattr(module, "draw_weights"):
-                module.draw_weights(generator)
-            elif isinstance(module, Standardize):
-                module.mean.zero_()
-                module.scale.fill_(1)
-            elif hasattr(module, "layer_scale") and len(tensors) == 1:
-                # ConvNeXt's blocks begin as almost nothing (Touvron et al., ICCV 2021).
-                module.layer_scale.fill_(1e-6)
-            elif tensors:
+            draw = _drawer(module)
+            if draw is None:
                 raise TypeError(
                     f"Got a layer of type {type(module).__name__}, expected one whose initial "
                     "weights Network.initialize knows; teach it this layer."
                 )
+            draw(module, generator)
+
+
+def _drawer(module):
+    """Return the function that draws a layer's own weights, None if there is none."""
+    for types, draw in DRAWERS.items():
+        if isinstance(module, types):
+            return draw
+    if hasattr(module, "draw_weights"):
+        return lambda module, generator: module.draw_weights(generator)
+    tensors = dict(module.named_parameters(recurse=False)) | dict(
+        module.named_buffers(recurse=False)
+    )
+    if set(tensors) == {"layer_scale"}:
+        # ConvNeXt's blocks begin as almost nothing (Touvron et al., ICCV 2021).
+        return lambda module, generator: module.layer_scale.fill_(1e-6)
+    return None if tensors else (lambda module, generator: None)
+
+
+def _draw_uniform(module, generator):
+    bound = 1 / math.sqrt(module.weight[0].numel())
+    for tensor in (module.weight, module.bias):
+        if tensor is not None:
+            tensor.uniform_(-bound, bound, generator=generator)
+
+
+DRAWERS = {
+    (nn.Linear, nn.Conv2d): _draw_uniform,
+    (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm): lambda module, _: module.reset_parameters(),
+    Standardize: lambda module, _: module.set_statistics(
+        [0.0] * module.mean.numel(), [1.0] * module.mean.numel()
+    ),
+}

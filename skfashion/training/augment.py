@@ -101,6 +101,7 @@ class Augmenter:
             In their own dtype if they were only flipped and shifted, else in `dtype`.
         """
         mirrored = self._mirrored(rows, epoch, generator)
+        mirrored = None if mirrored is None else mirrored.to(images.device)
         if self.rotation or self.shear or self.scale:
             images = self._warp(images.to(self.dtype), mirrored, generator)
         elif mirrored is not None or self.shift:
@@ -115,8 +116,9 @@ class Augmenter:
         if not self.flip:
             return None
         if self.flip == "alternate":
-            # A hash: neighbours in the data are often alike.
-            return ((rows * 2654435761 >> 16) + epoch) % 2 == 1
+            # A hash of the row and the fit: neighbours in the data are often alike.
+            mixed = (rows + generator.initial_seed() % 2**31) * 2654435761
+            return ((mixed >> 16) + epoch) % 2 == 1
         return _uniform(len(rows), generator, rows.device) < 0.5
 
     def _move(self, images, mirrored, generator):
@@ -197,7 +199,7 @@ class Augmenter:
         if not cuts:
             return share * images + (1 - share) * images[partners], partners, share
         side = torch.full((1,), math.sqrt(1 - share), device=images.device)
-        top, left = torch.as_tensor(random.random((2, 1)), device=images.device)
+        top, left = torch.tensor(random.random((2, 1)), dtype=torch.float32, device=images.device)
         box = _box(top, left, side * h, side * w, h, w)
         share = 1 - box.float().mean().item()
         return torch.where(box, images[partners], images), partners, share

@@ -136,8 +136,9 @@ def read_state(path):
         raise
     except Exception as error:
         raise ValueError(
-            f"Got {path}, which is no checkpoint or a damaged one ({error}); expected one that a "
-            "fit with checkpoint_dir has written. Remove it to start from the beginning."
+            f"Got checkpoint_dir with the file {path}, which is no checkpoint or a damaged one; "
+            "expected a folder, or a file that a fit with checkpoint_dir has written. If it is one "
+            "that was damaged, remove it to start from the beginning."
         ) from error
     return state
 

@@ -87,8 +87,9 @@ def averaged_over_views(function, n_views):
             from_row = (rows - down).clamp_(0, h - 1)
             from_column = (columns - right).clamp_(0, w - 1)
             from_column = from_column.flip(0) if mirrored else from_column
-            total = total + function(images[:, :, from_row[:, None], from_column])
-        return total / n_views
+            result = function(images[:, :, from_row[:, None], from_column])
+            total = total + result.to(torch.promote_types(result.dtype, torch.float32))
+        return total / len(moves)
 
     return average
 

@@ -7,7 +7,8 @@ class MuonAdamW(torch.optim.Optimizer):
     """An optimizer whose steps for hidden layers' weights are orthogonal matrices.
 
     PyTorch's Muon takes matrices only and is not meant for the last layer. Here filters are
-    matrices, too, one row a filter; the last layer, biases, norms and vectors get AdamW.
+    matrices, too, one row a filter; the last layer, biases, norms, positions and filters of one
+    channel get AdamW.
     The steps of both are of equal size, so that one `lr` suits both.
 
     Parameters
@@ -18,6 +19,8 @@ class MuonAdamW(torch.optim.Optimizer):
         As in ``torch.optim.Muon``.
     nesterov : bool
         Whether Muon's momentum is Nesterov's.
+    hidden : list of tensors or None
+        Those that get Muon; None means all matrices and filters but the last.
 
     Raises
     ------
@@ -30,7 +33,9 @@ class MuonAdamW(torch.optim.Optimizer):
     steps: Liu et al., "Muon is scalable for LLM training", arXiv:2502.16982.
     """
 
-    def __init__(self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True):
+    def __init__(
+        self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True, hidden=None
+    ):
         if not hasattr(torch.optim, "Muon"):
             raise ImportError(
                 f"Got optimizer='muon' with PyTorch {torch.__version__}, expected 2.9 or newer."
@@ -38,8 +43,9 @@ class MuonAdamW(torch.optim.Optimizer):
         params = list(params)
         groups = params if isinstance(params[0], dict) else [{"params": params}]
         groups = [{**group, "params": list(group["params"])} for group in groups]
-        matrices = [p for group in groups for p in group["params"] if p.ndim in (2, 4)]
-        hidden = {id(p) for p in matrices[:-1]}
+        if hidden is None:
+            hidden = [p for group in groups for p in group["params"] if p.ndim in (2, 4)][:-1]
+        hidden = {id(p) for p in hidden}
         split = []
         for group in groups:
             for orthogonal in (True, False):

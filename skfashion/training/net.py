@@ -15,6 +15,7 @@ from skfashion.training.callbacks import Progress
 from skfashion.training.dense import DenseForward, dense_layers
 from skfashion.training.inference import fold_batch_norm, has_batch_norm, is_watched
 from skfashion.training.losses import WeightedCrossEntropy
+from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
 
@@ -120,6 +121,13 @@ class TrainingNet(NeuralNetClassifier):
     def _default_callbacks(self):
         # What skorch's defaults record, the loop below records itself.
         return []
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Return what the optimizer is called with."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if self.optimizer is MuonAdamW:
+            kwargs["hidden"] = self.module_.hidden_matrices()
+        return args, kwargs
 
     def get_iterator(self, dataset, training=False):
         """Return an iterator over whole batches, in a new order each time when training."""
@@ -243,7 +251,8 @@ class TrainingNet(NeuralNetClassifier):
             weights.append(len(targets) if weight is None else weight)
             if training:
                 # Like argmax, but fast for either order of rows and classes in memory.
-                hits.append(step["y_pred"].detach().max(1).indices == targets)
+                predicted = step["y_pred"].detach().max(1).indices
+                hits.append(_hits(predicted, targets, step.get("mixed")))
             if self.announces_batches_:
                 self.history.record_batch(f"{prefix}_loss", step["loss"].item())
                 self.history.record_batch(f"{prefix}_batch_size", len(targets))
@@ -295,7 +304,9 @@ class TrainingNet(NeuralNetClassifier):
         if self.announces_batches_ or self.announces_gradients_:
             self._set_training(True)  # a listener may have asked for predictions
         loss, logits = self.steps_.compute(batch)
-        return {"loss": loss, "y_pred": logits}
+        step = {"loss": loss, "y_pred": logits}
+        mixed = getattr(batch, "mixed", None)
+        return step if mixed is None else {**step, "mixed": mixed}
 
     def validation_step(self, batch, **fit_params):
         """Compute the weighted loss of a batch."""
@@ -393,3 +404,12 @@ def _validation_error(batch):
         f"Got validation data of which {len(batch[1])} rows at a time need more memory than the "
         "device has; use a smaller network or another device."
     )
+
+
+def _hits(predicted, targets, mixed):
+    """Tell which predictions are right; of mixed images, how much of each."""
+    hits = predicted == targets
+    if mixed is None:
+        return hits
+    others, _, share = mixed
+    return share * hits + (1 - share) * (predicted == others)

@@ -20,7 +20,7 @@ def training_state(net):
     return {
         "module": dict(net.module_.state_dict()),
         "optimizer": net.optimizer_.state_dict(),
-        "generators": [generator.get_state() for generator in _generators(net)],
+        "generators": [generator.get_state() for generator in generators_of(net)],
         "scaler": None if scaler is None else scaler.state_dict(),
         "averaged": None if net.averaged_ is None else net.averaged_.state_dict(),
         "history": list(net.history),
@@ -39,7 +39,7 @@ def load_training_state(net, state):
             if torch.is_tensor(tensor) and tensor.shape == parameter.shape:
                 # In the parameter's own layout: the fused kernels walk through memory blindly.
                 moments[name] = torch.empty_like(parameter).copy_(tensor)
-    for generator, saved in zip(_generators(net), state["generators"], strict=True):
+    for generator, saved in zip(generators_of(net), state["generators"], strict=True):
         generator.set_state(saved)
     if net.scaler_ is not None and state["scaler"] is not None:
         net.scaler_.load_state_dict(state["scaler"])
@@ -52,7 +52,7 @@ def load_training_state(net, state):
         callbacks[name].load_state_dict(saved)
 
 
-def _generators(net):
+def generators_of(net):
     """Return the generators of a training: of the rows' order, and of noise on a GPU."""
     noise = {
         id(module.generator): module.generator

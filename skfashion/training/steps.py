@@ -8,6 +8,7 @@ from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
+from skfashion.training.states import generators_of
 
 
 class Steps:
@@ -72,8 +73,13 @@ class Steps:
 
     def compute(self, batch):
         """Return the weighted loss of a batch and its logits; leave gradients behind."""
+        generators = [] if self._net.sam_rho is None else generators_of(self._net)
+        states = [generator.get_state() for generator in generators]
         loss, logits = self._compute(batch)
         if self._net.sam_rho is not None:
+            # The same loss again, with the same values dropped.
+            for generator, state in zip(generators, states, strict=True):
+                generator.set_state(state)
             self._look_uphill(batch)
         if self._net.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._net.module_.parameters(), self._net.max_grad_norm)
@@ -125,13 +131,15 @@ class Steps:
             norm = torch.linalg.vector_norm(
                 torch.stack([torch.linalg.vector_norm(p.grad) for p in parameters])
             )
-            before = [p.detach().clone() for p in parameters]
+            # Buffers as well: batch norm's statistics are to be those of the weights that stay.
+            tensors = [*parameters, *self._net.module_.buffers()]
+            before = [tensor.detach().clone() for tensor in tensors]
             for parameter in parameters:
                 parameter.add_(parameter.grad * (self._net.sam_rho / (norm + 1e-12)))
         self._compute(batch)
         with torch.no_grad():
-            for parameter, value in zip(parameters, before, strict=True):
-                parameter.copy_(value)
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
 
     def update(self):
         """Let the optimizer take a step along the gradients."""

@@ -29,6 +29,7 @@ def add_parser(subparsers):
         "frontier",
         help="least seconds to an accuracy on Fashion-MNIST",
         description=DESCRIPTION,
+        epilog="Recipes: " + ", ".join(FASTEST),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

@@ -29,6 +29,7 @@ def add_parser(subparsers):
         "reference",
         help="published systems beside ours, same architectures",
         description=DESCRIPTION,
+        epilog="Systems: " + ", ".join(REFERENCES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

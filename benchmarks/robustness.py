@@ -69,13 +69,25 @@ def add_parser(subparsers):
         "robustness",
         help="accuracy on disturbed test images, with and without augmentation",
         description=DESCRIPTION,
+        epilog="Classifiers: " + "; ".join(CLASSIFIERS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--data", choices=data.NAMES, default="sample", help="bundled images (default) or all")
     add("--seeds", type=int, default=1, help="number of seeds; default 1")
+    add(
+        "--classifiers", type=_names, default=list(CLASSIFIERS), help="with semicolons; default all"
+    )
     add("--publish", action="store_true", help="write the committed result file, table and picture")
     parser.set_defaults(command=main)
+
+
+def _names(text):
+    names = [name.strip() for name in text.split(";")]
+    unknown = [name for name in names if name not in CLASSIFIERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown {unknown}; choose from {'; '.join(CLASSIFIERS)}")
+    return names
 
 
 def main(options):
@@ -99,7 +111,8 @@ def main(options):
     split = data.load_split(options.data)
     disturbed = None
     for seed in range(options.seeds):
-        for name, build in CLASSIFIERS.items():
+        for name in options.classifiers:
+            build = CLASSIFIERS[name]
             row = {"benchmark": "robustness", "classifier": name, "seed": seed, "code": code}
             row["data"] = options.data
             if _identity(row) in done:

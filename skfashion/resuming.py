@@ -4,6 +4,8 @@ import hashlib
 import inspect
 import json
 import pickle
+from os import PathLike
+from os.path import isfile
 from pathlib import Path
 
 import joblib
@@ -118,6 +120,8 @@ def _describe_parameters(estimator, seed):
             value = seed
         if name not in NO_INFLUENCE:
             described[name] = _describe(value)
+        if name not in NO_INFLUENCE and isinstance(value, str | PathLike) and isfile(value):
+            described[name] += f" {_digest(np.fromfile(value, dtype=np.uint8))}"
     return described
 
 

@@ -176,6 +176,10 @@ def test_other_architectures_are_refused_by_name(backbone, digits):
         TorchvisionClassifier(backbone="resnet19").fit(*digits)
 
 
+def stop(estimator, X, y):
+    raise KeyboardInterrupt
+
+
 def fine_tuned(**params):
     return small(TorchvisionClassifier, **params)
 
@@ -237,6 +241,13 @@ def test_pretrained_weights_from_a_file(digits, tmp_path):
             torch.testing.assert_close(found[f"features.{name}"], grey)
         elif not name.startswith("fc.") and "running" not in name and "tracked" not in name:
             torch.testing.assert_close(found[f"features.{name}"], tensor, msg=name)
+    checkpoints = tmp_path / "checkpoints"
+    net = fine_tuned(weights=tmp_path / "weights.pt", checkpoint_dir=checkpoints, scoring=stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, y, X_val=X, y_val=y)
+        torch.save({"state_dict": state, "epoch": 4}, tmp_path / "weights.pt")
+    assert len(list(checkpoints.glob("*.ckpt"))) == 2  # another file of the same name
     with pytest.raises(ValueError, match="Got weights='BEST' for backbone='shufflenet_v2_x0_5'"):
         fine_tuned(weights="BEST").fit(X, y)
     with pytest.raises(ValueError, match="Got weights with weights of another architecture"):

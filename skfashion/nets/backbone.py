@@ -113,9 +113,12 @@ class _WithoutDraws(torch.overrides.TorchFunctionMode):
     """Leave out torchvision's own initialisation: it draws from the global generator."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
         if function in (torch.Tensor.normal_, torch.Tensor.uniform_):
-            return args[0]
-        return function(*args, **(kwargs or {}))
+            return args[0].zero_()  # which who draws until values are in a range accepts
+        return function(*args, **kwargs)
 
 
 def read_weights(backbone, weights):

@@ -4,7 +4,6 @@ import argparse
 import statistics
 import sys
 import time
-from datetime import UTC, datetime
 
 from benchmarks import environment, results
 
@@ -88,6 +87,7 @@ def main(options):
     done = {(r["change"], r["seed"], r["code"]) for r in results.read(FILE)}
     X, X_valid, y, y_valid = _split_images("fashion")
     for seed in range(options.seeds):
+        command = f"python -m benchmarks ablation --seeds {options.seeds}"
         for name, change in changes().items():
             if (name, seed, code) in done:
                 continue
@@ -102,19 +102,13 @@ def main(options):
                 "accuracy": float(net.score(X_valid, y_valid)),
                 "seconds": round(seconds, 2),
                 "code": code,
-                "versions": environment.versions(),
-                "machine": environment.machine(),
-                "commit": environment.commit(),
-                "command": f"python -m benchmarks ablation --seeds {options.seeds}",
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                **environment.circumstances(command),
             }
             results.append(FILE, row)
             print(f"{name}, seed {seed}: {row['accuracy']:.4f}, {seconds:.0f} s", file=sys.stderr)
-    from benchmarks.tables import replace_table
+    from benchmarks.tables import write_into
 
-    page = PAGE.read_text(encoding="utf-8")
-    table = markdown(results.read(FILE))
-    PAGE.write_text(replace_table(page, table, START, END, PAGE.name), encoding="utf-8")
+    write_into(PAGE, markdown(results.read(FILE)), START, END)
     return 0
 
 

@@ -98,7 +98,7 @@ def main(options):
     if options.publish and "-dirty" in (environment.commit() or ""):
         print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
     tasks = _tasks(options)
-    wanted = _identities(tasks)
+    wanted = identities_of(tasks)
     if options.resume:
         tasks = _not_yet_there(tasks, wanted, results.read(path))
     try:
@@ -172,7 +172,7 @@ def _command(options):
     return " ".join(words)
 
 
-def _identities(tasks):
+def identities_of(tasks):
     """Return what each task's row will be recognised by: its identity and its seed."""
     from benchmarks.run import describe
 

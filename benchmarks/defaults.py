@@ -3,7 +3,6 @@
 import statistics
 import time
 import warnings
-from datetime import UTC, datetime
 
 from benchmarks import results
 from benchmarks.environment import ROOT
@@ -74,10 +73,9 @@ def main(options):
     rows = results.read(FILE)
     if not rows:
         raise BenchmarkError(f"{FILE} has no rows. Make them with: python -m benchmarks defaults")
-    from benchmarks.tables import replace_table
+    from benchmarks.tables import write_into
 
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replace_table(page, markdown(rows), START, END, PAGE.name), encoding="utf-8")
+    write_into(PAGE, markdown(rows), START, END)
     return 0
 
 
@@ -100,13 +98,7 @@ def _measure_missing(n_seeds):
                 if _identity(row) in done:
                     continue
                 row |= measure(classifier, changes, data_name, seed)
-                row |= {
-                    "versions": environment.versions(),
-                    "machine": environment.machine(),
-                    "commit": environment.commit(),
-                    "command": f"python -m benchmarks defaults --seeds {n_seeds}",
-                    "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                }
+                row |= environment.circumstances(f"python -m benchmarks defaults --seeds {n_seeds}")
                 results.append(FILE, row)
                 print(_name(row), data_name, f"{row['accuracy']:.4f}", f"{row['seconds']} s")
 

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[1]
@@ -147,3 +148,25 @@ def code_hash():
     for path in sorted((ROOT / "skfashion").rglob("*.py")):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def circumstances(command):
+    """Return where, when and with what a row was measured.
+
+    Parameters
+    ----------
+    command : str
+        The command that measures it again, without any path.
+
+    Returns
+    -------
+    dict
+        ``versions``, ``machine``, ``commit``, ``command`` and ``date``.
+    """
+    return {
+        "versions": versions(),
+        "machine": machine(),
+        "commit": commit(),
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -67,10 +67,9 @@ def main(options):
 
 def write_page():
     """Write the table into its page."""
-    from benchmarks.tables import replace_table
+    from benchmarks.tables import write_into
 
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replace_table(page, markdown(), START, END, PAGE.name), encoding="utf-8")
+    write_into(PAGE, markdown(), START, END)
 
 
 def markdown():

@@ -4,7 +4,6 @@ import argparse
 import statistics
 import sys
 import time
-from datetime import UTC, datetime
 
 from benchmarks import data, environment, results
 from benchmarks.errors import BenchmarkError
@@ -108,6 +107,8 @@ def main(options):
     done = {_identity(row) for row in results.read(path)}
     code = environment.code_hash()
     command = f"python -m benchmarks robustness --data {options.data} --seeds {options.seeds}"
+    if options.classifiers != list(CLASSIFIERS):
+        command += f' --classifiers "{"; ".join(options.classifiers)}"'
     split = data.load_split(options.data)
     disturbed = None
     for seed in range(options.seeds):
@@ -120,23 +121,15 @@ def main(options):
             # Made once: forty disturbances of the same images.
             disturbed = disturbed or _disturbed(split.X_test)
             row |= measure(build(seed), split, disturbed)
-            row |= {
-                "versions": environment.versions(),
-                "machine": environment.machine(),
-                "commit": environment.commit(),
-                "command": command,
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
+            row |= environment.circumstances(command)
             results.append(path, row)
             print(f"{name}, seed {seed}: {_mean(row):.4f}", file=sys.stderr)
     rows = current(results.read(path))
     print(markdown(rows))
     if options.publish:
-        from benchmarks.tables import replace_table
+        from benchmarks.tables import write_into
 
-        page = PAGE.read_text(encoding="utf-8")
-        page = replace_table(page, markdown(rows), START, END, PAGE.name)
-        PAGE.write_text(page, encoding="utf-8")
+        write_into(PAGE, markdown(rows), START, END)
     draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
     return 0
 

@@ -4,7 +4,7 @@ import statistics
 import sys
 
 from benchmarks import environment, results
-from benchmarks.accuracy import _identities, measure_all
+from benchmarks.accuracy import identities_of, measure_all
 from benchmarks.progress import name_of
 
 
@@ -41,7 +41,7 @@ def measure(benchmark, models_and_seeds, path, command, threads=None):
     }
     tasks = [{"model": model, "seed": seed, **common} for model, seed in models_and_seeds]
     done = {(results.identity(row), row["seed"]) for row in results.read(path)}
-    identities = _identities(tasks)
+    identities = identities_of(tasks)
     left = [
         task for task, i in zip(tasks, identities, strict=True) if (i, task["seed"]) not in done
     ]

@@ -146,6 +146,20 @@ def replace_table(text, table, start=START, end=END, page="README"):
     return pattern.sub(lambda _: f"{start}\n{table}\n{end}", text)
 
 
+def write_into(page, table, start, end):
+    """Put a table between two markers of a page.
+
+    Parameters
+    ----------
+    page : pathlib.Path
+    table : str
+    start, end : str
+        See `replace_table`.
+    """
+    text = page.read_text(encoding="utf-8")
+    page.write_text(replace_table(text, table, start, end, page.name), encoding="utf-8")
+
+
 def fingerprint(rows):
     """Hash rows, so that a picture can tell whether it was drawn from them.
 

@@ -2,8 +2,7 @@
 
 from skfashion.base import ImageClassifier
 from skfashion.nets import AttentionNet
-from skfashion.options import COUNT, POSITIVE, SHARE
-from skfashion.parameters import estimator, param
+from skfashion.parameters import COUNT, POSITIVE, SHARE, estimator, param
 
 
 @estimator

@@ -10,11 +10,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from skfashion.parameters import constraints_of, estimator, param
+from skfashion.parameters import NOT_NEGATIVE, SHARE, constraints_of, estimator, param
 from skfashion.training import Augmenter
-
-SHARE = Interval(Real, 0, 1, closed="left")
-NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
 # Images smaller than this, in pixels, are taken for tables of so many columns that a square of them
 # could be an image.

@@ -9,8 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skfashion.base import ImageClassifier
 from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import read_weights
-from skfashion.options import COUNT
-from skfashion.parameters import estimator, param
+from skfashion.parameters import COUNT, estimator, param
 from skfashion.transfer import read_file
 
 

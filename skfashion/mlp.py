@@ -5,8 +5,7 @@ from sklearn.utils._param_validation import StrOptions
 from skfashion.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
-from skfashion.options import COUNT, SHARE
-from skfashion.parameters import as_sizes, estimator, param, redefault
+from skfashion.parameters import COUNT, SHARE, as_sizes, estimator, param, redefault
 
 
 @estimator

@@ -9,12 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.augmentation import RECIPES, Augmentation
 from skfashion.fitting import MAX_EPOCHS, MIN_STEPS
-from skfashion.parameters import param
-
-POSITIVE = Interval(Real, 0, None, closed="neither")
-NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
-SHARE = Interval(Real, 0, 1, closed="left")
-COUNT = Interval(Integral, 1, None, closed="left")
+from skfashion.parameters import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, param
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -2,9 +2,15 @@
 
 import dataclasses
 import textwrap
-from numbers import Integral
+from numbers import Integral, Real
 
-from sklearn.utils._param_validation import StrOptions, make_constraint
+from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
+
+# Constraints that many parameters have.
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
 
 
 def param(default, *constraints, doc):

@@ -7,8 +7,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skfashion.base import ImageClassifier
 from skfashion.nets import ResNet
 from skfashion.nets.residual import BLOCKS
-from skfashion.options import COUNT, SHARE
-from skfashion.parameters import as_sizes, estimator, param
+from skfashion.parameters import COUNT, SHARE, as_sizes, estimator, param
 
 
 @estimator

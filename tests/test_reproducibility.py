@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from skfashion import MLPNetClassifier
+from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.training import borrowed_threads
 
 
@@ -214,6 +214,17 @@ def test_whole_blocks_and_parts_of_them_predict_the_same(n_threads):
     logits = net.decision_function(X)
     for start, stop in ((0, size), (size - 7, size + 9), (3, 2 * size + 5), (2499, 2500)):
         np.testing.assert_array_equal(net.decision_function(X[start:stop]), logits[start:stop])
+
+
+@pytest.mark.parametrize("block", ["basic", "depthwise"])
+def test_convolutions_of_a_pixel_predict_a_row_the_same_in_any_company(block):
+    rng = np.random.RandomState(0)
+    strips = rng.randn(300, 10).astype(np.float32)
+    net = ResNetClassifier(block=block, max_epochs=1, batch_size=50, random_state=0, n_threads=1)
+    net.set_params(precision="fp32").fit(strips, np.arange(300) % 3)
+    logits = net.decision_function(strips)
+    for rows in ([0], [3, 5], range(9), range(40), range(100, 187)):
+        np.testing.assert_array_equal(net.decision_function(strips[list(rows)]), logits[list(rows)])
 
 
 def test_hash_seed_does_not_matter():

@@ -50,7 +50,7 @@ PARTS = {
 }
 # The final classifiers.
 CLASSIFIER = {
-    "allowed": {"base", "nets", "options", "parameters", "transfer"},
+    "allowed": {"base", "nets", "parameters", "transfer"},
     "refused": {"torch", "skorch"},
 }
 PARTS |= dict.fromkeys(("mlp", "conv", "resnet", "attention", "backbones"), CLASSIFIER)

@@ -6,7 +6,6 @@ import importlib.metadata
 import statistics
 import sys
 import time
-from datetime import UTC, datetime
 
 from benchmarks import environment, results
 from benchmarks.errors import BenchmarkError
@@ -97,14 +96,9 @@ def main(options):
 
 
 def _circumstances(options):
-    return {
-        "versions": environment.versions() | _versions_of_others(),
-        "machine": environment.machine(),
-        "code": environment.code_hash(),
-        "commit": environment.commit(),
-        "command": f"python -m benchmarks speed {options}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    found = environment.circumstances(f"python -m benchmarks speed {options}")
+    found["versions"] |= _versions_of_others()
+    return {**found, "code": environment.code_hash()}
 
 
 def _measure_scaling(threads, folder, publish):

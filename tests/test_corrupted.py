@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skfashion.datasets import SEVERITIES, load_fashion_sample, make_corrupted
@@ -28,6 +28,7 @@ def test_disturbances_grow_with_severity_and_repeat(kind, images):
 
 
 @settings(max_examples=40, deadline=None)
+@example(kind="contrast", severity=1, h=4, w=7, c=3)
 @given(
     kind=st.sampled_from(sorted(SEVERITIES)),
     severity=st.integers(1, 5),

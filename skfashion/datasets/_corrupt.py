@@ -108,7 +108,9 @@ def make_corrupted(X, kind, severity=3, *, image_shape="auto", random_state=0):
     seed = [int(random_state), zlib.crc32(kind.encode())]
     for i, image in enumerate(planes):
         random = np.random.default_rng([*seed, i])
-        values = function(image.transpose(1, 2, 0) / 255.0, amount, random)
+        # C order, whatever the layout given: the order of a sum is part of a mean.
+        pixels = np.ascontiguousarray(image.transpose(1, 2, 0)) / 255.0
+        values = function(pixels, amount, random)
         image[:] = np.rint(values.clip(0, 1) * 255).transpose(2, 0, 1)
     return result
 

@@ -12,8 +12,8 @@ from skfashion.parameters import COUNT, SHARE, as_sizes, estimator, param
 class ConvNetClassifier(ImageClassifier):
     """Convolutional network for images, trained by PyTorch.
 
-    Blocks of convolution, batch norm, activation and 2 x 2 max-pool, then fully connected hidden
-    layers. Any image size works, a table's ``1 x n`` strip included.
+    Blocks of convolutions with batch norm, activation and 2 x 2 max-pool, then fully connected
+    hidden layers. Any image size works, a table's ``1 x n`` strip included.
 
     Parameters
     ----------
@@ -39,7 +39,16 @@ class ConvNetClassifier(ImageClassifier):
     """
 
     channels: object = param(
-        (32, 64), "array-like", COUNT, doc="Number of filters of each block; an int is one block."
+        (32, 64),
+        "array-like",
+        COUNT,
+        doc="Number of filters of each convolution of a block; an int is one block.",
+    )
+    depth: int = param(
+        1,
+        COUNT,
+        doc="""Number of convolutions of each block. Those behind the first come after the
+        max-pool, where they cost a quarter (as in Jordan, arXiv:2404.00498).""",
     )
     kernel_size: int = param(3, COUNT, doc="Height and width of the filters, in pixels.")
     hidden_layer_sizes: object = param(
@@ -71,6 +80,7 @@ class ConvNetClassifier(ImageClassifier):
             image_shape,
             n_classes,
             channels=as_sizes("channels", self.channels),
+            depth=self.depth,
             kernel_size=self.kernel_size,
             hidden_layer_sizes=as_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             activation=self.activation,

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
 from skfashion.augmentation import RECIPES, make_augmenter
 from skfashion.training.inference import averaged_over_views
+from skfashion.training.muon import orthogonalized
 
 
 def augmenter(shape=(1, 8, 8), **params):
@@ -395,22 +396,63 @@ def test_muon_learns_with_every_classifier(estimator_class, digits):
     net.partial_fit(X, y)
 
 
-def test_muon_is_pytorchs(digits):
+@pytest.mark.parametrize("cls", [MLPNetClassifier, ConvNetClassifier])
+def test_muon_is_pytorchs(cls, digits):
+    """Two steps are PyTorch's, but for its bfloat16; filters are matrices, a row a filter."""
     X, y = digits
-    params = {"optimizer": "muon", "batch_size": 300, "max_epochs": 1, "lr_schedule": "constant"}
-    params |= {"batch_norm": False, "hidden_layer_sizes": (12, 9)}
-    start = small(MLPNetClassifier, **(params | {"lr": 1e-30})).fit(X, y)
-    net = small(MLPNetClassifier, **params).fit(X, y)
+    params = {"optimizer": "muon", "batch_size": 300, "max_epochs": 2, "lr_schedule": "constant"}
+    params |= {"batch_norm": False, "hidden_layer_sizes": (12, 9), "precision": "fp32"}
+    start = small(cls, **(params | {"lr": 1e-30})).fit(X, y)
+    net = small(cls, **params).fit(X, y)
     module = start.net_.module_.train()
     images = torch.tensor(X).view(-1, 1, 8, 8)
-    torch.nn.functional.cross_entropy(module(images), torch.tensor(y)).backward()
-    hidden = [module.features[1].weight, module.features[3].weight]
+    hidden = module.hidden_matrices()
+    matrices = [torch.nn.Parameter(weight.detach().flatten(1).clone()) for weight in hidden]
     rest = [p for p in module.parameters() if all(p is not h for h in hidden)]
     options = {"lr": 5e-3, "weight_decay": 1e-2}
     muon = torch.optim.Muon(
-        hidden, momentum=0.9, nesterov=True, adjust_lr_fn="match_rms_adamw", **options
+        matrices, momentum=0.9, nesterov=True, adjust_lr_fn="match_rms_adamw", **options
     )
-    muon.step()
-    torch.optim.AdamW(rest, **options).step()
+    adamw = torch.optim.AdamW(rest, **options)
+    for _ in range(2):
+        module.zero_grad()
+        torch.nn.functional.cross_entropy(module(images), torch.tensor(y)).backward()
+        for matrix, weight in zip(matrices, hidden, strict=True):
+            matrix.grad = weight.grad.flatten(1)
+        muon.step()
+        adamw.step()
+        with torch.no_grad():
+            for matrix, weight in zip(matrices, hidden, strict=True):
+                weight.copy_(matrix.view(weight.shape))
     for found, expected in zip(net.net_.module_.parameters(), module.parameters(), strict=True):
-        torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-2)
+        torch.testing.assert_close(found, expected, atol=4e-4, rtol=2e-2)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    seed=st.integers(0, 2**31),
+    magnitude=st.floats(-6, 6),
+)
+def test_steps_of_muon_are_nearly_orthogonal(shape, seed, magnitude):
+    """Singular values come near 1, directions stay; a network's scale and shape do not matter."""
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    found = orthogonalized(matrix * 10**magnitude).double()
+    u, values, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+    values = values / values.norm()
+    for _ in range(5):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    torch.testing.assert_close(found, u * values @ v, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(130, 600), (150, 140)])
+def test_large_steps_of_muon_are_those_of_pytorch(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    weight = torch.nn.Parameter(torch.zeros(shape))
+    weight.grad = matrix
+    torch.optim.Muon([weight], lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0).step()
+    step = -weight.detach() / max(1, shape[0] / shape[1]) ** 0.5
+    torch.testing.assert_close(orthogonalized(matrix), step, atol=0.01, rtol=0.05)
+
+
+def test_a_step_of_muon_without_a_gradient_is_none():
+    assert not orthogonalized(torch.zeros(3, 5)).any()

@@ -6,8 +6,8 @@ from skfashion.nets.layers import ACTIVATIONS, MONOTONE_ACTIVATIONS, Dropout, de
 from skfashion.nets.network import Network
 
 
-def conv_block(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropout):
-    """Return the layers of a block, ``(n, n_in, h, w) -> (n, n_out, h//pool[0], w//pool[1])``.
+def conv_layers(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropout):
+    """Return a convolution's layers, ``(n, n_in, h, w) -> (n, n_out, h//pool[0], w//pool[1])``.
 
     Convolution (size kept by zero padding), batch norm (optional), activation, max-pool,
     dropout (optional). A monotone activation is computed after the max-pool: the same function
@@ -31,9 +31,10 @@ def conv_block(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropou
 class ConvNet(Network):
     """Convolutional network: ``(n, c, h, w) -> (n, k)``.
 
-    Blocks of convolution, batch norm, activation and 2 x 2 max-pool, then fully connected hidden
-    layers. A side that has shrunk to one pixel is not pooled any more, so that any image size
-    works, a ``1 x n`` strip included.
+    Blocks of convolutions, each with batch norm and activation, and a 2 x 2 max-pool behind the
+    first of them, where the others cost a quarter; then fully connected hidden layers. A side that
+    has shrunk to one pixel is not pooled any more, so that any image size works, a ``1 x n`` strip
+    included.
 
     Parameters
     ----------
@@ -42,7 +43,9 @@ class ConvNet(Network):
     n_classes : int
         Number ``k`` of logits.
     channels : sequence of int
-        Number of filters of each block.
+        Number of filters of each convolution of a block.
+    depth : int
+        Number of convolutions of each block.
     kernel_size : int
         Height and width of the filters, in pixels.
     hidden_layer_sizes : sequence of int
@@ -66,6 +69,7 @@ class ConvNet(Network):
         n_classes,
         *,
         channels,
+        depth,
         kernel_size,
         hidden_layer_sizes,
         activation,
@@ -76,18 +80,20 @@ class ConvNet(Network):
         n_channels, height, width = image_shape
         super().__init__(n_channels)
         layers = []
+        common = {"kernel_size": kernel_size, "activation": activation, "batch_norm": batch_norm}
         for size in channels:
             pool = (min(2, height), min(2, width))
-            layers += conv_block(
-                n_channels,
-                size,
-                kernel_size=kernel_size,
-                pool=pool,
-                activation=activation,
-                batch_norm=batch_norm,
-                dropout=conv_dropout,
-            )
-            n_channels, height, width = size, height // pool[0], width // pool[1]
+            for i in range(depth):
+                last = i == depth - 1
+                layers += conv_layers(
+                    n_channels,
+                    size,
+                    pool=pool if i == 0 else (1, 1),
+                    dropout=conv_dropout if last else 0.0,
+                    **common,
+                )
+                n_channels = size
+            height, width = height // pool[0], width // pool[1]
         layers.append(nn.Flatten())
         n_values = n_channels * height * width
         for size in hidden_layer_sizes:

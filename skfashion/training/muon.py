@@ -2,14 +2,33 @@
 
 import torch
 
+from skfashion.training.precision import has_bfloat16
+from skfashion.training.products import product
+
+# Coefficients of Jordan's quintic iteration, and how often it is applied.
+A, B, C = 3.4445, -4.7750, 2.0315
+N_ITERATIONS = 5
+
+# A gradient of nothing has this norm, as in PyTorch.
+SMALLEST_NORM = 1e-7
+
+# Matrices longer than so many times their height, or not higher than so many rows, are
+# orthogonalised faster through the small matrix of products of rows, in float32, than in bfloat16
+# (measured on a processor with AVX512-BF16).
+MIN_RATIO = 4
+MAX_SMALL = 128
+
+# Size of the steps, as a share of `lr`, that AdamW's have (Liu et al.).
+STEP_SIZE = 0.2
+
 
 class MuonAdamW(torch.optim.Optimizer):
     """An optimizer whose steps for hidden layers' weights are orthogonal matrices.
 
-    PyTorch's Muon takes matrices only and is not meant for the last layer. Here filters are
-    matrices, too, one row a filter; the last layer, biases, norms, positions and filters of one
-    channel get AdamW.
-    The steps of both are of equal size, so that one `lr` suits both.
+    Filters are matrices, too, one row a filter; the last layer, biases, norms, positions and
+    filters of one channel get AdamW. The steps of both are of equal size, so that one `lr` suits
+    both. They are those of ``torch.optim.Muon(adjust_lr_fn="match_rms_adamw")``, whose iteration
+    is computed in a faster way where there is one, see :func:`orthogonalized`.
 
     Parameters
     ----------
@@ -22,11 +41,6 @@ class MuonAdamW(torch.optim.Optimizer):
     hidden : list of tensors or None
         Those that get Muon; None means all matrices and filters but the last.
 
-    Raises
-    ------
-    ImportError
-        If this version of PyTorch has no Muon.
-
     References
     ----------
     Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; equal sizes of
@@ -36,10 +50,6 @@ class MuonAdamW(torch.optim.Optimizer):
     def __init__(
         self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True, hidden=None
     ):
-        if not hasattr(torch.optim, "Muon"):
-            raise ImportError(
-                f"Got optimizer='muon' with PyTorch {torch.__version__}, expected 2.9 or newer."
-            )
         params = list(params)
         groups = params if isinstance(params[0], dict) else [{"params": params}]
         groups = [{**group, "params": list(group["params"])} for group in groups]
@@ -71,23 +81,18 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def _step_muon(self, group, parameters):
         for parameter in parameters:
-            state = self.state[parameter]
-            if not state:
-                state["momentum_buffer"] = torch.zeros_like(parameter)
-        torch.optim._muon.muon(
-            [_as_matrix(p, p) for p in parameters],
-            [_as_matrix(p.grad, p) for p in parameters],
-            [_as_matrix(self.state[p]["momentum_buffer"], p) for p in parameters],
-            lr=group["lr"],
-            weight_decay=group["weight_decay"],
-            momentum=group["momentum"],
-            nesterov=group["nesterov"],
-            ns_coefficients=(3.4445, -4.7750, 2.0315),
-            ns_steps=5,
-            eps=1e-7,
-            adjust_lr_fn="match_rms_adamw",
-            has_complex=False,
-        )
+            if not self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters]
+        momenta = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        if group["nesterov"]:
+            momenta = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        for parameter, momentum in zip(parameters, momenta, strict=True):
+            matrix = _as_matrix(parameter)
+            step = orthogonalized(_as_matrix(momentum))
+            matrix.add_(step, alpha=-group["lr"] * STEP_SIZE * max(matrix.shape) ** 0.5)
 
     def _step_adamw(self, group, parameters):
         for parameter in parameters:
@@ -114,11 +119,57 @@ class MuonAdamW(torch.optim.Optimizer):
         )
 
 
-def _as_matrix(tensor, parameter):
-    """Return a tensor of a parameter's shape as a matrix, a view where the layouts agree."""
+def _as_matrix(tensor):
+    """Return weights (n, ...) as a matrix (n, m), a view of the same memory."""
     tensor = tensor.detach()
-    if parameter.ndim == 2:
-        return tensor
-    if not parameter.is_contiguous():
+    if tensor.ndim == 4 and not tensor.is_contiguous():
         tensor = tensor.permute(0, 2, 3, 1)
-    return tensor.reshape(len(tensor), -1)
+    return tensor.view(len(tensor), -1)
+
+
+def orthogonalized(matrix):
+    """Return nearly the closest matrix with orthonormal rows (or columns): (m, n) -> (m, n).
+
+    Jordan's iteration ``X <- A X + B X X' X + C X X' X X' X`` multiplies `X` from the left by
+    polynomials in ``X X'`` only. These commute, so that it is enough to follow ``X X'`` and the
+    product of the polynomials, both as small as the shorter side allows; `X` itself is read twice
+    instead of ten times. Where that saves little, the iteration is followed as it is written, in
+    bfloat16 if the device has it, as in PyTorch.
+
+    Parameters
+    ----------
+    matrix : tensor (m, n)
+        Any real dtype with at least 32 bits.
+
+    References
+    ----------
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    """
+    n_short, n_long = sorted(matrix.shape)
+    if matrix.shape[0] > n_short:
+        return orthogonalized(matrix.t()).t()
+    matrix = matrix / matrix.norm().clamp(min=SMALLEST_NORM)
+    nearly_square = n_long < MIN_RATIO * n_short and n_short > MAX_SMALL
+    if nearly_square and matrix.dtype is torch.float32 and has_bfloat16(matrix.device.type):
+        return _iterated(matrix.bfloat16()).to(matrix.dtype)
+    return product(_polynomials(product(matrix, matrix.t(), None)), matrix, None)
+
+
+def _iterated(matrix):
+    for _ in range(N_ITERATIONS):
+        gram = matrix @ matrix.t()
+        polynomial = torch.addmm(gram, gram, gram, beta=B, alpha=C)
+        matrix = torch.addmm(matrix, polynomial, matrix, beta=A)
+    return matrix
+
+
+def _polynomials(gram):
+    """Return the product of the iteration's polynomials in ``X X'``, (m, m)."""
+    result = None
+    for iteration in range(N_ITERATIONS):
+        polynomial = product(gram, gram, None).mul_(C).add_(gram, alpha=B)
+        polynomial.diagonal().add_(A)
+        result = polynomial if result is None else product(polynomial, result, None)
+        if iteration < N_ITERATIONS - 1:
+            gram = product(polynomial, product(gram, polynomial, None), None)
+    return result

@@ -12,6 +12,7 @@ from benchmarks import (
     robustness,
     run,
     tables,
+    tuning,
 )
 from benchmarks.errors import BenchmarkError
 from benchmarks.speed import command as speed
@@ -19,7 +20,7 @@ from benchmarks.speed import worker
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (ablation, accuracy, defaults, frontier, reference, robustness, speed, tables)
+COMMANDS = (ablation, accuracy, defaults, frontier, reference, robustness, speed, tables, tuning)
 # What commands call in processes of their own: no business of a user's.
 INTERNAL = (run, worker)
 

@@ -7,14 +7,13 @@ import warnings
 from benchmarks import results
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.validation import split_images
 
 START = "<!-- defaults-table:start -->"
 END = "<!-- defaults-table:end -->"
 PAGE = ROOT / "docs" / "design.md"
 FILE = results.PUBLISHED / "defaults.jsonl"
 
-# The split of the 60,000 training images; the 10,000 test images are never read.
-N_VALIDATION, SPLIT_SEED = 5000, 0
 TABLES = ("wine", "breast_cancer", "digits")
 
 # What is compared: the classifier, what is set differently from its defaults, and on what.
@@ -158,7 +157,9 @@ def measure(classifier, changes, data_name, seed):
             folds = StratifiedKFold(5, shuffle=True, random_state=seed)
             accuracy = cross_val_score(make_pipeline(StandardScaler(), net), X, y, cv=folds).mean()
         else:
-            X, X_valid, y, y_valid = _split_images(data_name)
+            X, X_valid, y, y_valid = split_images()
+            if data_name == "fashion-2000":
+                X, y = X[:2000], y[:2000]
             start = time.perf_counter()
             accuracy = net.fit(X, y).score(X_valid, y_valid)
     seconds = round(time.perf_counter() - start, 1)
@@ -169,20 +170,6 @@ def _load_table(name):
     from sklearn import datasets
 
     return getattr(datasets, f"load_{name}")(return_X_y=True)
-
-
-def _split_images(name):
-    from sklearn.model_selection import train_test_split
-
-    from skfashion.datasets import fetch_fashion_mnist
-
-    X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
-    X, X_valid, y, y_valid = train_test_split(
-        X, y, test_size=N_VALIDATION, stratify=y, random_state=SPLIT_SEED
-    )
-    if name == "fashion-2000":
-        X, y = X[:2000], y[:2000]
-    return X, X_valid, y, y_valid
 
 
 def markdown(rows):

@@ -127,13 +127,28 @@ FASTEST = {
 }
 
 
+def build(classifier, parameters, seed):
+    """Return a classifier of skfashion's.
+
+    Parameters
+    ----------
+    classifier : str
+        Name of the class.
+    parameters : dict
+        What is set; a dict as `augment` stands for an ``Augmentation``.
+    seed : int
+        ``random_state``.
+    """
+    import skfashion
+
+    augment = parameters.get("augment")
+    if isinstance(augment, dict):
+        parameters = parameters | {"augment": skfashion.Augmentation(**augment)}
+    return getattr(skfashion, classifier)(random_state=seed, **parameters)
+
+
 def _builder(classifier, parameters):
-    def build(seed, threads):
-        import skfashion
-
-        return getattr(skfashion, classifier)(random_state=seed, **parameters)
-
-    return build
+    return lambda seed, threads: build(classifier, parameters, seed)
 
 
 def _rival(name):
@@ -158,8 +173,8 @@ def _models():
             ),
         }
     for name, entry in FASTEST.items():
-        build = _builder(entry.classifier, entry.parameters)
-        found[f"fast:{name}"] = Model(name, build, "not chosen yet", True)
+        builder = _builder(entry.classifier, entry.parameters)
+        found[f"fast:{name}"] = Model(name, builder, "not chosen yet", True)
     return found
 
 

@@ -80,11 +80,11 @@ def accuracy_of_precisions(net, threads, seeds=(0, 1, 2)):
 
     import torch
 
-    from benchmarks.defaults import _split_images
+    from benchmarks.validation import split_images
     from skfashion import ConvNetClassifier, MLPNetClassifier
 
     torch.set_num_threads(threads)
-    X, X_valid, y, y_valid = _split_images("fashion")
+    X, X_valid, y, y_valid = split_images()
     cls = MLPNetClassifier if net == "mlp" else ConvNetClassifier
     found = {}
     for precision in ("auto", "fp32"):
@@ -107,11 +107,11 @@ def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=4):
 
     import torch
 
-    from benchmarks.defaults import _split_images
+    from benchmarks.validation import split_images
     from benchmarks.speed.competitors import Task, train_by_hand
 
     torch.set_num_threads(threads)
-    X, X_valid, y, y_valid = _split_images("fashion")
+    X, X_valid, y, y_valid = split_images()
     X, X_valid = (a.astype("float32") / 255 for a in (X, X_valid))
     found = {"ours": [], "hand": []}
     for seed in seeds:

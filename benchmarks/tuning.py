@@ -1,0 +1,222 @@
+"""What was tried for the recipes, and what it gave: every candidate on validation data."""
+
+import argparse
+import json
+import statistics
+
+from benchmarks import environment, results, validation
+from benchmarks.recipes import build
+
+START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
+PAGE = environment.ROOT / "docs" / "frontier.md"
+FILE = results.PUBLISHED / "tuning.jsonl"
+
+DESCRIPTION = """\
+Fit every setting that was tried for a recipe on 55,000 training images, and score it on the other
+5,000. Settings that the result file has already are skipped.
+"""
+
+MUON = {"optimizer": "muon", "lr": 1e-2}
+FLIPS = {"augment": {"flip": "alternate"}}
+SHIFTS = {"augment": {"flip": "alternate", "shift": 1}}
+ERASING = {"augment": {"flip": "alternate", "shift": 1, "erase": 0.3, "erase_area": 0.15}}
+DENSE = {"optimizer": "muon", "lr": 5e-3, "batch_size": 512}
+DEEPER = {"depth": 2, "max_epochs": 6, **MUON, **SHIFTS}
+SMALL_RESNET = {"width": 32, "depth": 1, "stem_stride": 2, "max_epochs": 6, **SHIFTS}
+WITHOUT_NORM = {"batch_norm": False, "max_epochs": 10, **SHIFTS}
+
+
+def _mlp(*hidden_layer_sizes, **parameters):
+    return "MLPNetClassifier", {"hidden_layer_sizes": hidden_layer_sizes, **parameters}
+
+
+def _conv(**parameters):
+    return "ConvNetClassifier", parameters
+
+
+def _resnet(**parameters):
+    return "ResNetClassifier", parameters
+
+
+# Recipe -> what was tried for it: a class of skfashion's and its parameters.
+CANDIDATES = {
+    "mlp-89": [
+        _mlp(128, max_epochs=2, batch_size=256, **MUON),
+        _mlp(128, max_epochs=2, batch_size=512, **MUON),
+        _mlp(128, max_epochs=1, batch_size=256, **MUON),
+        _mlp(64, max_epochs=3, batch_size=256, **MUON),
+        _mlp(96, max_epochs=2, batch_size=512, optimizer="muon", lr=2e-2),
+        _mlp(128, 64, max_epochs=4, batch_size=256, lr=6e-3),
+        _mlp(256, max_epochs=5, batch_size=256, lr=5e-3),
+    ],
+    "mlp-91, mlp-tuned": [
+        _mlp(512, 256, max_epochs=14, **DENSE, **SHIFTS),
+        _mlp(512, 256, max_epochs=14, **DENSE, **FLIPS),
+        _mlp(512, 256, max_epochs=14, batch_size=512, lr=3e-3, **SHIFTS),
+        _mlp(1024, 512, max_epochs=12, **DENSE, **SHIFTS),
+        _mlp(512, max_epochs=14, **DENSE, **SHIFTS),
+        _mlp(512, 256, max_epochs=6, **DENSE, **SHIFTS),
+        _mlp(512, 256, max_epochs=14, dropout=0.1, **DENSE, **SHIFTS),
+        _mlp(512, 256, max_epochs=14, batch_norm=True, **DENSE, **SHIFTS),
+    ],
+    "mlp-wider": [
+        _mlp(512, 256, 128, max_epochs=8, **DENSE, **SHIFTS),
+        _mlp(512, 256, 128, max_epochs=8, **DENSE, **FLIPS),
+        _mlp(512, 256, 128, max_epochs=20, dropout=0.1, **FLIPS),
+    ],
+    "mlp-deeper": [
+        _mlp(256, 128, 64, 32, max_epochs=14, **DENSE, **SHIFTS),
+        _mlp(256, 128, 64, 32, max_epochs=14, **DENSE, **FLIPS),
+        _mlp(256, 128, 64, 32, max_epochs=20, **FLIPS),
+    ],
+    "mlp-simple": [
+        _mlp(128, 64, max_epochs=6, optimizer="muon", lr=5e-3, batch_size=256),
+        _mlp(128, 64, max_epochs=12, optimizer="muon", lr=5e-3, batch_size=256, **FLIPS),
+        _mlp(128, 64, max_epochs=20),
+    ],
+    "mlp-keras": [
+        _mlp(128, max_epochs=5, optimizer="muon", lr=5e-3, batch_size=256),
+        _mlp(128, max_epochs=5),
+    ],
+    "cnn-92": [
+        _conv(max_epochs=1, **MUON),
+        _conv(max_epochs=1, batch_size=256, optimizer="muon", lr=2e-2),
+        _conv(max_epochs=1, hidden_layer_sizes=(64,), **MUON),
+        _conv(max_epochs=1, channels=(24, 48), **MUON),
+        _conv(max_epochs=1, depth=2, channels=(16, 48), **MUON),
+        _conv(max_epochs=1),
+        _conv(max_epochs=2),
+    ],
+    "cnn-94": [
+        _conv(**DEEPER),
+        _conv(**(DEEPER | {"batch_size": 256})),
+        _conv(**(DEEPER | {"max_epochs": 4})),
+        _conv(**(DEEPER | {"depth": 1, "max_epochs": 8})),
+        _conv(**(DEEPER | {"batch_size": 256, "lr": 2e-2})),
+        _conv(**(DEEPER | {"batch_size": 256, "label_smoothing": 0.1})),
+        _conv(**(DEEPER | {"batch_size": 256, "momentum": 0.95})),
+        _conv(**(DEEPER | {"batch_size": 256, "hidden_layer_sizes": ()})),
+        _conv(**(DEEPER | {"batch_size": 256, "channels": (32, 64, 128)})),
+        _conv(**(DEEPER | {"optimizer": "adamw", "lr": 5e-3})),
+        _conv(**(DEEPER | {"ema_decay": 0.99})),
+        _resnet(**SMALL_RESNET, **MUON),
+        _resnet(**SMALL_RESNET),
+    ],
+    "cnn-95": [
+        _conv(**(DEEPER | {"max_epochs": 14, **ERASING})),
+        _conv(**(DEEPER | {"max_epochs": 14, "dropout": 0.3})),
+        _conv(**(DEEPER | {"max_epochs": 10, "channels": (48, 96), "dropout": 0.3})),
+    ],
+    "fashionnet": [
+        _conv(conv_dropout=0.25, dropout=0.5, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
+        _conv(conv_dropout=0.1, dropout=0.3, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
+    ],
+    "fashioncnn": [
+        _conv(**WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
+        _conv(**WITHOUT_NORM, lr=2e-3),
+    ],
+}
+
+
+def add_parser(subparsers):
+    """Add the command ``tuning``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "tuning",
+        help="what was tried for the recipes, on validation data",
+        description=DESCRIPTION,
+        epilog="Recipes: " + "; ".join(CANDIDATES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--recipes", default=";".join(CANDIDATES), help="names with semicolons; default all"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds; default 1")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, and write the table.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    settings = [
+        (recipe, lambda seed, candidate=candidate: build(*candidate, seed))
+        for recipe in options.recipes.split(";")
+        for candidate in CANDIDATES[recipe]
+    ]
+    command = f"python -m benchmarks tuning --recipes '{options.recipes}' --seeds {options.seeds}"
+    validation.measure_missing("tuning", settings, options.seeds, FILE, command)
+    from benchmarks.tables import write_into
+
+    write_into(PAGE, markdown(results.read(FILE)), START, END)
+    return 0
+
+
+def markdown(rows):
+    """Write the table: a candidate a line.
+
+    Parameters
+    ----------
+    rows : list of dict
+
+    Returns
+    -------
+    str
+    """
+    from tabulate import tabulate
+
+    found = {}
+    for row in rows:
+        found.setdefault((row["name"], json.dumps(row["parameters"])), []).append(row)
+    lines = []
+    for recipe, candidates in CANDIDATES.items():
+        for candidate in candidates:
+            group = found.get((recipe, json.dumps(described(candidate))))
+            if not group:
+                continue
+            line = [recipe, f"`{in_words(*candidate)}`"]
+            for view in ("None", "flip", "10"):
+                values = [100 * row["accuracy"][view] for row in group if view in row["accuracy"]]
+                line.append(f"{statistics.fmean(values):.2f}" if values else "")
+            line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
+            lines.append(line)
+    headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
+    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    commits = ", ".join(dict.fromkeys(row["commit"][:10] for row in rows))
+    seeds = sorted({row["seed"] for row in rows})
+    return (
+        f"{table}\n\nSeeds: {', '.join(map(str, seeds))}. `python -m benchmarks tuning`, "
+        f"commits {commits}."
+    )
+
+
+def described(candidate):
+    """Return all parameters of a candidate, as its rows have them."""
+    from benchmarks.models import parameters
+
+    found = parameters(build(*candidate, None))
+    return {name: value for name, value in found.items() if name != "random_state"}
+
+
+def in_words(classifier, parameters):
+    """Return a candidate as a reader would write it."""
+    words = []
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            inside = ", ".join(f"{key}={amount!r}" for key, amount in value.items())
+            words.append(f"{name}=Augmentation({inside})")
+        else:
+            words.append(f"{name}={value!r}")
+    return f"{classifier}({', '.join(words)})"

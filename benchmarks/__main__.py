@@ -11,6 +11,7 @@ from benchmarks import (
     reference,
     robustness,
     run,
+    sensitivity,
     tables,
     tuning,
 )
@@ -20,7 +21,18 @@ from benchmarks.speed import worker
 
 # A new command joins by offering add_parser(subparsers), which sets the function to call as
 # ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (ablation, accuracy, defaults, frontier, reference, robustness, speed, tables, tuning)
+COMMANDS = (
+    ablation,
+    accuracy,
+    defaults,
+    frontier,
+    reference,
+    robustness,
+    sensitivity,
+    speed,
+    tables,
+    tuning,
+)
 # What commands call in processes of their own: no business of a user's.
 INTERNAL = (run, worker)
 

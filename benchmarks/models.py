@@ -189,12 +189,13 @@ def parameters(estimator):
     Returns
     -------
     dict
-        ``get_params()`` with the steps of a pipeline named ``step__parameter``. Functions and
+        ``get_params()`` with the steps of a pipeline, and the members of a vote, named
+        ``step__parameter``. Functions and
         classes appear by name, estimators by class.
     """
     found = {}
     for name, value in sorted(estimator.get_params(deep=True).items()):
-        if name in ("steps", "memory", "transform_input"):
+        if name in ("steps", "memory", "transform_input", "estimators"):
             continue
         found[name] = _plain(value)
     return found

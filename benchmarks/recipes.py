@@ -128,19 +128,28 @@ FASTEST = {
 
 
 def build(classifier, parameters, seed):
-    """Return a classifier of skfashion's.
+    """Return a classifier of skfashion's, or several that vote.
 
     Parameters
     ----------
     classifier : str
-        Name of the class.
+        Name of the class, or "VotingClassifier".
     parameters : dict
-        What is set; a dict as `augment` stands for an ``Augmentation``.
+        What is set; a dict as `augment` stands for an ``Augmentation``. Those who vote are a
+        list of such classes and parameters, as `estimators`; their probabilities are averaged.
     seed : int
-        ``random_state``.
+        ``random_state``; those who vote get numbers from 1000 times as much.
     """
     import skfashion
 
+    if classifier == "VotingClassifier":
+        from sklearn.ensemble import VotingClassifier
+
+        members = [
+            (f"net{i}", build(*member, 1000 * seed + i))
+            for i, member in enumerate(parameters["estimators"])
+        ]
+        return VotingClassifier(members, voting="soft")
     augment = parameters.get("augment")
     if isinstance(augment, dict):
         parameters = parameters | {"augment": skfashion.Augmentation(**augment)}

@@ -38,6 +38,10 @@ def _resnet(**parameters):
     return "ResNetClassifier", parameters
 
 
+def _attention(**parameters):
+    return "AttentionNetClassifier", parameters
+
+
 # Recipe -> what was tried for it: a class of skfashion's and its parameters.
 CANDIDATES = {
     "mlp-89": [
@@ -106,6 +110,17 @@ CANDIDATES = {
         _conv(**(DEEPER | {"max_epochs": 14, **ERASING})),
         _conv(**(DEEPER | {"max_epochs": 14, "dropout": 0.3})),
         _conv(**(DEEPER | {"max_epochs": 10, "channels": (48, 96), "dropout": 0.3})),
+    ],
+    "ResNetClassifier's defaults": [
+        _resnet(stem_stride=2, max_epochs=5, **MUON),
+        _resnet(stem_stride=2, max_epochs=5, batch_size=256, **MUON),
+        _resnet(stem_stride=2, max_epochs=6, lr=5e-3),
+        _resnet(stem_stride=2, max_epochs=5, block="preact", **MUON),
+    ],
+    "AttentionNetClassifier's defaults": [
+        _attention(max_epochs=8, optimizer="muon", lr=5e-3),
+        _attention(max_epochs=8, lr=2e-3),
+        _attention(max_epochs=8, lr=5e-3),
     ],
     "fashionnet": [
         _conv(conv_dropout=0.25, dropout=0.5, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),

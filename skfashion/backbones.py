@@ -1,6 +1,7 @@
 """torchvision's architectures as a scikit-learn classifier."""
 
 import os
+import warnings
 from numbers import Real
 from os import PathLike
 
@@ -79,6 +80,13 @@ class TorchvisionClassifier(ImageClassifier):
     _full_data_epochs = 8
 
     def _build_module(self, image_shape, n_classes):
+        begins_at_random = self.weights is None and self.init_from is None and not self.warm_start
+        if self.freeze == "backbone" and begins_at_random:
+            warnings.warn(
+                "Got freeze='backbone' without weights or init_from: only the last layer will "
+                "learn, from random features. Give weights, or set freeze='none'.",
+                stacklevel=2,
+            )
         pretrained = None
         if self.weights is not None:
             is_file = isinstance(self.weights, PathLike) or os.path.exists(self.weights)

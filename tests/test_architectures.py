@@ -8,6 +8,7 @@ import torch
 from common import small, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import AttentionNetClassifier, ResNetClassifier, TorchvisionClassifier
@@ -186,11 +187,12 @@ def fine_tuned(**params):
 
 def test_frozen_parts_keep_weights_and_statistics(digits):
     X, y = digits
-    start = (
-        fine_tuned(lr=1e-30, max_epochs=1, freeze="backbone").fit(X, y).net_.module_.state_dict()
-    )
+    with pytest.warns(UserWarning, match="Got freeze='backbone' without weights"):
+        net = fine_tuned(lr=1e-30, max_epochs=1, freeze="backbone").fit(X, y)
+    start = net.net_.module_.state_dict()
+    frozen = FrozenEstimator(net)
     for freeze in ("backbone", 2):
-        module = fine_tuned(freeze=freeze).fit(X, y).net_.module_
+        module = fine_tuned(freeze=freeze, init_from=frozen).fit(X, y).net_.module_
         after = module.state_dict()
         same = {name for name in start if torch.equal(start[name], after[name])}
         assert not {name for name in same if name.startswith("head")}

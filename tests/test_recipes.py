@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
-from benchmarks import frontier, recipes, reference, results, robustness, series
+from benchmarks import frontier, recipes, reference, results, robustness, sensitivity, series
 from benchmarks.data import load_split
 from benchmarks.models import find, parameters
 from benchmarks.rivals import RIVALS
@@ -21,13 +21,19 @@ def test_every_recipe_builds_and_is_described(name):
     estimator = model.build(3, 1)
     assert parameters(estimator) == parameters(model.build(3, 1))
     if model.ours:
-        estimator._validate_params()
-        assert estimator.random_state == 3
+        nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
+        for net in nets:
+            net._validate_params()
+        seeds = [net.random_state for net in nets]
+        assert seeds == ([3] if len(nets) == 1 else list(range(3000, 3000 + len(nets))))
     assert model.ours != name.startswith("published:")
 
 
 def test_ours_have_the_architecture_of_the_published():
     for name, entry in recipes.REFERENCES.items():
+        if entry.published is None:
+            assert name not in RIVALS
+            continue
         published = RIVALS[name](0)
         theirs = [p.shape for layer in published.layers() for p in layer.parameters()]
         for key in (f"ours:{name}", f"defaults:{name}"):
@@ -106,6 +112,39 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
     assert "0.40" in table  # 8 of 20 seconds
     frontier.draw(tmp_path / "frontier.png")
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+
+def test_doubtful_test_images_are_found(tmp_path):
+    split = load_split("sample", 300)
+    X_test = split.X_test.copy()
+    X_test[3] = split.X_train[7]
+    X_test[3, :5] += 1
+    found = sensitivity.near_duplicates(split._replace(X_test=X_test), block=64)
+    assert 3 in found["test"]
+    similarity = np.corrcoef(X_test, split.X_train)[: len(X_test), len(X_test) :]
+    assert found["test"] == (similarity.max(1) > 0.98).nonzero()[0].tolist()
+
+    y_test = split.y_test.copy()
+    swapped = np.flatnonzero((y_test == 1) | (y_test == 9))[:12]
+    y_test[swapped] = 10 - y_test[swapped]  # trousers are boots, and boots trousers
+    checks = sensitivity.suspected_labels(
+        split._replace(y_test=y_test), 0, n_folds=3, checker={"max_epochs": 5}
+    )
+    assert set(swapped) <= set(checks["test"])
+    assert len(checks["test"]) < 120
+    assert checks["test_share"] == len(checks["test"]) / len(y_test)
+
+    rows = [
+        {"what": what, "seed": 0, "command": "c", "commit": "0" * 40, **row}
+        for what, row in (("near-duplicates", found), ("labels", checks))
+    ]
+    wrong = [*swapped.tolist(), 3]
+    best = row("fast:cnn-95", 1 - len(wrong) / len(y_test), 1.0, wrong=wrong)
+    best["data"] = {"test_rows": len(y_test)}
+    table = sensitivity.markdown(rows, {"fast:cnn-95": [best]})
+    n_left = len(y_test) - len(found["test"])
+    n_wrong = len(set(wrong) - set(found["test"]))
+    assert f"{100 * (1 - n_wrong / n_left):.2f}" in table
 
 
 def test_robustness_is_measured_by_kind_and_severity(tmp_path):

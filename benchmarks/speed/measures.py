@@ -107,8 +107,8 @@ def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=4):
 
     import torch
 
-    from benchmarks.validation import split_images
     from benchmarks.speed.competitors import Task, train_by_hand
+    from benchmarks.validation import split_images
 
     torch.set_num_threads(threads)
     X, X_valid, y, y_valid = split_images()

@@ -90,6 +90,10 @@ CANDIDATES = {
         _conv(max_epochs=1, depth=2, channels=(16, 48), **MUON),
         _conv(max_epochs=1),
         _conv(max_epochs=2),
+        _conv(max_epochs=2, channels=(24, 48)),
+        _conv(max_epochs=2, channels=(24, 48), **MUON),
+        _conv(max_epochs=2, channels=(16, 48), batch_size=256, **MUON),
+        _conv(max_epochs=2, batch_size=256, **MUON),
     ],
     "cnn-94": [
         _conv(**DEEPER),
@@ -125,6 +129,7 @@ CANDIDATES = {
     "fashionnet": [
         _conv(conv_dropout=0.25, dropout=0.5, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
         _conv(conv_dropout=0.1, dropout=0.3, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
+        _conv(conv_dropout=0.05, dropout=0.3, **(WITHOUT_NORM | MUON | {"max_epochs": 14})),
     ],
     "fashioncnn": [
         _conv(**WITHOUT_NORM, **(MUON | {"lr": 5e-3})),

@@ -1,7 +1,7 @@
 """Small sets of real images, named by strings, for the tests with other libraries."""
 
 import numpy as np
-from common import small
+from common import FAST, small
 
 from skfashion.datasets import load_fashion_sample
 
@@ -28,4 +28,18 @@ def as_images(X):
 
 def net(cls, **params):
     """Return a small estimator whose results are the same in every process."""
-    return small(cls, **({"batch_size": 16, "n_threads": 1, "device": "cpu"} | params))
+    defaults = {"batch_size": 16, "n_threads": 1, "device": "cpu"}
+    if cls not in FAST:
+        # What deep nets need to learn something from so few images.
+        defaults |= {"batch_size": 8, "optimizer": "muon", "lr": 0.02, "width": 16}
+    return small(cls, **(defaults | params))
+
+
+def architectures(cls):
+    """Return a grid over architectures: two that differ in what they can learn, at least."""
+    known = cls().get_params()
+    if "channels" in known:
+        return {"channels": [(2,), (6,)], "hidden_layer_sizes": [(4,), (24,)]}
+    if "hidden_layer_sizes" in known:
+        return {"hidden_layer_sizes": [(4,), (24,), (8, 12)]}
+    return {"width": [4, 16]} if "width" in known else {"freeze": ["none", 1]}

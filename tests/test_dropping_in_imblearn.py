@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from clothes import as_images, net, pick
+from clothes import architectures, as_images, net, pick
 from imblearn.over_sampling import ADASYN, SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.under_sampling import RandomUnderSampler, TomekLinks
@@ -94,14 +94,14 @@ def test_search_over_a_scaler_a_sampler_and_a_net(estimator_class):
     pipeline = make_pipeline(
         StandardScaler(), SMOTE(random_state=0), net(estimator_class, max_epochs=6)
     )
-    grid = {
-        "smote__k_neighbors": [2, 5],
-        f"{estimator_class.__name__.lower()}__hidden_layer_sizes": [(4,), (24,)],
-    }
+    step = estimator_class.__name__.lower()
+    name, values = list(architectures(estimator_class).items())[-1]
+    grid = {"smote__k_neighbors": [2, 5], f"{step}__{name}": values[:2]}
     search = GridSearchCV(pipeline, grid, cv=StratifiedKFold(3), scoring="balanced_accuracy")
     search.fit(X, y)
     assert search.best_score_ > 0.7
     assert len(set(search.cv_results_["mean_test_score"])) > 1
     assert balanced_accuracy_score(y_test, search.predict(X_test)) > 0.7
-    best = search.best_params_[f"{estimator_class.__name__.lower()}__hidden_layer_sizes"]
-    assert search.best_estimator_[-1].transform(X_test.astype(float)).shape == (120, *best)
+    best = search.best_estimator_[-1]
+    assert getattr(best, name) == search.best_params_[f"{step}__{name}"]
+    assert best.transform(X_test.astype(float)).shape == (120, len(best.get_feature_names_out()))

@@ -129,6 +129,7 @@ CANDIDATES = {
     "fashionnet": [
         _conv(conv_dropout=0.25, dropout=0.5, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
         _conv(conv_dropout=0.1, dropout=0.3, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
+        _conv(dropout=0.2, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
         _conv(conv_dropout=0.05, dropout=0.3, **(WITHOUT_NORM | MUON | {"max_epochs": 14})),
     ],
     "fashioncnn": [

@@ -100,6 +100,7 @@ CANDIDATES = {
         _conv(**(DEEPER | {"batch_size": 256})),
         _conv(**(DEEPER | {"max_epochs": 4})),
         _conv(**(DEEPER | {"depth": 1, "max_epochs": 8})),
+        _conv(**(DEEPER | {"depth": 1, "max_epochs": 5, "channels": (64, 128)})),
         _conv(**(DEEPER | {"batch_size": 256, "lr": 2e-2})),
         _conv(**(DEEPER | {"batch_size": 256, "label_smoothing": 0.1})),
         _conv(**(DEEPER | {"batch_size": 256, "momentum": 0.95})),

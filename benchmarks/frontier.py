@@ -111,7 +111,11 @@ def markdown():
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "median s", "against"]
     headings += ["ratio of times", "at most"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    return f"{table}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks frontier`."
+    dates = sorted(row["date"] for group in groups.values() for row in group)
+    return (
+        f"{table}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks frontier`; runs "
+        f"ended from {dates[0]} to {dates[-1]}."
+    )
 
 
 def draw(path):
@@ -141,8 +145,12 @@ def draw(path):
         fast = row["model"].startswith("fast:")
         color = "tab:red" if fast else "tab:blue" if row["code"] else "tab:gray"
         axes.plot(seconds, accuracy, "o" if fast else "s", color=color)
-        offset = (6, -11) if row["model"].startswith("published:") else (6, 4)
-        axes.annotate(row["label"], (seconds, accuracy), offset, textcoords="offset points", size=8)
+        # Slow ones stand at the right edge, and have their names to the left.
+        left = row["model"].startswith("published:")
+        place = {"xytext": (-6 if left else 6, 4), "ha": "right" if left else "left"}
+        axes.annotate(
+            row["label"], (seconds, accuracy), **place, textcoords="offset points", size=8
+        )
     frontier, best = [], 0.0
     for seconds, accuracy, _ in sorted(points, key=lambda point: point[:2]):
         if accuracy > best:
@@ -152,7 +160,7 @@ def draw(path):
     axes.set_xscale("log")
     axes.set_xlabel("seconds of the fit, logarithmic")
     axes.set_ylabel("test accuracy, %")
-    axes.margins(0.12)
+    axes.margins(0.14)
     axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

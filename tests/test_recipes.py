@@ -83,6 +83,7 @@ def row(model, accuracy, seconds, seed=0, ours=True, **more):
         "timing_shared": False,
         "code": "c" if ours else None,
         "commit": "0123456789abc",
+        "date": "2026-01-01T00:00:00+00:00",
         **more,
     }
 

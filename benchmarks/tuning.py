@@ -114,6 +114,11 @@ CANDIDATES = {
     "cnn-95": [
         _conv(**(DEEPER | {"max_epochs": 14, **ERASING})),
         _conv(**(DEEPER | {"max_epochs": 14, "dropout": 0.3})),
+        _conv(**(DEEPER | {"max_epochs": 14, "weight_decay": 0.1})),
+        _conv(**(DEEPER | {"max_epochs": 14, "weight_decay": 0.5})),
+        _conv(**(DEEPER | {"max_epochs": 14, "channels": (32, 64, 128)})),
+        _conv(**(DEEPER | {"max_epochs": 10, "channels": (32, 64, 128), "depth": 3})),
+        ("VotingClassifier", {"estimators": [("ConvNetClassifier", DEEPER | {"tta": 10})] * 4}),
         _conv(**(DEEPER | {"max_epochs": 10, "channels": (48, 96), "dropout": 0.3})),
     ],
     "ResNetClassifier's defaults": [
@@ -209,8 +214,13 @@ def markdown(rows):
             if not group:
                 continue
             line = [recipe, f"`{in_words(*candidate)}`"]
-            for view in ("None", "flip", "10"):
-                values = [100 * row["accuracy"][view] for row in group if view in row["accuracy"]]
+            for views in (("None",), ("flip",), ("10", "as it votes")):
+                values = [
+                    100 * value
+                    for row in group
+                    for view, value in row["accuracy"].items()
+                    if view in views
+                ]
                 line.append(f"{statistics.fmean(values):.2f}" if values else "")
             line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
             lines.append(line)
@@ -228,12 +238,16 @@ def described(candidate):
     """Return all parameters of a candidate, as its rows have them."""
     from benchmarks.models import parameters
 
-    found = parameters(build(*candidate, None))
-    return {name: value for name, value in found.items() if name != "random_state"}
+    found = parameters(build(*candidate, 0))
+    return validation.without_seeds(found)
 
 
 def in_words(classifier, parameters):
     """Return a candidate as a reader would write it."""
+    if classifier == "VotingClassifier":
+        members = [in_words(*member) for member in parameters["estimators"]]
+        kinds = dict.fromkeys(members)
+        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
     words = []
     for name, value in parameters.items():
         if isinstance(value, dict):

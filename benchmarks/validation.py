@@ -46,7 +46,7 @@ def measure_missing(benchmark, settings, n_seeds, path, command):
     for seed in range(n_seeds):
         for name, build in settings:
             net = build(seed)
-            described = {k: v for k, v in parameters(net).items() if k != "random_state"}
+            described = without_seeds(parameters(net))
             row = {
                 "benchmark": benchmark,
                 "name": name,
@@ -63,14 +63,26 @@ def measure_missing(benchmark, settings, n_seeds, path, command):
             print(f"{name}, seed {seed}: {found} %, {row['seconds']:.0f} s", file=sys.stderr)
 
 
+def without_seeds(described):
+    """Leave out of described parameters what differs from one seed to another."""
+    return {
+        name: without_seeds(value) if isinstance(value, dict) else value
+        for name, value in described.items()
+        if not name.endswith("random_state")
+    }
+
+
 def _measure(net, X, X_valid, y, y_valid):
     """Fit and score; views of a net that has seen mirror images cost no further training."""
     start = time.perf_counter()
     net.fit(X, y)
     seconds = time.perf_counter() - start
-    flips = getattr(net.augment, "flip", net.augment is not None)
-    views = dict.fromkeys([net.tta, *((None, "flip", 10) if flips else ())])
-    accuracy = {
-        str(view): float(net.set_params(tta=view).score(X_valid, y_valid)) for view in views
-    }
+    if not hasattr(net, "tta"):
+        accuracy = {"as it votes": float(net.score(X_valid, y_valid))}
+    else:
+        flips = getattr(net.augment, "flip", net.augment is not None)
+        views = dict.fromkeys([net.tta, *((None, "flip", 10) if flips else ())])
+        accuracy = {
+            str(view): float(net.set_params(tta=view).score(X_valid, y_valid)) for view in views
+        }
     return {"accuracy": accuracy, "seconds": round(seconds, 2)}

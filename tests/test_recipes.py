@@ -8,7 +8,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
-from benchmarks import frontier, recipes, reference, results, robustness, sensitivity, series
+from benchmarks import (
+    ablation,
+    frontier,
+    recipes,
+    reference,
+    results,
+    robustness,
+    sensitivity,
+    series,
+    tuning,
+    validation,
+)
 from benchmarks.data import load_split
 from benchmarks.models import find, parameters
 from benchmarks.rivals import RIVALS
@@ -113,6 +124,45 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
     assert "0.40" in table  # 8 of 20 seconds
     frontier.draw(tmp_path / "frontier.png")
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+
+def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, capsys):
+    split = load_split("sample", 300)
+    parts = split.X_train, split.X_test, split.y_train, split.y_test
+    monkeypatch.setattr(validation, "split_images", lambda: parts)
+    path = tmp_path / "rows.jsonl"
+    small = {"hidden_layer_sizes": (16,), "max_epochs": 2}
+    kinds = {
+        "nothing": ("MLPNetClassifier", small),
+        "flips": ("MLPNetClassifier", small | {"augment": {"flip": "alternate"}}),
+        "votes": ("VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}),
+    }
+    settings = [
+        (name, lambda seed, kind=kind: recipes.build(*kind, seed)) for name, kind in kinds.items()
+    ]
+    validation.measure_missing("tuning", settings, 1, path, "a command")
+    validation.measure_missing("tuning", settings, 2, path, "a command")
+    rows = results.read(path)
+    assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for s in (0, 1) for n in kinds]
+    plain, flips, votes = rows[:3]
+    net = recipes.build(*kinds["flips"], 0).fit(split.X_train, split.y_train)
+    assert list(plain["accuracy"]) == ["None"]
+    for view in (None, "flip", 10):
+        assert flips["accuracy"][str(view)] == net.set_params(tta=view).score(*parts[1::2])
+    members = [recipes.build(*kinds["nothing"], seed) for seed in (0, 1)]
+    proba = sum(m.fit(split.X_train, split.y_train).predict_proba(split.X_test) for m in members)
+    voted = members[0].classes_[proba.argmax(1)]
+    assert votes["accuracy"] == {"as it votes": (voted == split.y_test).mean()}
+
+    table = ablation.markdown([row for row in rows if row["name"] != "votes"])
+    differences = [
+        100 * (b["accuracy"]["None"] - a["accuracy"]["None"]) for a, b in (rows[:2], rows[3:5])
+    ]
+    assert f"{np.mean(differences):+.2f} ± {np.std(differences, ddof=1):.2f}" in table
+    monkeypatch.setattr(tuning, "CANDIDATES", {name: [kind] for name, kind in kinds.items()})
+    table = tuning.markdown(rows)
+    mean = 50 * (rows[2]["accuracy"]["as it votes"] + rows[5]["accuracy"]["as it votes"])
+    assert f"{mean:.2f}" in next(line for line in table.splitlines() if "votes of 2" in line)
 
 
 def test_doubtful_test_images_are_found(tmp_path):

@@ -40,6 +40,16 @@ def test_every_recipe_builds_and_is_described(name):
     assert model.ours != name.startswith("published:")
 
 
+@pytest.mark.parametrize("name", sorted(tuning.CANDIDATES))
+def test_candidates_build_and_differ(name):
+    candidates = tuning.CANDIDATES[name]
+    for candidate in candidates:
+        estimator = recipes.build(*candidate, 0)
+        for _, net in getattr(estimator, "estimators", [("net", estimator)]):
+            net._validate_params()
+    assert len({str(tuning.described(candidate)) for candidate in candidates}) == len(candidates)
+
+
 def test_ours_have_the_architecture_of_the_published():
     for name, entry in recipes.REFERENCES.items():
         if entry.published is None:

@@ -1,7 +1,7 @@
 """Named recipes: the published ones with ours beside them, and those that are made for speed.
 
-Ours were chosen on 5,000 of the 60,000 training images (see ``benchmarks.tuning``, which lists what
-was tried); ``cnn-95`` is a guess still. The 10,000 test images choose nothing.
+Ours were chosen on 5,000 of the 60,000 training images (see ``benchmarks.tuning``); ``cnn-95`` is
+a guess still. The 10,000 test images choose nothing.
 """
 
 from dataclasses import dataclass

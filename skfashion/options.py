@@ -22,14 +22,16 @@ class TrainingOptions:
         type,
         doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``; a class gets
         those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows. "muon"
-        (Jordan et al., 2024) is PyTorch's Muon for the weights of hidden layers, at `lr`, and
-        AdamW for all others.""",
+        (Jordan et al., 2024) takes orthogonal matrices as steps of the weights of hidden layers,
+        and AdamW's steps for all others.""",
     )
     lr: float = param(5e-3, POSITIVE, doc="Learning rate; with a schedule, its peak.")
     weight_decay: float = param(
         1e-2, NOT_NEGATIVE, doc="Weight decay, as the optimizer defines it (decoupled in AdamW)."
     )
-    momentum: float = param(0.9, SHARE, doc='Momentum; used by "sgd" and by classes that know it.')
+    momentum: float = param(
+        0.9, SHARE, doc='Momentum; used by "sgd", "muon" and classes that know it.'
+    )
     nesterovs_momentum: bool = param(
         True, "boolean", doc="Whether the momentum is Nesterov's; used where `momentum` is."
     )

@@ -11,14 +11,12 @@ from skfashion.datasets import load_fashion_sample
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests slow that take long: of backbones, and of deep nets inside other libraries."""
+    """Mark the common tests of classifiers with a backbone slow: even the smallest is large."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        deep_is_slow = item.path.name.startswith("test_dropping_in")
         for value in params.values():
             cls = value if inspect.isclass(value) else type(value)
-            is_deep = deep_is_slow and cls not in FAST
-            if cls in ESTIMATORS and (hasattr(cls, "backbone") or is_deep):
+            if cls in ESTIMATORS and hasattr(cls, "backbone"):
                 item.add_marker(pytest.mark.slow)
 
 

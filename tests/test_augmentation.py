@@ -428,14 +428,16 @@ def test_muon_is_pytorchs(cls, digits):
         torch.testing.assert_close(found, expected, atol=4e-4, rtol=2e-2)
 
 
+@settings(deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     seed=st.integers(0, 2**31),
-    magnitude=st.floats(-6, 6),
+    magnitude=st.floats(-5, 5),
 )
 def test_steps_of_muon_are_nearly_orthogonal(shape, seed, magnitude):
     """Singular values come near 1, directions stay; a network's scale and shape do not matter."""
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    matrix /= matrix.norm()
     found = orthogonalized(matrix * 10**magnitude).double()
     u, values, v = torch.linalg.svd(matrix.double(), full_matrices=False)
     values = values / values.norm()

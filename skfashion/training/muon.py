@@ -133,8 +133,8 @@ def orthogonalized(matrix):
     Jordan's iteration ``X <- A X + B X X' X + C X X' X X' X`` multiplies `X` from the left by
     polynomials in ``X X'`` only. These commute, so that it is enough to follow ``X X'`` and the
     product of the polynomials, both as small as the shorter side allows; `X` itself is read twice
-    instead of ten times. Where that saves little, the iteration is followed as it is written, in
-    bfloat16 if the device has it, as in PyTorch.
+    instead of ten times. Where that saves little and the device has bfloat16, the iteration is
+    followed as it is written, in bfloat16, as in PyTorch.
 
     Parameters
     ----------

@@ -24,7 +24,8 @@ def product(a, b, out, bias=None):
     contiguous are multiplied fastest.
     """
     large = 2 * a.numel() * b.shape[1] >= MIN_OPERATIONS
-    if large and a.dtype is torch.float32 and onednn_is_better():
+    on_cpu = a.device.type == "cpu"
+    if large and on_cpu and a.dtype is torch.float32 and onednn_is_better():
         result = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
         return result if bias is None else result.add_(bias)
     return torch.mm(a, b, out=out) if bias is None else torch.addmm(bias, a, b, out=out)

@@ -224,12 +224,15 @@ def _models():
     found = {}
     for name, entry in REFERENCES.items():
         own = {**entry.architecture, **entry.recipe}
+        if entry.published is not None:
+            found[f"published:{name}"] = Model(
+                f"{name}, as published", _rival(name), "as published"
+            )
         found |= {
-            f"published:{name}": Model(f"{name}, as published", _rival(name), "as published"),
             f"ours:{name}": Model(
                 f"{name}, our recipe",
                 _builder(entry.classifier, own),
-                "chosen on validation data",
+                CHOSEN,
                 True,
             ),
             f"defaults:{name}": Model(

@@ -4,7 +4,6 @@ import argparse
 import statistics
 
 from benchmarks import environment, results, validation
-from benchmarks.recipes import build
 
 START, END = "<!-- ablation-table:start -->", "<!-- ablation-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -43,6 +42,7 @@ CHANGES = {
     "batch_norm=False": {"batch_norm": False},
     "precision='fp32'": {"precision": "fp32"},
 }
+SETTINGS = [(name, "ConvNetClassifier", BASE | change) for name, change in CHANGES.items()]
 
 
 def add_parser(subparsers):
@@ -74,12 +74,8 @@ def main(options):
     int
         0.
     """
-    settings = [
-        (name, lambda seed, change=change: build("ConvNetClassifier", BASE | change, seed))
-        for name, change in CHANGES.items()
-    ]
     command = f"python -m benchmarks ablation --seeds {options.seeds}"
-    validation.measure_missing("ablation", settings, options.seeds, FILE, command)
+    validation.measure_missing("ablation", SETTINGS, options.seeds, FILE, command)
     from benchmarks.tables import write_into
 
     write_into(PAGE, markdown(results.read(FILE)), START, END)
@@ -99,9 +95,8 @@ def markdown(rows):
     """
     from tabulate import tabulate
 
-    found = {}
-    for row in rows:
-        found.setdefault(row["name"], {})[row["seed"]] = row
+    groups = dict(zip(CHANGES, validation.rows_of(rows, SETTINGS), strict=True))
+    found = {name: {row["seed"]: row for row in group} for name, group in groups.items() if group}
     base, lines = found["nothing"], []
 
     def difference(by_seed, view, other):
@@ -128,8 +123,8 @@ def markdown(rows):
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
     settings = ", ".join(f"{name}={value}" for name, value in BASE.items())
     seconds = statistics.median(row["seconds"] for row in base.values())
-    commits = ", ".join(dict.fromkeys(row["commit"][:10] for row in rows))
+    shown = [row for by_seed in found.values() for row in by_seed.values()]
     return (
-        f"{table}\n\n`ConvNetClassifier({settings})`, {len(base)} seeds, {seconds:.0f} s a fit; "
-        f"differences seed by seed. `{rows[-1]['command']}`, commits {commits}."
+        f"{table}\n\n`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by "
+        f"seed. `python -m benchmarks ablation`. {validation.sources(shown)}"
     )

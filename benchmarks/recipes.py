@@ -244,7 +244,8 @@ def _models():
         }
     for name, entry in FASTEST.items():
         builder = _builder(entry.classifier, entry.parameters)
-        found[f"fast:{name}"] = Model(name, builder, CHOSEN, True)
+        note = "a guess" if name == "cnn-95" else CHOSEN
+        found[f"fast:{name}"] = Model(name, builder, note, True)
     return found
 
 

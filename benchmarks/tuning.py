@@ -1,11 +1,10 @@
 """What was tried for the recipes, and what it gave: every candidate on validation data."""
 
 import argparse
-import json
 import statistics
 
 from benchmarks import environment, results, validation
-from benchmarks.recipes import build
+from benchmarks.errors import BenchmarkError
 
 START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -178,13 +177,14 @@ def main(options):
     int
         0.
     """
-    settings = [
-        (recipe, lambda seed, candidate=candidate: build(*candidate, seed))
-        for recipe in options.recipes.split(";")
-        for candidate in CANDIDATES[recipe]
-    ]
+    names = options.recipes.split(";")
+    unknown = [name for name in names if name not in CANDIDATES]
+    if unknown:
+        raise BenchmarkError(
+            f"unknown recipe {', '.join(unknown)}; choose from {'; '.join(CANDIDATES)}", exit_code=2
+        )
     command = f"python -m benchmarks tuning --recipes '{options.recipes}' --seeds {options.seeds}"
-    validation.measure_missing("tuning", settings, options.seeds, FILE, command)
+    validation.measure_missing("tuning", _settings(names), options.seeds, FILE, command)
     from benchmarks.tables import write_into
 
     write_into(PAGE, markdown(results.read(FILE)), START, END)
@@ -204,15 +204,12 @@ def markdown(rows):
     """
     from tabulate import tabulate
 
-    found = {}
-    for row in rows:
-        found.setdefault((row["name"], json.dumps(row["parameters"])), []).append(row)
-    lines = []
-    for recipe, candidates in CANDIDATES.items():
-        for candidate in candidates:
-            group = found.get((recipe, json.dumps(described(candidate))))
-            if not group:
-                continue
+    settings, lines, shown = _settings(CANDIDATES), [], []
+    for (recipe, *candidate), group in zip(
+        settings, validation.rows_of(rows, settings), strict=True
+    ):
+        if group:
+            shown += group
             line = [recipe, f"`{in_words(*candidate)}`"]
             for views in (("None",), ("flip",), ("10", "as it votes")):
                 values = [
@@ -226,20 +223,12 @@ def markdown(rows):
             lines.append(line)
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    commits = ", ".join(dict.fromkeys(row["commit"][:10] for row in rows))
-    seeds = sorted({row["seed"] for row in rows})
-    return (
-        f"{table}\n\nSeeds: {', '.join(map(str, seeds))}. `python -m benchmarks tuning`, "
-        f"commits {commits}."
-    )
+    return f"{table}\n\n`python -m benchmarks tuning`. {validation.sources(shown)}"
 
 
-def described(candidate):
-    """Return all parameters of a candidate, as its rows have them."""
-    from benchmarks.models import parameters
-
-    found = parameters(build(*candidate, 0))
-    return validation.without_seeds(found)
+def _settings(names):
+    """Return what was tried for some recipes, named by them."""
+    return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
 
 
 def in_words(classifier, parameters):

@@ -5,6 +5,7 @@ import sys
 import time
 
 from benchmarks import environment, results
+from benchmarks.recipes import build
 
 # The split of the 60,000 training images; the 10,000 test images are never read.
 N_VALIDATION, SPLIT_SEED = 5000, 0
@@ -27,49 +28,68 @@ def measure_missing(benchmark, settings, n_seeds, path, command):
     ----------
     benchmark : str
         Name of the series.
-    settings : list of (str, function)
-        Names, and functions that take a seed and return a classifier.
+    settings : list of (str, str, dict)
+        A name, and what ``benchmarks.recipes.build`` makes a classifier of.
     n_seeds : int
     path : pathlib.Path
-        Result file. Each row has the accuracy of the images as they are (``accuracy``), and
-        with views averaged, if it was trained on mirror images.
+        Result file. The ``accuracy`` of a row holds one for each ``tta`` that is scored, as a
+        word, or "as it votes".
     command : str
         What the user typed.
     """
-    from benchmarks.models import parameters
-
-    def identity(row):
-        return json.dumps([row["name"], row["parameters"], row["seed"]])
-
-    done = {identity(row) for row in results.read(path)}
     data = None
     for seed in range(n_seeds):
-        for name, build in settings:
-            net = build(seed)
-            described = without_seeds(parameters(net))
+        groups = rows_of(results.read(path), settings)
+        for (name, classifier, parameters), group in zip(settings, groups, strict=True):
+            if any(row["seed"] == seed for row in group):
+                continue
+            data = data or split_images()
             row = {
                 "benchmark": benchmark,
                 "name": name,
-                "classifier": type(net).__name__,
-                "parameters": described,
+                "classifier": classifier,
+                "parameters": described(classifier, parameters),
                 "seed": seed,
+                **_measure(build(classifier, parameters, seed), *data),
+                **environment.circumstances(command),
             }
-            if identity(row) in done:
-                continue
-            data = data or split_images()
-            row |= _measure(net, *data) | environment.circumstances(command)
             results.append(path, row)
             found = ", ".join(f"{100 * value:.2f}" for value in row["accuracy"].values())
             print(f"{name}, seed {seed}: {found} %, {row['seconds']:.0f} s", file=sys.stderr)
 
 
-def without_seeds(described):
-    """Leave out of described parameters what differs from one seed to another."""
-    return {
-        name: without_seeds(value) if isinstance(value, dict) else value
-        for name, value in described.items()
-        if not name.endswith("random_state")
-    }
+def rows_of(rows, settings):
+    """Return the rows of each setting, a list each; rows of what a setting was before are none."""
+    found = {}
+    for row in rows:
+        key = row["name"], row["classifier"], json.dumps(row["parameters"], sort_keys=True)
+        found.setdefault(key, []).append(row)
+    keys = [
+        (name, classifier, json.dumps(described(classifier, parameters), sort_keys=True))
+        for name, classifier, parameters in settings
+    ]
+    return [found.get(key, []) for key in keys]
+
+
+def described(classifier, parameters):
+    """Return all parameters of a setting in JSON's types, without what a seed decides."""
+    from benchmarks import models
+
+    def without_seeds(found):
+        return {
+            name: without_seeds(value) if isinstance(value, dict) else value
+            for name, value in found.items()
+            if not name.endswith("random_state")
+        }
+
+    return without_seeds(models.parameters(build(classifier, parameters, 0)))
+
+
+def sources(rows):
+    """Say of which seeds and commits rows are."""
+    seeds = ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
+    commits = ", ".join(dict.fromkeys(row["commit"][:10] for row in rows))
+    return f"Seeds: {seeds}; commits {commits}."
 
 
 def _measure(net, X, X_valid, y, y_valid):

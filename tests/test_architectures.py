@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
-from skfashion import AttentionNetClassifier, ResNetClassifier, TorchvisionClassifier
+from skfashion import (
+    AttentionNetClassifier,
+    ConvNetClassifier,
+    ResNetClassifier,
+    TorchvisionClassifier,
+)
 from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
 from skfashion.nets.layers import StochasticDepth
 from skfashion.nets.residual import BLOCKS
@@ -276,6 +281,18 @@ def test_weights_of_densenets_have_older_names():
 def test_more_frozen_parts_than_there_are_are_refused(digits):
     with pytest.raises(ValueError, match=r"Got freeze=99 .* which has 5 parts: conv1, stage2"):
         fine_tuned(freeze=99).fit(*digits)
+
+
+def test_later_convolutions_of_a_block_come_after_its_pool():
+    net = ConvNetClassifier(channels=(4, 6), depth=3, conv_dropout=0.5)
+    features = net._build_module((1, 12, 8), 5).features
+    layers = [layer for layer in features if not isinstance(layer, torch.nn.BatchNorm2d)]
+    names = [type(layer).__name__ for layer in layers]
+    block = ["Conv2d", "MaxPool2d", "ReLU", "Conv2d", "ReLU", "Conv2d", "ReLU", "Dropout"]
+    assert names[:17] == [*block, *block, "Flatten"]
+    shapes = [tuple(m.weight.shape[:2]) for m in features if isinstance(m, torch.nn.Conv2d)]
+    assert shapes == [(4, 1), (4, 4), (4, 4), (6, 4), (6, 6), (6, 6)]
+    assert features[-3].in_features == 6 * 3 * 2
 
 
 def test_depth_and_width_are_searchable(digits):

@@ -81,7 +81,8 @@ def test_networks_with_other_layers_are_left_to_autograd():
     common = {"hidden_layer_sizes": (5,), "activation": "relu"}
     assert dense_layers(MLP((1, 3, 4), 4, batch_norm=True, dropout=0.0, **common)) is None
     assert dense_layers(MLP((1, 3, 4), 4, batch_norm=False, dropout=0.5, **common)) is None
-    conv = {"channels": (3,), "kernel_size": 3, "batch_norm": False, "conv_dropout": 0.0}
+    conv = {"channels": (3,), "depth": 1, "kernel_size": 3, "conv_dropout": 0.0}
+    conv["batch_norm"] = False
     assert dense_layers(ConvNet((1, 3, 4), 4, dropout=0.0, **common, **conv)) is None
     assert set(ACTIVATIONS) == {nn.Identity, nn.Sigmoid, nn.Tanh, nn.ReLU}
 
@@ -210,6 +211,7 @@ def test_folded_batch_norm_computes_the_same(pool):
         (3, *pool),
         5,
         channels=(4, 6),
+        depth=2,
         kernel_size=3,
         hidden_layer_sizes=(7,),
         activation="relu",

@@ -32,11 +32,8 @@ def test_every_recipe_builds_and_is_described(name):
     estimator = model.build(3, 1)
     assert parameters(estimator) == parameters(model.build(3, 1))
     if model.ours:
-        nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
-        for net in nets:
-            net._validate_params()
-        seeds = [net.random_state for net in nets]
-        assert seeds == ([3] if len(nets) == 1 else list(range(3000, 3000 + len(nets))))
+        estimator._validate_params()
+        assert estimator.random_state == 3
     assert model.ours != name.startswith("published:")
 
 
@@ -44,10 +41,14 @@ def test_every_recipe_builds_and_is_described(name):
 def test_candidates_build_and_differ(name):
     candidates = tuning.CANDIDATES[name]
     for candidate in candidates:
-        estimator = recipes.build(*candidate, 0)
-        for _, net in getattr(estimator, "estimators", [("net", estimator)]):
+        estimator = recipes.build(*candidate, 3)
+        nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
+        for net in nets:
             net._validate_params()
-    assert len({str(tuning.described(candidate)) for candidate in candidates}) == len(candidates)
+        seeds = [net.random_state for net in nets]
+        assert seeds == ([3] if len(nets) == 1 else list(range(3000, 3000 + len(nets))))
+    described = {str(validation.described(*candidate)) for candidate in candidates}
+    assert len(described) == len(candidates)
 
 
 def test_ours_have_the_architecture_of_the_published():
@@ -95,7 +96,7 @@ def row(model, accuracy, seconds, seed=0, ours=True, **more):
         "label": model,
         "seed": seed,
         "metrics": {"accuracy": accuracy},
-        "seconds": {"fit": seconds},
+        "seconds": {"fit": seconds, "predict": 0.1},
         "parameters": {},
         "data": {"name": "full", "train_rows": 60_000, "test_rows": 10_000},
         "versions": {"torch": "2"},
@@ -124,7 +125,7 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "FILE", path)
     table = frontier.markdown()
     assert "| `mlp-89` | 89.0    | 89.00 ± 0.14" in table
-    assert "`mlp-wider`, 20 s" in table
+    assert "`mlp-wider`, to 88.62 %, 20 s" in table
     assert "0.055" in table  # 1.1 of 20 seconds
     assert "0.067 (1.3 s)" in table
     assert "cnn-92" not in table
@@ -147,9 +148,7 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
         "flips": ("MLPNetClassifier", small | {"augment": {"flip": "alternate"}}),
         "votes": ("VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}),
     }
-    settings = [
-        (name, lambda seed, kind=kind: recipes.build(*kind, seed)) for name, kind in kinds.items()
-    ]
+    settings = [(name, *kind) for name, kind in kinds.items()]
     validation.measure_missing("tuning", settings, 1, path, "a command")
     validation.measure_missing("tuning", settings, 2, path, "a command")
     rows = results.read(path)
@@ -164,7 +163,10 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     voted = members[0].classes_[proba.argmax(1)]
     assert votes["accuracy"] == {"as it votes": (voted == split.y_test).mean()}
 
-    table = ablation.markdown([row for row in rows if row["name"] != "votes"])
+    monkeypatch.setattr(ablation, "CHANGES", kinds)
+    monkeypatch.setattr(ablation, "SETTINGS", [(n, *kinds[n]) for n in kinds])
+    other = {**rows[0], "parameters": rows[0]["parameters"] | {"lr": 9.0}, "accuracy": {"None": 0}}
+    table = ablation.markdown([*(row for row in rows if row["name"] != "votes"), other])
     differences = [
         100 * (b["accuracy"]["None"] - a["accuracy"]["None"]) for a, b in (rows[:2], rows[3:5])
     ]
@@ -196,7 +198,14 @@ def test_doubtful_test_images_are_found(tmp_path):
     assert checks["test_share"] == len(checks["test"]) / len(y_test)
 
     rows = [
-        {"what": what, "seed": 0, "command": "c", "commit": "0" * 40, **row}
+        {
+            "what": what,
+            "seed": 0,
+            "how": sensitivity.HOW[what],
+            "command": "c",
+            "commit": "0" * 40,
+            **row,
+        }
         for what, row in (("near-duplicates", found), ("labels", checks))
     ]
     wrong = [*swapped.tolist(), 3]
@@ -205,7 +214,11 @@ def test_doubtful_test_images_are_found(tmp_path):
     table = sensitivity.markdown(rows, {"fast:cnn-95": [best]})
     n_left = len(y_test) - len(found["test"])
     n_wrong = len(set(wrong) - set(found["test"]))
-    assert f"{100 * (1 - n_wrong / n_left):.2f}" in table
+    n_sure = len(y_test) - len(checks["test"])
+    n_doubtful = len(set(wrong) - set(checks["test"]))
+    cells = [f"{100 * (1 - n_wrong / n_left):.2f}", f"{100 * (1 - n_doubtful / n_sure):.2f}"]
+    line = next(line for line in table.splitlines() if "cnn-95" in line)
+    assert [cell.strip() for cell in line.split("|")[3:5]] == cells
 
 
 def test_robustness_is_measured_by_kind_and_severity(tmp_path):

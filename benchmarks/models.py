@@ -69,16 +69,15 @@ def _after(convert, classifier):
     return make_pipeline(FunctionTransformer(convert), classifier)
 
 
-def _mlp_net(seed, threads):
-    from skfashion import MLPNetClassifier
+def _defaults_of(name):
+    """Return a builder of one of skfashion's classifiers as it is."""
 
-    return MLPNetClassifier(random_state=seed)
+    def build(seed, threads):
+        import skfashion
 
+        return getattr(skfashion, name)(random_state=seed)
 
-def _conv_net(seed, threads):
-    from skfashion import ConvNetClassifier
-
-    return ConvNetClassifier(random_state=seed)
+    return build
 
 
 def _mlp_sklearn(seed, threads):
@@ -134,8 +133,14 @@ def _dummy(seed, threads):
 
 
 MODELS = {
-    "mlp_net": Model("MLPNetClassifier", _mlp_net, "skfashion's defaults, no argument", True),
-    "conv_net": Model("ConvNetClassifier", _conv_net, "skfashion's defaults, no argument", True),
+    key: Model(name, _defaults_of(name), "skfashion's defaults, no argument", True)
+    for key, name in {
+        "mlp_net": "MLPNetClassifier",
+        "conv_net": "ConvNetClassifier",
+        "resnet": "ResNetClassifier",
+        "attention_net": "AttentionNetClassifier",
+    }.items()
+} | {
     "mlp_sklearn": Model(
         "MLPClassifier",
         _mlp_sklearn,

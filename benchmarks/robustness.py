@@ -21,39 +21,33 @@ from the same sources, are skipped.
 """
 
 
-def _strong(name):
-    def build(seed):
-        import skfashion
+def _model(key):
+    """Return a builder of a model of the benchmark."""
 
-        return getattr(skfashion, name)(random_state=seed, augment="strong")
-
-    return build
-
-
-def _plain(name):
-    def build(seed):
-        import skfashion
-
-        return getattr(skfashion, name)(random_state=seed)
-
-    return build
-
-
-def _classical(name):
     def build(seed):
         from benchmarks.models import MODELS
 
-        return MODELS[name].build(seed, 2)
+        return MODELS[key].build(seed, 2)
 
     return build
 
 
-NETS = ("MLPNetClassifier", "ConvNetClassifier", "ResNetClassifier", "AttentionNetClassifier")
+def _augmented(key):
+    """Return a builder of a net of the benchmark that is trained on disturbed images."""
+    return lambda seed: _model(key)(seed).set_params(augment="strong")
+
+
+NETS = {
+    "MLPNetClassifier": "mlp_net",
+    "ConvNetClassifier": "conv_net",
+    "ResNetClassifier": "resnet",
+    "AttentionNetClassifier": "attention_net",
+}
 CLASSIFIERS = {
-    "LogisticRegression": _classical("logistic_regression"),
-    "RandomForest": _classical("random_forest"),
-    **{name: _plain(name) for name in NETS},
-    **{f"{name}, augmented": _strong(name) for name in NETS},
+    "LogisticRegression": _model("logistic_regression"),
+    "RandomForest": _model("random_forest"),
+    **{name: _model(key) for name, key in NETS.items()},
+    **{f"{name}, augmented": _augmented(key) for name, key in NETS.items()},
 }
 
 

@@ -5,6 +5,7 @@ import statistics
 
 from benchmarks import environment, results, validation
 from benchmarks.errors import BenchmarkError
+from benchmarks.recipes import FASTEST, FLIPS, REFERENCES, SHIFTS
 
 START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -16,131 +17,101 @@ Fit every setting that was tried for a recipe on 55,000 training images, and sco
 """
 
 MUON = {"optimizer": "muon", "lr": 1e-2}
-FLIPS = {"augment": {"flip": "alternate"}}
-SHIFTS = {"augment": {"flip": "alternate", "shift": 1}}
-ERASING = {"augment": {"flip": "alternate", "shift": 1, "erase": 0.3, "erase_area": 0.15}}
-DENSE = {"optimizer": "muon", "lr": 5e-3, "batch_size": 512}
-DEEPER = {"depth": 2, "max_epochs": 6, **MUON, **SHIFTS}
-SMALL_RESNET = {"width": 32, "depth": 1, "stem_stride": 2, "max_epochs": 6, **SHIFTS}
-WITHOUT_NORM = {"batch_norm": False, "max_epochs": 10, **SHIFTS}
+ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
+SLOW_MUON = {"optimizer": "muon", "lr": 5e-3}
+SMALL_RESNET = {"stem_stride": 2, "max_epochs": 6, "augment": SHIFTS}
 
 
-def _mlp(*hidden_layer_sizes, **parameters):
-    return "MLPNetClassifier", {"hidden_layer_sizes": hidden_layer_sizes, **parameters}
+def _around(recipe, *changes):
+    """Return a chosen recipe and what differs from it by some changes.
 
-
-def _conv(**parameters):
-    return "ConvNetClassifier", parameters
-
-
-def _resnet(**parameters):
-    return "ResNetClassifier", parameters
-
-
-def _attention(**parameters):
-    return "AttentionNetClassifier", parameters
+    Of each net all views of an image are scored; those of the chosen recipe make no candidate.
+    """
+    entry = FASTEST.get(recipe) or REFERENCES[recipe]
+    chosen = {k: v for k, v in entry.parameters.items() if k != "tta"}
+    return [(entry.classifier, chosen | change) for change in ({}, *changes)]
 
 
 # Recipe -> what was tried for it: a class of skfashion's and its parameters.
 CANDIDATES = {
-    "mlp-89": [
-        _mlp(128, max_epochs=2, batch_size=256, **MUON),
-        _mlp(128, max_epochs=2, batch_size=512, **MUON),
-        _mlp(128, max_epochs=1, batch_size=256, **MUON),
-        _mlp(64, max_epochs=3, batch_size=256, **MUON),
-        _mlp(96, max_epochs=2, batch_size=512, optimizer="muon", lr=2e-2),
-        _mlp(128, 64, max_epochs=4, batch_size=256, lr=6e-3),
-        _mlp(256, max_epochs=5, batch_size=256, lr=5e-3),
-    ],
-    "mlp-91, mlp-tuned": [
-        _mlp(512, 256, max_epochs=14, **DENSE, **SHIFTS),
-        _mlp(512, 256, max_epochs=14, **DENSE, **FLIPS),
-        _mlp(512, 256, max_epochs=14, batch_size=512, lr=3e-3, **SHIFTS),
-        _mlp(1024, 512, max_epochs=12, **DENSE, **SHIFTS),
-        _mlp(512, max_epochs=14, **DENSE, **SHIFTS),
-        _mlp(512, 256, max_epochs=6, **DENSE, **SHIFTS),
-        _mlp(512, 256, max_epochs=14, dropout=0.1, **DENSE, **SHIFTS),
-        _mlp(512, 256, max_epochs=14, batch_norm=True, **DENSE, **SHIFTS),
-    ],
-    "mlp-wider": [
-        _mlp(512, 256, 128, max_epochs=8, **DENSE, **SHIFTS),
-        _mlp(512, 256, 128, max_epochs=8, **DENSE, **FLIPS),
-        _mlp(512, 256, 128, max_epochs=20, dropout=0.1, **FLIPS),
-    ],
-    "mlp-deeper": [
-        _mlp(256, 128, 64, 32, max_epochs=14, **DENSE, **SHIFTS),
-        _mlp(256, 128, 64, 32, max_epochs=14, **DENSE, **FLIPS),
-        _mlp(256, 128, 64, 32, max_epochs=20, **FLIPS),
-    ],
-    "mlp-simple": [
-        _mlp(128, 64, max_epochs=6, optimizer="muon", lr=5e-3, batch_size=256),
-        _mlp(128, 64, max_epochs=12, optimizer="muon", lr=5e-3, batch_size=256, **FLIPS),
-        _mlp(128, 64, max_epochs=20),
-    ],
-    "mlp-keras": [
-        _mlp(128, max_epochs=5, optimizer="muon", lr=5e-3, batch_size=256),
-        _mlp(128, max_epochs=5),
-    ],
-    "cnn-92": [
-        _conv(max_epochs=1, **MUON),
-        _conv(max_epochs=1, batch_size=256, optimizer="muon", lr=2e-2),
-        _conv(max_epochs=1, hidden_layer_sizes=(64,), **MUON),
-        _conv(max_epochs=1, channels=(24, 48), **MUON),
-        _conv(max_epochs=1, depth=2, channels=(16, 48), **MUON),
-        _conv(max_epochs=1),
-        _conv(max_epochs=2),
-        _conv(max_epochs=2, channels=(24, 48)),
-        _conv(max_epochs=2, channels=(24, 48), **MUON),
-        _conv(max_epochs=2, channels=(16, 48), batch_size=256, **MUON),
-        _conv(max_epochs=2, batch_size=256, **MUON),
-    ],
-    "cnn-94": [
-        _conv(**DEEPER),
-        _conv(**(DEEPER | {"batch_size": 256})),
-        _conv(**(DEEPER | {"max_epochs": 4})),
-        _conv(**(DEEPER | {"depth": 1, "max_epochs": 8})),
-        _conv(**(DEEPER | {"depth": 1, "max_epochs": 5, "channels": (64, 128)})),
-        _conv(**(DEEPER | {"batch_size": 256, "lr": 2e-2})),
-        _conv(**(DEEPER | {"batch_size": 256, "label_smoothing": 0.1})),
-        _conv(**(DEEPER | {"batch_size": 256, "momentum": 0.95})),
-        _conv(**(DEEPER | {"batch_size": 256, "hidden_layer_sizes": ()})),
-        _conv(**(DEEPER | {"batch_size": 256, "channels": (32, 64, 128)})),
-        _conv(**(DEEPER | {"optimizer": "adamw", "lr": 5e-3})),
-        _conv(**(DEEPER | {"ema_decay": 0.99})),
-        _resnet(**SMALL_RESNET, **MUON),
-        _resnet(**SMALL_RESNET),
-    ],
-    "cnn-95": [
-        _conv(**(DEEPER | {"max_epochs": 14, **ERASING})),
-        _conv(**(DEEPER | {"max_epochs": 14, "dropout": 0.3})),
-        _conv(**(DEEPER | {"max_epochs": 14, "weight_decay": 0.1})),
-        _conv(**(DEEPER | {"max_epochs": 14, "weight_decay": 0.5})),
-        _conv(**(DEEPER | {"max_epochs": 14, "channels": (32, 64, 128)})),
-        _conv(**(DEEPER | {"max_epochs": 10, "channels": (32, 64, 128), "depth": 3})),
-        ("VotingClassifier", {"estimators": [("ConvNetClassifier", DEEPER | {"tta": 10})] * 4}),
-        _conv(**(DEEPER | {"max_epochs": 10, "channels": (48, 96), "dropout": 0.3})),
-    ],
-    "ResNetClassifier's defaults": [
-        _resnet(stem_stride=2, max_epochs=5, **MUON),
-        _resnet(stem_stride=2, max_epochs=5, batch_size=256, **MUON),
-        _resnet(stem_stride=2, max_epochs=6, lr=5e-3),
-        _resnet(stem_stride=2, max_epochs=5, block="preact", **MUON),
-    ],
-    "AttentionNetClassifier's defaults": [
-        _attention(max_epochs=8, optimizer="muon", lr=5e-3),
-        _attention(max_epochs=8, lr=2e-3),
-        _attention(max_epochs=8, lr=5e-3),
-    ],
-    "fashionnet": [
-        _conv(conv_dropout=0.25, dropout=0.5, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
-        _conv(conv_dropout=0.1, dropout=0.3, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
-        _conv(dropout=0.2, **WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
-        _conv(conv_dropout=0.05, dropout=0.3, **(WITHOUT_NORM | MUON | {"max_epochs": 14})),
-    ],
-    "fashioncnn": [
-        _conv(**WITHOUT_NORM, **(MUON | {"lr": 5e-3})),
-        _conv(**WITHOUT_NORM, lr=2e-3),
-    ],
+    "mlp-89": _around(
+        "mlp-89",
+        {"batch_size": 512},
+        {"max_epochs": 1},
+        {"hidden_layer_sizes": (64,), "max_epochs": 3},
+        {"hidden_layer_sizes": (96,), "batch_size": 512, "lr": 2e-2},
+        {"hidden_layer_sizes": (128, 64), "max_epochs": 4, "optimizer": "adamw", "lr": 6e-3},
+        {"hidden_layer_sizes": (256,), "max_epochs": 5, "optimizer": "adamw", "lr": 5e-3},
+    ),
+    "mlp-91, mlp-tuned": _around("mlp-91")
+    + _around(
+        "mlp-tuned",
+        {"max_epochs": 14},
+        {"max_epochs": 14, "augment": FLIPS},
+        {"max_epochs": 14, "optimizer": "adamw", "lr": 3e-3},
+        {"max_epochs": 12, "hidden_layer_sizes": (1024, 512)},
+        {"max_epochs": 14, "hidden_layer_sizes": (512,)},
+        {"max_epochs": 6},
+        {"max_epochs": 14, "batch_norm": True},
+        {"dropout": 0.1},
+    ),
+    "mlp-wider": _around(
+        "mlp-wider",
+        {"augment": FLIPS},
+        {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw", "dropout": 0.1},
+    ),
+    "mlp-deeper": _around(
+        "mlp-deeper",
+        {"augment": FLIPS},
+        {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw"},
+    ),
+    "mlp-simple": _around(
+        "mlp-simple",
+        {"max_epochs": 6, "augment": None},
+        {"max_epochs": 20, "augment": None, "optimizer": "adamw"},
+    ),
+    "mlp-keras": _around("mlp-keras", {"batch_size": 256, **SLOW_MUON}),
+    "cnn-92": _around(
+        "cnn-92",
+        {"max_epochs": 1, "channels": (32, 64), "batch_size": "auto"},
+        {"max_epochs": 1, "channels": (32, 64), "lr": 2e-2},
+        {
+            "max_epochs": 1,
+            "channels": (32, 64),
+            "batch_size": "auto",
+            "hidden_layer_sizes": (64,),
+        },
+        {"max_epochs": 1, "channels": (24, 48), "batch_size": "auto"},
+        {"max_epochs": 1, "depth": 2, "batch_size": "auto"},
+        {"max_epochs": 2, "channels": (24, 48), "batch_size": "auto"},
+        {"max_epochs": 2, "channels": (32, 64)},
+        {"max_epochs": 1, **ADAMW},
+        {"max_epochs": 2, **ADAMW},
+        {"max_epochs": 2, **ADAMW, "channels": (24, 48)},
+    ),
+    "cnn-94": _around(
+        "cnn-94",
+        {"batch_size": 256},
+        {"max_epochs": 4},
+        {"depth": 1, "max_epochs": 8},
+        {"depth": 1, "max_epochs": 5, "channels": (64, 128)},
+        {"batch_size": 256, "lr": 2e-2},
+        {"batch_size": 256, "label_smoothing": 0.1},
+        {"batch_size": 256, "hidden_layer_sizes": ()},
+        {"batch_size": 256, "channels": (32, 64, 128)},
+        {"optimizer": "adamw", "lr": 5e-3},
+        {"ema_decay": 0.99},
+    ),
+    "cnn-95": _around("cnn-95"),
+    "ResNetClassifier's defaults": [],
+    "AttentionNetClassifier's defaults": [],
+    "fashionnet": _around(
+        "fashionnet",
+        {"conv_dropout": 0.25, "dropout": 0.5},
+        {"conv_dropout": 0.1, "dropout": 0.3},
+        {"conv_dropout": 0.05, "dropout": 0.3, "max_epochs": 14, "lr": 1e-2},
+    ),
+    "fashioncnn": _around("fashioncnn", {"optimizer": "adamw", "lr": 2e-3}),
 }
 
 

@@ -65,8 +65,8 @@ class ResNetClassifier(ImageClassifier):
     stochastic_depth: float = param(
         0.0,
         SHARE,
-        doc="""Probability that an image skips the last block in training; it grows linearly from
-        0 at the first (Huang et al., ECCV 2016).""",
+        doc="""Probability that an image skips the last block in training; for the others it is in
+        proportion to their number, counted from the image (Huang et al., ECCV 2016).""",
     )
     dropout: float = param(
         0.0, SHARE, doc="Share of the values before the last layer dropped in training."

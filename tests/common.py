@@ -17,6 +17,9 @@ ESTIMATORS = [
 # Those without a deep network.
 FAST = [cls for cls in ESTIMATORS if hasattr(cls, "hidden_layer_sizes")]
 
+# Those whose networks are made for small images, and learn from a few hundred of them in seconds.
+LEARNING = [cls for cls in ESTIMATORS if not hasattr(cls, "backbone")]
+
 # Parameters of one class or another.
 ARCHITECTURE = {"dropout", "conv_dropout", "activation", "kernel_size"}
 

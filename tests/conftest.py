@@ -4,25 +4,32 @@ import inspect
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, FAST
+from common import ESTIMATORS, FAST, LEARNING
 from sklearn.datasets import load_digits
 
 from skfashion.datasets import load_fashion_sample
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the common tests of classifiers with a backbone slow: even the smallest is large."""
+    """Mark tests of deep networks slow: with a backbone all, others with other libraries."""
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
+        drops_in = item.path.name.startswith("test_dropping_in")
         for value in params.values():
             cls = value if inspect.isclass(value) else type(value)
-            if cls in ESTIMATORS and hasattr(cls, "backbone"):
+            if cls in ESTIMATORS and (hasattr(cls, "backbone") or (drops_in and cls not in FAST)):
                 item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)
 def estimator_class(request):
     """Every public classifier in turn."""
+    return request.param
+
+
+@pytest.fixture(params=LEARNING, ids=lambda cls: cls.__name__)
+def learning_class(request):
+    """Every public classifier that learns to tell clothes from a few hundred images."""
     return request.param
 
 

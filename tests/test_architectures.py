@@ -19,7 +19,7 @@ from skfashion import (
 )
 from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
 from skfashion.nets.layers import StochasticDepth
-from skfashion.nets.residual import BLOCKS
+from skfashion.nets.residual import BLOCKS, Residual
 from skfashion.training.inference import fold_batch_norm
 from skfashion.transfer import begin_with
 
@@ -117,6 +117,25 @@ def test_stochastic_depth_drops_rows_in_training_only():
     rows = found.flatten(1)
     assert ((rows == 0).all(1) | torch.isclose(rows, torch.tensor(1 / 0.7)).all(1)).all()
     assert abs((rows[:, 0] == 0).float().mean() - 0.3) < 0.02
+
+
+@pytest.mark.parametrize("make", [resnet, attention])
+def test_stochastic_depth_grows_with_the_number_of_the_block(make):
+    for depth, expected in ((1, [0.3]), (3, [0.1, 0.2, 0.3])):
+        depth = (depth,) if make is resnet else depth
+        module = make(depth=depth, stochastic_depth=0.3)
+        found = [m.p for m in module.modules() if isinstance(m, StochasticDepth)]
+        assert sorted(set(found)) == pytest.approx(expected)
+
+
+def test_a_shortcut_that_reshapes_starts_behind_the_first_activation():
+    # He et al., ECCV 2016: only shortcuts that keep the shape bypass norm and activation.
+    block = Residual(4, 8, (2, 2), block="preact", drop=0).eval()
+    x = torch.rand(2, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(block(-x), block(-2 * x))
+    assert not torch.allclose(block(x), block(2 * x))
+    block = Residual(4, 4, (1, 1), block="preact", drop=0).eval()
+    assert torch.allclose(block(-x) - block(-2 * x), x)
 
 
 @pytest.mark.parametrize("cls", [ResNetClassifier, AttentionNetClassifier])

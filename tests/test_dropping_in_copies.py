@@ -40,8 +40,8 @@ COPIES = [through_joblib, through_pickle, copy.deepcopy]
 
 
 @pytest.mark.parametrize("duplicate", COPIES, ids=["joblib", "pickle", "deepcopy"])
-def test_copy_predicts_the_same_and_is_independent(fast_class, duplicate):
-    fitted = net(fast_class).fit(X, y)
+def test_copy_predicts_the_same_and_is_independent(learning_class, duplicate):
+    fitted = net(learning_class).fit(X, y)
     before = fitted.predict_proba(X_test)
     second = duplicate(fitted)
     np.testing.assert_array_equal(second.predict_proba(as_images(X_test)), before)
@@ -63,9 +63,9 @@ def keep_pickle_small(estimator):
 
 
 @pytest.mark.parametrize("how", ["fit", "partial_fit"])
-def test_pickle_holds_weights_and_neither_optimizer_nor_data(fast_class, how):
+def test_pickle_holds_weights_and_neither_optimizer_nor_data(learning_class, how):
     # So many weights that two more numbers for each would not go unnoticed.
-    estimator = net(fast_class, hidden_layer_sizes=(64,))
+    estimator = net(learning_class, hidden_layer_sizes=(64,))
     if how == "fit":
         estimator.set_params(early_stopping=True, scoring="accuracy", verbose=0)
         estimator.fit(X.astype(np.float32), y, X_val=X_test.astype(np.float32), y_val=y_test)
@@ -97,8 +97,8 @@ class Hoarder(Callback):
         return (Hoarder, ())
 
 
-def test_pickle_holds_no_used_callback(fast_class):
-    estimator = net(fast_class).set_params(skorch_callbacks=[Hoarder()]).fit(X, y)
+def test_pickle_holds_no_used_callback(learning_class):
+    estimator = net(learning_class).set_params(skorch_callbacks=[Hoarder()]).fit(X, y)
     (used,) = [cb for _, cb in estimator.net_.callbacks_ if type(cb).__name__ == "Hoarder"]
     assert len(used.hoard) == len(X)
     with pytest.raises(TypeError, match="must not be pickled"):
@@ -109,9 +109,9 @@ def test_pickle_holds_no_used_callback(fast_class):
     np.testing.assert_array_equal(loaded.predict_proba(X_test), estimator.predict_proba(X_test))
 
 
-def test_pickle_of_a_search_holds_its_best_net(fast_class):
-    name = fast_class.__name__.lower()
-    pipeline = make_pipeline(StandardScaler(), net(fast_class))
+def test_pickle_of_a_search_holds_its_best_net(learning_class):
+    name = learning_class.__name__.lower()
+    pipeline = make_pipeline(StandardScaler(), net(learning_class))
     search = GridSearchCV(pipeline, {f"{name}__lr": [1e-3, 5e-3]}, cv=3).fit(X, y)
     np.testing.assert_array_equal(
         through_joblib(search).predict_proba(X_test), search.predict_proba(X_test)
@@ -120,8 +120,8 @@ def test_pickle_of_a_search_holds_its_best_net(fast_class):
     np.testing.assert_array_equal(best.predict_proba(X_test), search.predict_proba(X_test))
 
 
-def test_clone_of_a_fitted_net_is_unfitted_and_learns_the_same(fast_class):
-    fitted = net(fast_class, class_weight=dict.fromkeys(CLASSES, 2.0)).fit(X, y)
+def test_clone_of_a_fitted_net_is_unfitted_and_learns_the_same(learning_class):
+    fitted = net(learning_class, class_weight=dict.fromkeys(CLASSES, 2.0)).fit(X, y)
     second = clone(fitted)
     assert second.get_params() == fitted.get_params()
     assert [name for name in vars(second) if name.endswith("_")] == []
@@ -134,8 +134,8 @@ def test_clone_of_a_fitted_net_is_unfitted_and_learns_the_same(fast_class):
     np.testing.assert_array_equal(second.predict_proba(X_test), fitted.predict_proba(X_test))
 
 
-def test_clone_of_a_pipeline_is_unfitted(fast_class):
-    pipeline = make_pipeline(StandardScaler(), net(fast_class)).fit(X, y)
+def test_clone_of_a_pipeline_is_unfitted(learning_class):
+    pipeline = make_pipeline(StandardScaler(), net(learning_class)).fit(X, y)
     second = clone(pipeline)
     assert second[-1] is not pipeline[-1]
     with pytest.raises(NotFittedError):

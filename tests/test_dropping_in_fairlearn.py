@@ -46,47 +46,47 @@ def gap(predicted):
     return demographic_parity_difference(y_test, predicted, sensitive_features=GROUP_TEST)
 
 
-def test_exponentiated_gradient_on_flat_rows_and_images(fast_class):
-    plain = net(fast_class).fit(X, y).predict(X_test)
+def test_exponentiated_gradient_on_flat_rows_and_images(learning_class):
+    plain = net(learning_class).fit(X, y).predict(X_test)
     assert accuracy_score(y_test, plain) > 0.9
     assert gap(plain) > 0.4
-    flat = fit_fairly(net(fast_class))
+    flat = fit_fairly(net(learning_class))
     fair = flat.predict(X_test, random_state=0)
     assert set(fair) == {0, 1}
     assert gap(fair) < gap(plain) - 0.2
     assert accuracy_score(y_test, fair) > 0.6
-    images = fit_fairly(net(fast_class), as_images(X))
+    images = fit_fairly(net(learning_class), as_images(X))
     np.testing.assert_array_equal(images.predict(as_images(X_test), random_state=0), fair)
 
 
-def test_exponentiated_gradient_moves_the_nets_by_its_weights_alone(fast_class):
-    estimator = net(fast_class)
+def test_exponentiated_gradient_moves_the_nets_by_its_weights_alone(learning_class):
+    estimator = net(learning_class)
     reduction = fit_fairly(estimator)
     assert not hasattr(estimator, "classes_")
-    nets = [p for p in reduction.predictors_ if isinstance(p, fast_class)]
+    nets = [p for p in reduction.predictors_ if isinstance(p, learning_class)]
     proba = [fitted.predict_proba(X_test)[:, 1] for fitted in nets]
     # All have the same seed and, but for their weights and labels, the same rows.
     assert len(proba) >= 2
     assert max(np.abs(proba[0] - other).max() for other in proba[1:]) > 0.3
 
 
-def test_exponentiated_gradient_with_a_pipeline_of_named_columns(fast_class):
-    name = fast_class.__name__.lower()
+def test_exponentiated_gradient_with_a_pipeline_of_named_columns(learning_class):
+    name = learning_class.__name__.lower()
     columns = [f"pixel_{i}" for i in range(784)]
     frame, frame_test = (pd.DataFrame(data, columns=columns) for data in (X, X_test))
-    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), net(fast_class))
+    pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), net(learning_class))
     reduction = fit_fairly(pipeline, frame, sample_weight_name=f"{name}__sample_weight")
     predicted = reduction.predict(frame_test, random_state=0)
-    plain = net(fast_class).fit(X, y).predict(X_test)
+    plain = net(learning_class).fit(X, y).predict(X_test)
     assert gap(predicted) < gap(plain) - 0.2
     assert accuracy_score(y_test, predicted) > 0.6
 
 
-def test_metric_frame_of_names(fast_class):
+def test_metric_frame_of_names(learning_class):
     names = {"Bag": 40, "Shirt": 40, "Trouser": 40}
     labels_test = pick(names, start=40)
     group = np.random.RandomState(0).choice(["north", "south"], 120)
-    fitted = net(fast_class, max_epochs=6).fit(*pick(names))
+    fitted = net(learning_class, max_epochs=6).fit(*pick(names))
     predicted = fitted.predict(labels_test[0])
 
     def recall_of_bags(y_true, y_pred):

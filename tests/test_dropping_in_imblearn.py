@@ -31,8 +31,8 @@ SAMPLERS = [
 @pytest.mark.parametrize(
     ("sampler", "counts"), SAMPLERS, ids=[type(sampler).__name__ for sampler, _ in SAMPLERS]
 )
-def test_sampler_in_a_pipeline_is_the_fit_of_the_images_it_makes(fast_class, sampler, counts):
-    estimator = net(fast_class, max_epochs=6)
+def test_sampler_in_a_pipeline_is_the_fit_of_the_images_it_makes(learning_class, sampler, counts):
+    estimator = net(learning_class, max_epochs=6)
     pipeline = clone(make_pipeline(AS_FLOAT, sampler, estimator)).fit(X, y)
     rows, labels = clone(sampler).fit_resample(X.astype(np.float32), y)
     names, made = np.unique(labels, return_counts=True)
@@ -79,9 +79,9 @@ def test_interpolated_floats_lie_between_images_and_interpolated_bytes_do_not(sa
     assert excess(np.uint8) > 100
 
 
-def test_cast_makes_bytes_and_floats_one_model(fast_class):
+def test_cast_makes_bytes_and_floats_one_model(learning_class):
     def proba(*steps, dtype):
-        pipeline = make_pipeline(*map(clone, steps), SMOTE(random_state=0), net(fast_class))
+        pipeline = make_pipeline(*map(clone, steps), SMOTE(random_state=0), net(learning_class))
         return pipeline.fit(X.astype(dtype), y).predict_proba(X_test.astype(dtype))
 
     floats = proba(dtype=np.float32)
@@ -90,10 +90,12 @@ def test_cast_makes_bytes_and_floats_one_model(fast_class):
     assert np.abs(proba(dtype=np.uint8) - floats).max() > 0.01
 
 
-def test_search_over_a_scaler_a_sampler_and_a_net(fast_class):
-    pipeline = make_pipeline(StandardScaler(), SMOTE(random_state=0), net(fast_class, max_epochs=6))
-    step = fast_class.__name__.lower()
-    name, values = list(architectures(fast_class).items())[-1]
+def test_search_over_a_scaler_a_sampler_and_a_net(learning_class):
+    pipeline = make_pipeline(
+        StandardScaler(), SMOTE(random_state=0), net(learning_class, max_epochs=6)
+    )
+    step = learning_class.__name__.lower()
+    name, values = list(architectures(learning_class).items())[-1]
     grid = {"smote__k_neighbors": [2, 5], f"{step}__{name}": values[:2]}
     search = GridSearchCV(pipeline, grid, cv=StratifiedKFold(3), scoring="balanced_accuracy")
     search.fit(X, y)

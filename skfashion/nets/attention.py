@@ -133,7 +133,8 @@ class AttentionNet(Network):
     n_stem_blocks : int
         Number of convolutional blocks, each of which halves height and width.
     stochastic_depth : float in [0, 1)
-        Probability that a row skips half of the last layer; it grows linearly from 0.
+        Probability that a row skips half of the last layer in training; for the others it is in
+        proportion to their number.
     dropout : float in [0, 1)
         Probability of dropping a hidden activation.
 
@@ -168,7 +169,7 @@ class AttentionNet(Network):
             n_in = n_out
         layers += [Tokens(), Positions(sides[0] * sides[1], width)]
         for i in range(depth):
-            drop = stochastic_depth * i / max(1, depth - 1)
+            drop = stochastic_depth * (i + 1) / depth
             options = {"mlp_ratio": mlp_ratio, "dropout": dropout, "drop": drop}
             layers.append(EncoderLayer(width, n_heads, **options))
         self.features = nn.Sequential(*layers, nn.LayerNorm(width), SequencePool(width))

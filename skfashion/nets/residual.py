@@ -50,21 +50,22 @@ class SqueezeExcitation(nn.Module):
 
 
 def basic_layers(n_in, n_out, stride):
-    """Return a basic block's residual function (He et al., CVPR 2016) and what follows the sum."""
+    """Return a basic block's layers (He et al., CVPR 2016), see `BLOCKS`."""
     layers = [conv(n_in, n_out, 3, stride), nn.BatchNorm2d(n_out), nn.ReLU()]
-    return [*layers, conv(n_out, n_out), nn.BatchNorm2d(n_out)], nn.ReLU()
+    return [], [*layers, conv(n_out, n_out), nn.BatchNorm2d(n_out)], nn.ReLU()
 
 
 def squeezing_layers(n_in, n_out, stride):
     """Return a basic block's layers with squeeze-and-excitation (Hu et al., CVPR 2018)."""
-    layers, last = basic_layers(n_in, n_out, stride)
-    return [*layers, SqueezeExcitation(n_out)], last
+    first, layers, last = basic_layers(n_in, n_out, stride)
+    return first, [*layers, SqueezeExcitation(n_out)], last
 
 
 def preactivated_layers(n_in, n_out, stride):
     """Return a block's layers with norm and activation first (He et al., ECCV 2016)."""
-    layers = [nn.BatchNorm2d(n_in), nn.ReLU(), conv(n_in, n_out, 3, stride)]
-    return [*layers, nn.BatchNorm2d(n_out), nn.ReLU(), conv(n_out, n_out)], nn.Identity()
+    first = [nn.BatchNorm2d(n_in), nn.ReLU()]
+    layers = [conv(n_in, n_out, 3, stride), nn.BatchNorm2d(n_out), nn.ReLU()]
+    return first, [*layers, conv(n_out, n_out)], nn.Identity()
 
 
 def depthwise_layers(n_in, n_out, stride):
@@ -73,10 +74,11 @@ def depthwise_layers(n_in, n_out, stride):
     layers = [conv(n_in, n_inside, 1), nn.BatchNorm2d(n_inside), nn.SiLU()]
     layers += [conv(n_inside, n_inside, 3, stride, groups=n_inside), nn.BatchNorm2d(n_inside)]
     layers += [nn.SiLU(), SqueezeExcitation(n_inside)]
-    return [*layers, conv(n_inside, n_out, 1), nn.BatchNorm2d(n_out)], nn.Identity()
+    return [], [*layers, conv(n_inside, n_out, 1), nn.BatchNorm2d(n_out)], nn.Identity()
 
 
-# Name -> function (n_in, n_out, stride) -> layers of the residual function, what follows the sum.
+# Name -> function (n_in, n_out, stride) -> layers before the residual function, its own layers,
+# what follows the sum.
 BLOCKS = {
     "basic": basic_layers,
     "preact": preactivated_layers,
@@ -86,7 +88,9 @@ BLOCKS = {
 
 
 class Residual(nn.Module):
-    """A block ``last(shortcut(x) + residual(x))``: ``(n, c, h, w) -> (n, d, h/s, w/s)``.
+    """A block ``last(shortcut(x) + residual(first(x)))``: ``(n, c, h, w) -> (n, d, h/s, w/s)``.
+
+    A shortcut that changes the shape has a convolution, which starts from ``first(x)``.
 
     Parameters
     ----------
@@ -102,11 +106,13 @@ class Residual(nn.Module):
 
     def __init__(self, n_in, n_out, stride, *, block, drop):
         super().__init__()
-        layers, self.last = BLOCKS[block](n_in, n_out, stride)
+        first, layers, self.last = BLOCKS[block](n_in, n_out, stride)
+        self.first = nn.Sequential(*first)
         self.residual = nn.Sequential(*layers)
         self.drop = StochasticDepth(drop)
         self.shortcut = nn.Identity()
-        if n_in != n_out or max(stride) > 1:
+        self.reshapes = n_in != n_out or max(stride) > 1
+        if self.reshapes:
             # Averages lose less than leaving three of four pixels out does (He et al., CVPR 2019).
             pool = [nn.AvgPool2d(stride, ceil_mode=True)] if max(stride) > 1 else []
             layers = [*pool, conv(n_in, n_out, 1), nn.BatchNorm2d(n_out)]
@@ -114,7 +120,9 @@ class Residual(nn.Module):
 
     def forward(self, x):
         """Return the block's activations."""
-        return self.last(self.shortcut(x) + self.drop(self.residual(x)))
+        inside = self.first(x)
+        kept = self.shortcut(inside if self.reshapes else x)
+        return self.last(kept + self.drop(self.residual(inside)))
 
 
 class ResNet(Network):
@@ -140,7 +148,8 @@ class ResNet(Network):
     stem_stride : int
         1: the stem is a 3 x 3 convolution and keeps the size; 2: 4 x 4, and halves it.
     stochastic_depth : float in [0, 1)
-        Probability that the last block is left out in training; it grows linearly from 0.
+        Probability that the last block is left out in training; for the others it is in
+        proportion to their number.
     dropout : float in [0, 1)
         Probability of dropping a value before the last layer.
 
@@ -173,10 +182,10 @@ class ResNet(Network):
                 halves = stage > 0 and i == 0
                 stride = tuple(min(2, side) if halves else 1 for side in sides)
                 n_in, size = size, width * 2**stage
-                drop = stochastic_depth * number / max(1, n_blocks - 1)
+                number += 1
+                drop = stochastic_depth * number / n_blocks
                 layers.append(Residual(n_in, size, stride, block=block, drop=drop))
                 sides = [-(-side // step) for side, step in zip(sides, stride, strict=True)]
-                number += 1
         if block == "preact":
             layers += [nn.BatchNorm2d(size), nn.ReLU()]
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]

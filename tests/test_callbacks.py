@@ -1,0 +1,133 @@
+"""Callbacks of skorch's and scikit-learn's, and what a fit shows."""
+
+import re
+
+import numpy as np
+import pytest
+from common import small
+from sklearn import config_context
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback, EarlyStopping
+
+from skfashion import MLPNetClassifier
+
+
+def test_early_stopping_of_skorch_stops(digits):
+    X, y = digits
+    stop = EarlyStopping(patience=3, monitor="train_loss", threshold=1e9, lower_is_better=True)
+    net = small(MLPNetClassifier, max_epochs=50, skorch_callbacks=[stop]).fit(X, y)
+    assert 3 <= net.n_iter_ <= 4
+    assert net.score(X, y) > 0.1
+
+
+class CountBatches(Callback):
+    def __init__(self):
+        self.batches = []
+
+    def on_batch_end(self, net, batch, training, loss, **kwargs):
+        self.batches.append((len(batch[0]), training, float(loss.detach())))
+
+
+def test_skorch_callbacks_are_copied_and_called(digits):
+    callback = CountBatches()
+    net = small(MLPNetClassifier, batch_size=100, skorch_callbacks=[("count", callback)])
+    net.fit(*digits)
+    assert callback.batches == []
+    (name, used) = net.net_.callbacks_[0]
+    assert name == "count"
+    assert [batch[:2] for batch in used.batches] == [(100, True)] * 9
+    assert len(net.net_.history[0, "batches"]) == 3
+
+
+def test_silent_by_default(estimator_class, digits, capsys):
+    small(estimator_class).fit(*digits)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_shows_a_bar_or_lines(digits, capsys):
+    X, y = digits
+    small(MLPNetClassifier, verbose=1, scoring="accuracy").fit(X, y, X_val=X, y_val=y)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert re.search(r"loss=\d.*accuracy=\d.*valid_score=\d", shown)
+    small(MLPNetClassifier, verbose=2).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert re.match(r"epoch 3/3  loss \d\.\d+  accuracy \d\.\d+  lr .*  seconds", lines[-1])
+
+
+def test_callbacks_of_scikit_learn(estimator_class, fashion):
+    pytest.importorskip("rich")
+    X, y = fashion
+    monitor = ScoringMonitor(scoring="accuracy")
+    net = small(estimator_class).set_callbacks(ProgressBar(), monitor)
+    net.fit(X, y)
+    log = monitor.get_logs().data_as_pandas
+    epochs = log[log["task_name"] == "epoch"]
+    assert len(epochs) == 3
+    assert epochs["accuracy"].iloc[-1] == pytest.approx(net.score(X, y))
+    assert epochs["accuracy"].nunique() > 1
+
+
+def test_callbacks_of_scikit_learn_inside_a_search(digits):
+    pytest.importorskip("rich")
+    X, y = digits
+    monitor = ScoringMonitor(scoring="accuracy")
+    net = small(MLPNetClassifier).set_callbacks(monitor)
+    search = GridSearchCV(net, {"lr": [1e-3, 1e-2]}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+    log = monitor.get_logs().data_as_pandas
+    # Two candidates on two folds and the refit, three epochs each.
+    assert (log["task_name"] == "epoch").sum() == 5 * 3
+
+
+def test_callbacks_of_scikit_learn_see_the_weights(digits):
+    X, y = digits
+    weight = np.random.RandomState(0).uniform(size=len(y))
+    monitor = ScoringMonitor(scoring="accuracy")
+    with config_context(enable_metadata_routing=True):
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
+        monitor = ScoringMonitor(scoring=scorer)
+        net = small(MLPNetClassifier).set_callbacks(monitor).fit(X, y, weight)
+    log = monitor.get_logs().data_as_pandas
+    assert log["accuracy" if "accuracy" in log else "score"].iloc[-1] == pytest.approx(
+        net.score(X, y, weight)
+    )
+
+
+def test_callbacks_that_cannot_be_copied_are_shared(digits, tmp_path):
+    class Writer(Callback):
+        def __init__(self, file):
+            self.file = file
+
+        def on_train_end(self, net, **kwargs):
+            self.seen = True
+            self.file.write("done ")
+
+    with open(tmp_path / "log", "w") as file:
+        callbacks = [Writer(file), ("named", Writer(file))]
+        small(MLPNetClassifier, skorch_callbacks=callbacks).fit(*digits)
+    assert (tmp_path / "log").read_text() == "done done "
+    assert not any(hasattr(callback, "seen") for callback in (callbacks[0], callbacks[1][1]))
+
+
+def test_skorch_net_predicts_by_itself(digits):
+    X, y = digits
+    net = small(MLPNetClassifier).fit(X, y)
+    planes = X.reshape(-1, 1, 8, 8).copy()
+    np.testing.assert_allclose(net.net_.predict_proba(planes), net.predict_proba(X), atol=1e-5)
+    np.testing.assert_array_equal(net.net_.predict(planes), net.predict(X))
+
+
+def test_a_callback_of_scikit_learn_may_stop_the_fit(digits):
+    class Stop:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "epoch" and context.task_id == 1
+
+    net = small(MLPNetClassifier, max_epochs=9).set_callbacks(Stop()).fit(*digits)
+    assert net.n_iter_ == 2

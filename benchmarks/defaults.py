@@ -29,6 +29,10 @@ CANDIDATES = (
     ("ConvNetClassifier", {"lr": 1e-2}, EVERYWHERE),
     ("ConvNetClassifier", {"channels": (16, 32, 64), "max_epochs": 5}, ("fashion",)),
     ("ConvNetClassifier", {"batch_norm": False, "lr": 1e-3}, EVERYWHERE),
+    ("ResNetClassifier", {}, EVERYWHERE),
+    ("ResNetClassifier", {"optimizer": "adamw", "lr": 5e-3}, EVERYWHERE),
+    ("AttentionNetClassifier", {}, EVERYWHERE),
+    ("AttentionNetClassifier", {"optimizer": "adamw"}, EVERYWHERE),
 )
 
 

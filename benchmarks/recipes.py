@@ -117,7 +117,7 @@ REFERENCES = {
         0.915,
         "MLPNetClassifier",
         {"hidden_layer_sizes": (512, 256)},
-        DENSE | {"max_epochs": 14},
+        DENSE | {"max_epochs": 22},
     ),
     "fashionnet": Reference(
         "conv 32-64, dropout 0.25 and 0.5, fc 128",

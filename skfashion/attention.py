@@ -2,7 +2,7 @@
 
 from skfashion.base import ImageClassifier
 from skfashion.nets import AttentionNet
-from skfashion.parameters import COUNT, POSITIVE, SHARE, estimator, param
+from skfashion.parameters import COUNT, POSITIVE, SHARE, estimator, param, redefault
 
 
 @estimator
@@ -56,7 +56,9 @@ class AttentionNetClassifier(ImageClassifier):
     )
     dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
 
-    _full_data_epochs = 10
+    optimizer: object = redefault(ImageClassifier, "optimizer", "muon")
+
+    _full_data_epochs = 5
 
     def _build_module(self, image_shape, n_classes):
         if self.width % self.n_heads:

@@ -18,6 +18,7 @@ from skfashion import (
     TorchvisionClassifier,
 )
 from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
+from skfashion.nets.attention import MAX_PLAIN, gather
 from skfashion.nets.layers import StochasticDepth
 from skfashion.nets.residual import BLOCKS, Residual
 from skfashion.training.inference import fold_batch_norm
@@ -117,6 +118,25 @@ def test_stochastic_depth_drops_rows_in_training_only():
     rows = found.flatten(1)
     assert ((rows == 0).all(1) | torch.isclose(rows, torch.tensor(1 / 0.7)).all(1)).all()
     assert abs((rows[:, 0] == 0).float().mean() - 0.3) < 0.02
+
+
+@pytest.mark.parametrize("n_tokens", [3, MAX_PLAIN, MAX_PLAIN + 1])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_attention_of_few_and_of_many_tokens(n_tokens, dtype):
+    generator = torch.Generator().manual_seed(0)
+    parts = torch.randn(3, 2, 2, n_tokens, 8, dtype=torch.float64, generator=generator)
+    queries, keys, values = parts
+    shares = torch.einsum("nhsd,nhtd->nhst", queries, keys).div(8**0.5).softmax(3)
+    expected = torch.einsum("nhst,nhtd->nhsd", shares, values)
+    given = parts.to(dtype).requires_grad_()
+    for autocast in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            found = gather(*given)
+        coarse = dtype is torch.bfloat16 or autocast
+        torch.testing.assert_close(found.double(), expected, atol=0.05 if coarse else 1e-5, rtol=0)
+        (gradient,) = torch.autograd.grad(found.sum(), given)
+        assert gradient.dtype is dtype
+        assert gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("make", [resnet, attention])

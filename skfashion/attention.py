@@ -31,7 +31,7 @@ class AttentionNetClassifier(ImageClassifier):
     >>> from skfashion.datasets import load_fashion_sample
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
-    >>> net = AttentionNetClassifier(width=16, depth=1, max_epochs=3, random_state=0).fit(X, y)
+    >>> net = AttentionNetClassifier(width=32, depth=1, max_epochs=3, random_state=0).fit(X, y)
     >>> net.score(X_test, y_test) > 0.7
     True
     """

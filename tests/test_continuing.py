@@ -13,7 +13,7 @@ from skfashion import MLPNetClassifier
 
 def test_warm_start_goes_on_from_the_old_weights(estimator_class, digits):
     X, y = digits
-    net = small(estimator_class, warm_start=True, max_epochs=10).fit(X, y)
+    net = small(estimator_class, warm_start=True, max_epochs=10, lr=1e-2).fit(X, y)
     first = net.loss_curve_
     net.set_params(random_state=1).fit(X, y)
     assert net.loss_curve_[0] < 0.7 * first[0]

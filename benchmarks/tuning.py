@@ -5,7 +5,15 @@ import statistics
 
 from benchmarks import environment, results, validation
 from benchmarks.errors import BenchmarkError
-from benchmarks.recipes import FASTEST, FLIPS, REFERENCES
+from benchmarks.recipes import (
+    FASTEST,
+    FLIPS,
+    LONGER,
+    REFERENCES,
+    SHIFTS,
+    STRONG_ERASING,
+    VOTERS,
+)
 
 START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -25,8 +33,12 @@ def _around(recipe, *changes):
     Of each net all views of an image are scored; those of the chosen recipe make no candidate.
     """
     entry = FASTEST.get(recipe) or REFERENCES[recipe]
-    chosen = {k: v for k, v in entry.parameters.items() if k != "tta"}
-    return [(entry.classifier, chosen | change) for change in ({}, *changes)]
+    return _varied(entry.classifier, entry.parameters, {}, *changes)
+
+
+def _varied(classifier, parameters, *changes):
+    plain = {k: v for k, v in parameters.items() if k != "tta"}
+    return [(classifier, plain | change) for change in changes]
 
 
 # Recipe -> what was tried for it: a class of skfashion's and its parameters.
@@ -98,7 +110,23 @@ CANDIDATES = {
         {"optimizer": "adamw", "lr": 5e-3},
         {"ema_decay": 0.99},
     ),
-    "cnn-95": _around("cnn-95"),
+    "cnn-95": [
+        *_around("cnn-95", {"estimators": VOTERS[::2]}),
+        *_varied(
+            "ConvNetClassifier",
+            LONGER,
+            {"channels": (32, 64)},
+            {"channels": (32, 64), "augment": SHIFTS, "dropout": 0.3},
+            {"channels": (48, 96), "augment": SHIFTS, "dropout": 0.3, "max_epochs": 10},
+            {"channels": (32, 64), "augment": SHIFTS | {"cutmix": 0.5}},
+            {},
+            {"depth": 3},
+            {"weight_decay": 0.1},
+            {"label_smoothing": 0.1},
+            {"max_epochs": 20, "augment": STRONG_ERASING | {"shift": 2}},
+            {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING},
+        ),
+    ],
     "ResNetClassifier's defaults": [
         ("ResNetClassifier", {}),
         ("ResNetClassifier", {"max_epochs": 4, "lr": 2e-2}),

@@ -19,11 +19,16 @@ from benchmarks import (
     series,
     tuning,
     validation,
+    votes,
 )
 from benchmarks.data import load_split
 from benchmarks.models import find, parameters
 from benchmarks.rivals import RIVALS
 from skfashion import MLPNetClassifier
+
+
+def seeds_of(seed, n_nets):
+    return list(range(seed * n_nets, (seed + 1) * n_nets))
 
 
 @pytest.mark.parametrize("name", sorted(recipes.MODELS))
@@ -32,8 +37,10 @@ def test_every_recipe_builds_and_is_described(name):
     estimator = model.build(3, 1)
     assert parameters(estimator) == parameters(model.build(3, 1))
     if model.ours:
-        estimator._validate_params()
-        assert estimator.random_state == 3
+        nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
+        for net in nets:
+            net._validate_params()
+        assert [net.random_state for net in nets] == seeds_of(3, len(nets))
     assert model.ours != name.startswith("published:")
 
 
@@ -45,8 +52,7 @@ def test_candidates_build_and_differ(name):
         nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
         for net in nets:
             net._validate_params()
-        seeds = [net.random_state for net in nets]
-        assert seeds == ([3] if len(nets) == 1 else list(range(3000, 3000 + len(nets))))
+        assert [net.random_state for net in nets] == seeds_of(3, len(nets))
     described = {str(validation.described(*candidate)) for candidate in candidates}
     assert len(described) == len(candidates)
 
@@ -137,7 +143,36 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
 
 
+def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
+    split = load_split("sample", 300)
+    kinds = [("MLPNetClassifier", {"hidden_layer_sizes": (n,), "max_epochs": 2}) for n in (8, 9)]
+    small, large = (
+        recipes.build("VotingClassifier", {"estimators": times * kinds}, 0) for times in (1, 2)
+    )
+    fitted, seconds = votes.fit(small, split.X_train, split.y_train, tmp_path)
+    assert seconds > 0
+    assert not hasattr(small, "classes_")
+    proba = fitted.predict_proba(split.X_test)
+    plain = recipes.build("VotingClassifier", {"estimators": kinds}, 0)
+    plain.fit(split.X_train, split.y_train)
+    np.testing.assert_array_equal(proba, plain.predict_proba(split.X_test))
+
+    larger, more = votes.fit(large, split.X_train, split.y_train, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+    assert more > seconds
+    # Members of the second seed are those that the larger vote has besides.
+    monkeypatch.setattr(MLPNetClassifier, "fit", None)
+    other = recipes.build("VotingClassifier", {"estimators": kinds}, 1)
+    again, rest = votes.fit(other, split.X_train, split.y_train, tmp_path)
+    assert seconds + rest == pytest.approx(more)
+    mean = (proba + again.predict_proba(split.X_test)) / 2
+    np.testing.assert_allclose(larger.predict_proba(split.X_test), mean, atol=1e-12)
+    with pytest.raises(TypeError):  # other labels: it would have to fit
+        votes.fit(other, split.X_train, split.y_train[::-1], tmp_path)
+
+
 def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(votes, "KEPT", tmp_path / "members")
     split = load_split("sample", 300)
     parts = split.X_train, split.X_test, split.y_train, split.y_test
     monkeypatch.setattr(validation, "split_images", lambda: parts)
@@ -153,15 +188,15 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     validation.measure_missing("tuning", settings, 2, path, "a command")
     rows = results.read(path)
     assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for s in (0, 1) for n in kinds]
-    plain, flips, votes = rows[:3]
+    plain, flips, voted = rows[:3]
     net = recipes.build(*kinds["flips"], 0).fit(split.X_train, split.y_train)
     assert list(plain["accuracy"]) == ["None"]
     for view in (None, "flip", 10):
         assert flips["accuracy"][str(view)] == net.set_params(tta=view).score(*parts[1::2])
     members = [recipes.build(*kinds["nothing"], seed) for seed in (0, 1)]
     proba = sum(m.fit(split.X_train, split.y_train).predict_proba(split.X_test) for m in members)
-    voted = members[0].classes_[proba.argmax(1)]
-    assert votes["accuracy"] == {"as it votes": (voted == split.y_test).mean()}
+    right = members[0].classes_[proba.argmax(1)] == split.y_test
+    assert voted["accuracy"] == {"as it votes": right.mean()}
 
     monkeypatch.setattr(ablation, "CHANGES", kinds)
     monkeypatch.setattr(ablation, "SETTINGS", [(n, *kinds[n]) for n in kinds])

@@ -32,6 +32,8 @@ def net(cls, **params):
     if cls not in FAST:
         # What deep nets need to learn something from so few images.
         defaults |= {"batch_size": 8, "optimizer": "muon", "lr": 0.02, "width": 16}
+        if hasattr(cls, "n_heads"):
+            defaults |= {"lr": 0.04, "width": 32}
     return small(cls, **(defaults | params))
 
 
@@ -42,4 +44,4 @@ def architectures(cls):
         return {"channels": [(2,), (6,)], "hidden_layer_sizes": [(4,), (24,)]}
     if "hidden_layer_sizes" in known:
         return {"hidden_layer_sizes": [(4,), (24,), (8, 12)]}
-    return {"width": [4, 16]} if "width" in known else {"freeze": ["none", 1]}
+    return {"width": [2, 16]} if "width" in known else {"freeze": ["none", 1]}

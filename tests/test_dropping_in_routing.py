@@ -175,7 +175,7 @@ def test_frames_pass_a_pipeline(learning_class):
     assert pipeline.feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline[-1].feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline.transform(FRAME_TEST).shape == (120, len(pipeline.get_feature_names_out()))
-    assert pipeline.score(FRAME_TEST, y_test) > 0.7
+    assert pipeline.score(FRAME_TEST, y_test) > 0.6  # guessing: 0.33
     arrays = make_pipeline(StandardScaler(), net(learning_class, max_epochs=10)).fit(X, y)
     np.testing.assert_array_equal(pipeline.predict_proba(FRAME_TEST), arrays.predict_proba(X_test))
     with pytest.raises(ValueError, match="feature names should match"):

@@ -111,7 +111,10 @@ CANDIDATES = {
         {"ema_decay": 0.99},
     ),
     "cnn-95": [
-        *_around("cnn-95", {"estimators": VOTERS[::2]}),
+        *_around(
+            "cnn-95",
+            {"estimators": [*VOTERS, ("ConvNetClassifier", LONGER | {"depth": 3})]},
+        ),
         *_varied(
             "ConvNetClassifier",
             LONGER,
@@ -125,6 +128,7 @@ CANDIDATES = {
             {"label_smoothing": 0.1},
             {"max_epochs": 20, "augment": STRONG_ERASING | {"shift": 2}},
             {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING},
+            {"channels": (64, 128, 256), "max_epochs": 20, "augment": STRONG_ERASING},
         ),
     ],
     "ResNetClassifier's defaults": [

@@ -58,9 +58,9 @@ class Fast:
     limit : float or None
         The share of that time that is aimed at.
     classifier : str
-        Name of a class of skfashion.
+        Name of a class of skfashion, or "VotingClassifier".
     parameters : dict
-        All that is set.
+        All that is set, see `build`.
     """
 
     target: float | None

@@ -106,12 +106,31 @@ def identity(row):
     -------
     str
     """
-    parameters = {k: v for k, v in row["parameters"].items() if not k.endswith("random_state")}
-    parts = [parameters] + [
+    parts = [without_seeds(row["parameters"])] + [
         row[key]
         for key in ("model", "data", "versions", "machine", "threads", "timing_shared", "code")
     ]
     return json.dumps(parts, sort_keys=True)
+
+
+def without_seeds(parameters):
+    """Leave out what a seed decides.
+
+    Parameters
+    ----------
+    parameters : dict
+        Of an estimator, as ``benchmarks.models.parameters`` describes it.
+
+    Returns
+    -------
+    dict
+        Without ``random_state``, that of steps and members too.
+    """
+    return {
+        name: without_seeds(value) if isinstance(value, dict) else value
+        for name, value in parameters.items()
+        if not name.endswith("random_state")
+    }
 
 
 def current(rows):

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 
 from benchmarks import environment, results, votes
 from benchmarks.recipes import build
@@ -75,14 +74,7 @@ def described(classifier, parameters):
     """Return all parameters of a setting in JSON's types, without what a seed decides."""
     from benchmarks import models
 
-    def without_seeds(found):
-        return {
-            name: without_seeds(value) if isinstance(value, dict) else value
-            for name, value in found.items()
-            if not name.endswith("random_state")
-        }
-
-    return without_seeds(models.parameters(build(classifier, parameters, 0)))
+    return results.without_seeds(models.parameters(build(classifier, parameters, 0)))
 
 
 def sources(rows):
@@ -94,13 +86,10 @@ def sources(rows):
 
 def _measure(net, X, X_valid, y, y_valid):
     """Fit and score; views of a net that has seen mirror images cost no further training."""
+    net, seconds = votes.timed_fit(net, X, y)
     if not hasattr(net, "tta"):
-        net, seconds = votes.fit(net, X, y)
         accuracy = {"as it votes": float(net.score(X_valid, y_valid))}
     else:
-        start = time.perf_counter()
-        net.fit(X, y)
-        seconds = time.perf_counter() - start
         flips = getattr(net.augment, "flip", net.augment is not None)
         views = dict.fromkeys([net.tta, *((None, "flip", 10) if flips else ())])
         accuracy = {

@@ -1,4 +1,4 @@
-"""Classifiers that vote, fitted one after the other: whoever is fitted is kept on the disk.
+"""Fits that are timed, and votes: whoever has been fitted for one is kept on the disk.
 
 A series that was stopped goes on with the next member, and a larger vote takes the members of a
 smaller one, with the seconds that they took.
@@ -9,62 +9,61 @@ import time
 
 from benchmarks import environment, results
 
+# Nobody else fits here: whoever wants all to be fitted again empties it.
 KEPT = results.LOCAL / "members"
 
 
-def fit(votes, X, y, folder=None):
-    """Fit the members of a vote, or load those that were fitted before.
+def timed_fit(estimator, X, y, folder=None):
+    """Fit a classifier, or the members of a vote one after the other.
 
     Parameters
     ----------
-    votes : sklearn.ensemble.VotingClassifier
-        Unfitted; what it holds stays unfitted.
+    estimator : scikit-learn classifier
+        Unfitted. A ``VotingClassifier`` has soft votes, stays unfitted, and its members are loaded
+        if they were fitted before.
     X : ndarray, shape (n, d)
     y : ndarray, shape (n,)
     folder : pathlib.Path or None
-        Where members are kept; None means ``KEPT``. A member is known by its parameters,
-        ``random_state`` too, the data, skfashion's sources, the versions and the machine.
+        Where members are kept; None means ``KEPT``. A member is known by what it is before its
+        fit, ``random_state`` included, the data, skfashion's sources, the versions, the machine
+        and the threads.
 
     Returns
     -------
-    votes : sklearn.ensemble.VotingClassifier
+    estimator : scikit-learn classifier
         Fitted.
     seconds : float
         What the fits took together, those that were loaded included.
     """
     from sklearn.base import clone
+    from sklearn.ensemble import VotingClassifier
     from sklearn.frozen import FrozenEstimator
 
+    if not isinstance(estimator, VotingClassifier):
+        start = time.perf_counter()
+        estimator.fit(X, y)
+        return estimator, time.perf_counter() - start
+    if estimator.voting != "soft":  # hard votes are of labels that VotingClassifier has encoded
+        raise ValueError(f"Got voting={estimator.voting!r}, expected 'soft'.")
     fitted, total = [], 0.0
-    for name, member in votes.estimators:
-        member, seconds = _fitted(clone(member), X, y, folder or KEPT)
+    for name, member in estimator.estimators:
+        member, seconds = _fitted_member(clone(member), X, y, folder or KEPT)
         fitted.append((name, FrozenEstimator(member)))
         total += seconds
-    return clone(votes).set_params(estimators=fitted).fit(X, y), total
+    return clone(estimator).set_params(estimators=fitted).fit(X, y), total
 
 
-def _fitted(member, X, y, folder):
+def _fitted_member(member, X, y, folder):
     """Return a fitted member and the seconds of its fit."""
     import joblib
+    import torch
 
-    from benchmarks import models
-
-    known_by = [
-        type(member).__name__,
-        models.parameters(member),
-        environment.code_hash(),
-        environment.versions(),
-        environment.machine(),
-        joblib.cpu_count(),
-        X,
-        y,
-    ]
-    path = folder / f"{joblib.hash(known_by)}.joblib"
+    circumstances = [environment.code_hash(), environment.versions(), environment.machine()]
+    known_by = joblib.hash([member, X, y, *circumstances, torch.get_num_threads()])
+    path = folder / f"{known_by}.joblib"
     if path.exists():
         return joblib.load(path)
-    start = time.perf_counter()
-    member.fit(X, y)
-    seconds = time.perf_counter() - start
+    member, seconds = timed_fit(member, X, y)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
     joblib.dump((member, seconds), temporary)

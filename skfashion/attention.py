@@ -51,8 +51,8 @@ class AttentionNetClassifier(ImageClassifier):
     stochastic_depth: float = param(
         0.0,
         SHARE,
-        doc="""Probability that an image skips half of the last layer in training; for the others
-        it is in proportion to their number (Huang et al., ECCV 2016).""",
+        doc="""Probability that an image skips half of the last of L layers in training; for layer
+        l it is l / L of that (Huang et al., ECCV 2016).""",
     )
     dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
 

@@ -60,14 +60,13 @@ class ResNetClassifier(ImageClassifier):
         2,
         Interval(Integral, 1, 2, closed="both"),
         doc="""2: the first convolution halves height and width, as deep networks on small
-        images need for a bearable time; 1: it keeps the size, for a little more accuracy in more
-        than twice the time.""",
+        images need for a bearable time; 1: it keeps the size.""",
     )
     stochastic_depth: float = param(
         0.0,
         SHARE,
-        doc="""Probability that an image skips the last block in training; for the others it is in
-        proportion to their number, counted from the image (Huang et al., ECCV 2016).""",
+        doc="""Probability that an image skips the last of L blocks in training; for block l it is
+        l / L of that (Huang et al., ECCV 2016).""",
     )
     dropout: float = param(
         0.0, SHARE, doc="Share of the values before the last layer dropped in training."

@@ -18,7 +18,7 @@ from skfashion import (
     TorchvisionClassifier,
 )
 from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
-from skfashion.nets.attention import MAX_PLAIN, gather
+from skfashion.nets.attention import MAX_PLAIN, attend
 from skfashion.nets.layers import StochasticDepth
 from skfashion.nets.residual import BLOCKS, Residual
 from skfashion.training.inference import fold_batch_norm
@@ -131,8 +131,9 @@ def test_attention_of_few_and_of_many_tokens(n_tokens, dtype):
     given = parts.to(dtype).requires_grad_()
     for autocast in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            found = gather(*given)
+            found = attend(*given)
         coarse = dtype is torch.bfloat16 or autocast
+        assert autocast or found.dtype is dtype
         torch.testing.assert_close(found.double(), expected, atol=0.05 if coarse else 1e-5, rtol=0)
         (gradient,) = torch.autograd.grad(found.sum(), given)
         assert gradient.dtype is dtype
@@ -146,6 +147,22 @@ def test_stochastic_depth_grows_with_the_number_of_the_block(make):
         module = make(depth=depth, stochastic_depth=0.3)
         found = [m.p for m in module.modules() if isinstance(m, StochasticDepth)]
         assert sorted(set(found)) == pytest.approx(expected)
+
+
+# Convolutions, norms and activations in the order in which a block names them: what follows the
+# sum, what comes before the residual function, that function, and the shortcut.
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("basic", ["cbr", "r cbrcb", "r cbrcb cb", ""]),  # He et al., CVPR 2016
+        ("preact", ["c", "br cbrc", "br cbrc c", "br"]),  # He et al., ECCV 2016
+    ],
+)
+def test_layers_stand_where_they_were_published(block, expected):
+    kinds = {"Conv2d": "c", "BatchNorm2d": "b", "ReLU": "r"}
+    module = resnet(block=block)
+    found = "".join(kinds.get(type(layer).__name__, "") for layer in module.modules())
+    assert found == "".join(expected).replace(" ", "")
 
 
 def test_a_shortcut_that_reshapes_starts_behind_the_first_activation():

@@ -149,7 +149,7 @@ def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
     small, large = (
         recipes.build("VotingClassifier", {"estimators": times * kinds}, 0) for times in (1, 2)
     )
-    fitted, seconds = votes.fit(small, split.X_train, split.y_train, tmp_path)
+    fitted, seconds = votes.timed_fit(small, split.X_train, split.y_train, tmp_path)
     assert seconds > 0
     assert not hasattr(small, "classes_")
     proba = fitted.predict_proba(split.X_test)
@@ -157,18 +157,29 @@ def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
     plain.fit(split.X_train, split.y_train)
     np.testing.assert_array_equal(proba, plain.predict_proba(split.X_test))
 
-    larger, more = votes.fit(large, split.X_train, split.y_train, tmp_path)
+    larger, more = votes.timed_fit(large, split.X_train, split.y_train, tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
     assert more > seconds
     # Members of the second seed are those that the larger vote has besides.
     monkeypatch.setattr(MLPNetClassifier, "fit", None)
     other = recipes.build("VotingClassifier", {"estimators": kinds}, 1)
-    again, rest = votes.fit(other, split.X_train, split.y_train, tmp_path)
+    again, rest = votes.timed_fit(other, split.X_train, split.y_train, tmp_path)
     assert seconds + rest == pytest.approx(more)
     mean = (proba + again.predict_proba(split.X_test)) / 2
     np.testing.assert_allclose(larger.predict_proba(split.X_test), mean, atol=1e-12)
     with pytest.raises(TypeError):  # other labels: it would have to fit
-        votes.fit(other, split.X_train, split.y_train[::-1], tmp_path)
+        votes.timed_fit(other, split.X_train, split.y_train[::-1], tmp_path)
+
+
+def test_seeds_of_a_vote_are_repetitions():
+    small = {"hidden_layer_sizes": (8,)}
+    kind = "VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}
+    rows = [
+        row("fast:cnn-95", 0.9, 1.0)
+        | {"parameters": parameters(recipes.build(*kind, seed)), "seed": seed}
+        for seed in (0, 1)
+    ]
+    assert results.current(rows) == rows
 
 
 def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, capsys):

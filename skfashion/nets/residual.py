@@ -90,7 +90,8 @@ BLOCKS = {
 class Residual(nn.Module):
     """A block ``last(shortcut(x) + residual(first(x)))``: ``(n, c, h, w) -> (n, d, h/s, w/s)``.
 
-    A shortcut that changes the shape has a convolution, which starts from ``first(x)``.
+    A shortcut that changes the shape has a convolution, which starts from ``first(x)``; batch norm
+    follows it unless the block begins with one.
 
     Parameters
     ----------
@@ -115,8 +116,8 @@ class Residual(nn.Module):
         if self.reshapes:
             # Averages lose less than leaving three of four pixels out does (He et al., CVPR 2019).
             pool = [nn.AvgPool2d(stride, ceil_mode=True)] if max(stride) > 1 else []
-            layers = [*pool, conv(n_in, n_out, 1), nn.BatchNorm2d(n_out)]
-            self.shortcut = nn.Sequential(*layers)
+            norm = [] if first else [nn.BatchNorm2d(n_out)]
+            self.shortcut = nn.Sequential(*pool, conv(n_in, n_out, 1), *norm)
 
     def forward(self, x):
         """Return the block's activations."""
@@ -148,8 +149,8 @@ class ResNet(Network):
     stem_stride : int
         1: the stem is a 3 x 3 convolution and keeps the size; 2: 4 x 4, and halves it.
     stochastic_depth : float in [0, 1)
-        Probability that the last block is left out in training; for the others it is in
-        proportion to their number.
+        Probability that the last of L blocks is left out in training; for block l it is l / L of
+        that.
     dropout : float in [0, 1)
         Probability of dropping a value before the last layer.
 
@@ -175,7 +176,9 @@ class ResNet(Network):
         n_channels, height, width_of_image = image_shape
         super().__init__(n_channels)
         sides = [height, width_of_image]
-        layers = self._stem(n_channels, width, sides, stem_stride)
+        layers = [self._stem(n_channels, width, sides, stem_stride)]
+        if block != "preact":  # whose blocks begin with these
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
         n_blocks, number, size = sum(depth), 0, width
         for stage, n_repeats in enumerate(depth):
             for i in range(n_repeats):
@@ -196,11 +199,10 @@ class ResNet(Network):
 
     @staticmethod
     def _stem(n_in, n_out, sides, stride):
-        """Return the first layers; `sides` are divided by their stride."""
+        """Return the first convolution; `sides` are divided by its stride."""
         steps = tuple(min(stride, side) for side in sides)
         if max(steps) == 1:
-            return [conv(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU()]
+            return conv(n_in, n_out)
         kernel = tuple(2 * step if step > 1 else 3 for step in steps)
         sides[:] = [side // step for side, step in zip(sides, steps, strict=True)]
-        first = nn.Conv2d(n_in, n_out, kernel, steps, padding=1, bias=False)
-        return [first, nn.BatchNorm2d(n_out), nn.ReLU()]
+        return nn.Conv2d(n_in, n_out, kernel, steps, padding=1, bias=False)

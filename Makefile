@@ -24,7 +24,7 @@ benchmark: $(STAMP) ## compare the classifiers on the bundled images, one seed
 benchmark-full: $(STAMP) ## compare them on all 70,000 images, five seeds
 	$(BIN)/python -m benchmarks accuracy --data full --seeds 5 --resume
 
-tables: $(STAMP) ## write README's table and picture from the committed results
+tables: $(STAMP) ## write all tables from the committed results
 	$(BIN)/python -m benchmarks tables
 
 test: $(STAMP) ## run the tests

@@ -73,13 +73,17 @@ def main(options):
     """
     if not options.table:
         _measure_missing(options.seeds)
-    rows = results.read(FILE)
-    if not rows:
+    if not FILE.exists():
         raise BenchmarkError(f"{FILE} has no rows. Make them with: python -m benchmarks defaults")
-    from benchmarks.tables import write_into
+    from benchmarks.tables import write_studies
 
-    write_into(PAGE, markdown(rows), START, END)
+    write_studies()
     return 0
+
+
+def table():
+    """Write the table of the published results."""
+    return markdown(results.read(FILE))
 
 
 def _measure_missing(n_seeds):

@@ -63,16 +63,11 @@ def main(options):
     ]
     command = f"python -m benchmarks frontier --recipes {options.recipes}"
     status = series.measure("frontier", runs, FILE, command)
-    write_page()
-    return status
+    from benchmarks.tables import write_studies
 
-
-def write_page():
-    """Write the table into its page, and draw the picture."""
-    from benchmarks.tables import write_into
-
-    write_into(PAGE, markdown(), START, END)
+    write_studies()
     draw(PICTURE)
+    return status
 
 
 def _rival_seconds(groups, rival):
@@ -88,7 +83,7 @@ def _rival_seconds(groups, rival):
     return seconds, words
 
 
-def markdown():
+def table():
     """Write the table: a recipe a line.
 
     Returns
@@ -116,10 +111,10 @@ def markdown():
         lines.append(line)
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     headings += ["ratio of times", "at most"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
     dates = sorted(row["date"] for group in groups.values() for row in group)
     return (
-        f"{table}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks frontier`; runs "
+        f"{text}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks frontier`; runs "
         f"ended from {dates[0]} to {dates[-1]}."
     )
 

@@ -66,18 +66,13 @@ def main(options):
     ]
     command = f"python -m benchmarks reference --systems {options.systems}"
     status = series.measure("reference", runs, FILE, command)
-    write_page()
+    from benchmarks.tables import write_studies
+
+    write_studies()
     return status
 
 
-def write_page():
-    """Write the table into its page."""
-    from benchmarks.tables import write_into
-
-    write_into(PAGE, markdown(), START, END)
-
-
-def markdown():
+def table():
     """Write the table: a published system a line.
 
     Returns
@@ -118,8 +113,8 @@ def markdown():
         "our defaults %",
         "s",
     ]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    return f"{table}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks reference`."
+    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    return f"{text}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks reference`."
 
 
 def _published_cells(entry, theirs, ours):

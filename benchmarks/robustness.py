@@ -121,11 +121,16 @@ def main(options):
     rows = current(results.read(path))
     print(markdown(rows))
     if options.publish:
-        from benchmarks.tables import write_into
+        from benchmarks.tables import write_studies
 
-        write_into(PAGE, markdown(rows), START, END)
+        write_studies()
     draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
     return 0
+
+
+def table():
+    """Write the table of the published results."""
+    return markdown(current(results.read(FILE)))
 
 
 def _identity(row):

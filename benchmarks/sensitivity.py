@@ -67,7 +67,7 @@ def main(options):
         0.
     """
     from benchmarks.data import load_split
-    from benchmarks.tables import write_into
+    from benchmarks.tables import write_studies
 
     command = f"python -m benchmarks sensitivity --seeds {options.seeds}"
     done = {(row["what"], row["seed"], str(row["how"])) for row in results.read(FILE)}
@@ -83,10 +83,15 @@ def main(options):
         row["seconds"] = round(time.perf_counter() - start, 1)
         results.append(FILE, row | environment.circumstances(command))
         print(f"{what}: {len(row['test'])} test images, {row['seconds']} s", file=sys.stderr)
+    write_studies()
+    return 0
+
+
+def table():
+    """Write the table of the published results."""
     from benchmarks import frontier
 
-    write_into(PAGE, markdown(results.read(FILE), series.by_model(frontier.FILE)), START, END)
-    return 0
+    return markdown(results.read(FILE), series.by_model(frontier.FILE))
 
 
 def near_duplicates(split, seed=None, block=1000):

@@ -1,4 +1,4 @@
-"""Tables made from result files: on the terminal, and in README between two markers."""
+"""Tables made from result files: on the terminal, and in pages between two markers."""
 
 import hashlib
 import json
@@ -43,8 +43,9 @@ def add_parser(subparsers):
     """
     parser = subparsers.add_parser(
         "tables",
-        help="write README's benchmark table and picture from the committed results",
-        description=f"Write the table between {START} and {END}, and {PICTURE.relative_to(ROOT)}.",
+        help="write all tables, and README's picture, from the committed results",
+        description=f"Write README's table between {START} and {END}, and in the same way those of "
+        f"the other pages, and {PICTURE.relative_to(ROOT)}.",
     )
     add = parser.add_argument
     add("--check", action="store_true", help="change nothing, fail if something is out of date")
@@ -55,7 +56,7 @@ def add_parser(subparsers):
 
 
 def main(options):
-    """Bring README and its picture up to date, or check that they are.
+    """Bring README, its picture and the other pages up to date, or check that they are.
 
     Parameters
     ----------
@@ -72,22 +73,18 @@ def main(options):
             f"{options.results} has no rows. Make them with: "
             "python -m benchmarks accuracy --data full --seeds 5 --publish"
         )
-    old = _read_readme(options.readme)
-    new = replace_table(old, markdown(rows))
-    drawn = _stamp_of(options.picture) == fingerprint(rows)
-    others = {}
+    new = {options.readme: replace_table(_read_readme(options.readme), markdown(rows))}
     if options.readme == README:
-        new = _with_speed(new, others)
+        new = _with_studies(new)
+    stale = [path for path, text in new.items() if path.read_text(encoding="utf-8") != text]
+    drawn = _stamp_of(options.picture) == fingerprint(rows)
     if options.check:
-        stale = [options.readme] * (new != old) + [options.picture] * (not drawn)
-        stale += [path for path, text in others.items() if path.read_text("utf-8") != text]
+        stale += [] if drawn else [options.picture]
         for path in stale:
             print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
         return 1 if stale else 0
-    if new != old:
-        options.readme.write_text(new, encoding="utf-8")
-    for path, text in others.items():
-        path.write_text(text, encoding="utf-8")
+    for path in stale:
+        path.write_text(new[path], encoding="utf-8")
     if not drawn:
         from benchmarks import pictures
 
@@ -95,18 +92,34 @@ def main(options):
     return 0
 
 
-def _with_speed(readme, others):
-    """Return README with the table of speed; put the text of its other pages into `others`."""
+def write_studies():
+    """Write the tables of all studies, each from its result file, into their pages."""
+    for path, text in _with_studies({}).items():
+        path.write_text(text, encoding="utf-8")
+
+
+def _with_studies(texts):
+    """Return pages by path, the tables of all that has been measured in them."""
+    from benchmarks import (
+        ablation,
+        defaults,
+        frontier,
+        reference,
+        robustness,
+        sensitivity,
+        tuning,
+    )
     from benchmarks.speed import report
 
-    for path, table in report.pages():
-        text = readme if path == README else path.read_text(encoding="utf-8")
-        text = replace_table(text, table, report.START, report.END, path.name)
-        if path == README:
-            readme = text
-        else:
-            others[path] = text
-    return readme
+    found = [(path, table, report) for path, table in report.pages()]
+    for study in (ablation, defaults, frontier, reference, robustness, sensitivity, tuning):
+        if study.FILE.exists():
+            found.append((study.PAGE, study.table(), study))
+    texts = dict(texts)
+    for path, table, its in found:
+        text = texts.get(path) or path.read_text(encoding="utf-8")
+        texts[path] = replace_table(text, table, its.START, its.END, path.name)
+    return texts
 
 
 def _read_readme(path):
@@ -144,20 +157,6 @@ def replace_table(text, table, start=START, end=END, page="README"):
     if text.count(start) != 1 or text.count(end) != 1 or not pattern.search(text):
         raise BenchmarkError(f"{page} needs the lines {start} and {end} once each, in this order.")
     return pattern.sub(lambda _: f"{start}\n{table}\n{end}", text)
-
-
-def write_into(page, table, start, end):
-    """Put a table between two markers of a page.
-
-    Parameters
-    ----------
-    page : pathlib.Path
-    table : str
-    start, end : str
-        See `replace_table`.
-    """
-    text = page.read_text(encoding="utf-8")
-    page.write_text(replace_table(text, table, start, end, page.name), encoding="utf-8")
 
 
 def fingerprint(rows):

@@ -195,10 +195,15 @@ def main(options):
         )
     command = f"python -m benchmarks tuning --recipes '{options.recipes}' --seeds {options.seeds}"
     validation.measure_missing("tuning", _settings(names), options.seeds, FILE, command)
-    from benchmarks.tables import write_into
+    from benchmarks.tables import write_studies
 
-    write_into(PAGE, markdown(results.read(FILE)), START, END)
+    write_studies()
     return 0
+
+
+def table():
+    """Write the table of the published results."""
+    return markdown(results.read(FILE))
 
 
 def markdown(rows):

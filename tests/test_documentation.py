@@ -131,7 +131,7 @@ def test_index_links_every_page():
     assert {page.name for page in DOCS} - set(LINK.findall(prose(index))) == {"index.md"}
 
 
-def test_readme_table_is_up_to_date():
+def test_tables_are_up_to_date():
     if not RESULTS.exists():
         pytest.skip(
             "No results on the full data have been committed yet (benchmarks/results/"

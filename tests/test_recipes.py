@@ -129,13 +129,13 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
         results.append(path, one)
     for module in (frontier, reference):
         monkeypatch.setattr(module, "FILE", path)
-    table = frontier.markdown()
+    table = frontier.table()
     assert "| `mlp-89` | 89.0    | 89.00 ± 0.14" in table
     assert "`mlp-wider`, to 88.62 %, 20 s" in table
     assert "0.055" in table  # 1.1 of 20 seconds
     assert "0.067 (1.3 s)" in table
     assert "cnn-92" not in table
-    table = reference.markdown()
+    table = reference.table()
     assert "| `mlp-wider` |" in table
     assert "89.00" in table  # the best epoch
     assert "0.40" in table  # 8 of 20 seconds

@@ -100,7 +100,7 @@ def main(options):
     tasks = _tasks(options)
     wanted = identities_of(tasks)
     if options.resume:
-        tasks = _not_yet_there(tasks, wanted, results.read(path))
+        tasks = not_yet_there(tasks, wanted, results.read(path))
     try:
         failures = measure_all(tasks, options.jobs, path) if tasks else []
     except KeyboardInterrupt:
@@ -185,7 +185,7 @@ def identities_of(tasks):
     return found
 
 
-def _not_yet_there(tasks, identities, rows):
+def not_yet_there(tasks, identities, rows):
     """Leave out the tasks whose measurement would only repeat a row of the file."""
     done = {(results.identity(row), row["seed"]) for row in rows}
     left = []

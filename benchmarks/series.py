@@ -4,7 +4,7 @@ import statistics
 import sys
 
 from benchmarks import environment, results
-from benchmarks.accuracy import identities_of, measure_all
+from benchmarks.accuracy import identities_of, measure_all, not_yet_there
 from benchmarks.progress import name_of
 
 
@@ -40,11 +40,7 @@ def measure(benchmark, models_and_seeds, path, command, threads=None):
         "command": command,
     }
     tasks = [{"model": model, "seed": seed, **common} for model, seed in models_and_seeds]
-    done = {(results.identity(row), row["seed"]) for row in results.read(path)}
-    identities = identities_of(tasks)
-    left = [
-        task for task, i in zip(tasks, identities, strict=True) if (i, task["seed"]) not in done
-    ]
+    left = not_yet_there(tasks, identities_of(tasks), results.read(path))
     if "-dirty" in (environment.commit() or ""):
         print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
     failures = measure_all(left, 1, path) if left else []

@@ -10,11 +10,13 @@ sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
 from benchmarks import (
     ablation,
+    accuracy,
     frontier,
     recipes,
     reference,
     results,
     robustness,
+    run,
     sensitivity,
     series,
     tuning,
@@ -180,6 +182,25 @@ def test_seeds_of_a_vote_are_repetitions():
         for seed in (0, 1)
     ]
     assert results.current(rows) == rows
+
+
+def test_a_series_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    path, asked = tmp_path / "rows.jsonl", []
+
+    def measure_all(tasks, jobs, path):
+        asked.append([(task["model"], task["seed"]) for task in tasks])
+        for task in tasks:
+            described = run.describe(task, split)
+            results.append(path, {**described, "benchmark": task["benchmark"]})
+        return []
+
+    split = load_split("sample", 300)
+    monkeypatch.setattr(series, "measure_all", measure_all)
+    monkeypatch.setattr(accuracy.data, "load_split", lambda *args: split)
+    runs = [("published:fashioncnn", 0), ("fast:cnn-95", 0), ("fast:cnn-95", 1)]
+    assert series.measure("frontier", runs[:2], path, "a command") == 0
+    assert series.measure("frontier", runs, path, "a command") == 0
+    assert asked == [runs[:2], runs[2:]]
 
 
 def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, capsys):

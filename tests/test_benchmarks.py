@@ -260,7 +260,10 @@ def test_bad_arguments(words, said, capsys, monkeypatch):
 def test_ctrl_c_keeps_finished_rows_and_leaves_no_process(tmp_path):
     words = ["accuracy", "--models", "dummy,hist_gradient_boosting", "--output", str(tmp_path)]
     command = [sys.executable, "-m", "benchmarks", *words]
+    # A shell's background job ignores the signal, and so would what is started from it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     try:
         assert process.stderr.readline().startswith("[1/2] dummy seed 0")
         deadline = time.monotonic() + 20

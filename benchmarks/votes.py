@@ -34,6 +34,11 @@ def timed_fit(estimator, X, y, folder=None):
         Fitted.
     seconds : float
         What the fits took together, those that were loaded included.
+
+    Raises
+    ------
+    ValueError
+        If a ``VotingClassifier`` has hard votes.
     """
     from sklearn.base import clone
     from sklearn.ensemble import VotingClassifier

@@ -171,6 +171,8 @@ def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
     np.testing.assert_allclose(larger.predict_proba(split.X_test), mean, atol=1e-12)
     with pytest.raises(TypeError):  # other labels: it would have to fit
         votes.timed_fit(other, split.X_train, split.y_train[::-1], tmp_path)
+    with pytest.raises(ValueError, match="voting='hard', expected 'soft'"):
+        votes.timed_fit(other.set_params(voting="hard"), split.X_train, split.y_train, tmp_path)
 
 
 def test_seeds_of_a_vote_are_repetitions():

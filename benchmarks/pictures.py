@@ -14,7 +14,7 @@ from benchmarks import tables
 # Okabe and Ito's colours, told apart by colour-blind readers; their yellow is left out, it is
 # too pale on white. Every series has a marker of its own besides.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "<")
 FLOOR = "dummy"
 DPI = 120
 

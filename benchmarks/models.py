@@ -132,14 +132,16 @@ def _dummy(seed, threads):
     return DummyClassifier(strategy="prior", random_state=seed)
 
 
+# Ours: key -> class of skfashion.
+NETS = {
+    "mlp_net": "MLPNetClassifier",
+    "conv_net": "ConvNetClassifier",
+    "resnet": "ResNetClassifier",
+    "attention_net": "AttentionNetClassifier",
+}
 MODELS = {
     key: Model(name, _defaults_of(name), "skfashion's defaults, no argument", True)
-    for key, name in {
-        "mlp_net": "MLPNetClassifier",
-        "conv_net": "ConvNetClassifier",
-        "resnet": "ResNetClassifier",
-        "attention_net": "AttentionNetClassifier",
-    }.items()
+    for key, name in NETS.items()
 } | {
     "mlp_sklearn": Model(
         "MLPClassifier",

@@ -7,6 +7,7 @@ import time
 
 from benchmarks import data, environment, results
 from benchmarks.errors import BenchmarkError
+from benchmarks.models import MODELS, NETS
 
 START, END = "<!-- robustness-table:start -->", "<!-- robustness-table:end -->"
 PAGE = environment.ROOT / "docs" / "robustness.md"
@@ -23,13 +24,7 @@ from the same sources, are skipped.
 
 def _model(key):
     """Return a builder of a model of the benchmark."""
-
-    def build(seed):
-        from benchmarks.models import MODELS
-
-        return MODELS[key].build(seed, 2)
-
-    return build
+    return lambda seed: MODELS[key].build(seed, 2)
 
 
 def _augmented(key):
@@ -37,17 +32,11 @@ def _augmented(key):
     return lambda seed: _model(key)(seed).set_params(augment="strong")
 
 
-NETS = {
-    "MLPNetClassifier": "mlp_net",
-    "ConvNetClassifier": "conv_net",
-    "ResNetClassifier": "resnet",
-    "AttentionNetClassifier": "attention_net",
-}
 CLASSIFIERS = {
     "LogisticRegression": _model("logistic_regression"),
     "RandomForest": _model("random_forest"),
-    **{name: _model(key) for name, key in NETS.items()},
-    **{f"{name}, augmented": _augmented(key) for name, key in NETS.items()},
+    **{name: _model(key) for key, name in NETS.items()},
+    **{f"{name}, augmented": _augmented(key) for key, name in NETS.items()},
 }
 
 

@@ -3,9 +3,10 @@
 import statistics
 import sys
 
-from benchmarks import environment, results
+from benchmarks import environment, models, results
 from benchmarks.accuracy import identities_of, measure_all, not_yet_there
 from benchmarks.progress import name_of
+from benchmarks.validation import in_words
 
 
 def measure(benchmark, models_and_seeds, path, command, threads=None):
@@ -50,11 +51,22 @@ def measure(benchmark, models_and_seeds, path, command, threads=None):
 
 
 def by_model(path):
-    """Return the rows that count, by model."""
+    """Return the rows that count, by model; those of ours only if its settings are still theirs."""
     groups = {}
     for row in results.current(results.read(path)):
         groups.setdefault(row["model"], []).append(row)
-    return groups
+    return {name: group for name, group in groups.items() if _is_of_today(name, group[0])}
+
+
+def _is_of_today(name, row):
+    """Tell whether a model of ours would be measured with the settings of a row."""
+    model = models.find(name)
+    if not model.ours:
+        return True
+    estimator = model.build(0, row["threads"])
+    classifier = type(estimator).__name__
+    now, then = results.without_seeds(models.parameters(estimator)), row["parameters"]
+    return in_words(classifier, now) == in_words(classifier, results.without_seeds(then))
 
 
 def accuracy_cell(group):

@@ -2,6 +2,7 @@
 
 import argparse
 import statistics
+from functools import cache
 
 from benchmarks import environment, results, validation
 from benchmarks.errors import BenchmarkError
@@ -131,19 +132,6 @@ CANDIDATES = {
             {"channels": (64, 128, 256), "max_epochs": 20, "augment": STRONG_ERASING},
         ),
     ],
-    "ResNetClassifier's defaults": [
-        ("ResNetClassifier", {}),
-        ("ResNetClassifier", {"max_epochs": 4, "lr": 2e-2}),
-        ("ResNetClassifier", {"optimizer": "adamw", "lr": 5e-3}),
-        ("ResNetClassifier", {"block": "preact"}),
-        ("ResNetClassifier", {"block": "se"}),
-        ("ResNetClassifier", {"stem_stride": 1}),
-    ],
-    "AttentionNetClassifier's defaults": [
-        ("AttentionNetClassifier", {}),
-        ("AttentionNetClassifier", {"lr": 1e-2}),
-        ("AttentionNetClassifier", {"optimizer": "adamw"}),
-    ],
     "fashionnet": _around(
         "fashionnet",
         {"conv_dropout": 0.25, "dropout": 0.5},
@@ -207,7 +195,7 @@ def table():
 
 
 def markdown(rows):
-    """Write the table: a candidate a line.
+    """Write the table: a setting a line, also those that are candidates no longer.
 
     Parameters
     ----------
@@ -219,26 +207,26 @@ def markdown(rows):
     """
     from tabulate import tabulate
 
-    settings, lines, shown = _settings(CANDIDATES), [], []
-    for (recipe, *candidate), group in zip(
-        settings, validation.rows_of(rows, settings), strict=True
-    ):
-        if group:
-            shown += group
-            line = [recipe, f"`{in_words(*candidate)}`"]
-            for views in (("None",), ("flip",), ("10", "as it votes")):
-                values = [
-                    100 * value
-                    for row in group
-                    for view, value in row["accuracy"].items()
-                    if view in views
-                ]
-                line.append(f"{statistics.fmean(values):.2f}" if values else "")
-            line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
-            lines.append(line)
+    names = list(dict.fromkeys([*CANDIDATES, *(row["name"] for row in rows)]))
+    groups = {}
+    for row in sorted(rows, key=lambda row: names.index(row["name"])):
+        groups.setdefault((row["name"], validation.words_of(row)), []).append(row)
+    lines = []
+    for (recipe, words), group in groups.items():
+        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
+        for views in (("None",), ("flip",), ("10", "as it votes")):
+            values = [
+                100 * value
+                for row in group
+                for view, value in row["accuracy"].items()
+                if view in views
+            ]
+            line.append(f"{statistics.fmean(values):.2f}" if values else "")
+        line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
+        lines.append(line)
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    return f"{table}\n\n`python -m benchmarks tuning`. {validation.sources(shown)}"
+    return f"{table}\n\nIn bold: recipes. `python -m benchmarks tuning`. {validation.sources(rows)}"
 
 
 def _settings(names):
@@ -246,17 +234,11 @@ def _settings(names):
     return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
 
 
-def in_words(classifier, parameters):
-    """Return a candidate as a reader would write it."""
-    if classifier == "VotingClassifier":
-        members = [in_words(*member) for member in parameters["estimators"]]
-        kinds = dict.fromkeys(members)
-        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
-    words = []
-    for name, value in parameters.items():
-        if isinstance(value, dict):
-            inside = ", ".join(f"{key}={amount!r}" for key, amount in value.items())
-            words.append(f"{name}=Augmentation({inside})")
-        else:
-            words.append(f"{name}={value!r}")
-    return f"{classifier}({', '.join(words)})"
+@cache
+def _chosen():
+    """Return the settings that became recipes, in words."""
+    return {
+        validation.in_words(classifier, validation.described(classifier, parameters))
+        for recipe in (FASTEST | REFERENCES).values()
+        for classifier, parameters in _varied(recipe.classifier, recipe.parameters, {})
+    }

@@ -1,7 +1,7 @@
 """What is chosen, is chosen here: settings compared on a split of the training images."""
 
-import json
 import sys
+from functools import cache
 
 from benchmarks import environment, results, votes
 from benchmarks.recipes import build
@@ -61,13 +61,59 @@ def rows_of(rows, settings):
     """Return the rows of each setting, a list each; rows of what a setting was before are none."""
     found = {}
     for row in rows:
-        key = row["name"], row["classifier"], json.dumps(row["parameters"], sort_keys=True)
-        found.setdefault(key, []).append(row)
-    keys = [
-        (name, classifier, json.dumps(described(classifier, parameters), sort_keys=True))
+        found.setdefault((row["name"], words_of(row)), []).append(row)
+    return [
+        found.get((name, in_words(classifier, described(classifier, parameters))), [])
         for name, classifier, parameters in settings
     ]
-    return [found.get(key, []) for key in keys]
+
+
+def words_of(row):
+    """Return the setting of a row as a reader would write it."""
+    return in_words(row["classifier"], row["parameters"])
+
+
+def in_words(classifier, parameters):
+    """Write a setting as a reader would: what differs from the defaults of today.
+
+    A parameter that a class got after a row was written thus changes nothing about that row.
+
+    Parameters
+    ----------
+    classifier : str
+    parameters : dict
+        All of them, as `described` returns them.
+
+    Returns
+    -------
+    str
+    """
+    if classifier == "VotingClassifier":
+        members = [
+            in_words(value["class"], value)
+            for name, value in parameters.items()
+            if isinstance(value, dict) and "__" not in name
+        ]
+        kinds = dict.fromkeys(members)
+        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
+    words = []
+    for name, value in parameters.items():
+        if name == "class" or "__" in name or value == _defaults(classifier).get(name, ...):
+            continue
+        if isinstance(value, dict):
+            words.append(f"{name}={in_words(value['class'], value)}")
+        else:
+            words.append(f"{name}={tuple(value) if isinstance(value, list) else value!r}")
+    return f"{classifier}({', '.join(words)})"
+
+
+@cache
+def _defaults(name):
+    """Return all parameters of a class of skfashion's, none of them set."""
+    import skfashion
+    from benchmarks import models
+
+    return models.parameters(getattr(skfashion, name)())
 
 
 def described(classifier, parameters):

@@ -55,8 +55,10 @@ def test_candidates_build_and_differ(name):
         for net in nets:
             net._validate_params()
         assert [net.random_state for net in nets] == seeds_of(3, len(nets))
-    described = {str(validation.described(*candidate)) for candidate in candidates}
-    assert len(described) == len(candidates)
+    words = {
+        validation.in_words(kind, validation.described(kind, set_)) for kind, set_ in candidates
+    }
+    assert len(words) == len(candidates)
 
 
 def test_ours_have_the_architecture_of_the_published():
@@ -105,7 +107,7 @@ def row(model, accuracy, seconds, seed=0, ours=True, **more):
         "seed": seed,
         "metrics": {"accuracy": accuracy},
         "seconds": {"fit": seconds, "predict": 0.1},
-        "parameters": {},
+        "parameters": parameters(find(model).build(seed, 2)),
         "data": {"name": "full", "train_rows": 60_000, "test_rows": 10_000},
         "versions": {"torch": "2"},
         "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
@@ -143,6 +145,30 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
     assert "0.40" in table  # 8 of 20 seconds
     frontier.draw(tmp_path / "frontier.png")
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+
+def test_rows_of_other_settings_are_left_out(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    today = row("fast:mlp-89", 0.9, 1.0)
+    members = row("fast:cnn-95", 0.9, 1.0)
+    published = row("published:mlp-wider", 0.9, 1.0, ours=False)
+    for one in (today, members, published):
+        results.append(path, one)
+    assert series.by_model(path) == {one["model"]: [one] for one in (members, today, published)}
+    words = validation.in_words("VotingClassifier", results.without_seeds(members["parameters"]))
+    assert words.startswith("votes of 1 ConvNetClassifier(augment=Augmentation(")
+    assert "1 Augmentation" not in words
+    others = [
+        today | {"parameters": today["parameters"] | {"lr": 9.0}},
+        members | {"parameters": {**members["parameters"], "net0": members["parameters"]["net1"]}},
+    ]
+    for one in others:
+        results.append(path, one)
+    assert list(series.by_model(path)) == ["published:mlp-wider"]
+    # A parameter that exists since then has its default.
+    before = {k: v for k, v in today["parameters"].items() if k != "sam_rho"}
+    results.append(path, today | {"parameters": before})
+    assert "fast:mlp-89" in series.by_model(path)
 
 
 def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
@@ -244,6 +270,17 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     table = tuning.markdown(rows)
     mean = 50 * (rows[2]["accuracy"]["as it votes"] + rows[5]["accuracy"]["as it votes"])
     assert f"{mean:.2f}" in next(line for line in table.splitlines() if "votes of 2" in line)
+    # What was tried stays in the table, candidate or not; what was chosen is bold.
+    monkeypatch.setattr(tuning, "CANDIDATES", {})
+    assert tuning.markdown(rows) == table
+    assert "**" not in table
+    chosen = recipes.FASTEST["mlp-89"]
+    kind = chosen.classifier, chosen.parameters
+    rows[0] |= {"parameters": validation.described(*kind)}
+    lines = tuning.markdown(rows).splitlines()
+    (bold,) = (line for line in lines if "**" in line)
+    assert bold.startswith("| nothing")
+    assert "batch_size=256, hidden_layer_sizes=(128,), lr=0.01, max_epochs=2" in bold
 
 
 def test_doubtful_test_images_are_found(tmp_path):

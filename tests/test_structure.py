@@ -48,6 +48,8 @@ PARTS = {
         "refused": {"torch", "skorch"},
     },
 }
+# Studies know what a user knows: public names only.
+PARTS["studies"] = {"allowed": {"datasets", "studies"}, "refused": {"torch", "skorch"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

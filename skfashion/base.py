@@ -19,6 +19,7 @@ from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
+from skfashion.priors import logit_shift
 from skfashion.tasks import TaskHooks
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads
 
@@ -46,6 +47,12 @@ best_validation_score_ : float or None
 class_weight_ : ndarray of shape (n_classes,)
     The factor by which the weights of each class's rows were multiplied, in the order of
     `classes_`.
+class_prior_ : ndarray of shape (n_classes,)
+    The frequencies of the classes in `y`, rows counted by their `sample_weight`; of all calls of
+    `partial_fit` so far.
+effective_class_prior_ : ndarray of shape (n_classes,)
+    The frequencies that the net has learned instead, after `sampling`, `class_weight`, `loss` and
+    `deferred_reweighting`.
 net_ : skorch.NeuralNetClassifier
     The trained net; the PyTorch module is ``net_.module_``."""
 
@@ -164,7 +171,8 @@ class ImageClassifier(
         ------
         ValueError
             As in :meth:`fit`, and if a label is not one of the classes, or with
-            ``early_stopping=True`` or ``class_weight="balanced"``.
+            ``early_stopping=True``, ``class_weight="balanced"``, `sampling`,
+            `deferred_reweighting` or a loss that needs the frequencies of all classes.
         """
         self._validate_params()  # the decorator does so before the first call only
         training_data.check_partial_fit(self, classes)
@@ -274,7 +282,7 @@ class ImageClassifier(
         elif self.tta is not None:
             function = averaged_over_views(function, self._n_views())
         with borrowed_threads(self.n_threads):
-            return apply_by_rows(
+            values = apply_by_rows(
                 function,
                 images,
                 fitting.module_device(module),
@@ -282,6 +290,8 @@ class ImageClassifier(
                 block_size=module.inference_block_size,
                 multiple=module.inference_rows_multiple,
             )
+        shift = logit_shift(self) if what == "logits" else None
+        return values if shift is None else values + shift.to(values.dtype)
 
     def _n_views(self):
         self._validate_params()  # it may have been set after the fit

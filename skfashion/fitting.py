@@ -11,10 +11,13 @@ from sklearn.metrics import check_scoring
 from skfashion.augmentation import make_augmenter
 from skfashion.images import planes_shape
 from skfashion.inputs import find_device, torch_dtype
+from skfashion.losses import loss_terms
+from skfashion.priors import deferred_weights, effective_prior, logit_shift
 from skfashion.training import (
     NAMED_DTYPES,
     OPTIMIZERS,
     BatchIterator,
+    DeferredWeights,
     EpochTasks,
     KeepBestWeights,
     Progress,
@@ -51,7 +54,8 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
 
 def fit(estimator, data, hooks):
     """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
-    estimator.class_weight_ = data.class_weight
+    _learn_prior(estimator, data)
+    logit_shift(estimator)  # raises where `prior` is none, before a training and not after it
     batch_size = _batch_size(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
     n_epochs = estimator.max_epochs
@@ -66,22 +70,67 @@ def fit(estimator, data, hooks):
         gamma=estimator.gamma,
     )
     hooks.start(estimator, n_epochs)
-    own = _make_callbacks(estimator, data, hooks, n_epochs)
+    own = _weigh_classes_of_loss(estimator, data, n_epochs)
+    own += _make_callbacks(estimator, data, hooks, n_epochs)
     net = _make_net(estimator, data, own, schedule, n_epochs)
     state = None
     if data.checkpoint is not None:
         state = data.checkpoint.state
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
+    if estimator.early_stopping and estimator.deferred_reweighting is not None:
+        # The weights that came back may be those of an epoch before it began.
+        best = int(np.argmax(estimator.validation_scores_))
+        first = _first_reweighted(estimator, n_epochs)
+        counts = estimator.class_prior_ * data.n_rows
+        estimator.effective_class_prior_ = effective_prior(
+            estimator, counts, reweighted=best >= first
+        )
     net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])
     hooks.finish()
     if data.checkpoint is not None:
         data.checkpoint.remove()
 
 
+def _learn_prior(estimator, data, earlier=None):
+    """Set what is known of the classes' frequencies; `earlier` are the totals of calls before."""
+    totals = data.class_totals if earlier is None else earlier + data.class_totals
+    estimator._class_totals_ = totals
+    estimator.class_prior_ = totals / totals.sum()
+    estimator.class_weight_ = data.class_weight
+    counts = estimator.class_prior_ * data.n_rows
+    estimator.effective_class_prior_ = effective_prior(estimator, counts, reweighted=False)
+
+
+def _weigh_classes_of_loss(estimator, data, n_epochs):
+    """Give the training data the loss's weights of classes, now or by the callback returned."""
+    counts = estimator.class_prior_ * data.n_rows
+    dtype = torch_dtype(estimator.precision)
+    device = data.train.targets.device
+    if estimator.deferred_reweighting is None:
+        weights = loss_terms(estimator.loss, counts).class_weight
+        if weights is not None:
+            data.train.class_weight = torch.as_tensor(weights, dtype=dtype, device=device)
+        return []
+
+    def begin():
+        estimator.effective_class_prior_ = effective_prior(estimator, counts, reweighted=True)
+
+    first = _first_reweighted(estimator, n_epochs)
+    weights = torch.as_tensor(deferred_weights(estimator.loss, counts), dtype=dtype, device=device)
+    return [("skfashion_weights", DeferredWeights(weights, first, begin))]
+
+
+def _first_reweighted(estimator, n_epochs):
+    """Return how many epochs come before those that have deferred weights."""
+    return min(math.ceil(estimator.deferred_reweighting * n_epochs), n_epochs - 1)
+
+
 def partial_fit(estimator, data):
     """Train for one epoch at a constant learning rate; undo everything if that fails."""
     if not hasattr(estimator, "net_"):
+        _learn_prior(estimator, data)
+        estimator._class_totals_ = np.zeros_like(data.class_totals)
         _make_net(estimator, data, [], None, 1)
     net = estimator.net_
     device = module_device(module_on_device(estimator))
@@ -118,7 +167,7 @@ def partial_fit(estimator, data):
         vars(net).update(settings_before)
         net._set_training(False)
         raise
-    estimator.class_weight_ = data.class_weight
+    _learn_prior(estimator, data, estimator._class_totals_)
 
 
 def module_device(module):
@@ -144,17 +193,25 @@ def _batch_size(estimator, n_rows):
     return min(n_rows, auto_batch_size(n_rows) if size == "auto" else size)
 
 
-def _make_module(estimator, statistics, generator):
+def _terms(estimator, data):
+    """Return what the loss does to the cross-entropy, for this fit's classes."""
+    return loss_terms(estimator.loss, estimator.class_prior_ * data.n_rows)
+
+
+def _make_module(estimator, data, generator):
     """Build the network; its weights come from `generator` and from nowhere else."""
     # Built without storage, so that PyTorch's own initialisation touches no global generator.
     with torch.device("meta"):
         module = estimator._build_module(
             planes_shape(estimator.image_shape_), len(estimator.classes_)
         )
+        scale = _terms(estimator, data).head_scale
+        if scale is not None:
+            module.normalize_head(scale)
     module = module.to(torch_dtype(estimator.precision)).to_empty(device="cpu")
     module.initialize(generator)
-    if statistics is not None:
-        module.standardize.set_statistics(*statistics)
+    if data.statistics is not None:
+        module.standardize.set_statistics(*data.statistics)
     before = getattr(estimator, "_warm_start_from", None)
     if before is not None:
         if before.net_.standardizes != estimator.standardize:
@@ -212,7 +269,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
     generator = torch.Generator().manual_seed(int(data.seed))
-    module = _make_module(estimator, data.statistics, generator)
+    module = _make_module(estimator, data, generator)
     if optimizer in OPTIMIZERS.values():
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
@@ -222,8 +279,15 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
             (pattern, {"lr": estimator.lr * factor, "lr_factor": factor})
             for pattern, factor in module.lr_factors
         ]
+    terms, dtype = _terms(estimator, data), torch_dtype(estimator.precision)
+    tensors = {
+        f"criterion__{name}": torch.as_tensor(value, dtype=dtype)
+        for name, value in (("offset", terms.offset), ("margins", terms.margins))
+        if value is not None
+    }
     net = TrainingNet(
         module,
+        criterion__gamma=terms.gamma,
         criterion__label_smoothing=estimator.label_smoothing,
         optimizer=optimizer,
         lr=estimator.lr,
@@ -242,6 +306,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         max_grad_norm=estimator.max_grad_norm,
         sam_rho=estimator.sam_rho,
         device=find_device(estimator.device),
+        **tensors,
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
     net.optimizer_device_ = module_device(module)

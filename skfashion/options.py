@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.augmentation import RECIPES, Augmentation
 from skfashion.fitting import MAX_EPOCHS, MIN_STEPS
+from skfashion.losses import LOSSES, Loss
 from skfashion.parameters import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, param
 
 
@@ -76,6 +77,17 @@ class TrainingOptions:
         SHARE,
         doc="Share of the target probability that is spread evenly over all classes in training.",
     )
+    loss: object = param(
+        "cross_entropy",
+        StrOptions({"cross_entropy", *LOSSES}),
+        Loss,
+        doc="""What is minimised, the mean over the rows by their weights: "cross_entropy"; "focal",
+        in which easy rows count less; "class_balanced", "balanced_softmax", "logit_adjusted" and
+        "ldam", which make up for rare classes. A `FocalLoss`, `ClassBalancedLoss`,
+        `BalancedSoftmaxLoss`, `LogitAdjustedLoss` or `LDAMLoss` has their parameters, such as
+        ``loss__gamma``, to be searched. All but "focal" count the rows of a class by their
+        `sample_weight`. A validation loss is the plain cross-entropy.""",
+    )
     augment: object = param(
         None,
         StrOptions(set(RECIPES)),
@@ -131,6 +143,38 @@ class TrainingOptions:
         doc="""Weights of the classes, by label, or "balanced": inversely proportional to the
         (weighted) class frequencies of this fit's `y`. They multiply `sample_weight`, in the
         loss, in the standardisation and in validation scores.""",
+    )
+    sampling: object = param(
+        None,
+        dict,
+        StrOptions({"balanced", "sqrt"}),
+        None,
+        doc="""How the rows of an epoch are drawn: None takes each row once; "balanced" draws as
+        many rows of each class, "sqrt" numbers in proportion to the square root of its frequency,
+        and a dict has the share of the draws of each label, whatever their sum. An epoch has as
+        many rows as without, no row is copied in memory, and within a class rows are drawn in
+        proportion to `sample_weight`, which then leaves the loss. Together with `class_weight` or
+        a loss for rare classes, these are made up for twice. For `fit` only.""",
+    )
+    deferred_reweighting: object = param(
+        None,
+        SHARE,
+        None,
+        doc="""Share of the epochs after which weights of the classes begin, those of
+        "class_balanced" (Cao et al., NeurIPS 2019; 0.8 there); at least the last epoch has them.
+        None is never; "class_balanced" itself has them from the start then. For `fit` only.""",
+    )
+    prior: object = param(
+        None,
+        StrOptions({"train", "uniform"}),
+        "array-like",
+        None,
+        doc="""Frequencies of the classes where the net predicts: "train", those of
+        `class_prior_`; "uniform"; or one number for each of `classes_`, of sum 1. All predicting
+        methods but `transform` add the logarithm of each class's ratio of this to
+        `effective_class_prior_` to its logit (Menon et al., ICLR 2021), which makes up for rare
+        classes after a plain training, and gives probabilities their honesty back after sampling
+        and weighing. It may be set after the fit; validation scores see it. None adds nothing.""",
     )
     early_stopping: bool = param(
         False,

@@ -21,8 +21,9 @@ from skfashion.inputs import (
     torch_dtype,
     weigh_classes,
 )
+from skfashion.priors import check_partial, sampling_shares
 from skfashion.resuming import open_checkpoint
-from skfashion.training import CheckpointFile, ImageDataset
+from skfashion.training import CheckpointFile, ClassSampler, ImageDataset
 from skfashion.transfer import read_initial_weights
 
 
@@ -36,6 +37,8 @@ class Data:
     y_val: np.ndarray | None
     weight_val: np.ndarray | None
     class_weight: np.ndarray
+    class_totals: np.ndarray
+    n_rows: int
     statistics: tuple | None
     seed: int
     checkpoint: CheckpointFile | None = None
@@ -51,6 +54,8 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
     _check_validation_arguments(estimator, X_val, y_val, sample_weight_val)
     X, y = check_images(estimator, X, y, reset=True)
     rows = estimator._learn_shape(X)
+    if estimator.tta is not None:
+        estimator._n_views()  # raises where there are none, before a training and not after it
     warm_start_from = getattr(estimator, "_warm_start_from", None)
     estimator.classes_, codes = encode_labels(y)
     if len(estimator.classes_) < 2:
@@ -60,7 +65,9 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
         )
     if warm_start_from is not None:
         _check_same_task(estimator, warm_start_from)
-    class_weight, weights = _total_weights(estimator, codes, sample_weight, X)
+    sample_weight = check_weights(sample_weight, X)
+    class_weight, weights = _total_weights(estimator, codes, sample_weight)
+    totals = _class_totals(estimator, codes, sample_weight)
     seed = draw_seed(estimator.random_state)
 
     used, valid, held_out = _used_rows(rows, weights), None, (None, None, None)
@@ -78,14 +85,30 @@ def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weig
             _, codes_val = encode_labels(y_val, estimator.classes_)
             used_val = _used_rows(rows_val, weights_val)
             valid = _make_dataset(estimator, rows_val, codes_val, weights_val, used_val)
-        train = _make_dataset(estimator, rows, codes, weights, used)
+        if estimator.sampling is None:
+            train = _make_dataset(estimator, rows, codes, weights, used)
+        else:
+            # What the rows weigh decides how often they are drawn, and nothing else.
+            of_classes = _normalise(estimator, class_weight[codes])
+            train = _make_dataset(estimator, rows, codes, of_classes, used)
+            train.sampler = _make_sampler(estimator, codes, sample_weight, totals, used)
         statistics = _learn_statistics(estimator, rows, weights, used)
     except BaseException:
         if checkpoint is not None:
             checkpoint.close()
         raise
     return Data(
-        train, valid, rows_val, y_val, weights_val, class_weight, statistics, seed, checkpoint
+        train,
+        valid,
+        X_val=rows_val,
+        y_val=y_val,
+        weight_val=weights_val,
+        class_weight=class_weight,
+        class_totals=totals,
+        n_rows=int(np.count_nonzero(np.ones(len(codes)) if weights is None else weights)),
+        statistics=statistics,
+        seed=seed,
+        checkpoint=checkpoint,
     )
 
 
@@ -120,18 +143,31 @@ def read_partial_data(estimator, X, y, classes, sample_weight):
     else:
         rows = as_rows(X, estimator.image_shape_)
     _, codes = encode_labels(y, estimator.classes_)
-    class_weight, weights = _total_weights(estimator, codes, sample_weight, X)
+    sample_weight = check_weights(sample_weight, X)
+    class_weight, weights = _total_weights(estimator, codes, sample_weight)
     used = _used_rows(rows, weights)
     train = _make_dataset(estimator, rows, codes, weights, used)
     statistics = _learn_statistics(estimator, rows, weights, used) if first else None
     seed = draw_seed(estimator.random_state)
-    return Data(train, None, None, None, None, class_weight, statistics, seed)
+    return Data(
+        train,
+        None,
+        X_val=None,
+        y_val=None,
+        weight_val=None,
+        class_weight=class_weight,
+        class_totals=_class_totals(estimator, codes, sample_weight),
+        n_rows=len(used),
+        statistics=statistics,
+        seed=seed,
+    )
 
 
 def check_partial_fit(estimator, classes):
     """Refuse what cannot be learned from one pass over a part of the data."""
     if estimator.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True; use fit.")
+    check_partial(estimator)
     if isinstance(estimator.class_weight, str):
         raise ValueError(
             'class_weight="balanced" is not supported for partial_fit: the frequencies of classes '
@@ -193,9 +229,24 @@ def _check_same_task(estimator, before):
         )
 
 
-def _total_weights(estimator, codes, sample_weight, X):
+def _class_totals(estimator, codes, sample_weight):
+    """Return the sum of the weights of each class's rows, (n_classes,)."""
+    return np.bincount(codes, sample_weight, minlength=len(estimator.classes_)).astype(float)
+
+
+def _make_sampler(estimator, codes, sample_weight, totals, used):
+    """Return what draws the rows of an epoch: positions among those that are used."""
+    codes = codes[used]
+    present = np.bincount(codes, minlength=len(totals)) > 0
+    # Of a class whose rows are all held out, or weigh nothing, none can be drawn.
+    shares = sampling_shares(estimator.sampling, estimator.classes_, totals / totals.sum())
+    shares = np.where(present, shares, 0.0)
+    weights = None if sample_weight is None else torch.from_numpy(sample_weight[used])
+    return ClassSampler(torch.from_numpy(codes), weights, torch.from_numpy(shares / shares.sum()))
+
+
+def _total_weights(estimator, codes, sample_weight):
     """Return the classes' factors, and the rows' total weights as `_normalise` makes them."""
-    sample_weight = check_weights(sample_weight, X)
     factors = weigh_classes(estimator.class_weight, estimator.classes_, codes, sample_weight)
     weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
     return factors, _normalise(estimator, weights)

@@ -111,7 +111,8 @@ def begin_with(module, weights, source):
     own = module.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     head = {name for name in own if name.startswith("head.")}
-    keeps_head = all(shapes.get(name) == tuple(own[name].shape) for name in head)
+    its_head = {name for name in weights if name.startswith("head.")}
+    keeps_head = head == its_head and all(shapes[n] == tuple(own[n].shape) for n in head)
     # torchvision's weights come without statistics of the pixels, and old ones without batch norm's
     # counters, which nothing here reads.
     left = {
@@ -125,7 +126,7 @@ def begin_with(module, weights, source):
     differing = [
         f"{name}: {shapes.get(name, 'nothing')} there, "
         f"{tuple(own[name].shape) if name in own else 'nothing'} here"
-        for name in sorted(wanted | (set(weights) - head))
+        for name in sorted(wanted | (set(weights) - its_head))
         if name not in own or shapes.get(name) != tuple(own[name].shape)
     ]
     if differing:

@@ -20,13 +20,23 @@ PARTS = {
     "resuming": {"allowed": {"inputs", "training"}, "refused": {"skorch"}},
     "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
     "training_data": {
-        "allowed": {"images", "inputs", "resuming", "training", "transfer"},
+        "allowed": {"images", "inputs", "priors", "resuming", "training", "transfer"},
         "refused": {"skorch"},
     },
+    "losses": {"allowed": {"parameters"}, "refused": {"torch", "skorch"}},
+    "priors": {"allowed": {"losses"}, "refused": {"skorch"}},
     "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
     "transfer": {"allowed": set(), "refused": {"skorch"}},
     "fitting": {
-        "allowed": {"augmentation", "images", "inputs", "training", "transfer"},
+        "allowed": {
+            "augmentation",
+            "images",
+            "inputs",
+            "losses",
+            "priors",
+            "training",
+            "transfer",
+        },
         "refused": {"skorch"},
     },
     "base": {
@@ -37,6 +47,7 @@ PARTS = {
             "inputs",
             "options",
             "parameters",
+            "priors",
             "tasks",
             "training",
             "training_data",
@@ -44,7 +55,7 @@ PARTS = {
         "refused": {"skorch"},
     },
     "options": {
-        "allowed": {"augmentation", "fitting", "parameters"},
+        "allowed": {"augmentation", "fitting", "losses", "parameters"},
         "refused": {"torch", "skorch"},
     },
 }

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import linear, normalize
 
 # Name -> layer class. The first four are scikit-learn's names (`MLPClassifier.activation`).
 ACTIVATIONS = {
@@ -52,6 +53,36 @@ class Standardize(nn.Module):
             return (x - self.mean) / self.scale
         # The cast has made a copy that nobody else holds.
         return x.to(self.mean.dtype).sub_(self.mean).div_(self.scale)
+
+
+class CosineHead(nn.Module):
+    """`scale` times the cosines between features and weights: ``(n, d) -> (n, k)``.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Numbers ``d`` and ``k``.
+    scale : float
+        The largest logit.
+
+    References
+    ----------
+    Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", NeurIPS
+    2019, section 3.3.
+    """
+
+    def __init__(self, in_features, out_features, scale):
+        super().__init__()
+        self.in_features, self.out_features, self.scale = in_features, out_features, scale
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+
+    def draw_weights(self, generator):
+        """Draw the directions."""
+        self.weight.uniform_(-1, 1, generator=generator)
+
+    def forward(self, x):
+        """Return the logits."""
+        return self.scale * linear(normalize(x), normalize(self.weight))
 
 
 class Dropout(nn.Module):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from skfashion.nets.layers import Standardize
+from skfashion.nets.layers import CosineHead, Standardize
 
 
 class Network(nn.Module):
@@ -49,6 +49,10 @@ class Network(nn.Module):
     def forward(self, x):
         """Return the logits: ``(n, c, h, w) -> (n, k)``."""
         return self.head(self.transform(x))
+
+    def normalize_head(self, scale):
+        """Let the logits be `scale` times the cosines between features and weights."""
+        self.head = CosineHead(self.head.in_features, self.head.out_features, scale)
 
     def use_generator(self, generator):
         """Make every random layer draw from `generator` (None: from the global one)."""

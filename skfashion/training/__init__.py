@@ -3,6 +3,7 @@
 from skfashion.training.augment import Augmenter
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
+    DeferredWeights,
     EpochTasks,
     KeepBestWeights,
     Progress,
@@ -21,6 +22,7 @@ from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
 from skfashion.training.products import onednn_is_better
+from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
 from skfashion.training.threads import borrowed_threads
@@ -31,6 +33,8 @@ __all__ = [
     "Augmenter",
     "BatchIterator",
     "CheckpointFile",
+    "ClassSampler",
+    "DeferredWeights",
     "EpochTasks",
     "ImageDataset",
     "KeepBestWeights",

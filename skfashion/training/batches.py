@@ -39,13 +39,24 @@ class ImageDataset(Dataset):
         Weights of the rows; None means that all are equal.
     rows : int64 tensor (m,) or None
         Numbers of the rows that take part, in order; None means all.
+    sampler : callable or None
+        ``sampler(generator) -> positions`` (m,) among the rows that take part, on the CPU: those of
+        an epoch; None means each of them once.
+
+    Attributes
+    ----------
+    class_weight : float tensor (k,) or None
+        Factors of the weights of each class's rows, which may change from epoch to epoch.
     """
 
-    def __init__(self, images, targets=None, weights=None, rows=None):
+    class_weight = None
+
+    def __init__(self, images, targets=None, weights=None, rows=None, sampler=None):
         self.images = torch.as_tensor(images)
         self.targets = targets
         self.weights = weights
         self.rows = rows
+        self.sampler = sampler
         # Rows that lie in memory one after the other are fetched several times faster.
         last = self.images.permute(0, 2, 3, 1) if self.images.ndim == 4 else self.images
         self._channels_last = not self.images.is_contiguous() and last.is_contiguous()
@@ -68,6 +79,12 @@ class ImageDataset(Dataset):
         """The targets that take part, for skorch's callbacks."""
         return self.targets if self.rows is None else self.targets[self.rows]
 
+    def draw(self, generator):
+        """Return the positions of an epoch's rows, in a new order: an int64 tensor on the CPU."""
+        if self.sampler is not None:
+            return self.sampler(generator)
+        return torch.randperm(len(self), generator=generator)
+
     def passes(self, order):
         """Return the numbers of the rows, their targets and weights in a given order.
 
@@ -83,7 +100,11 @@ class ImageDataset(Dataset):
             rows = torch.arange(len(self.images), device=self.images.device)
         # skorch's convention for a data set without targets is a target of 0.
         targets = torch.zeros_like(rows) if self.targets is None else self.targets[rows]
-        return rows, targets, None if self.weights is None else self.weights[rows]
+        weights = None if self.weights is None else self.weights[rows]
+        if self.class_weight is not None:
+            factors = self.class_weight[targets]
+            weights = factors if weights is None else weights * factors
+        return rows, targets, weights
 
     def fetch(self, rows, out=None):
         """Return the images ``(n, c, h, w)`` of some rows, in the memory of `out` if given."""
@@ -114,7 +135,7 @@ class BatchIterator:
         batches share their rows evenly: a few rows alone make a poor mean, poor statistics for
         batch norm, and, a single one, none at all.
     generator : torch.Generator or None
-        Draws a new order for each pass; None keeps the order of the rows.
+        Draws a new order, or other rows, for each pass; None keeps the order of the rows.
     device : torch.device, str or None
         Where batches are wanted; None means where the images are. Images that stay in the CPU's
         memory because a GPU has too little are copied batch by batch, while it computes.
@@ -145,8 +166,7 @@ class BatchIterator:
         dataset = self.dataset
         order = None
         if self.generator is not None:
-            order = torch.randperm(len(dataset), generator=self.generator)
-            order = order.to(dataset.images.device)
+            order = dataset.draw(self.generator).to(dataset.images.device)
         stops = self._stops()
         sizes = [stop - start for start, stop in zip([0, *stops[:-1]], stops, strict=True)]
         rows, targets, weights = dataset.passes(order)

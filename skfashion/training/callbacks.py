@@ -106,6 +106,31 @@ class StopAtTarget(Callback):
             net.stop_training_ = True
 
 
+class DeferredWeights(Callback):
+    """Give the classes other weights from some epoch on.
+
+    Parameters
+    ----------
+    class_weight : float tensor (k,)
+        Factors of the weights of each class's rows.
+    first : int
+        Number of epochs without them.
+    begin : callable
+        Called without arguments before each epoch that has them.
+    """
+
+    def __init__(self, class_weight, first, begin):
+        self.class_weight = class_weight
+        self.first = first
+        self.begin = begin
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        """Set the weights if it is time."""
+        if len(net.history) > self.first:  # the epoch that begins is counted already
+            dataset_train.class_weight = self.class_weight
+            self.begin()
+
+
 class EpochTasks(Callback):
     """Call one function before and one after each epoch.
 

@@ -114,14 +114,15 @@ class DenseGradients:
         The network, on the CPU.
     layers : list of (torch.nn.Linear, type)
         See :func:`dense_layers`.
-    label_smoothing : float
-        Share of the target probability that is spread evenly over all classes.
+    criterion : WeightedCrossEntropy
+        The loss, a plain one.
     """
 
-    def __init__(self, module, layers, label_smoothing):
+    def __init__(self, module, layers, criterion):
         self._pixels = _Pixels(module.standardize)
         self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
-        self._label_smoothing = label_smoothing
+        self._label_smoothing = criterion.label_smoothing
+        self._offset = None if criterion.offset is None else criterion.offset.unsqueeze(1)
         self._buffers = {}
         self._gradients = [
             (torch.empty_like(linear.weight), torch.empty_like(linear.bias)) for linear, _ in layers
@@ -172,7 +173,7 @@ class DenseGradients:
         """Return the loss, and its gradient with respect to the logits: (k, n) -> (), (k, n)."""
         smoothing, gradient = self._label_smoothing, buffers.gradients[-1]
         n_classes, n_rows = logits.shape
-        logs = torch.log_softmax(logits, 0)
+        logs = torch.log_softmax(logits if self._offset is None else logits + self._offset, 0)
         torch.exp(logs, out=gradient)
         targets = targets.unsqueeze(0)
         gradient.scatter_add_(0, targets, buffers.minus)

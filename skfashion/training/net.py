@@ -378,6 +378,7 @@ class TrainingNet(NeuralNetClassifier):
         module = self.module_
         if any(p.device.type != "cpu" for p in module.parameters()):
             module = copy.deepcopy(module).cpu()
+            state["criterion_"] = copy.deepcopy(self.criterion_).cpu()
         state |= {"device": "cpu", "module": module, "module_": module}
         return state
 

@@ -45,12 +45,13 @@ class Steps:
             and net.compute_dtype is None
             and self._update is not None
             and not (net.augment is not None and net.augment.mixes)
+            and net.criterion_.is_plain
         )
         layers = dense_layers(net.module_) if is_plain else None
         if layers is None:
             self._gradients = None
         elif self._gradients is None:
-            self._gradients = DenseGradients(net.module_, layers, net.criterion_.label_smoothing)
+            self._gradients = DenseGradients(net.module_, layers, net.criterion_)
 
     @property
     def are_ours(self):

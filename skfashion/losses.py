@@ -1,0 +1,262 @@
+"""Losses as a parameter: for classes of very different frequency, by name or to search."""
+
+import abc
+from dataclasses import dataclass, fields
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from skfashion.parameters import NOT_NEGATIVE, POSITIVE, SHARE, constraints_of, estimator, param
+
+# Of the weights that begin late, unless the loss has its own: as in the paper of LDAM.
+DEFERRED_BETA = 0.9999
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """What a loss does to the cross-entropy, for known numbers of rows of each class.
+
+    Attributes
+    ----------
+    gamma : float
+        Exponent of the focal factor; 0 is none.
+    offset : ndarray of shape (k,) or None
+        What is added to the logits in training.
+    margins : ndarray of shape (k,) or None
+        What is subtracted from the logit of a row's own class in training.
+    class_weight : ndarray of shape (k,) or None
+        Weights of the classes.
+    head_scale : float or None
+        Factor of the cosines that are the logits; None leaves the linear head.
+    """
+
+    gamma: float = 0.0
+    offset: np.ndarray | None = None
+    margins: np.ndarray | None = None
+    class_weight: np.ndarray | None = None
+    head_scale: float | None = None
+
+
+class Loss(BaseEstimator, abc.ABC):
+    """Base class of the losses that a classifier takes as `loss`."""
+
+    _attributes_doc = ""
+
+    # Whether the numbers of rows of the classes play a part.
+    _needs_counts = True
+
+    @abc.abstractmethod
+    def _terms(self, counts):
+        """Return the :class:`LossTerms` for classes of `counts` rows, all positive."""
+
+
+@estimator
+class FocalLoss(Loss):
+    """Cross-entropy of which rows that are easy already count less: ``-(1 - p)^gamma log p``.
+
+    p is the probability of the row's own class. Give it to a classifier as `loss`; ``loss__gamma``
+    can then be searched.
+
+    Parameters
+    ----------
+    {parameters}
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", ICCV 2017, for
+    more than two classes and without its weights of classes, which `class_weight` gives.
+
+    Examples
+    --------
+    >>> from skfashion import FocalLoss, MLPNetClassifier
+    >>> net = MLPNetClassifier(loss=FocalLoss(gamma=1.0))
+    >>> net.get_params()["loss__gamma"]
+    1.0
+    """
+
+    gamma: float = param(
+        2.0, NOT_NEGATIVE, doc="How much less an easy row counts; 0 is cross-entropy."
+    )
+
+    _needs_counts = False
+
+    def _terms(self, counts):
+        return LossTerms(gamma=self.gamma)
+
+
+@estimator
+class ClassBalancedLoss(Loss):
+    """Cross-entropy weighted by the inverse of each class's effective number of rows.
+
+    The weight of a class with n rows is ``(1 - beta) / (1 - beta^n)``.
+
+    Parameters
+    ----------
+    {parameters}
+
+    References
+    ----------
+    Cui, Jia, Lin, Song and Belongie, "Class-balanced loss based on effective number of samples",
+    CVPR 2019.
+
+    Examples
+    --------
+    >>> from skfashion import ClassBalancedLoss, MLPNetClassifier
+    >>> net = MLPNetClassifier(loss=ClassBalancedLoss(beta=0.999))
+    """
+
+    beta: float = param(
+        0.9999,
+        SHARE,
+        doc="Between 0, which is cross-entropy, and 1, towards which weights become n's inverse.",
+    )
+
+    def _terms(self, counts):
+        return LossTerms(class_weight=effective_number_weights(counts, self.beta))
+
+
+@estimator
+class LogitAdjustedLoss(Loss):
+    """Cross-entropy of the logits plus `tau` times the logarithms of the classes' frequencies.
+
+    Predictions leave the addend out, and so suit classes that are equally frequent.
+
+    Parameters
+    ----------
+    {parameters}
+
+    References
+    ----------
+    Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-tail learning via logit adjustment",
+    ICLR 2021, equation 10.
+
+    Examples
+    --------
+    >>> from skfashion import LogitAdjustedLoss, MLPNetClassifier
+    >>> net = MLPNetClassifier(loss=LogitAdjustedLoss(tau=0.5))
+    """
+
+    tau: float = param(
+        1.0, NOT_NEGATIVE, doc="How far frequencies are made up for; 0 is cross-entropy."
+    )
+
+    def _terms(self, counts):
+        return LossTerms(offset=self.tau * np.log(counts / counts.sum()))
+
+
+@estimator
+class BalancedSoftmaxLoss(Loss):
+    """Cross-entropy of a softmax in which each class counts as often as it has rows.
+
+    The same as logit adjustment with ``tau=1``, found from another side.
+
+    Parameters
+    ----------
+    {parameters}
+
+    References
+    ----------
+    Ren, Yu, Sheng, Ma, Zhao, Yi and Li, "Balanced meta-softmax for long-tailed visual recognition",
+    NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from skfashion import BalancedSoftmaxLoss, MLPNetClassifier
+    >>> net = MLPNetClassifier(loss=BalancedSoftmaxLoss())
+    """
+
+    def _terms(self, counts):
+        return LossTerms(offset=np.log(counts / counts.sum()))
+
+
+@estimator
+class LDAMLoss(Loss):
+    """Cross-entropy with margins that are larger for rarer classes.
+
+    The head of the network is a normalised one: its logits are `scale` times the cosines between
+    features and weights. In training, `scale` times the margin ``max_margin (n_min / n)^(1/4)``
+    is subtracted from the logit of a row's own class, n being its class's rows.
+
+    Parameters
+    ----------
+    {parameters}
+
+    References
+    ----------
+    Cao, Wei, Gaidon, Arechiga and Ma, "Learning imbalanced datasets with label-distribution-aware
+    margin loss", NeurIPS 2019; with its deferred weights, set `deferred_reweighting`.
+
+    Examples
+    --------
+    >>> from skfashion import LDAMLoss, MLPNetClassifier
+    >>> net = MLPNetClassifier(loss=LDAMLoss(), deferred_reweighting=0.8)
+    """
+
+    max_margin: float = param(
+        0.5, Interval(Real, 0, 2, closed="both"), doc="Margin of the rarest class, in cosines."
+    )
+    scale: float = param(30.0, POSITIVE, doc="Factor of cosines and margins.")
+
+    def _terms(self, counts):
+        margins = self.max_margin * (counts.min() / counts) ** 0.25
+        return LossTerms(margins=self.scale * margins, head_scale=self.scale)
+
+
+LOSSES = {
+    "focal": FocalLoss(),
+    "class_balanced": ClassBalancedLoss(),
+    "balanced_softmax": BalancedSoftmaxLoss(),
+    "logit_adjusted": LogitAdjustedLoss(),
+    "ldam": LDAMLoss(),
+}
+
+
+def effective_number_weights(counts, beta):
+    """Return weights of classes by their effective numbers, (k,), of sum k.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (k,)
+        Numbers of rows, positive, not necessarily whole.
+    beta : float in [0, 1)
+    """
+    weights = (1 - beta) / -np.expm1(counts * np.log(beta)) if beta else np.ones(len(counts))
+    return weights * len(counts) / weights.sum()
+
+
+def find_loss(loss):
+    """Return the :class:`Loss` that a classifier's parameter means; None for cross-entropy.
+
+    Raises
+    ------
+    ValueError
+        If a parameter of the loss is not as described.
+    """
+    if isinstance(loss, str):
+        return LOSSES.get(loss)
+    values = {field.name: getattr(loss, field.name) for field in fields(loss)}
+    validate_parameter_constraints(constraints_of(type(loss)), values, type(loss).__name__)
+    return loss
+
+
+def loss_terms(loss, counts):
+    """Return the :class:`LossTerms` of a classifier's parameter `loss`.
+
+    Parameters
+    ----------
+    loss : str or Loss
+    counts : ndarray of shape (k,)
+        Rows of each class. A class without any counts as the rarest that has some: what it gets
+        takes part in no row's own term.
+    """
+    found = find_loss(loss)
+    if found is None:
+        return LossTerms()
+    return found._terms(positive(counts))
+
+
+def positive(counts):
+    """Return numbers of rows, those that are 0 replaced by the smallest that is not."""
+    return np.where(counts > 0, counts, counts[counts > 0].min())

@@ -47,9 +47,10 @@ best_validation_score_ : float or None
 class_weight_ : ndarray of shape (n_classes,)
     The factor by which the weights of each class's rows were multiplied, in the order of
     `classes_`.
+class_count_ : ndarray of shape (n_classes,)
+    The rows of each class, counted by their `sample_weight`; of all calls of `partial_fit` so far.
 class_prior_ : ndarray of shape (n_classes,)
-    The frequencies of the classes in `y`, rows counted by their `sample_weight`; of all calls of
-    `partial_fit` so far.
+    Their shares: the frequencies of the classes.
 effective_class_prior_ : ndarray of shape (n_classes,)
     The frequencies that the net has learned instead, after `sampling`, `class_weight`, `loss` and
     `deferred_reweighting`.

@@ -95,7 +95,7 @@ def fit(estimator, data, hooks):
 def _learn_prior(estimator, data, earlier=None):
     """Set what is known of the classes' frequencies; `earlier` are the totals of calls before."""
     totals = data.class_totals if earlier is None else earlier + data.class_totals
-    estimator._class_totals_ = totals
+    estimator.class_count_ = totals
     estimator.class_prior_ = totals / totals.sum()
     estimator.class_weight_ = data.class_weight
     counts = estimator.class_prior_ * data.n_rows
@@ -130,7 +130,7 @@ def partial_fit(estimator, data):
     """Train for one epoch at a constant learning rate; undo everything if that fails."""
     if not hasattr(estimator, "net_"):
         _learn_prior(estimator, data)
-        estimator._class_totals_ = np.zeros_like(data.class_totals)
+        estimator.class_count_ = np.zeros_like(data.class_totals)
         _make_net(estimator, data, [], None, 1)
     net = estimator.net_
     device = module_device(module_on_device(estimator))
@@ -167,7 +167,7 @@ def partial_fit(estimator, data):
         vars(net).update(settings_before)
         net._set_training(False)
         raise
-    _learn_prior(estimator, data, estimator._class_totals_)
+    _learn_prior(estimator, data, estimator.class_count_)
 
 
 def module_device(module):

@@ -2,6 +2,7 @@
 
 from skfashion.datasets._corrupt import SEVERITIES, make_corrupted
 from skfashion.datasets._fetch import fetch_fashion_mnist
+from skfashion.datasets._groups import make_groups
 from skfashion.datasets._hash import data_hash
 from skfashion.datasets._imbalance import make_imbalanced
 from skfashion.datasets._sample import load_fashion_sample
@@ -12,5 +13,6 @@ __all__ = [
     "fetch_fashion_mnist",
     "load_fashion_sample",
     "make_corrupted",
+    "make_groups",
     "make_imbalanced",
 ]

@@ -240,7 +240,9 @@ def test_geometry_of_a_table_is_refused(tta, digits):
         with pytest.raises(ValueError, match=r"for a table's rows.*Use augment=None"):
             small(MLPNetClassifier, augment=augment).fit(table, y)
     small(MLPNetClassifier, augment=Augmentation(gamma=1.2, mixup=0.2)).fit(table, y)
-    net = small(MLPNetClassifier, tta=tta).fit(table, y)
+    with pytest.raises(ValueError, match=r"Got tta=.*for a table's rows"):
+        small(MLPNetClassifier, tta=tta).fit(table, y)
+    net = small(MLPNetClassifier).fit(table, y).set_params(tta=tta)
     with pytest.raises(ValueError, match=r"Got tta=.*for a table's rows"):
         net.predict(table)
 

@@ -1,8 +1,10 @@
-"""Fashion-MNIST: the full data, a sample bundled with the package, and known disturbances."""
+"""Fashion-MNIST: the full data, a bundled sample, known skews and known disturbances."""
 
 from skfashion.datasets._corrupt import SEVERITIES, make_corrupted
 from skfashion.datasets._fetch import fetch_fashion_mnist
+from skfashion.datasets._groups import make_groups
 from skfashion.datasets._hash import data_hash
+from skfashion.datasets._imbalance import make_imbalanced
 from skfashion.datasets._sample import load_fashion_sample
 
 __all__ = [
@@ -11,4 +13,6 @@ __all__ = [
     "fetch_fashion_mnist",
     "load_fashion_sample",
     "make_corrupted",
+    "make_groups",
+    "make_imbalanced",
 ]

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from skfashion.images import as_planes, infer_image_shape
+from skfashion.datasets._pixels import change_image, copy_images, rotate, warp
 
 # The values of severity 1 to 5; what each means is said beside its function.
 SEVERITIES = {
@@ -92,27 +92,12 @@ def make_corrupted(X, kind, severity=3, *, image_shape="auto", random_state=0):
         raise ValueError(
             f"Got random_state={random_state!r}, expected an int that is not negative."
         )
-    X = np.asarray(X)
-    if X.dtype != np.uint8:
-        raise ValueError(f"Got X of dtype {X.dtype}, expected uint8: values from 0 to 255.")
-    if X.ndim not in (2, 3, 4):
-        raise ValueError(
-            f"Got X of shape {X.shape}, expected rows (n, h*w*c), (n, h, w), (n, c, h, w) or "
-            "(n, h, w, c)."
-        )
-    shape = infer_image_shape(X.shape, image_shape)
-    result = X.copy()
-    # A view: what is written to it is written to the result.
-    planes = as_planes(result.reshape(len(X), math.prod(shape)), shape)
+    images, planes = copy_images(X, image_shape)
     amount, function = SEVERITIES[kind][severity - 1], FUNCTIONS[kind]
     seed = [int(random_state), zlib.crc32(kind.encode())]
-    for i, image in enumerate(planes):
-        random = np.random.default_rng([*seed, i])
-        # C order, whatever the layout given: the order of a sum is part of a mean.
-        pixels = np.ascontiguousarray(image.transpose(1, 2, 0)) / 255.0
-        values = function(pixels, amount, random)
-        image[:] = np.rint(values.clip(0, 1) * 255).transpose(2, 0, 1)
-    return result
+    for i, plane in enumerate(planes):
+        change_image(plane, function, amount, np.random.default_rng([*seed, i]))
+    return images
 
 
 def _sign(random):
@@ -131,33 +116,18 @@ def _gamma(image, amount, random):
     return image ** (amount ** _sign(random))
 
 
-def _warped(image, matrix, offset=(0.0, 0.0)):
-    """Return an image seen through a matrix, about its centre: from new positions to old ones."""
-    from scipy.ndimage import affine_transform
-
-    centre = (np.array(image.shape[:2]) - 1) / 2
-    start = centre - matrix @ centre + np.asarray(offset)
-    planes = [
-        affine_transform(image[:, :, c], matrix, start, order=1, mode="constant")
-        for c in range(image.shape[2])
-    ]
-    return np.stack(planes, axis=2)
-
-
 def _rotation(image, amount, random):
-    angle = _sign(random) * math.radians(amount)
-    matrix = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    return _warped(image, np.array(matrix))
+    return rotate(image, _sign(random) * amount)
 
 
 def _shift(image, amount, random):
     direction = random.uniform(0, 2 * math.pi)
     offset = np.rint([amount * math.sin(direction), amount * math.cos(direction)])
-    return _warped(image, np.eye(2), offset)
+    return warp(image, np.eye(2), offset)
 
 
 def _scale(image, amount, random):
-    return _warped(image, np.eye(2) / amount)
+    return warp(image, np.eye(2) / amount)
 
 
 def _blur(image, amount, random):

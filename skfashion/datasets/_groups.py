@@ -1,0 +1,214 @@
+"""A sensitive attribute made up, of known size and correlation, to study unfairness with."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skfashion.datasets._labels import encode_labels
+from skfashion.datasets._pixels import change_image, copy_images, rotate
+
+# How strong each attribute is; what each number means is said in the docstring below.
+LIGHT = 0.4
+DEGREES = 30
+BACKGROUND, DARKEST = 0.5, 0.04
+MARK = 0.15
+
+
+def make_groups(
+    X,
+    y,
+    *,
+    attribute="lighting",
+    share=0.1,
+    correlation=0.0,
+    correlated_class=None,
+    image_shape="auto",
+    random_state=None,
+):
+    """Make up a sensitive attribute: change part of the images, and say which.
+
+    The attribute is synthetic. It stands for whatever a classifier should not depend on, with a
+    share and a correlation that are known because they were chosen; it says nothing about people.
+
+    Parameters
+    ----------
+    X : array-like of uint8, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+        Images; it is never written to.
+    y : array-like of str or int, shape (n,)
+        Labels; only `correlated_class` needs their values.
+    attribute : str, default="lighting"
+        What is changed about an image of the group, always in the same way:
+
+        - "lighting" multiplies every pixel by 0.4; the group is called "dark".
+        - "rotation" turns it by 30 degrees, clockwise, with linear interpolation, 0 where nothing
+          was; "rotated".
+        - "inverted" is the negative, 255 less the pixel; "inverted".
+        - "background" paints with 128, half of white, all pixels darker than 4 % of white (up to
+          10) in all channels; "bright background".
+        - "corner_mark" paints a white square into the upper left corner, 15 % of the shorter side
+          long (4 pixels of 28), at least 1 pixel; "marked".
+    share : float in (0, 1), default=0.1
+        Share of the rows that belong to the group; ``round(share * n)`` do, which must be at least
+        1 and less than `n`.
+    correlation : float in [-1, 1], default=0.0
+        Phi coefficient, which is Pearson's correlation of two things that are true or false:
+        belonging to the group, and being of `correlated_class`. With s the share of the group and
+        p that of the class, ``s + correlation * sqrt(s * (1 - s) * (1 - p) / p)`` is the share of
+        the group within the class, ``s - correlation * sqrt(s * (1 - s) * p / (1 - p))`` elsewhere,
+        rounded to whole rows: no other number of rows comes nearer. How strong it can be depends
+        on s and p; 1 needs the two to be equal.
+    correlated_class : str, int or None, default=None
+        A label of `y`. Given, even a correlation of 0.0 is met up to rounding; with None the group
+        is drawn from all rows alike, and its correlation with any class is a matter of chance.
+    image_shape : "auto" or tuple of int, default="auto"
+        Layout of a flat row, as the classifiers' parameter: ``(h, w)``, ``(c, h, w)`` or
+        ``(h, w, c)``; "auto" guesses it from the width.
+    random_state : int, RandomState instance or None, default=None
+        Decides who belongs to the group, whatever the attribute. Of two shares with the same seed
+        and no `correlated_class`, the rows of the smaller one are among those of the larger.
+
+    Returns
+    -------
+    X_changed : ndarray of uint8, shape of `X`
+        The images, those of the group changed, all others equal to `X`.
+    groups : ndarray of str, shape (n,)
+        The group's name, or "plain".
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described, if `X` is not uint8 or has no shape of images, if there
+        is not one label a row, if `share` leaves one of the two groups empty, if `correlation` is
+        not 0 without a class to correlate with, or if it is impossible; the message names the
+        possible range.
+
+    References
+    ----------
+    Images with an attribute made up, correlated with the label: Arjovsky, Bottou, Gulrajani and
+    Lopez-Paz, "Invariant risk minimization", arXiv:1907.02893 (colours of digits); Sagawa, Koh,
+    Hashimoto and Liang, "Distributionally robust neural networks for group shifts", ICLR 2020
+    (backgrounds of birds). Phi: Yule, "On the methods of measuring association between two
+    attributes", Journal of the Royal Statistical Society 75, 1912. The attributes and their numbers
+    are this package's.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import matthews_corrcoef
+    >>> from skfashion.datasets import load_fashion_sample, make_groups
+    >>> X, y = load_fashion_sample(subset="test", return_X_y=True)
+    >>> X_changed, groups = make_groups(
+    ...     X, y, attribute="corner_mark", correlation=0.5, correlated_class=6, random_state=0
+    ... )
+    >>> int((groups == "marked").sum())
+    100
+    >>> int((groups[y == 6] == "marked").sum())
+    55
+    >>> round(float(matthews_corrcoef(groups == "marked", y == 6)), 3)
+    0.5
+    """
+    if not isinstance(attribute, str) or attribute not in ATTRIBUTES:
+        raise ValueError(f"Got attribute={attribute!r}, expected one of {sorted(ATTRIBUTES)}.")
+    if not isinstance(share, Real) or not 0 < share < 1:
+        raise ValueError(
+            f"Got share={share!r}, expected a number between 0 and 1, both excluded: the share of "
+            "all rows that belongs to the group."
+        )
+    if not isinstance(correlation, Real) or not -1 <= correlation <= 1:
+        raise ValueError(f"Got correlation={correlation!r}, expected a number from -1 to 1.")
+    if correlated_class is None and correlation != 0:
+        raise ValueError(
+            f"Got correlation={correlation!r} and correlated_class=None, expected a class to "
+            "correlate the group with. Set correlated_class to a label of y, or correlation to 0."
+        )
+    images, planes = copy_images(X, image_shape)
+    classes, codes = encode_labels(y, len(images))
+    parts = [np.arange(len(images))]
+    if correlated_class is not None:
+        is_class = codes == _find_class(classes, correlated_class)
+        parts = [np.flatnonzero(is_class), np.flatnonzero(~is_class)]
+    counts = _count_members([len(rows) for rows in parts], float(share), float(correlation))
+    random = check_random_state(random_state)
+    # All rows are shuffled, however many are taken, so that a larger share takes these and more.
+    members = [random.permutation(rows)[:count] for rows, count in zip(parts, counts, strict=True)]
+    is_member = np.zeros(len(images), dtype=bool)
+    is_member[np.concatenate(members)] = True
+    name, function = ATTRIBUTES[attribute]
+    for row in np.flatnonzero(is_member):
+        change_image(planes[row], function)
+    return images, np.where(is_member, name, "plain")
+
+
+def _find_class(classes, correlated_class):
+    if correlated_class not in classes:
+        raise ValueError(
+            f"Got correlated_class={correlated_class!r}, expected a label of y: {classes}."
+        )
+    if len(classes) == 1:
+        raise ValueError(
+            f"Got y with the label {classes[0]!r} alone, with which nothing can correlate; "
+            "expected rows of another class, too. Leave correlated_class out, or add such rows."
+        )
+    return classes.index(correlated_class)
+
+
+def _count_members(sizes, share, correlation):
+    """Return how many rows of each part belong to the group: of all, or of a class and the rest."""
+    n_rows = sum(sizes)
+    n_members = round(share * n_rows)
+    if not 0 < n_members < n_rows:
+        raise ValueError(
+            f"Got share={share!r} of {n_rows} rows, which makes {n_members} members of the group; "
+            f"expected from 1 to {n_rows - 1}. Give more rows, or a share nearer to 0.5."
+        )
+    if len(sizes) == 1:
+        return [n_members]
+    n_class, n_rest = sizes
+    # With a members in the class, phi is (a * n_rows - n_members * n_class) / scale.
+    scale = math.sqrt(n_members * (n_rows - n_members) * n_class * n_rest)
+    inside = round((correlation * scale + n_members * n_class) / n_rows)
+    possible = [max(0, n_members - n_rest), min(n_members, n_class)]
+    if not possible[0] <= inside <= possible[1]:
+        low, high = [(a * n_rows - n_members * n_class) / scale for a in possible]
+        # Rounded inwards, so that both can be asked for.
+        low, high = math.ceil(low * 1000) / 1000, math.floor(high * 1000) / 1000
+        raise ValueError(
+            f"Got correlation={correlation!r} of a group of {n_members} with a class of {n_class} "
+            f"out of {n_rows} rows; expected one from {low} to {high}, which is what these numbers "
+            "allow. Choose one of them, or a share nearer to the class's own for a stronger one."
+        )
+    return [inside, n_members - inside]
+
+
+def _darken(image):
+    return LIGHT * image
+
+
+def _turn(image):
+    return rotate(image, DEGREES)
+
+
+def _invert(image):
+    return 1 - image
+
+
+def _brighten_background(image):
+    is_background = (image < DARKEST).all(axis=2, keepdims=True)
+    return np.where(is_background, BACKGROUND, image)
+
+
+def _mark(image):
+    side = max(1, round(MARK * min(image.shape[:2])))
+    image = image.copy()
+    image[:side, :side] = 1.0
+    return image
+
+
+ATTRIBUTES = {
+    "lighting": ("dark", _darken),
+    "rotation": ("rotated", _turn),
+    "inverted": ("inverted", _invert),
+    "background": ("bright background", _brighten_background),
+    "corner_mark": ("marked", _mark),
+}

@@ -56,6 +56,9 @@ def classification_metrics(y_true, y_pred, proba=None, *, classes):
     ]
     if proba is not None:
         proba = np.asarray(proba, dtype=np.float64)
+        sums = proba.sum(axis=1, keepdims=True)
+        if np.allclose(sums, 1, atol=1e-4):
+            proba = proba / sums  # float32's sums are off by more than scikit-learn tolerates
         if there.sum() > 1:
             columns = np.flatnonzero(there)
             areas = [metrics.roc_auc_score(y_true == classes[c], proba[:, c]) for c in columns]

@@ -1,57 +1,19 @@
-"""Memory of this process."""
+"""Memory of this process: ``skfashion.studies.memory`` alone, without the package around it.
 
-import sys
+Importing the package imports PyTorch, which would be counted as memory of every competitor.
+"""
+
+import importlib.util
 from pathlib import Path
 
+# Finding a package imports nothing; finding what is inside of it would.
+_package = importlib.util.find_spec("skfashion").submodule_search_locations[0]
+_spec = importlib.util.spec_from_file_location(
+    "benchmarks._memory", Path(_package, "studies", "memory.py")
+)
+_memory = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_memory)
 
-def resident_mb():
-    """Memory the process holds at this moment.
-
-    Returns
-    -------
-    float
-        MB (10**6 bytes).
-    """
-    import psutil
-
-    return psutil.Process().memory_info().rss / 1e6
-
-
-def forget_peak():
-    """Let `peak_mb` count from now on.
-
-    Only Linux can; elsewhere the peak stays that of the whole process, so that what loading the
-    data took can hide what a small fit took.
-    """
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
-
-
-def peak_mb():
-    """Most memory this process held since it started, or since `forget_peak` where that works.
-
-    Returns
-    -------
-    float
-        MB (10**6 bytes).
-
-    Notes
-    -----
-    On Linux this reads ``VmHWM``. ``resource.getrusage`` would be wrong: its ``ru_maxrss``
-    survives ``exec``, so a small child reports the size of the process that started it.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    import psutil
-
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset / 1e6
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+forget_peak = _memory.forget_peak
+peak_mb = _memory.peak_mb
+resident_mb = _memory.resident_mb

@@ -3,43 +3,7 @@
 import numpy as np
 from sklearn import metrics
 
-
-def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
-    """Mean gap between confidence and accuracy.
-
-    Rows are binned by the probability of their most probable class, in bins of equal width;
-    the gaps of the bins are averaged, weighted by the number of rows in each. A bin is open
-    below and closed above, and the first one takes 0 as well.
-
-    Parameters
-    ----------
-    y_true : array-like, shape (n,)
-    proba : array-like of float, shape (n, k)
-        Probabilities whose rows sum to 1.
-    classes : array-like, shape (k,), default=None
-        Label of each column; None means 0 to k-1.
-    n_bins : int, default=15
-
-    Returns
-    -------
-    float
-        Between 0 (calibrated) and 1.
-
-    References
-    ----------
-    Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks, ICML,
-    equation 3.
-    """
-    proba = np.asarray(proba, dtype=np.float64)
-    classes = np.arange(proba.shape[1]) if classes is None else np.asarray(classes)
-    top = proba.argmax(axis=1)
-    confidence = proba[np.arange(len(proba)), top]
-    correct = (classes[top] == np.asarray(y_true)).astype(np.float64)
-    # Edges as i / n_bins: linspace can land one unit in the last place above a round number.
-    edges = np.arange(1, n_bins) / n_bins
-    bins = np.searchsorted(edges, confidence, side="left")
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(proba))
+from skfashion.studies.metrics import expected_calibration_error
 
 
 def evaluate(y_true, y_pred, proba, classes):

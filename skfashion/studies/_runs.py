@@ -1,10 +1,17 @@
 """Many independent runs through joblib, each only once: finished ones are kept on the disk."""
 
+import inspect
+import os
+import traceback
+import uuid
+import warnings
+from pathlib import Path
+
 import joblib
 from tqdm.auto import tqdm
 
 
-def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1):
+def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_error="raise"):
     """Return what `function` makes of each task, in the order of the tasks.
 
     Runs go through whatever backend joblib is set to (``joblib.parallel_config``): processes,
@@ -14,8 +21,8 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1):
     Parameters
     ----------
     function : callable
-        ``function(task, digest, shared) -> result``, a module's function; the cache forgets its
-        results when its source changes.
+        ``function(task, digest, shared) -> result``, a module's function; the cache knows it by its
+        name and source.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
     shared : dict of str to array or None
@@ -26,23 +33,68 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1):
         Folder of finished runs, made if it is missing; None keeps nothing.
     verbose : int, default=1
         Whether a progress bar is shown.
+    on_error : {"raise", "warn"}, default="raise"
+        Whether an error in a run ends all, or only warns and leaves its result out. The cache
+        never keeps an error.
 
     Returns
     -------
     list
-        The results.
+        The results; None for a run that failed.
+
+    Raises
+    ------
+    ValueError
+        If `on_error` is not as described.
+
+    Notes
+    -----
+    ``joblib.Memory`` is not used, because it notes the source of a function in the first folder of
+    a process only (1.6). Whoever resumes from a second one does finished runs again.
     """
-    memory = joblib.Memory(cache, verbose=0)
-    remembered = memory.cache(function, ignore=["shared"])
+    if on_error not in ("raise", "warn"):
+        raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
     digest = joblib.hash(shared) if cache is not None else None
     run = joblib.delayed(_numbered)
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        run(i, remembered, task, digest, shared) for i, task in enumerate(tasks)
+        run(i, _file(cache, function, task, digest), function, task, digest, shared, on_error)
+        for i, task in enumerate(tasks)
     )
     # In the order in which they end, so that the bar shows how far it really is.
-    ended = dict(tqdm(results, total=len(tasks), unit="run", disable=not verbose))
+    ended = {}
+    for i, result, error in tqdm(results, total=len(tasks), unit="run", disable=not verbose):
+        ended[i] = result
+        if error is not None:
+            warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
     return [ended[i] for i in range(len(tasks))]
 
 
-def _numbered(i, function, task, digest, shared):
-    return i, function(task, digest, shared)
+def _file(cache, function, task, digest):
+    """Return where the result of a run is kept, or None."""
+    if cache is None:
+        return None
+    key = joblib.hash((inspect.getsource(function), task, digest))
+    return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
+
+
+def _numbered(i, file, function, task, digest, shared, on_error):
+    try:
+        return i, _once(file, function, task, digest, shared), None
+    except Exception as error:
+        if on_error == "raise":
+            raise
+        # As text: not every exception can be sent from one process to another.
+        return i, None, "".join(traceback.format_exception_only(error)).strip()
+
+
+def _once(file, function, task, digest, shared):
+    if file is not None and file.exists():
+        return joblib.load(file)
+    result = function(task, digest, shared)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Put in its place in one step: a run that is killed while it writes leaves nothing there.
+        unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+        joblib.dump(result, unfinished)
+        os.replace(unfinished, file)
+    return result

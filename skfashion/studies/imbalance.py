@@ -1,0 +1,345 @@
+"""How well treatments of rare classes work, on data whose skew is known."""
+
+import gc
+import time
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import _num_samples
+from tqdm.auto import tqdm
+
+from skfashion.datasets import make_imbalanced
+from skfashion.studies import memory
+from skfashion.studies._runs import run_all
+from skfashion.studies.metrics import classification_metrics
+from skfashion.studies.treatments import COUNTER, find_treatments, set_seeds, treated
+
+COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
+
+
+def imbalance_study(
+    estimators,
+    X,
+    y,
+    X_test,
+    y_test,
+    *,
+    treatments=None,
+    profiles=("exponential",),
+    ratios=(100,),
+    permutations=(None,),
+    seeds=(0,),
+    n_jobs=None,
+    cache=None,
+    verbose=1,
+    on_error="raise",
+):
+    """Train estimators with treatments of rare classes on skewed parts of the data; measure them.
+
+    Each run draws its training rows with ``skfashion.datasets.make_imbalanced``, fits a pipeline
+    of treatment and estimator to them, and is measured on the test rows as they are. Whatever
+    resamples is a step of that pipeline, so that it never sees a row that is predicted.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator
+        Unfitted classifiers of scikit-learn's kind by a name, or pipelines that end with one. Of a
+        pipeline, a sampler is put before all steps and parameters are set on the last step.
+    X : array-like, shape (n, h*w*c) or another that the estimators take
+        Training rows to draw from; samplers need flat rows.
+    y : array-like of str or int, shape (n,)
+        Their labels.
+    X_test : array-like, shape (m, ...)
+        Test rows.
+    y_test : array-like of str or int, shape (m,)
+        Their labels, each of which is in `y`.
+    treatments : list of str or dict of str to treatment, default=None
+        Names of ``skfashion.studies.TREATMENTS``; None is all of them. Or treatments by a name of
+        your own, each one of:
+
+        - None, which changes nothing;
+        - a dict of parameters to set;
+        - a sampler of imbalanced-learn;
+        - a function that takes an unfitted estimator and returns one, or None if it cannot.
+
+        A treatment is skipped for estimators that lack one of its parameters.
+    profiles : list of str or dict, or dict of str to these, default=("exponential",)
+        How frequent the classes are, as ``make_imbalanced`` takes it. By name in a dict of dicts,
+        else named by themselves.
+    ratios : list of float, default=(100,)
+        Most frequent to rarest class. Profiles with fixed numbers, "deepsmote" and dicts, ignore
+        it and run once.
+    permutations : list of None, int or list of labels, default=(None,)
+        Which class is how frequent, as ``make_imbalanced`` takes it. Dicts as profiles say so
+        themselves, and run once.
+    seeds : list of int >= 0, default=(0,)
+        Each draws the rows anew and is put into every parameter `random_state`, also of steps and
+        of estimators within estimators, whatever it was before.
+    n_jobs : int, default=None
+        Number of runs at a time, as joblib counts, on the backend that ``joblib.parallel_config``
+        has chosen.
+    cache : path-like, default=None
+        Folder that every run is written to as soon as it has ended. The same call again does only
+        what is missing; so does one with more estimators, treatments, seeds and so on. Runs are
+        told apart by data, parameters and seed, not by the code of estimators: take another folder
+        when that has changed.
+    verbose : int, default=1
+        Whether a progress bar is shown, and what is skipped is said.
+    on_error : {"raise", "warn"}, default="raise"
+        Whether an error in a run ends the study, or only warns and leaves the run out of the
+        table. Some samplers refuse some data: ADASYN, say, a class whose neighbours are all its
+        own. The error says which run it was; it is not kept in the cache.
+
+    Returns
+    -------
+    DataFrame
+        A row a run and metric, with the columns
+
+        - "estimator", "treatment", "profile": names;
+        - "ratio": float, NaN for profiles with fixed numbers;
+        - "permutation": missing, an int, or, if any was a list, text;
+        - "seed": int;
+        - "metric": those of ``skfashion.studies.metrics.classification_metrics``, and "rows" (of a
+          class, before the treatment), "rows_trained" (after it, as they reach the classifier),
+          "fit_seconds", "predict_seconds" and "peak_memory_mb" (the most the process held during
+          the fit, data and libraries included; on other systems than Linux since it began);
+        - "class": label of a metric of one class, else missing;
+        - "value": float.
+
+        Estimators without ``predict_proba`` have no rows of the metrics that need it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before any run begins, if names, estimators, treatments, seeds or labels are not as
+        described, or a profile cannot be drawn from `y`.
+
+    Notes
+    -----
+    Runs beside each other share the processor: for seconds that mean something, take ``n_jobs=1``.
+    In threads they share their memory, too.
+
+    Examples
+    --------
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.studies import imbalance_study, summarize_study
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+    >>> frame = imbalance_study(
+    ...     {"naive Bayes": GaussianNB()},
+    ...     X,
+    ...     y,
+    ...     X_test,
+    ...     y_test,
+    ...     treatments=["nothing", "RandomOverSampler"],
+    ...     ratios=[20],
+    ...     seeds=[0, 1],
+    ...     verbose=0,
+    ... )
+    >>> frame[frame.metric == "rows_trained"].value.tolist()
+    [2448.0, 2448.0, 6000.0, 6000.0]
+    """
+    _check_estimators(estimators)
+    explicit = treatments is not None
+    treatments = find_treatments(treatments)
+    y, y_test = column_or_1d(y), column_or_1d(y_test)
+    _check_data(X, y, X_test, y_test, treatments)
+    skews = _check_skews(y, profiles, ratios, permutations)
+    seeds = _check_seeds(seeds)
+    models = _combine(estimators, treatments, explicit, verbose)
+    cells, tasks = [], []
+    for names, model in models.items():
+        for skew in skews:
+            for seed in seeds:
+                cells.append((*names, *skew["names"], seed))
+                tasks.append({"model": set_seeds(clone(model), seed), **skew["task"], "seed": seed})
+    shared = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
+    results = run_all(
+        _run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose, on_error=on_error
+    )
+    return _frame(cells, results)
+
+
+def _run(task, digest, shared):
+    """Do one run; return (metric, class or None, value) triples.
+
+    It has no need of `digest`, which tells the cache what data it is about.
+    """
+    try:
+        return _measure(task, **shared)
+    except Exception as error:
+        model = " ".join(repr(task["model"]).split())
+        error.add_note(
+            f"In the run of {model} with the profile {task['profile']!r}, {task['options']}, and "
+            f"the seed {task['seed']}."
+        )
+        raise
+
+
+def _measure(task, X, y, X_test, y_test):
+    X_part, y_part = make_imbalanced(
+        X, y, task["profile"], random_state=task["seed"], **task["options"]
+    )
+    model = clone(task["model"])
+    gc.collect()
+    memory.forget_peak()
+    start = time.perf_counter()
+    model.fit(X_part, y_part)
+    fitted = time.perf_counter()
+    peak = memory.peak_mb()
+    begun = time.perf_counter()
+    y_pred = model.predict(X_test)
+    predicted = time.perf_counter()
+    classes = np.unique(y)
+    proba = model.predict_proba(X_test) if hasattr(model, "predict_proba") else None
+    labels, counts = np.unique(y_part, return_counts=True)
+    return [
+        *classification_metrics(y_test, y_pred, proba, classes=classes),
+        *(("rows", *pair) for pair in zip(labels.tolist(), counts.tolist(), strict=True)),
+        ("rows_trained", None, model.named_steps[COUNTER].n_rows_),
+        ("fit_seconds", None, fitted - start),
+        ("predict_seconds", None, predicted - begun),
+        ("peak_memory_mb", None, peak),
+    ]
+
+
+def _frame(cells, results):
+    """Return one row a run and metric."""
+    rows = [
+        (*cell, *triple)
+        for cell, found in zip(cells, results, strict=True)
+        for triple in found or ()  # None: failed
+    ]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "metric", "class", "value"])
+    frame["ratio"] = frame["ratio"].astype(float)
+    frame["value"] = frame["value"].astype(float)
+    for name in ("permutation", "class"):
+        # Labels and seeds are ints or text, and None is missing, not NaN, which makes them floats.
+        frame[name] = frame[name].astype(object).convert_dtypes()
+    return frame
+
+
+# --- checks: all of them before the first run ---------------------------------------------------
+
+
+def _check_estimators(estimators):
+    if not isinstance(estimators, dict) or not estimators:
+        raise TypeError(
+            f"Got estimators={estimators!r}, expected a dict of names to unfitted estimators. "
+            "Write {'mlp': MLPNetClassifier()}, say."
+        )
+    for name, estimator in estimators.items():
+        if isinstance(estimator, type):
+            raise TypeError(
+                f"Got the class {estimator.__name__} as estimator {name!r}, expected an instance. "
+                f"Write {estimator.__name__}()."
+            )
+        missing = [m for m in ("fit", "predict", "get_params") if not hasattr(estimator, m)]
+        if missing:
+            raise TypeError(
+                f"Got {estimator!r} as estimator {name!r}, which has no {missing[0]}; expected a "
+                "classifier of scikit-learn's kind, or a pipeline that ends with one."
+            )
+
+
+def _check_data(X, y, X_test, y_test, treatments):
+    for name, rows, labels in (("", X, y), ("_test", X_test, y_test)):
+        if _num_samples(rows) != len(labels):
+            raise ValueError(
+                f"Got X{name} of {_num_samples(rows)} rows and y{name} of {len(labels)}, expected "
+                "one label a row."
+            )
+    unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)
+    if unknown:
+        raise ValueError(
+            f"Got the labels {unknown} in y_test, which are not in y; no estimator can learn them. "
+            "Leave these rows out of the test."
+        )
+    shape = np.shape(X)
+    samplers = [name for name, value in treatments.items() if hasattr(value, "fit_resample")]
+    if len(shape) > 2 and samplers:
+        raise ValueError(
+            f"Got X of shape {shape}, but the treatment {samplers[0]!r} resamples flat rows. Pass "
+            "X.reshape(len(X), -1), and X_test likewise; the classifiers of skfashion take both."
+        )
+
+
+def _check_seeds(seeds):
+    seeds = list(seeds)
+    for seed in seeds:
+        if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(f"Got the seed {seed!r}, expected ints that are not negative.")
+    if not seeds:
+        raise ValueError("Got no seeds, expected one at least. Write seeds=[0].")
+    return [int(seed) for seed in seeds]
+
+
+def _check_skews(y, profiles, ratios, permutations):
+    """Return what distinguishes training sets but for the seed; draw each of them once.
+
+    Returns
+    -------
+    list of dict
+        With "names", (profile, ratio, permutation) as in the frame, and "task", its part of a run.
+    """
+    for name, values in (("profiles", profiles), ("ratios", ratios)):
+        if isinstance(values, str | float | int):
+            raise TypeError(f"Got {name}={values!r}, expected a list. Write {name}=[{values!r}].")
+    if not isinstance(profiles, dict):
+        profiles = {p if isinstance(p, str) else str(p): p for p in profiles}
+    skews = []
+    as_text = any(np.ndim(permutation) for permutation in permutations)
+    for name, profile in profiles.items():
+        by_label = isinstance(profile, dict)
+        fixed = by_label or profile == "deepsmote"
+        for ratio in (None,) if fixed else ratios:
+            for order in (None,) if by_label else permutations:
+                options = {} if ratio is None else {"ratio": ratio}
+                if order is not None:
+                    options["permutation"] = np.asarray(order).tolist()
+                # What cannot be drawn should be said now and not by the last of many runs.
+                make_imbalanced(np.arange(len(y)), y, profile, random_state=0, **options)
+                label = _order_name(order, as_text)
+                task = {"profile": profile, "options": options}
+                skews.append({"names": (name, ratio, label), "task": task})
+    if not skews:
+        raise ValueError(
+            f"Got profiles={profiles}, ratios={ratios} and permutations={permutations}, expected "
+            "one of each at least. Leave out what is empty."
+        )
+    return skews
+
+
+def _order_name(order, as_text):
+    if order is None:
+        return None
+    if np.ndim(order):
+        return ", ".join(map(str, np.asarray(order).tolist()))
+    return str(order) if as_text else int(order)
+
+
+def _combine(estimators, treatments, explicit, verbose):
+    """Return the pipeline of each estimator and each treatment that is for it, by their names."""
+    models = {}
+    for treatment, value in treatments.items():
+        for name, estimator in estimators.items():
+            model = treated(estimator, value)
+            if model is not None:
+                models[name, treatment] = model
+            elif verbose:
+                tqdm.write(f"{name}: no {treatment!r}, which is not for it.")
+        if explicit and not any((name, treatment) in models for name in estimators):
+            wanted = f", which sets {list(value)}," if isinstance(value, dict) else ""
+            raise ValueError(
+                f"Got the treatment {treatment!r}{wanted} but none of the estimators "
+                f"{list(estimators)} can take it. Leave it out, or add an estimator that can."
+            )
+    if not models:
+        raise ValueError("None of the treatments is for one of the estimators.")
+    order = [(name, treatment) for name in estimators for treatment in treatments]
+    return {names: models[names] for names in order if names in models}

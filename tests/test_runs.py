@@ -1,0 +1,115 @@
+"""Many runs, each only once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skfashion.studies._runs import run_all
+
+SHARED = {"X": np.arange(6.0)}
+
+
+def scaled_sum(task, digest, shared):
+    with open(task["log"], "a") as file:
+        file.write(f"{task['factor']}\n")
+    if task["factor"] == 13:
+        raise ArithmeticError("Not with 13.")
+    return task["factor"] * shared["X"].sum()
+
+
+def tasks_of(folder, *factors):
+    return [{"factor": factor, "log": str(folder / "log")} for factor in factors]
+
+
+def ran(folder):
+    log = folder / "log"
+    lines = log.read_text().split() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return [int(line) for line in lines]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_results_are_in_the_order_of_the_tasks(tmp_path, n_jobs):
+    tasks = tasks_of(tmp_path, 3, 1, 2)
+    assert run_all(scaled_sum, tasks, SHARED, n_jobs=n_jobs, verbose=0) == [45, 15, 30]
+    assert sorted(ran(tmp_path)) == [1, 2, 3]
+
+
+def test_only_what_is_missing_is_done(tmp_path):
+    options = {"cache": tmp_path / "a" / "b", "verbose": 0}
+    run_all(scaled_sum, tasks_of(tmp_path, 1, 2), SHARED, **options)
+    assert ran(tmp_path) == [1, 2]
+    assert run_all(scaled_sum, tasks_of(tmp_path, 2, 3, 1), SHARED, **options) == [30, 45, 15]
+    assert ran(tmp_path) == [3]
+    other = {"X": SHARED["X"] + 1}
+    assert run_all(scaled_sum, tasks_of(tmp_path, 1), other, **options) == [21]
+    assert ran(tmp_path) == [1]
+
+
+def test_another_source_is_another_function(tmp_path, monkeypatch):
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    monkeypatch.setattr("inspect.getsource", lambda function: "changed")
+    run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    assert ran(tmp_path) == [1, 1]
+    monkeypatch.undo()
+    run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    assert ran(tmp_path) == []  # the results of the former source are still there
+
+
+def test_another_process_finds_what_is_in_a_second_folder(tmp_path):
+    # joblib.Memory would do it again there.
+    for name in ("first", "second"):
+        run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, cache=tmp_path / name, verbose=0)
+    assert ran(tmp_path) == [1, 1]
+    code = (
+        f"from pathlib import Path; from {__name__.split('.')[-1]} import *; "
+        "from skfashion.studies import _runs; "
+        f"scaled_sum.__module__ = {scaled_sum.__module__!r}; "
+        f"folder = Path({str(tmp_path)!r}); "
+        "run_all(scaled_sum, tasks_of(folder, 1, 2), SHARED, cache=folder / 'second', verbose=0)"
+    )
+    tests = Path(__file__).parent
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
+    assert ran(tmp_path) == [2]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_errors_end_all_or_are_warned_of_and_never_kept(tmp_path, n_jobs):
+    tasks = tasks_of(tmp_path, 13, 2)
+    options = {"cache": tmp_path / "cache", "n_jobs": n_jobs, "verbose": 0}
+    with pytest.raises(ArithmeticError, match="Not with 13"):
+        run_all(scaled_sum, tasks, SHARED, **options)
+    ran(tmp_path)
+    for expected in ({13, 2} if n_jobs is None else None, {13}):
+        with pytest.warns(RuntimeWarning, match="left out. ArithmeticError: Not with 13"):
+            assert run_all(scaled_sum, tasks, SHARED, on_error="warn", **options) == [None, 30]
+        found = set(ran(tmp_path))
+        assert expected is None or found == expected
+    with pytest.raises(ValueError, match="Got on_error='ignore', expected 'raise' or 'warn'"):
+        run_all(scaled_sum, tasks, SHARED, on_error="ignore", **options)
+
+
+def test_result_that_was_not_written_to_its_end_is_not_there(tmp_path, monkeypatch):
+    def broken(source, target):
+        raise KeyboardInterrupt
+
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(KeyboardInterrupt):
+        run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    monkeypatch.undo()
+    assert run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options) == [15]
+    assert ran(tmp_path) == [1, 1]
+
+
+def test_progress_is_shown_on_request(tmp_path, capsys):
+    run_all(scaled_sum, tasks_of(tmp_path, 1, 2), SHARED, verbose=0)
+    assert capsys.readouterr() == ("", "")
+    run_all(scaled_sum, tasks_of(tmp_path, 1, 2), SHARED)
+    assert "2/2" in capsys.readouterr().err

@@ -1,3 +1,31 @@
 """Studies of skewed and grouped data: many fits, tidy tables."""
 
-__all__ = []
+from skfashion.studies.fairlearn_mitigations import (
+    CorrelationRemoval,
+    ExponentiatedGradientReduction,
+    GridSearchReduction,
+    ThresholdOptimization,
+)
+from skfashion.studies.fairness import fairness_study
+from skfashion.studies.group_metrics import group_metrics
+from skfashion.studies.mitigations import (
+    MITIGATIONS,
+    Augment,
+    GroupSampling,
+    GroupWeights,
+    Nothing,
+)
+
+__all__ = [
+    "MITIGATIONS",
+    "Augment",
+    "CorrelationRemoval",
+    "ExponentiatedGradientReduction",
+    "GridSearchReduction",
+    "GroupSampling",
+    "GroupWeights",
+    "Nothing",
+    "ThresholdOptimization",
+    "fairness_study",
+    "group_metrics",
+]

@@ -103,6 +103,7 @@ def _with_studies(texts):
     from benchmarks import (
         ablation,
         defaults,
+        fairness,
         frontier,
         reference,
         robustness,
@@ -112,7 +113,16 @@ def _with_studies(texts):
     from benchmarks.speed import report
 
     found = [(path, table, report) for path, table in report.pages()]
-    for study in (ablation, defaults, frontier, reference, robustness, sensitivity, tuning):
+    for study in (
+        ablation,
+        defaults,
+        fairness,
+        frontier,
+        reference,
+        robustness,
+        sensitivity,
+        tuning,
+    ):
         if study.FILE.exists():
             found.append((study.PAGE, study.table(), study))
     texts = dict(texts)

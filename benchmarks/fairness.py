@@ -1,0 +1,285 @@
+"""How unfair classifiers become by a group that goes with a class, and what helps against it."""
+
+import argparse
+import importlib.metadata
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+
+from benchmarks import data, environment, results
+from benchmarks.errors import BenchmarkError
+from benchmarks.fairness_report import TASKS, UPPER_BODY, draw, markdown
+
+START, END = "<!-- fairness-table:start -->", "<!-- fairness-table:end -->"
+PAGE = environment.ROOT / "docs" / "fairness.md"
+PICTURE = environment.ROOT / "docs" / "images" / "fairness.png"
+FILE = results.PUBLISHED / "fairness.jsonl"
+CACHE = results.LOCAL / "cache" / "fairness"
+
+DESCRIPTION = """\
+Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
+of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
+accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
+initial weights anew. Runs that the result file or the study's cache has, from the same sources, are
+skipped.
+"""
+
+UPPER, OTHER = "upper body", "other"
+# Chosen on rows of the training images that were not trained on, among rotation, lighting and
+# corner_mark: light and marks made gaps about half as large.
+ATTRIBUTE, SHARE, CORRELATION = "rotation", 0.1, 0.3
+# Rare groups make gaps of few rows: in the test part there are as many turned images as others.
+TEST_SHARE = 0.5
+FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9}
+QUICK = {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
+# The run of a task and seed that is written last.
+LAST = {"estimator": "LogisticRegression", "mitigation": "correlation remover"}
+
+
+def add_parser(subparsers):
+    """Add the command ``fairness``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "fairness",
+        help="gaps between groups, and what mitigations do about them",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="few of the bundled images, to see that all works")
+    add("--seeds", type=int, help="number of seeds; default 5, with --quick 2")
+    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
+    add("--publish", action="store_true", help="write the committed result file, table and picture")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, then show the table.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if options.publish and options.quick:
+        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
+    settings = QUICK if options.quick else FULL
+    n_seeds = options.seeds or (2 if options.quick else 5)
+    name = "quick" if options.quick else "full"
+    path = FILE if options.publish else results.LOCAL / f"fairness-{name}.jsonl"
+    command = f"python -m benchmarks fairness{' --quick' * options.quick} --seeds {n_seeds}"
+    common = {"benchmark": "fairness", "data": name, "code": environment.code_hash()}
+    common["settings"] = settings | {
+        "attribute": ATTRIBUTE,
+        "share": SHARE,
+        "correlation": CORRELATION,
+        "test_share": TEST_SHARE,
+    }
+    split = data.load_split("sample" if options.quick else "full")
+    for seed in range(n_seeds):
+        for task in TASKS:
+            row = common | {"task": task, "seed": seed}
+            done = {_identity(other) for other in results.read(path)}
+            if _identity(row | LAST) in done:
+                continue
+            print(f"{task}, seed {seed}", file=sys.stderr)
+            frame = measure(task, seed, split, settings, options.jobs, common["code"])
+            circumstances = environment.circumstances(command)
+            circumstances["versions"]["fairlearn"] = importlib.metadata.version("fairlearn")
+            for run in runs(frame):
+                if _identity(row | run) not in done:
+                    results.append(path, row | run | circumstances)
+    rows = current(results.read(path))
+    print(markdown(rows))
+    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
+    if options.publish:
+        from benchmarks.tables import write_studies
+
+        write_studies()
+    return 0
+
+
+def table():
+    """Write the table of the published results."""
+    return markdown(current(results.read(FILE)))
+
+
+def _identity(row):
+    keys = ("task", "seed", "data", "settings", "code", "estimator", "mitigation")
+    return str([row[key] for key in keys])
+
+
+def current(rows):
+    """Return the rows of the newest sources and settings, a row a run, in the order of runs."""
+    newest = rows[-1]
+    chosen = {
+        _identity(row): row
+        for row in rows
+        if all(row[key] == newest[key] for key in ("code", "settings", "data"))
+    }
+    order = list(TASKS)
+    return sorted(chosen.values(), key=lambda row: (order.index(row["task"]), row["seed"]))
+
+
+def measure(task, seed, split, settings, jobs, code):
+    """Run the study of one task and seed.
+
+    Parameters
+    ----------
+    task : str
+        Of ``TASKS``.
+    seed : int
+        Draws the training rows, the groups and what is random about the fits.
+    split : benchmarks.data.Split
+    settings : dict
+        ``FULL`` or ``QUICK``.
+    jobs : int
+        Runs at a time.
+    code : str
+        Fingerprint of the sources, which the cache does not look at.
+
+    Returns
+    -------
+    DataFrame
+        As `skfashion.studies.fairness_study` returns it.
+    """
+    from skfashion.studies import (
+        MITIGATIONS,
+        ExponentiatedGradientReduction,
+        GridSearchReduction,
+        fairness_study,
+    )
+
+    train, test = _grouped(task, seed, split, settings["train_rows"])
+    chosen = dict(MITIGATIONS)
+    reductions = ("exponentiated gradient", "grid search", "threshold optimizer")
+    if task != "upper body":
+        chosen = {name: function for name, function in chosen.items() if name not in reductions}
+    else:
+        chosen["exponentiated gradient"] = ExponentiatedGradientReduction(settings["max_iter"])
+        chosen["grid search"] = GridSearchReduction(settings["grid_size"])
+    with _quietly():
+        return fairness_study(
+            classifiers(settings["max_epochs"]),
+            *train,
+            *test,
+            mitigations=chosen,
+            seeds=(seed,),
+            n_jobs=jobs,
+            cache=CACHE / code,
+        )
+
+
+def classifiers(max_epochs):
+    """Return the classifiers, each with one thread: runs go side by side.
+
+    Parameters
+    ----------
+    max_epochs : int
+        Of the net, which the reductions fit some dozens of times.
+
+    Returns
+    -------
+    dict of str to classifier
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    from skfashion import MLPNetClassifier
+
+    return {
+        "MLPNetClassifier": MLPNetClassifier(max_epochs=max_epochs, n_threads=1, device="cpu"),
+        "LogisticRegression": make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50)),
+    }
+
+
+def _grouped(task, seed, split, train_rows):
+    """Return images, labels and groups of a training and of a test part."""
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    from skfashion.datasets import make_groups
+
+    rows, _ = train_test_split(
+        np.arange(len(split.y_train)),
+        train_size=train_rows,
+        stratify=split.y_train,
+        random_state=seed,
+    )
+    parts = []
+    for X, y, share, correlation, state in (
+        (split.X_train[rows], split.y_train[rows], SHARE, CORRELATION, seed),
+        (split.X_test, split.y_test, TEST_SHARE, 0.0, 1000 + seed),
+    ):
+        names = np.asarray(split.target_names)[y]
+        upper = np.where(np.isin(names, UPPER_BODY), UPPER, OTHER)
+        X, groups = make_groups(
+            X,
+            upper,
+            attribute=ATTRIBUTE,
+            share=share,
+            correlation=correlation,
+            correlated_class=UPPER,
+            random_state=state,
+        )
+        parts.append((X, upper if task == "upper body" else names, groups))
+    return parts
+
+
+@contextmanager
+def _quietly():
+    """Keep quiet, in worker processes too, that logistic regression stops before convergence."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+def runs(frame):
+    """Turn a study's table into what is written of each run.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of one seed.
+
+    Returns
+    -------
+    list of dict
+        ``estimator``, ``mitigation``, ``metrics`` (of all rows and classes), ``by_group`` (rates of
+        each group) and ``by_class`` (rates of each group and class), values with six decimals,
+        None where a rate is not defined.
+    """
+    found = []
+    for (estimator, mitigation), table in frame.groupby(["estimator", "mitigation"], sort=False):
+        run = {"estimator": estimator, "mitigation": mitigation, "metrics": {}}
+        run |= {"by_group": {}, "by_class": {}}
+        for metric, group, label, value in zip(
+            table["metric"], table["group"], table["class"], table["value"], strict=True
+        ):
+            value = round(value, 6) if value == value else None
+            if group is None and label is None:
+                run["metrics"][metric] = value
+            elif label is None:
+                run["by_group"].setdefault(group, {})[metric] = value
+            elif group is not None:
+                run["by_class"].setdefault(group, {}).setdefault(label, {})[metric] = value
+        found.append(run)
+    return found

@@ -1,0 +1,207 @@
+"""fairlearn's mitigations, for labels of any kind.
+
+The first three are for binary tasks. Their positive class is the second of the sorted labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skfashion.studies._fitting import Fitted, ZeroOne, no_weights, weights_name
+
+
+@dataclass(frozen=True)
+class ExponentiatedGradientReduction:
+    """fairlearn's ``ExponentiatedGradient`` with equalized odds as its constraint.
+
+    A vote, at random for each row, over nets that are fitted one after the other with weights and
+    labels that press on the gap. It needs no groups to predict.
+
+    Parameters
+    ----------
+    max_iter : int, default=5
+        Most iterations; each fits the estimator at least once.
+    eps : float, default=0.01
+        Violation that is allowed.
+
+    References
+    ----------
+    Agarwal et al., "A reductions approach to fair classification", ICML 2018.
+    """
+
+    max_iter: int = 5
+    eps: float = 0.01
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where the task is not binary or the estimator takes no weights."""
+        return not_binary(y, groups) or no_weights(estimator)
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit the reduction."""
+        from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
+
+        reduction = ExponentiatedGradient(
+            estimator,
+            EqualizedOdds(),
+            max_iter=self.max_iter,
+            eps=self.eps,
+            sample_weight_name=weights_name(estimator),
+        )
+        labels = ZeroOne(y)
+        reduction.fit(X, labels.encode(y), sensitive_features=groups)
+        return Fitted(lambda X, _: labels.decode(reduction.predict(X, random_state=seed)))
+
+
+@dataclass(frozen=True)
+class GridSearchReduction:
+    """fairlearn's ``GridSearch`` with equalized odds as its constraint.
+
+    Fits the estimator once for each of a grid of prices that are set on the gaps, and keeps the
+    best in the mean of error and gap, on the training rows. It needs no groups to predict.
+
+    Parameters
+    ----------
+    grid_size : int, default=9
+        Number of fits.
+    constraint_weight : float, default=0.5
+        What the gap counts in the choice, 0 to 1; the rest is the error's.
+
+    References
+    ----------
+    Agarwal et al., "A reductions approach to fair classification", ICML 2018.
+    """
+
+    grid_size: int = 9
+    constraint_weight: float = 0.5
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where the task is not binary or the estimator takes no weights."""
+        return not_binary(y, groups) or no_weights(estimator)
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit the grid."""
+        from fairlearn.reductions import EqualizedOdds, GridSearch
+
+        reduction = GridSearch(
+            estimator,
+            EqualizedOdds(),
+            grid_size=self.grid_size,
+            constraint_weight=self.constraint_weight,
+            sample_weight_name=weights_name(estimator),
+        )
+        labels = ZeroOne(y)
+        reduction.fit(X, labels.encode(y), sensitive_features=groups)
+        return Fitted(lambda X, _: labels.decode(reduction.predict(X)))
+
+
+@dataclass(frozen=True)
+class ThresholdOptimization:
+    """fairlearn's ``ThresholdOptimizer`` with equalized odds as its constraint.
+
+    A threshold of its own for each group, some of them drawn at random, on the probabilities of
+    one ordinary fit. It must be told the groups to predict.
+
+    Parameters
+    ----------
+    objective : "accuracy_score" or "balanced_accuracy_score", default="accuracy_score"
+        What is made large under the constraint.
+
+    References
+    ----------
+    Hardt, Price and Srebro, "Equality of opportunity in supervised learning", NeurIPS 2016.
+    """
+
+    objective: str = "accuracy_score"
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where the task is not binary or there are no probabilities."""
+        if reason := not_binary(y, groups):
+            return reason
+        known = hasattr(estimator, "predict_proba")
+        return None if known else "the estimator has no predict_proba"
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit the estimator, then the thresholds to the same rows."""
+        from fairlearn.postprocessing import ThresholdOptimizer
+
+        optimizer = ThresholdOptimizer(
+            estimator=estimator,
+            constraints="equalized_odds",
+            objective=self.objective,
+            prefit=False,
+            predict_method="predict_proba",
+        )
+        labels = ZeroOne(y)
+        optimizer.fit(X, labels.encode(y), sensitive_features=groups)
+
+        def predict(X, groups):
+            found = optimizer.predict(X, sensitive_features=groups, random_state=seed)
+            return labels.decode(found)
+
+        return Fitted(predict)
+
+
+@dataclass(frozen=True)
+class CorrelationRemoval:
+    """fairlearn's ``CorrelationRemover``: columns without their linear trace of the group.
+
+    Images are seen as flat rows of float32 with the group as further columns, and get their shape
+    back. It must be told the groups to predict.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        How much of the trace is removed, 0 to 1.
+    """
+
+    alpha: float = 1.0
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where a column is not of numbers."""
+        dtypes = X.dtypes if hasattr(X, "dtypes") else [X.dtype]
+        numeric = all(isinstance(t, np.dtype) and t.kind in "biuf" for t in dtypes)
+        return None if numeric else "X has columns that are not plain numbers"
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit the remover, and the estimator to what it leaves."""
+        from fairlearn.preprocessing import CorrelationRemover
+
+        names = np.unique(groups)
+
+        def joined(X, groups):
+            flat = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
+            # A column each but for the first group, or the columns would be dependent.
+            return np.hstack([(groups[:, None] == names[1:]).astype(np.float32), flat])
+
+        remover = CorrelationRemover(
+            sensitive_feature_ids=range(len(names) - 1), alpha=self.alpha
+        ).fit(joined(X, groups))
+
+        def cleaned(X, groups):
+            left = remover.transform(joined(X, groups)).astype(np.float32, copy=False)
+            if hasattr(X, "iloc"):
+                return type(X)(left, index=X.index, columns=X.columns)
+            return left.reshape(X.shape)
+
+        estimator.fit(cleaned(X, groups), y)
+        return Fitted(lambda X, groups: estimator.predict(cleaned(X, groups)))
+
+
+def not_binary(y, groups):
+    """Say why a task is not one for the binary mitigations; None if it is.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n,)
+
+    Returns
+    -------
+    str or None
+    """
+    n_classes = len(np.unique(y))
+    if n_classes != 2:
+        return f"it is for binary tasks only, and y has {n_classes} classes"
+    for name in np.unique(groups).tolist():
+        if len(np.unique(y[groups == name])) < 2:
+            return f"group {name!r} has training rows of one class only"
+    return None

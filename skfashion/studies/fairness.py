@@ -1,0 +1,275 @@
+"""Classifiers, mitigations and seeds: how accurate and how fair each combination is."""
+
+import inspect
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone, is_classifier
+from sklearn.utils.multiclass import check_classification_targets
+
+from skfashion.studies._fairlearn import require_fairlearn
+from skfashion.studies._runs import run_all
+from skfashion.studies.group_metrics import group_metrics
+from skfashion.studies.mitigations import MITIGATIONS
+
+COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value"]
+
+
+def fairness_study(
+    estimators,
+    X,
+    y,
+    groups,
+    X_test,
+    y_test,
+    groups_test,
+    *,
+    mitigations=None,
+    seeds=(0,),
+    n_jobs=None,
+    cache=None,
+    verbose=1,
+):
+    """Fit every estimator under every mitigation with every seed, and measure the gaps.
+
+    Parameters
+    ----------
+    estimators : dict of str to classifier
+        Unfitted classifiers or pipelines by name. They stay unfitted: each run has a clone, all
+        of whose `random_state` parameters, those of its parts too, are its seed.
+    X, X_test : array-like, sparse matrix or DataFrame, shape (n, ...)
+        Training and test rows; images of any layout that the estimators take.
+    y, y_test : array-like, shape (n,)
+        Labels of any kind. Two classes make a binary task, and the second of the sorted labels is
+        the positive class.
+    groups, groups_test : array-like, shape (n,)
+        Sensitive feature: the group of each row, at least two groups. Estimators do not see it,
+        unless it can be read off the rows; some mitigations do, at prediction too.
+    mitigations : None, list of str or dict of str to str or callable, default=None
+        Names of ``skfashion.studies.MITIGATIONS``, or functions by a name of your own, called as
+        ``mitigation(estimator, X, y, groups, seed)`` and returning an object with ``predict(X,
+        groups)``. None takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and
+        "threshold optimizer" are for binary tasks, "augment" for estimators that have this
+        parameter, and weights for those that take them; what does not apply to an estimator is left
+        out, as ``attrs["skipped"]`` of the result tells.
+    seeds : iterable of int, default=(0,)
+        A run for each. The rows stay the same, so that what differs between seeds is the training
+        alone; for an interval that covers the choice of rows, call this for several choices.
+    n_jobs : int, default=None
+        Number of runs at a time, as joblib counts; ``joblib.parallel_config`` chooses the backend.
+    cache : path-like, default=None
+        Folder in which each finished run is kept at once, so that a study that was stopped goes on
+        where it was. Runs are told apart by data, estimator, mitigation, their names and seed, not
+        by the versions of libraries: take another folder after an upgrade.
+    verbose : int, default=1
+        Whether a progress bar is shown.
+
+    Returns
+    -------
+    DataFrame
+        A row a run and metric: columns ``estimator``, ``mitigation``, ``seed``, ``metric``,
+        ``group``, ``class`` and ``value``. The metrics are those of
+        `skfashion.studies.group_metrics` on the test rows, and "fit seconds", which include
+        whatever a mitigation does besides fitting. ``attrs["skipped"]`` lists estimator,
+        mitigation and reason of what did not apply.
+
+    Raises
+    ------
+    ValueError
+        Before any run, if lengths differ, the test rows have classes or groups that the training
+        rows have not, there is one group only, or a mitigation is unknown or, though it was asked
+        for by name, applies to no estimator.
+    TypeError
+        If something is not of the kind described.
+    ImportError
+        If fairlearn is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> rng = np.random.RandomState(0)
+    >>> groups = rng.choice(["day", "night"], 400)
+    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
+    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
+    >>> data = (X[:200], y[:200], groups[:200], X[200:], y[200:], groups[200:])
+    >>> names = ["nothing", "group weights"]
+    >>> table = fairness_study(
+    ...     {"linear": LogisticRegression()}, *data, mitigations=names, verbose=0
+    ... )
+    >>> gap = table[(table["metric"] == "equalized odds difference") & table["class"].isna()]
+    >>> gap.set_index("mitigation")["value"].round(2).to_dict()
+    {'nothing': 0.55, 'group weights': 0.14}
+    """
+    require_fairlearn()
+    shared = _checked_data(X, y, groups, X_test, y_test, groups_test)
+    _check_estimators(estimators)
+    functions = _functions(mitigations)
+    tasks, skipped = _tasks(estimators, functions, _checked_seeds(seeds), shared)
+    if mitigations is not None:
+        _check_that_each_applies(functions, tasks, skipped)
+    if cache is not None:
+        _check_that_it_can_be_kept(tasks)
+    tables = run_all(_run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose)
+    for task, table in zip(tasks, tables, strict=True):
+        for i, column in enumerate(("estimator", "mitigation", "seed")):
+            table.insert(i, column, task[column])
+    found = pd.concat(tables, ignore_index=True)[COLUMNS]
+    found.attrs["skipped"] = skipped
+    return found
+
+
+def _run(task, digest, shared):
+    """Fit one combination and measure it."""
+    estimator = clone(task["unfitted"])
+    random = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
+    estimator.set_params(**dict.fromkeys(random, task["seed"]))
+    try:
+        start = time.perf_counter()
+        fitted = task["function"](
+            estimator, shared["X"], shared["y"], shared["groups"], task["seed"]
+        )
+        seconds = time.perf_counter() - start
+        predicted = np.asarray(fitted.predict(shared["X_test"], shared["groups_test"]))
+    except Exception as error:
+        error.add_note(
+            f"This was the run of {task['estimator']!r} with {task['mitigation']!r}, "
+            f"seed {task['seed']}."
+        )
+        raise
+    table = group_metrics(
+        shared["y_test"], predicted, shared["groups_test"], classes=np.unique(shared["y"])
+    )
+    table.loc[len(table)] = ["fit seconds", None, None, seconds]
+    return table
+
+
+def _checked_data(X, y, groups, X_test, y_test, groups_test):
+    data = {"X": X, "X_test": X_test}
+    for name, rows in data.items():
+        # What has a shape is an array already, or a matrix or table that should stay one.
+        data[name] = rows if hasattr(rows, "shape") else np.asarray(rows)
+    data["y"], data["y_test"] = _column(y, "y"), _column(y_test, "y_test")
+    data["groups"] = _column(groups, "groups")
+    data["groups_test"] = _column(groups_test, "groups_test")
+    check_classification_targets(data["y"])
+    for end in ("", "_test"):
+        lengths = {name + end: data[name + end].shape[0] for name in ("X", "y", "groups")}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+            raise ValueError(f"Each row needs a label and a group, but of rows {found}.")
+    for name in ("y", "groups"):
+        known, tested = np.unique(data[name]), np.unique(data[f"{name}_test"])
+        if unknown := sorted(set(tested.tolist()) - set(known.tolist())):
+            raise ValueError(f"{name}_test has {unknown}, which {name} has not: {known.tolist()}.")
+        if len(known) < 2 or (name == "groups" and len(tested) < 2):
+            end = "" if len(known) < 2 else "_test"
+            raise ValueError(f"{name}{end} has {tested.tolist()} only; two are needed at least.")
+    return data
+
+
+def _column(values, name):
+    """Return labels as an array without missing values, strings as NumPy's strings."""
+    values = np.asarray(values)
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, got an array of shape {values.shape}.")
+    if pd.isna(values).any():
+        raise ValueError(f"{name} has missing values; give them a name of their own, or drop them.")
+    is_text = values.dtype == object and all(isinstance(value, str) for value in values)
+    return values.astype(str) if is_text else values
+
+
+def _check_estimators(estimators):
+    if not isinstance(estimators, dict) or not estimators:
+        raise TypeError(
+            f"estimators must be a dict of classifiers by name, got {estimators!r}; try "
+            '{"net": MLPNetClassifier()}.'
+        )
+    for name, estimator in estimators.items():
+        if inspect.isclass(estimator) or not is_classifier(estimator):
+            raise TypeError(f"estimators[{name!r}] must be a classifier, got {estimator!r}.")
+
+
+def _checked_seeds(seeds):
+    seeds = list(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be one number at least, each once, got {seeds}.")
+    if not all(isinstance(seed, int | np.integer) and seed >= 0 for seed in seeds):
+        raise TypeError(f"seeds must be whole numbers from 0, got {seeds}.")
+    return [int(seed) for seed in seeds]
+
+
+def _functions(mitigations):
+    """Return the mitigations by name."""
+    if mitigations is None:
+        return dict(MITIGATIONS)
+    if isinstance(mitigations, str):
+        raise TypeError(f"mitigations must be a list or a dict; try [{mitigations!r}].")
+    chosen = mitigations if isinstance(mitigations, dict) else {name: name for name in mitigations}
+    if not chosen:
+        raise ValueError('mitigations is empty; try ["nothing"].')
+    functions = {}
+    for name, function in chosen.items():
+        if isinstance(function, str):
+            if function not in MITIGATIONS:
+                raise ValueError(
+                    f"There is no mitigation {function!r}; choose from {', '.join(MITIGATIONS)}, "
+                    "or give a dict with a function of your own."
+                )
+            function = MITIGATIONS[function]
+        if not callable(function) or inspect.isclass(function):
+            raise TypeError(f"mitigations[{name!r}] must be a function, got {function!r}.")
+        functions[name] = function
+    return functions
+
+
+def _tasks(estimators, functions, seeds, shared):
+    """Return the runs, and what is left out and why."""
+    tasks, skipped = [], []
+    data = [shared[part] for part in ("X", "y", "groups")]
+    for estimator, unfitted in estimators.items():
+        for mitigation, function in functions.items():
+            refusal = getattr(function, "refusal", None)
+            reason = refusal(unfitted, *data) if refusal is not None else None
+            if reason is not None:
+                skipped.append({"estimator": estimator, "mitigation": mitigation, "reason": reason})
+                continue
+            task = {"estimator": estimator, "mitigation": mitigation}
+            task |= {"unfitted": unfitted, "function": function, "code": _code(function)}
+            tasks += [task | {"seed": seed} for seed in seeds]
+    return tasks, skipped
+
+
+def _code(function):
+    """Return the source of a user's function, so that the cache forgets it when it changes."""
+    try:
+        return inspect.getsource(function) if inspect.isfunction(function) else None
+    except OSError:
+        return None
+
+
+def _check_that_each_applies(functions, tasks, skipped):
+    applied = {task["mitigation"] for task in tasks}
+    for name in functions:
+        if name not in applied:
+            reasons = {
+                f"{s['estimator']!r}: {s['reason']}" for s in skipped if s["mitigation"] == name
+            }
+            raise ValueError(
+                f"The mitigation {name!r} applies to none of the estimators "
+                f"({'; '.join(sorted(reasons))}). Leave it out."
+            )
+
+
+def _check_that_it_can_be_kept(tasks):
+    for task in tasks:
+        try:
+            joblib.hash(task)
+        except Exception as error:
+            raise ValueError(
+                f"The run of {task['estimator']!r} with {task['mitigation']!r} cannot be kept in "
+                "a cache, because it cannot be pickled. Define its functions and classes at the "
+                "top of a module, or leave the cache out."
+            ) from error

@@ -1,0 +1,179 @@
+"""How a classifier treats groups: rates by group, by class within group, and the gaps."""
+
+import numpy as np
+import pandas as pd
+
+from skfashion.studies._fairlearn import require_fairlearn
+
+# Rates of one class against the rest, by group.
+BY_CLASS = ("recall", "selection rate", "false positive rate")
+
+
+def group_metrics(y_true, y_pred, groups, *, classes=None):
+    """Return what fairlearn's ``MetricFrame`` finds, as a tidy table.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, shape (n,)
+        True and predicted labels.
+    groups : array-like, shape (n,)
+        Group of each row; at least two of them.
+    classes : array-like, default=None
+        All classes in sorted order; None takes those of `y_true`. Two make a binary task, in
+        which the second is the positive class.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``metric``, ``group``, ``class`` and ``value``. Where `group` is missing, a value
+        belongs to all rows or compares the groups; where `class` is missing, to all classes.
+
+        - "accuracy", "balanced accuracy" and "recall", of all rows and by group. The last is
+          that of the positive class in a binary task and the mean over classes otherwise.
+        - "recall", "selection rate" (share of the rows that are said to be of the class) and
+          "false positive rate", by class, of all rows and by group: one class against the rest.
+        - "worst-group accuracy"; "accuracy gap", "accuracy ratio", "recall gap" and "recall
+          ratio": largest minus smallest, and smallest divided by largest, over the groups; the
+          gap of the recall by class, too.
+        - "demographic parity difference", the gap of the selection rate, and "equalized odds
+          difference", the larger one of the gaps of recall and false positive rate, 0 to 1: by
+          class, and without a class that of the worst class. In a binary task both classes have
+          the same. "mean demographic parity difference" and "mean equalized odds difference" are
+          means over the classes.
+
+        A rate of a class that a group has not, a gap with fewer than two groups to compare and a
+        ratio of zeros are missing values, left out of means over classes and of the worst class.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, there is one group only, or labels are not among `classes`.
+    ImportError
+        If fairlearn is not installed.
+
+    Examples
+    --------
+    >>> table = group_metrics([0, 0, 1, 1], [0, 1, 1, 1], ["a", "b", "a", "b"])
+    >>> overall = table[table["group"].isna() & table["class"].isna()].set_index("metric")["value"]
+    >>> float(overall["equalized odds difference"]), float(overall["worst-group accuracy"])
+    (1.0, 0.5)
+    """
+    require_fairlearn()
+    y_true, y_pred, groups = (np.asarray(part) for part in (y_true, y_pred, groups))
+    if not len(y_true) == len(y_pred) == len(groups):
+        lengths = f"{len(y_true)}, {len(y_pred)} and {len(groups)}"
+        raise ValueError(f"y_true, y_pred and groups have {lengths} rows, not the same number.")
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"Gaps need two groups at least; groups has {names.tolist()} only.")
+    classes = np.unique(y_true if classes is None else classes)
+    frame = _frame(_codes(y_true, classes), _codes(y_pred, classes), codes, len(classes))
+    rows = []
+
+    def add(metric, value, group=None, label=None):
+        rows.append((metric, group, label, float(value)))
+
+    for name in ("accuracy", "balanced accuracy", "recall"):
+        _add_rates(add, frame, name, name, names)
+    for c, label in enumerate(classes.tolist()):
+        for name in BY_CLASS:
+            _add_rates(add, frame, (name, c), name, names, label)
+    _add_gaps(add, frame, classes.tolist())
+    table = pd.DataFrame(rows, columns=["metric", "group", "class", "value"])
+    # Whole numbers would become floats beside missing ones, and no longer be the labels given.
+    for i, column in ((1, "group"), (2, "class")):
+        table[column] = pd.Series([row[i] for row in rows], dtype=object)
+    return table
+
+
+def _codes(labels, classes):
+    """Return labels as positions in the sorted classes."""
+    known = np.isin(labels, classes)
+    if not known.all():
+        unknown = np.unique(labels[~known]).tolist()
+        raise ValueError(f"Labels {unknown} are not among the classes, {classes.tolist()}.")
+    return np.searchsorted(classes, labels)
+
+
+def _frame(y_true, y_pred, groups, n_classes):
+    """Return a MetricFrame of all rates; those by class under ``(name, class)``."""
+    from fairlearn.metrics import MetricFrame
+
+    functions = {"accuracy": _accuracy, "balanced accuracy": _balanced_accuracy(n_classes)}
+    functions["recall"] = _recall(1) if n_classes == 2 else functions["balanced accuracy"]
+    for c in range(n_classes):
+        functions["recall", c] = _recall(c)
+        functions["selection rate", c] = _selection_rate(c)
+        functions["false positive rate", c] = _false_positive_rate(c)
+    # fairlearn wants names for columns.
+    numbered = {str(i): function for i, function in enumerate(functions.values())}
+    frame = MetricFrame(metrics=numbered, y_true=y_true, y_pred=y_pred, sensitive_features=groups)
+    comparable = frame.by_group.notna().sum() >= 2
+    parts = {
+        "overall": frame.overall,
+        "worst": frame.group_min(),
+        "gap": frame.difference().where(comparable),
+        "ratio": frame.ratio().where(comparable),
+    }
+    parts |= dict(frame.by_group.iterrows())
+    return {
+        part: dict(zip(functions, values.astype(float), strict=True))
+        for part, values in parts.items()
+    }
+
+
+def _add_rates(add, frame, key, metric, names, label=None):
+    add(metric, frame["overall"][key], None, label)
+    for code, name in enumerate(names.tolist()):
+        add(metric, frame[code][key], name, label)
+
+
+def _add_gaps(add, frame, labels):
+    add("worst-group accuracy", frame["worst"]["accuracy"])
+    for name in ("accuracy", "recall"):
+        add(f"{name} gap", frame["gap"][name])
+        add(f"{name} ratio", frame["ratio"][name])
+    gaps = {
+        name: np.array([frame["gap"][name, c] for c in range(len(labels))]) for name in BY_CLASS
+    }
+    for label, gap in zip(labels, gaps["recall"], strict=True):
+        add("recall gap", gap, label=label)
+    differences = {
+        "demographic parity difference": gaps["selection rate"],
+        # NumPy's maximum hands missing values on: of half a definition nothing is known.
+        "equalized odds difference": np.maximum(gaps["recall"], gaps["false positive rate"]),
+    }
+    for metric, values in differences.items():
+        for label, value in zip(labels, values, strict=True):
+            add(metric, value, label=label)
+        defined = values[~np.isnan(values)]
+        add(metric, defined.max() if len(defined) else np.nan)
+        add(f"mean {metric}", defined.mean() if len(defined) else np.nan)
+
+
+def _accuracy(y_true, y_pred):
+    return np.mean(y_true == y_pred)
+
+
+def _mean(values):
+    return values.mean() if len(values) else np.nan
+
+
+def _recall(c):
+    return lambda y_true, y_pred: _mean(y_pred[y_true == c] == c)
+
+
+def _selection_rate(c):
+    return lambda y_true, y_pred: np.mean(y_pred == c)
+
+
+def _false_positive_rate(c):
+    return lambda y_true, y_pred: _mean(y_pred[y_true != c] == c)
+
+
+def _balanced_accuracy(n_classes):
+    def balanced_accuracy(y_true, y_pred):
+        recalls = [_recall(c)(y_true, y_pred) for c in range(n_classes) if (y_true == c).any()]
+        return np.mean(recalls)
+
+    return balanced_accuracy

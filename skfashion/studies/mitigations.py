@@ -1,0 +1,143 @@
+"""What can be done against unfairness: named functions of one form.
+
+A mitigation is called as ``mitigation(estimator, X, y, groups, seed)`` with an unfitted estimator
+of which it may do as it likes, the training rows, labels and groups, and a seed. It returns an
+object with ``predict(X, groups)``. It may have a method ``refusal(estimator, X, y, groups)`` that
+returns a sentence where it does not apply, None where it does.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from skfashion.studies._fitting import Fitted, last_step, no_weights, take, weights_name
+from skfashion.studies.fairlearn_mitigations import (
+    CorrelationRemoval,
+    ExponentiatedGradientReduction,
+    GridSearchReduction,
+    ThresholdOptimization,
+)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The estimator as it is: what all others are compared with."""
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit to the rows as they are."""
+        return Fitted.blind(estimator.fit(X, y))
+
+
+@dataclass(frozen=True)
+class GroupWeights:
+    """Weights with which every cell of group and class weighs the same in sum."""
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where an estimator takes no weights."""
+        return no_weights(estimator)
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit with the weights as ``sample_weight``."""
+        weights = {weights_name(estimator): cell_weights(y, groups)}
+        return Fitted.blind(estimator.fit(X, y, **weights))
+
+
+@dataclass(frozen=True)
+class GroupSampling:
+    """As many training rows of every cell of group and class.
+
+    An estimator with a parameter `sampling` gets ``sampling="balanced"`` and `GroupWeights`'
+    weights: such a net draws the classes equally often, and rows within a class in proportion to
+    their weights, so that no row is copied and an epoch keeps its length. For all others rows are
+    drawn with replacement until each cell has as many as the largest.
+    """
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit to balanced draws."""
+        prefix, step = last_step(estimator)
+        name = weights_name(estimator)
+        if name is not None and "sampling" in step.get_params(deep=False):
+            estimator.set_params(**{f"{prefix}sampling": "balanced"})
+            return Fitted.blind(estimator.fit(X, y, **{name: cell_weights(y, groups)}))
+        from imblearn.over_sampling import RandomOverSampler
+
+        # Numbers of rows instead of rows, which may have any number of dimensions.
+        numbers = np.arange(len(y)).reshape(-1, 1)
+        rows, _ = RandomOverSampler(random_state=seed).fit_resample(numbers, cells(y, groups))
+        return Fitted.blind(estimator.fit(take(X, rows.ravel()), y[rows.ravel()]))
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Disturbed training images, for estimators with a parameter `augment`.
+
+    Parameters
+    ----------
+    augment : str or object, default="strong"
+        Value of that parameter.
+    """
+
+    augment: object = "strong"
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where an estimator has no such parameter or rows are not images."""
+        known = last_step(estimator)[1].get_params(deep=False)
+        if "augment" not in known:
+            return "the estimator has no parameter `augment`"
+        if len(X.shape) == 2 and known.get("image_shape") == "auto":
+            sides = {c: math.isqrt(X.shape[1] // c) for c in (1, 3)}
+            # What the nets take for a square image, grey or of three colours, and turn and move.
+            if not any(c * k * k == X.shape[1] and k >= 5 for c, k in sides.items()):
+                return f"rows of {X.shape[1]} columns are a table's, not images"
+        return None
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit with the parameter set."""
+        estimator.set_params(**{f"{last_step(estimator)[0]}augment": self.augment})
+        return Fitted.blind(estimator.fit(X, y))
+
+
+MITIGATIONS = {
+    "nothing": Nothing(),
+    "group weights": GroupWeights(),
+    "group sampling": GroupSampling(),
+    "augment": Augment(),
+    "exponentiated gradient": ExponentiatedGradientReduction(),
+    "grid search": GridSearchReduction(),
+    "threshold optimizer": ThresholdOptimization(),
+    "correlation remover": CorrelationRemoval(),
+}
+
+
+def cells(y, groups):
+    """Return the cell of group and class of each row, as a number.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        0, 1 … for the cells that occur.
+    """
+    names, labels = np.unique(y, return_inverse=True)
+    _, codes = np.unique(groups, return_inverse=True)
+    return np.unique(codes * len(names) + labels, return_inverse=True)[1]
+
+
+def cell_weights(y, groups):
+    """Return weights of mean 1, of equal sum in each cell of group and class.
+
+    Parameters
+    ----------
+    y, groups : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+    """
+    cell = cells(y, groups)
+    counts = np.bincount(cell)
+    return len(cell) / (len(counts) * counts[cell])

@@ -59,13 +59,24 @@ def read(path):
 
 
 def append(path, row):
-    """Add one row, whole or not at all.
+    """Add one row, see `append_all`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    row : dict
+    """
+    append_all(path, [row])
+
+
+def append_all(path, rows):
+    """Add rows, whole or not at all.
 
     Parameters
     ----------
     path : pathlib.Path
         Made with its folders if missing.
-    row : dict
+    rows : list of dict
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
@@ -73,7 +84,7 @@ def append(path, row):
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         # One write call in append mode: readers and a second writer never see half a line.
-        os.write(descriptor, _line(row))
+        os.write(descriptor, b"".join(map(_line, rows)))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,0 +1,260 @@
+"""What a skew of the classes does to classifiers, and what helps against it."""
+
+import argparse
+import importlib.metadata
+import sys
+import warnings
+
+from benchmarks import data, environment, results
+from benchmarks.errors import BenchmarkError
+from benchmarks.imbalance_report import draw_ratios, draw_recalls, markdown
+
+START, END = "<!-- imbalance-table:start -->", "<!-- imbalance-table:end -->"
+PAGE = environment.ROOT / "docs" / "imbalance.md"
+RECALLS = environment.ROOT / "docs" / "images" / "imbalance_recalls.png"
+RATIOS = environment.ROOT / "docs" / "images" / "imbalance_ratios.png"
+FILE = results.PUBLISHED / "imbalance.jsonl"
+CACHE = results.LOCAL / "cache" / "imbalance"
+
+DESCRIPTION = """\
+Draw skewed parts of the training images, fit classifiers to them under each of
+skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
+are equally frequent. Each seed draws the rows and the initial weights anew. Nothing is chosen by
+these results: classifiers, treatments and samplers have their defaults. Runs that the result file
+or the study's cache has, from the same sources, are skipped.
+"""
+
+# Where every treatment would take too long: one of each kind, and the usual ones.
+FEW = (
+    "nothing",
+    "RandomOverSampler",
+    "SMOTE",
+    "RandomUnderSampler",
+    "class_weight=balanced",
+    "sampling=balanced",
+    "sampling=sqrt",
+    "loss=logit_adjusted",
+    "loss=ldam + DRW",
+    "prior correction",
+    "threshold tuning",
+)
+# Samplers that compare every row with every other one: on the smallest data alone.
+SLOW = ("BorderlineSMOTE", "ADASYN", "SMOTEENN")
+TABLES = ("MLPNetClassifier", "RandomForest")
+RIVALS = ("BalancedRandomForest", "EasyEnsemble")
+
+EXPONENTIAL = {"profiles": ("exponential",), "ratios": (100,), "permutations": (None,)}
+DEEPSMOTE = EXPONENTIAL | {"profiles": ("deepsmote",)}
+
+
+def _plan():
+    """Return (estimators, treatments, skew): studies that make up the benchmark."""
+    from skfashion.studies import TREATMENTS
+
+    all_but_slow = tuple(name for name in TREATMENTS if name not in SLOW)
+    orders, ratios = {"permutations": (1, 2)}, {"ratios": (10, 50)}
+    nothing = ("nothing",)
+    return (
+        (TABLES, all_but_slow, EXPONENTIAL),
+        (RIVALS, nothing, EXPONENTIAL),
+        (("ConvNetClassifier",), all_but_slow, EXPONENTIAL),
+        (TABLES, FEW, EXPONENTIAL | orders),
+        (RIVALS, nothing, EXPONENTIAL | orders),
+        (TABLES, FEW, EXPONENTIAL | ratios),
+        (RIVALS, nothing, EXPONENTIAL | ratios),
+        (TABLES, (*FEW, *SLOW), DEEPSMOTE),
+        (RIVALS, nothing, DEEPSMOTE),
+        (("ConvNetClassifier",), FEW, DEEPSMOTE),
+    )
+
+
+def _quick_plan():
+    from skfashion.studies import TREATMENTS
+
+    skew = EXPONENTIAL | {"ratios": (20,)}
+    return ((TABLES, tuple(TREATMENTS), skew), (RIVALS, ("nothing",), skew))
+
+
+def add_parser(subparsers):
+    """Add the command ``imbalance``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "imbalance",
+        help="classifiers on skewed classes, and what treatments do about them",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="the bundled images, to see that all works")
+    add("--seeds", type=int, help="number of seeds; default 5, with --quick 1")
+    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
+    add("--publish", action="store_true", help="write the committed result file and pictures")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Measure what is missing, then show the tables.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if options.publish and options.quick:
+        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
+    name = "sample" if options.quick else "full"
+    n_seeds = options.seeds or (1 if options.quick else 5)
+    path = FILE if options.publish else results.LOCAL / f"imbalance-{name}.jsonl"
+    command = f"python -m benchmarks imbalance{' --quick' * options.quick} --seeds {n_seeds}"
+    code = environment.code_hash()
+    split = data.load_split(name)
+    plan = _quick_plan() if options.quick else _plan()
+    for seed in range(n_seeds):
+        for i, (estimators, treatments, skew) in enumerate(plan, start=1):
+            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
+            common |= {"seed": seed, "jobs": options.jobs}
+            if any(_is_same(row, common) for row in results.read(path)):
+                continue
+            print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
+            frame = measure(estimators, treatments, skew, seed, split, options, code)
+            common |= environment.circumstances(command)
+            found = importlib.metadata.version("imbalanced-learn")
+            common["versions"]["imbalanced-learn"] = found
+            # All at once: a part that is there at all is there as a whole.
+            results.append_all(path, [common | run for run in runs(frame)])
+    rows = current(results.read(path))
+    print(markdown(rows))
+    if options.publish:
+        from benchmarks.tables import write_studies
+
+        write_studies()
+    folder = path.parent if not options.publish else RECALLS.parent
+    draw_recalls(rows, folder / RECALLS.name)
+    if not options.quick:
+        draw_ratios(rows, folder / RATIOS.name)
+    return 0
+
+
+def table():
+    """Write the tables of the published results."""
+    return markdown(current(results.read(FILE)))
+
+
+def _is_same(row, other):
+    return all(row[key] == other[key] for key in ("part", "seed", "data", "code"))
+
+
+def current(rows):
+    """Return the rows of the newest sources and data."""
+    newest = rows[-1]
+    return [row for row in rows if all(row[key] == newest[key] for key in ("code", "data"))]
+
+
+def classifiers(quick):
+    """Return the classifiers by name, each with one thread: runs go side by side.
+
+    Parameters
+    ----------
+    quick : bool
+        Whether they are to be small.
+
+    Returns
+    -------
+    dict of str to classifier
+    """
+    from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
+    from sklearn.ensemble import RandomForestClassifier
+
+    from skfashion import ConvNetClassifier, MLPNetClassifier
+
+    net = {"n_threads": 1, "device": "cpu"}
+    if quick:
+        net["max_epochs"] = 5
+    trees = 20 if quick else 100
+    return {
+        "MLPNetClassifier": MLPNetClassifier(**net),
+        "ConvNetClassifier": ConvNetClassifier(**net),
+        "RandomForest": RandomForestClassifier(trees),
+        "BalancedRandomForest": BalancedRandomForestClassifier(trees),
+        "EasyEnsemble": EasyEnsembleClassifier(5 if quick else 10),
+    }
+
+
+def measure(estimators, treatments, skew, seed, split, options, code):
+    """Run one study for one seed.
+
+    Parameters
+    ----------
+    estimators, treatments : tuple of str
+        Names.
+    skew : dict
+        ``profiles``, ``ratios`` and ``permutations``.
+    seed : int
+    split : benchmarks.data.Split
+    options : argparse.Namespace
+    code : str
+        Fingerprint of the sources, which the cache does not look at.
+
+    Returns
+    -------
+    DataFrame
+        As `skfashion.studies.imbalance_study` returns it.
+    """
+    from skfashion.studies import imbalance_study
+
+    known = classifiers(options.quick)
+    with warnings.catch_warnings():
+        # ADASYN and others refuse some data, and then have no row.
+        warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
+        return imbalance_study(
+            {name: known[name] for name in estimators},
+            *split[:4],
+            treatments=treatments,
+            **skew,
+            seeds=(seed,),
+            n_jobs=options.jobs,
+            cache=CACHE / code,
+            on_error="warn",
+        )
+
+
+def runs(frame):
+    """Turn a study's table into what is written of each run.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of one seed.
+
+    Returns
+    -------
+    list of dict
+        What distinguishes the run, ``metrics`` and, for each class, ``by_class``; values with six
+        decimals.
+    """
+    import pandas as pd
+
+    found = []
+    keys = ["estimator", "treatment", "profile", "ratio", "permutation"]
+    for names, table in frame.groupby(keys, sort=False, dropna=False):
+        run = {key: None if pd.isna(name) else name for key, name in zip(keys, names, strict=True)}
+        if run["permutation"] is not None:
+            run["permutation"] = int(run["permutation"])
+        run |= {"metrics": {}, "by_class": {}}
+        for metric, label, value in zip(
+            table["metric"], table["class"], table["value"], strict=True
+        ):
+            if pd.isna(label):
+                run["metrics"][metric] = round(value, 6)
+            else:
+                run["by_class"].setdefault(metric, {})[str(label)] = round(value, 6)
+        found.append(run)
+    return found

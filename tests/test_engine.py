@@ -47,10 +47,11 @@ def mlp(sizes=(6, 5), activation="relu", n_channels=1):
     n_rows=st.integers(1, 12),
     smoothing=st.sampled_from([0.0, 0.1, 0.9]),
     weighted=st.booleans(),
+    has_offset=st.booleans(),
     seed=st.integers(0, 1000),
 )
 def test_gradients_written_out_are_those_of_autograd(
-    activation, colour, integers, sizes, n_rows, smoothing, weighted, seed
+    activation, colour, integers, sizes, n_rows, smoothing, weighted, has_offset, seed
 ):
     generator = torch.Generator().manual_seed(seed)
     n_channels = 3 if colour else 1
@@ -60,12 +61,13 @@ def test_gradients_written_out_are_those_of_autograd(
     targets = torch.randint(4, (n_rows,), generator=generator)
     weight = torch.rand(n_rows, generator=generator, dtype=torch.float64) if weighted else None
     module = mlp(sizes, activation, n_channels)
-    criterion = WeightedCrossEntropy(label_smoothing=smoothing)
+    offset = torch.randn(4, generator=generator, dtype=torch.float64) if has_offset else None
+    criterion = WeightedCrossEntropy(label_smoothing=smoothing, offset=offset)
     expected = criterion(module(images), targets, weight)
     expected.backward()
     grads = [parameter.grad.clone() for parameter in module.parameters()]
 
-    gradients = DenseGradients(module, dense_layers(module), smoothing)
+    gradients = DenseGradients(module, dense_layers(module), criterion)
     for _ in range(2):  # its buffers are used again
         loss, logits = gradients(images, targets, weight)
     torch.testing.assert_close(loss, expected.detach())

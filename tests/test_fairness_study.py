@@ -192,6 +192,7 @@ def test_metrics_are_what_their_definitions_say(data):
         for metric, *rest in table[["metric", "group", "class"]].itertuples(index=False)
     ]
     assert len(set(keys)) == len(keys)
+    assert {type(label) for label in table["class"].dropna()} == {type(c) for c in classes}
     expected = plainly(y_true, y_pred, groups, classes)
     assert set(keys) == set(expected)
     found = table["value"].to_numpy()

@@ -3,7 +3,7 @@
 import argparse
 import statistics
 
-from benchmarks import environment, results, validation
+from benchmarks import environment, results, series, validation
 
 START, END = "<!-- ablation-table:start -->", "<!-- ablation-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -131,5 +131,6 @@ def markdown(rows):
     shown = [row for by_seed in found.values() for row in by_seed.values()]
     return (
         f"{table}\n\n`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by "
-        f"seed. `python -m benchmarks ablation`. {validation.sources(shown)}"
+        f"seed. Seeds: {validation.seeds_of(shown)}.\n{series.caption(shown)}\n\n"
+        "Command: `python -m benchmarks ablation`."
     )

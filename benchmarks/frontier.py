@@ -3,8 +3,9 @@
 import argparse
 import statistics
 
-from benchmarks import results, series
+from benchmarks import reference, results, series
 from benchmarks.environment import ROOT
+from benchmarks.errors import names_of
 from benchmarks.recipes import FASTEST, REFERENCES
 
 START, END = "<!-- frontier-table:start -->", "<!-- frontier-table:end -->"
@@ -51,7 +52,7 @@ def main(options):
     int
         0, or 1 if a run failed.
     """
-    names = options.recipes.split(",")
+    names = names_of(options.recipes, FASTEST, "--recipes")
     rivals = dict.fromkeys(FASTEST[n].rival for n in names if FASTEST[n].rival)
     runs = [(f"published:{rival}", 0) for rival in rivals]
     longest = max(FASTEST[n].n_seeds for n in names)
@@ -112,46 +113,62 @@ def table():
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     headings += ["ratio of times", "at most"]
     text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    dates = sorted(row["date"] for group in groups.values() for row in group)
+    rows = [row for group in groups.values() for row in group]
+    dates = sorted(row["date"] for row in rows)
     return (
-        f"{text}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks frontier`; runs "
+        f"{text}\n\n{series.caption(rows)}\n\nCommand: `python -m benchmarks frontier`; runs "
         f"ended from {dates[0]} to {dates[-1]}."
     )
 
 
+# How the picture marks a kind of models: marker, colour, words.
+MARKS = {
+    "fast": ("o", "tab:red", "recipes of this page"),
+    "ours": ("D", "tab:orange", "our recipes for published architectures"),
+    "defaults": ("s", "tab:blue", "skfashion's defaults"),
+    "published": ("^", "tab:gray", "as published"),
+    "others": ("s", "tab:gray", "scikit-learn"),
+}
+
+
+def _points():
+    """Return seconds, accuracy in per cent, kind and label of every model but guessing.
+
+    What two files have is taken from the frontier's own, where all was timed together.
+    """
+    groups = {}
+    for file in (FILE, reference.FILE, results.path_for(results.PUBLISHED, "full")):
+        groups = series.by_model(file) | groups
+    points = []
+    for name, group in groups.items():
+        kind = name.partition(":")[0]
+        if name == "dummy" or kind == "defaults":  # those of other architectures
+            continue
+        if kind not in MARKS:
+            kind = "defaults" if group[0]["code"] else "others"
+        accuracy = 100 * statistics.fmean(row["metrics"]["accuracy"] for row in group)
+        points.append((series.seconds_of(group), accuracy, kind, group[0]["label"]))
+    return points
+
+
 def draw(path):
-    """Draw accuracy against seconds: every model of the benchmarks, the frontier as a line.
+    """Draw accuracy against seconds: the models of the benchmarks, the frontier as a line.
 
     Parameters
     ----------
     path : pathlib.Path
         PNG file.
     """
-    import matplotlib
+    from benchmarks.pictures import label_points, plt
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    points = []
-    for file in (FILE, results.path_for(results.PUBLISHED, "full")):
-        for group in series.by_model(file).values():
-            if group[0]["model"] == "dummy":
-                continue
-            accuracy = 100 * statistics.fmean(row["metrics"]["accuracy"] for row in group)
-            points.append((series.seconds_of(group), accuracy, group[0]))
-    figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
-    for seconds, accuracy, row in points:
-        fast = row["model"].startswith("fast:")
-        color = "tab:red" if fast else "tab:blue" if row["code"] else "tab:gray"
-        axes.plot(seconds, accuracy, "o" if fast else "s", color=color)
-        # Slow ones stand at the right edge, and have their names to the left.
-        left = row["model"].startswith("published:")
-        place = {"xytext": (-6 if left else 6, 4), "ha": "right" if left else "left"}
-        axes.annotate(
-            row["label"], (seconds, accuracy), **place, textcoords="offset points", size=8
-        )
+    points = _points()
+    figure, axes = plt.subplots(figsize=(10, 7.5), layout="constrained")
+    for kind, (marker, color, words) in MARKS.items():
+        of_kind = [(seconds, accuracy) for seconds, accuracy, its, _ in points if its == kind]
+        if of_kind:
+            axes.plot(*zip(*of_kind, strict=True), marker, color=color, label=words)
     frontier, best = [], 0.0
-    for seconds, accuracy, _ in sorted(points, key=lambda point: point[:2]):
+    for seconds, accuracy, *_ in sorted(points):
         if accuracy > best:
             best = accuracy
             frontier.append((seconds, accuracy))
@@ -159,8 +176,10 @@ def draw(path):
     axes.set_xscale("log")
     axes.set_xlabel("seconds of the fit, logarithmic")
     axes.set_ylabel("test accuracy, %")
-    axes.margins(0.14)
+    axes.margins(0.08)
     axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    label_points(axes, [(x, y, ((x, y), (x, y)), label) for x, y, _, label in points])
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    plt.close(figure)

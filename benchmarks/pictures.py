@@ -114,12 +114,20 @@ def accuracy_against_time(rows, path, metadata=None):
     if floor:
         guess = f"; guessing scores {100 * tables.mean(floor, 'metrics', 'accuracy'):.0f} %"
     axes.set_title(_about(rows) + guess, fontsize=10)
-    _label(axes, points)
+    label_points(axes, points)
     _save(figure, path, metadata)
 
 
-def _label(axes, points):
-    """Write a name beside each point where it covers no point, no error bar and no name."""
+def label_points(axes, points):
+    """Write a name beside each point where it covers no point, no error bar and no name.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        With its final scales.
+    points : list of (float, float, ((float, float), (float, float)), str)
+        Place, lower left and upper right corner of its error bars, and name.
+    """
     axes.figure.draw_without_rendering()
     taken = []
     for x, y, corners, _ in points:

@@ -1,7 +1,9 @@
 """Named recipes: the published ones with ours beside them, and those that are made for speed.
 
 Ours were chosen on 5,000 of the 60,000 training images, see ``benchmarks.tuning``. The 10,000 test
-images choose nothing.
+images choose no setting; two rows, mlp-tuned and cnn-95, were read once before and chosen again on
+validation images. Some recipes of REFERENCES are not the best of what is listed there: they reach
+their aim, and were chosen and read before the better candidates were tried.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ class Reference:
     label : str
         Architecture, in words.
     published : float or None
-        The accuracy that its authors state, 0 to 1.
+        The accuracy to reach, 0 to 1: what its authors state or, of the two that state no number,
+        what it came to when it was run.
     target : float
         What our recipe should reach.
     classifier : str
@@ -28,6 +31,8 @@ class Reference:
         Parameters that make its architecture.
     recipe : dict
         Parameters of our training.
+    claim : str or None
+        What its authors state, where that is something else than `published`.
     """
 
     label: str
@@ -36,6 +41,7 @@ class Reference:
     classifier: str
     architecture: dict
     recipe: dict
+    claim: str | None = None
 
     @property
     def parameters(self):
@@ -80,6 +86,8 @@ DENSE = {"optimizer": "muon", "lr": 5e-3, "batch_size": 512, "augment": SHIFTS, 
 CONVOLUTIONAL = {"optimizer": "muon", "lr": 1e-2, "augment": SHIFTS, "tta": 10}
 
 REFERENCES = {
+    # 90.9 % on validation images (tta="flip"; 90.6 with tta=10), and 90.7 without augmentation in
+    # a third of the time. The latter was tried after this recipe had been read.
     "mlp-simple": Reference(
         "784-128-64-10",
         0.8658,
@@ -104,6 +112,8 @@ REFERENCES = {
         {"hidden_layer_sizes": (512, 256, 128)},
         DENSE | {"max_epochs": 12},
     ),
+    # Our defaults but for its authors' five epochs: 0.9 points less on the test images than with
+    # all of them, and 1.2 less than Muon on validation images, which was tried after the reading.
     "mlp-keras": Reference(
         "784-128-10",
         0.82,
@@ -111,6 +121,7 @@ REFERENCES = {
         "MLPNetClassifier",
         {"hidden_layer_sizes": (128,)},
         {"max_epochs": 5},
+        claim="about 82",
     ),
     "mlp-tuned": Reference(
         "784-512-256-10, our search",
@@ -119,14 +130,18 @@ REFERENCES = {
         "MLPNetClassifier",
         {"hidden_layer_sizes": (512, 256)},
         DENSE | {"max_epochs": 22},
+        claim="not given",
     ),
+    # Dropout counts as training here: 0.25 and 0.5 as published, 0.2 before the last layer in our
+    # recipe, none in our defaults, whose row is therefore that of fashioncnn.
     "fashionnet": Reference(
-        "conv 32-64, dropout 0.25 and 0.5, fc 128",
+        "conv 32-64, fc 128",
         0.919,
         0.933,
         "ConvNetClassifier",
         {"batch_norm": False},
         CONVOLUTIONAL | {"max_epochs": 10, "lr": 5e-3, "dropout": 0.2},
+        claim="not given (91.9 when run)",
     ),
     "fashioncnn": Reference(
         "conv 32-64, fc 128",
@@ -135,6 +150,7 @@ REFERENCES = {
         "ConvNetClassifier",
         {"batch_norm": False},
         CONVOLUTIONAL | {"max_epochs": 10, "lr": 5e-3},
+        claim="90-95 claimed (91.9 when run)",
     ),
 }
 

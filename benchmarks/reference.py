@@ -4,6 +4,7 @@ import argparse
 
 from benchmarks import results, series
 from benchmarks.environment import ROOT
+from benchmarks.errors import names_of
 from benchmarks.recipes import REFERENCES
 
 START, END = "<!-- reference-table:start -->", "<!-- reference-table:end -->"
@@ -51,7 +52,7 @@ def main(options):
     int
         0, or 1 if a run failed.
     """
-    names = options.systems.split(",")
+    names = names_of(options.systems, REFERENCES, "--systems")
     runs = [
         (f"published:{name}", seed)
         for seed in range(options.published_seeds)
@@ -105,7 +106,7 @@ def table():
         "architecture",
         "published %",
         "run here, best epoch %",
-        "s to reach the published",
+        "s to reach it",
         "ratio of times",
         "our recipe %",
         "aim %",
@@ -114,17 +115,25 @@ def table():
         "s",
     ]
     text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    return f"{text}\n\n{series.caption(groups)}\n\nCommand: `python -m benchmarks reference`."
+    published, ours, defaults = (
+        series.n_seeds(groups, kind) for kind in ("published", "ours", "defaults")
+    )
+    rows = [row for group in groups.values() for row in group]
+    return (
+        f"{text}\n\nSeeds of a row: {published} as published, {ours} with our recipe, "
+        f"{defaults} with our defaults; means and deviations of accuracies, medians of seconds.\n"
+        f"{series.caption(rows)}\n\nCommand: `python -m benchmarks reference`."
+    )
 
 
 def _published_cells(entry, theirs, ours):
     """Say what was published, what it came to here, and our time as a share of its time."""
     if entry.published is None:
-        return ["not given", "", "", ""]
+        return [entry.claim, "", "", ""]
     seconds, n_reached = series.seconds_to_reach(theirs, entry.published)
     best = max(max(row["curve"]["test_accuracy"]) for row in theirs)
     return [
-        f"{100 * entry.published:.2f}",
+        entry.claim or f"{100 * entry.published:.2f}",
         f"{100 * best:.2f}",
         f"{seconds:.0f}" + ("" if n_reached else " (never)"),
         f"{series.seconds_of(ours) / seconds:.2f}",

@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 
-from benchmarks import data, environment, results
+from benchmarks import data, environment, results, series
 from benchmarks.errors import BenchmarkError
 from benchmarks.models import MODELS, NETS
 
@@ -205,15 +205,13 @@ def markdown(rows):
         line = [name, _cell([row["clean"] for row in group]), _cell([_mean(row) for row in group])]
         for kind in kinds:
             line.append(f"{100 * statistics.fmean(_over_severities(group, kind)):.1f}")
-        lines.append(line)
-    headings = ["accuracy %", "clean", "mean of all kinds", *kinds]
+        lines.append([*line, f"{statistics.median(row['seconds'] for row in group):.0f}"])
+    headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
     seeds = len({row["seed"] for row in rows})
-    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
-    versions = ", ".join(f"{k} {v}" for k, v in rows[0]["versions"].items())
     return (
-        f"{table}\n\nMeans over five severities and {seeds} seed{'s' * (seeds > 1)}; "
-        f"`{rows[-1]['command']}`; {versions}; commit {commits}."
+        f"{table}\n\nMeans over five severities and {seeds} seed{'s' * (seeds > 1)}.\n"
+        f"{series.caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
     )
 
 

@@ -204,9 +204,9 @@ def markdown(rows, groups):
             values = [_accuracy_without(row, left_out) for row in ours[name]]
             deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
             line.append(f"{statistics.fmean(values):.2f}{deviation}")
-        lines.append(line)
+        lines.append([*line, str(len(ours[name]))])
     headings = ["recipe", "test accuracy %"]
-    headings += ["without near-duplicates", "without suspected labels"]
+    headings += ["without near-duplicates", "without suspected labels", "seeds"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
 
     def share(key):
@@ -220,7 +220,7 @@ def markdown(rows, groups):
         f"{100 * duplicates['same_label']:.1f} % of these cases). cleanlab suspects "
         f"{share('train_share')} of the training labels and {share('test_share')} of the test "
         f"labels ({len(checks)} seeds); left out are the {len(suspected)} test images that most "
-        f"seeds suspect. `{rows[-1]['command']}`, commit {rows[-1]['commit'][:10]}."
+        f"seeds suspect.\n{series.caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
     )
 
 

@@ -105,9 +105,14 @@ def seconds_to_reach(group, accuracy):
     return statistics.median(found), n_reached
 
 
-def caption(groups):
-    """Say where and with what the rows were measured."""
-    from benchmarks.tables import caption as describe
+def n_seeds(groups, kind):
+    """Return how many seeds the models of a kind such as "ours" have, as text."""
+    counts = {len(group) for name, group in groups.items() if name.startswith(f"{kind}:")}
+    return " to ".join(str(count) for count in dict.fromkeys([min(counts), max(counts)]))
 
-    rows = [row for group in groups.values() for row in group]
-    return "\n".join(describe(rows)[1:])
+
+def caption(rows):
+    """Say where and with what rows were measured."""
+    from benchmarks.tables import circumstances
+
+    return "\n".join(circumstances(rows))

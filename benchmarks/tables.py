@@ -318,25 +318,44 @@ def caption(rows):
     list of str
         Lines of text.
     """
-
-    def every(*keys):
-        return " / ".join(dict.fromkeys(str(value) for value in values(rows, *keys)))
-
     seeds = sorted({len(group) for group in by_model(rows)})
     counted = f"{seeds[0]} seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
-    versions = ", ".join(f"{name} {every('versions', name)}" for name in rows[0]["versions"])
-    commits = " / ".join(dict.fromkeys(_short(row["commit"]) for row in rows))
-    shared = any(row["timing_shared"] for row in rows)
     deviation = "" if seeds == [1] else "mean ± standard deviation over "
     return [
-        f"Fashion-MNIST ({every('data', 'name')}): {every('data', 'train_rows')} training and "
-        f"{every('data', 'test_rows')} test images; {deviation}{counted}.",
-        f"{every('machine', 'cpu')} ({every('machine', 'instructions')}), "
-        f"{every('machine', 'cores')} cores, "
-        f"{every('machine', 'ram_gb')} GB; threads a run: {every('threads')}"
-        + ("; SECONDS OF A SHARED PROCESSOR, not to be compared." if shared else "."),
-        f"{versions}; commit {commits}.",
+        f"Fashion-MNIST ({_every(rows, 'data', 'name')}): "
+        f"{_every(rows, 'data', 'train_rows')} training and "
+        f"{_every(rows, 'data', 'test_rows')} test images; {deviation}{counted}.",
+        *circumstances(rows),
     ]
+
+
+def circumstances(rows):
+    """Say where rows were measured, and with what.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Those of studies need not say how many threads they had, or who else was there.
+
+    Returns
+    -------
+    list of str
+        Lines of text.
+    """
+    machine = (
+        f"{_every(rows, 'machine', 'cpu')} ({_every(rows, 'machine', 'instructions')}), "
+        f"{_every(rows, 'machine', 'cores')} cores, {_every(rows, 'machine', 'ram_gb')} GB"
+    )
+    threads = f"; threads a run: {_every(rows, 'threads')}" if "threads" in rows[0] else ""
+    shared = any(row.get("timing_shared") for row in rows)
+    warning = "; SECONDS OF A SHARED PROCESSOR, not to be compared" if shared else ""
+    versions = ", ".join(f"{name} {_every(rows, 'versions', name)}" for name in rows[0]["versions"])
+    commits = " / ".join(dict.fromkeys(_short(row["commit"]) for row in rows))
+    return [f"{machine}{threads}{warning}.", f"{versions}; commit {commits}."]
+
+
+def _every(rows, *keys):
+    return " / ".join(dict.fromkeys(str(value) for value in values(rows, *keys)))
 
 
 def _short(commit):

@@ -4,8 +4,8 @@ import argparse
 import statistics
 from functools import cache
 
-from benchmarks import environment, results, validation
-from benchmarks.errors import BenchmarkError
+from benchmarks import environment, results, series, validation
+from benchmarks.errors import names_of
 from benchmarks.recipes import (
     FASTEST,
     FLIPS,
@@ -175,12 +175,7 @@ def main(options):
     int
         0.
     """
-    names = options.recipes.split(";")
-    unknown = [name for name in names if name not in CANDIDATES]
-    if unknown:
-        raise BenchmarkError(
-            f"unknown recipe {', '.join(unknown)}; choose from {'; '.join(CANDIDATES)}", exit_code=2
-        )
+    names = names_of(options.recipes, CANDIDATES, "--recipes", separator=";")
     command = f"python -m benchmarks tuning --recipes '{options.recipes}' --seeds {options.seeds}"
     validation.measure_missing("tuning", _settings(names), options.seeds, FILE, command)
     from benchmarks.tables import write_studies
@@ -226,7 +221,10 @@ def markdown(rows):
         lines.append(line)
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-    return f"{table}\n\nIn bold: recipes. `python -m benchmarks tuning`. {validation.sources(rows)}"
+    return (
+        f"{table}\n\nIn bold: recipes. Seeds: {validation.seeds_of(rows)}.\n"
+        f"{series.caption(rows)}\n\nCommand: `python -m benchmarks tuning`."
+    )
 
 
 def _settings(names):

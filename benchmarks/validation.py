@@ -123,11 +123,9 @@ def described(classifier, parameters):
     return results.without_seeds(models.parameters(build(classifier, parameters, 0)))
 
 
-def sources(rows):
-    """Say of which seeds and commits rows are."""
-    seeds = ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
-    commits = ", ".join(dict.fromkeys(row["commit"][:10] for row in rows))
-    return f"Seeds: {seeds}; commits {commits}."
+def seeds_of(rows):
+    """Say which seeds rows have."""
+    return ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
 
 
 def _measure(net, X, X_valid, y, y_valid):

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.base import ImageClassifier
 from skfashion.nets import TorchvisionNet
-from skfashion.nets.backbone import read_weights
+from skfashion.nets.backbone import check_name, read_weights
 from skfashion.parameters import COUNT, estimator, param
 from skfashion.transfer import read_file
 
@@ -19,9 +19,9 @@ class TorchvisionClassifier(ImageClassifier):
     """An architecture of torchvision's, from scratch or from pretrained weights.
 
     For images of any number of channels: the first convolution is replaced where they are not 3,
-    and the last layer by one for this task. The resnet, regnet, mobilenet, efficientnet, densenet
-    and convnext families accept small images (densenet and convnext, with their edges continued to
-    32 pixels a side); architectures that do not are refused by name.
+    and the last layer by one for this task. Architectures of the resnet, regnet, mobilenet,
+    efficientnet, densenet and convnext families accept small images (some with their edges
+    continued to 32 pixels a side); all others are refused by name.
 
     Parameters
     ----------
@@ -48,8 +48,7 @@ class TorchvisionClassifier(ImageClassifier):
     backbone: str = param(
         "resnet18",
         str,
-        doc="""Name of the architecture, one of
-        ``torchvision.models.list_models(module=torchvision.models)``.""",
+        doc="""Name of the architecture, as ``torchvision.models.list_models()`` has it.""",
     )
     weights: object = param(
         None,
@@ -80,7 +79,10 @@ class TorchvisionClassifier(ImageClassifier):
     _full_data_epochs = 8
 
     def _build_module(self, image_shape, n_classes):
-        begins_at_random = self.weights is None and self.init_from is None and not self.warm_start
+        check_name(self.backbone)  # before any weights are looked for
+        # The first fit of a warm start has nothing to go on from.
+        goes_on = hasattr(self, "_warm_start_from")
+        begins_at_random = self.weights is None and self.init_from is None and not goes_on
         if self.freeze == "backbone" and begins_at_random:
             warnings.warn(
                 "Got freeze='backbone' without weights or init_from: only the last layer will "

@@ -23,6 +23,7 @@ from benchmarks import (
     validation,
     votes,
 )
+from benchmarks.__main__ import main
 from benchmarks.data import load_split
 from benchmarks.models import find, parameters
 from benchmarks.rivals import RIVALS
@@ -100,6 +101,9 @@ def test_time_counts_until_the_accuracy_or_to_the_end():
     assert series.seconds_to_reach(group[2:], 0.9) == (30.0, 0)
 
 
+MACHINE = {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8}
+
+
 def row(model, accuracy, seconds, seed=0, ours=True, **more):
     return {
         "model": model,
@@ -110,7 +114,7 @@ def row(model, accuracy, seconds, seed=0, ours=True, **more):
         "parameters": parameters(find(model).build(seed, 2)),
         "data": {"name": "full", "train_rows": 60_000, "test_rows": 10_000},
         "versions": {"torch": "2"},
-        "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+        "machine": MACHINE,
         "threads": 2,
         "timing_shared": False,
         "code": "c" if ours else None,
@@ -143,8 +147,23 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
     assert "| `mlp-wider` |" in table
     assert "89.00" in table  # the best epoch
     assert "0.40" in table  # 8 of 20 seconds
+    assert "Seeds of a row: 1 as published, 1 with our recipe, 1 with our defaults" in table
+    assert "a (b), 2 cores, 8 GB; threads a run: 2." in table
+    points = {label: point for *point, label in frontier._points()}
+    assert points["fast:mlp-89"] == [1.1, 89.0, "fast"]
+    assert points["ours:mlp-wider"][2] == "ours"
+    assert points["RandomForest"][2] == "others"
+    assert "defaults:mlp-wider" not in points
     frontier.draw(tmp_path / "frontier.png")
     assert (tmp_path / "frontier.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "words", [["frontier", "--recipes"], ["reference", "--systems"], ["tuning", "--recipes"]]
+)
+def test_unknown_names_are_refused(words, capsys):
+    assert main([*words, "cnn-96"]) == 2
+    assert f"Got {words[1]} with 'cnn-96', expected some of mlp-" in capsys.readouterr().err
 
 
 def test_rows_of_other_settings_are_left_out(tmp_path):
@@ -310,6 +329,8 @@ def test_doubtful_test_images_are_found(tmp_path):
             "how": sensitivity.HOW[what],
             "command": "c",
             "commit": "0" * 40,
+            "machine": MACHINE,
+            "versions": {},
             **row,
         }
         for what, row in (("near-duplicates", found), ("labels", checks))
@@ -337,7 +358,7 @@ def test_robustness_is_measured_by_kind_and_severity(tmp_path):
     assert found["accuracy"]["noise"][2] == net.score(disturbed["noise"][2], split.y_test)
     rows = [
         {**found, "classifier": name, "seed": seed, "code": "c", "commit": "1", "versions": {}}
-        | {"command": "python -m benchmarks robustness"}
+        | {"command": "python -m benchmarks robustness", "machine": MACHINE}
         for name in ("RandomForest", "MLPNetClassifier")
         for seed in (0, 1)
     ]
@@ -346,5 +367,6 @@ def test_robustness_is_measured_by_kind_and_severity(tmp_path):
     table = robustness.markdown(rows)
     mean = 100 * np.mean([np.mean(values) for values in found["accuracy"].values()])
     assert f"{mean:.2f} ± 0.00" in table
+    assert "a (b), 2 cores, 8 GB.\n" in table
     robustness.draw(rows, tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 10_000

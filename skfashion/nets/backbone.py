@@ -6,15 +6,21 @@ import re
 import torch
 from torch import nn
 
-from skfashion.nets.layers import Dropout, GroupedConv2d, StochasticDepth
+from skfashion.nets.layers import Dropout, GroupedConv2d, StochasticDepth, StridedConv2d
 from skfashion.nets.network import Network
 
 # To this side, in pixels, images are enlarged for architectures that do not accept smaller ones:
 # all that halve it five times do.
 SIDE = 32
 
-# What keeps constructors of refused architectures from warning first.
-OPTIONS = {"inception_v3": {"init_weights": True}, "googlenet": {"init_weights": True}}
+# Beginnings of the names of torchvision's modules whose architectures suit small images; "resnet"
+# has ResNeXt and wide residual networks, too.
+FAMILIES = ("resnet", "regnet", "mobilenet", "efficientnet", "densenet", "convnext")
+
+# By how much a step moves batch norm's statistics, at least. Some architectures have a tenth of
+# PyTorch's own default, for trainings of a hundred thousand steps; after a few hundred, the
+# statistics would hardly have left where they began, and predictions be nonsense.
+MOMENTUM = 0.1
 
 # Children whose children are the parts of a backbone.
 CONTAINERS = ("features", "trunk_output", "classifier")
@@ -35,7 +41,7 @@ class TorchvisionNet(Network):
     n_classes : int
         Number ``k`` of logits.
     backbone : str
-        A name of ``torchvision.models.list_models(module=torchvision.models)``.
+        A name that `check_name` accepts.
     freeze : int or None
         Number of parts, counted from the image, whose weights and statistics stay as they are;
         None means all but the head.
@@ -47,7 +53,7 @@ class TorchvisionNet(Network):
     Raises
     ------
     ValueError
-        If torchvision has no such architecture, or it is not one for images of this size.
+        If the architecture has fewer parts than `freeze`.
     """
 
     def __init__(
@@ -57,34 +63,16 @@ class TorchvisionNet(Network):
         from torchvision import models
 
         super().__init__(image_shape[0])
-        names = models.list_models(module=models)
-        if backbone not in names:
-            raise ValueError(
-                f"Got backbone={backbone!r}, expected one of torchvision's classification models: "
-                f"{', '.join(names)}."
-            )
         # Some architectures compute with tensors while they are built, which "meta" has none of.
         with torch.device("cpu"), _WithoutDraws():
-            module = models.get_model(backbone, weights=None, **OPTIONS.get(backbone, {}))
-        if not any(isinstance(layer, nn.Linear) for layer in module.modules()):
-            raise _refusal(backbone, image_shape, "it has no linear layer to replace")
+            module = models.get_model(backbone, weights=None)
         n_features = _without_last_layer(module)
         _use_own_layers(module, image_shape[0])
         self.features, prefix = module, "features."
-        why = _objection(module, image_shape, n_features)
-        if why is not None:
-            padding = _padding(image_shape)
-            padded = image_shape[0], *(max(SIDE, side) for side in image_shape[1:])
-            if not any(padding) or _objection(module, padded, n_features) is not None:
-                raise _refusal(backbone, image_shape, why)
-            self.features, prefix = (
-                nn.Sequential(nn.ReplicationPad2d(padding), module),
-                "features.1.",
-            )
+        if not _accepts(module, image_shape):
+            pad = nn.ReplicationPad2d(_padding(image_shape))
+            self.features, prefix = nn.Sequential(pad, module), "features.1."
         self.head = nn.Linear(n_features, n_classes)
-        unknown = self.unknown_layers()
-        if unknown:
-            raise _refusal(backbone, image_shape, f"it has layers of type {unknown[0]}")
         names = _names_of_parts(module)
         if freeze is not None and freeze > len(names):
             raise ValueError(
@@ -109,6 +97,32 @@ class TorchvisionNet(Network):
         return self
 
 
+def check_name(backbone):
+    """Raise an error unless torchvision has an architecture for small images of this name.
+
+    Parameters
+    ----------
+    backbone : str
+        Name of an architecture.
+
+    Raises
+    ------
+    ValueError
+        If it is of no family that accepts small images, or of none at all.
+    """
+    from torchvision import models
+
+    def family(name):
+        return models.get_model_builder(name).__module__.rpartition(".")[2]
+
+    names = [n for n in models.list_models(module=models) if family(n).startswith(FAMILIES)]
+    if backbone not in names:
+        raise ValueError(
+            f"Got backbone={backbone!r}, expected one of torchvision's {', '.join(FAMILIES)} "
+            f"families, which accept small images: {', '.join(names)}."
+        )
+
+
 class _WithoutDraws(torch.overrides.TorchFunctionMode):
     """Leave out torchvision's own initialisation: it draws from the global generator."""
 
@@ -127,7 +141,7 @@ def read_weights(backbone, weights):
     Parameters
     ----------
     backbone : str
-        Name of the architecture.
+        A name that `check_name` accepts.
     weights : str
         A name of torchvision's, such as "DEFAULT" or "IMAGENET1K_V1"; they are downloaded once.
 
@@ -190,48 +204,44 @@ def _without_last_layer(module):
 
 
 def _use_own_layers(module, n_channels):
-    """Replace the first convolution, and layers that draw from the global generator."""
+    """Put layers of our own where torchvision's draw from the global generator or go wrong.
+
+    The first convolution gets as many inputs as images have channels.
+    """
     first = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
     for name, layer in list(module.named_modules()):
         parent, _, child = name.rpartition(".")
-        if name == first[0] and layer.in_channels != n_channels:
-            shape = n_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
-            with torch.device(layer.weight.device), _WithoutDraws():
-                layer = nn.Conv2d(*shape, bias=layer.bias is not None)
-        elif type(layer) is nn.Conv2d and layer.groups > 1:
-            layer.__class__ = GroupedConv2d
-            continue
+        if isinstance(layer, nn.Conv2d):
+            if name == first[0] and layer.in_channels != n_channels:
+                shape = layer.out_channels, layer.kernel_size, layer.stride, layer.padding
+                with torch.device(layer.weight.device), _WithoutDraws():
+                    layer = nn.Conv2d(n_channels, *shape, bias=layer.bias is not None)
+            if layer.groups > 1:
+                layer.__class__ = GroupedConv2d
+            elif max(layer.stride) > 1:
+                layer.__class__ = StridedConv2d
         elif isinstance(layer, nn.Dropout):
             layer = Dropout(layer.p)
         elif type(layer).__name__ == "StochasticDepth":
             layer = StochasticDepth(layer.p)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = max(layer.momentum, MOMENTUM)
         else:
             continue
         setattr(module.get_submodule(parent), child, layer)
 
 
-def _objection(module, image_shape, n_features):
-    """Return why an architecture does not accept images of this size, None if it does."""
+def _accepts(module, image_shape):
+    """Tell whether an architecture computes anything of images of this size."""
     try:
         with torch.no_grad(), torch.device("meta"):
-            images = torch.empty(2, *image_shape)
-            features = copy.deepcopy(module).to("meta")(images)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        return str(error).splitlines()[0]
-    if torch.is_tensor(features) and features.shape == (2, n_features):
-        return None
-    return "it returns something else than one vector an image"
+            copy.deepcopy(module).to("meta")(torch.empty(2, *image_shape))
+    except (RuntimeError, ValueError):
+        return False
+    return True
 
 
 def _padding(image_shape):
     """Return left, right, upper and lower padding up to sides of `SIDE` pixels."""
     lacking = [max(0, SIDE - side) for side in reversed(image_shape[1:])]
     return tuple(part for pixels in lacking for part in (pixels // 2, pixels - pixels // 2))
-
-
-def _refusal(backbone, image_shape, why):
-    return ValueError(
-        f"Got backbone={backbone!r} for images of (c, h, w)={tuple(image_shape)}, expected an "
-        f"architecture that accepts them ({why}). Take one of the resnet, regnet, mobilenet, "
-        "efficientnet, densenet or convnext families, or enlarge the images."
-    )

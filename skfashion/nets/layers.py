@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import linear, normalize
+from torch.nn import functional
 
 # Name -> layer class. The first four are scikit-learn's names (`MLPClassifier.activation`).
 ACTIVATIONS = {
@@ -82,7 +82,9 @@ class CosineHead(nn.Module):
 
     def forward(self, x):
         """Return the logits."""
-        return self.scale * linear(normalize(x), normalize(self.weight))
+        return self.scale * functional.linear(
+            functional.normalize(x), functional.normalize(self.weight)
+        )
 
 
 class Dropout(nn.Module):
@@ -139,6 +141,22 @@ class GroupedConv2d(nn.Conv2d):
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.to(self.weight.dtype))
+
+
+class StridedConv2d(nn.Conv2d):
+    """A convolution that takes no steps along a side of one pixel.
+
+    The result is the same where its padding keeps the size. With steps, oneDNN's bfloat16 gradient
+    with respect to the weights reads memory that nobody has written (seen with PyTorch 2.14.1,
+    images one pixel wide, steps of 2): now and then a weight is NaN.
+    """
+
+    def forward(self, x):
+        """Return the convolution of `x`, (n, c, h, w)."""
+        sides = zip(x.shape[2:], self.stride, strict=True)
+        steps = tuple(1 if side == 1 else step for side, step in sides)
+        padding, dilation, groups = self.padding, self.dilation, self.groups
+        return functional.conv2d(x, self.weight, self.bias, steps, padding, dilation, groups)
 
 
 class StochasticDepth(nn.Module):

@@ -60,10 +60,6 @@ class Network(nn.Module):
             if hasattr(module, "generator"):
                 module.generator = generator
 
-    def unknown_layers(self):
-        """Return the types of layers that :meth:`initialize` does not know, by name."""
-        return sorted({type(m).__name__ for m in self.modules() if _drawer(m) is None})
-
     def hidden_matrices(self):
         """Return the weights of hidden layers that are matrices or filters, in order.
 

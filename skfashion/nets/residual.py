@@ -62,7 +62,11 @@ def squeezing_layers(n_in, n_out, stride):
 
 
 def preactivated_layers(n_in, n_out, stride):
-    """Return a block's layers with norm and activation first (He et al., ECCV 2016)."""
+    """Return a block's layers with norm and activation first (He et al., ECCV 2016).
+
+    In the paper the first block's shortcut starts behind them, too. Here, as in any other block
+    that keeps the shape, it carries the stem's output itself.
+    """
     first = [nn.BatchNorm2d(n_in), nn.ReLU()]
     layers = [conv(n_in, n_out, 3, stride), nn.BatchNorm2d(n_out), nn.ReLU()]
     return first, [*layers, conv(n_out, n_out)], nn.Identity()

@@ -142,7 +142,7 @@ def imbalance_study(
     ...     verbose=0,
     ... )
     >>> frame[frame.metric == "rows_trained"].value.tolist()
-    [2448.0, 2448.0, 6000.0, 6000.0]
+    [2040.0, 2040.0, 6000.0, 6000.0]
     """
     _check_estimators(estimators)
     explicit = treatments is not None

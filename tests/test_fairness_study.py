@@ -30,6 +30,9 @@ from skfashion.studies import (
 
 pytest.importorskip("fairlearn")
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+from fairlearn.postprocessing import ThresholdOptimizer
+from fairlearn.preprocessing import CorrelationRemover
+from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient, GridSearch
 
 # fairlearn 0.15 itself fills Series in two ways that pandas 3 deprecates.
 pytestmark = [
@@ -261,6 +264,38 @@ def test_every_mitigation_narrows_the_gap_of_a_visibly_unfair_classifier(linear,
     assert accuracy[mitigation] > accuracy["nothing"] - 0.05
 
 
+def directly(name, X, y, groups):
+    """Predict rows as fairlearn does when it is used as its documentation says."""
+    if name == "threshold optimizer":
+        optimizer = ThresholdOptimizer(
+            estimator=LogisticRegression(random_state=4),
+            constraints="equalized_odds",
+            predict_method="predict_proba",
+        )
+        optimizer.fit(X, y, sensitive_features=groups)
+        return optimizer.predict(X, sensitive_features=groups, random_state=4)
+    if name == "correlation remover":
+        joined = np.column_stack([groups == "night", X]).astype(np.float32)
+        joined = CorrelationRemover(sensitive_feature_ids=[0]).fit_transform(joined)
+        return LogisticRegression(random_state=4).fit(joined, y).predict(joined)
+    constraint = EqualizedOdds()
+    if name == "grid search":
+        reduction = GridSearch(LogisticRegression(random_state=4), constraint, grid_size=9)
+        return reduction.fit(X, y, sensitive_features=groups).predict(X)
+    reduction = ExponentiatedGradient(LogisticRegression(random_state=4), constraint, max_iter=5)
+    return reduction.fit(X, y, sensitive_features=groups).predict(X, random_state=4)
+
+
+@pytest.mark.parametrize("name", [*BINARY_ONLY, "correlation remover"])
+def test_fairlearn_used_directly_predicts_the_same(name):
+    # More positives among the first group, so that parity and equalized odds are not one.
+    X, y, groups = draw(400, 0.75, seed=2)
+    keep = (groups == "day") | (y == 1) | (np.arange(400) % 3 == 0)
+    X, y, groups = X[keep], y[keep], groups[keep]
+    fitted = MITIGATIONS[name](LogisticRegression(random_state=4), X, y, groups, 4)
+    np.testing.assert_array_equal(fitted.predict(X, groups), directly(name, X, y, groups))
+
+
 def test_augmentation_helps_where_groups_differ_by_what_it_disturbs():
     def mirrored(n, share, start):
         X, y = pick({"Sneaker": n, "Ankle boot": n}, start=start)
@@ -423,6 +458,21 @@ def test_what_does_not_apply_is_left_out_and_listed():
     assert "no sample_weight" in skipped["neighbours", "group weights"]
     assert "no parameter `augment`" in skipped["forest", "augment"]
     assert set(found["class"].dropna()) == {"Bag", "Coat", "Shirt"}
+
+
+def test_a_class_without_test_rows_has_no_recall_but_is_predicted():
+    X, y, groups = three_classes()
+    rows = y != "Shirt"
+    found = fairness_study(
+        {"forest": RandomForestClassifier(5)},
+        *(X, y, groups),
+        *(X[rows], y[rows], groups[rows]),
+        mitigations=["nothing"],
+        **STUDY,
+    )
+    assert np.isnan(value(found, "recall", **{"class": "Shirt"}))
+    assert 0 <= value(found, "selection rate", **{"class": "Shirt"}) < 1
+    assert value(found, "balanced accuracy") > 0.5
 
 
 @pytest.mark.parametrize("name", BINARY_ONLY)

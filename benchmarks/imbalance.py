@@ -38,9 +38,16 @@ FEW = (
     "prior correction",
     "threshold tuning",
 )
+FEW_OF_A_FOREST = (
+    "nothing",
+    "SMOTE",
+    "RandomUnderSampler",
+    "class_weight=balanced",
+    "prior correction",
+)
 # Samplers that compare every row with every other one: on the smallest data alone.
 SLOW = ("BorderlineSMOTE", "ADASYN", "SMOTEENN")
-TABLES = ("MLPNetClassifier", "RandomForest")
+MLP, CNN, FOREST = ("MLPNetClassifier",), ("ConvNetClassifier",), ("RandomForest",)
 RIVALS = ("BalancedRandomForest", "EasyEnsemble")
 
 EXPONENTIAL = {"profiles": ("exponential",), "ratios": (100,), "permutations": (None,)}
@@ -55,16 +62,18 @@ def _plan():
     orders, ratios = {"permutations": (1, 2)}, {"ratios": (10, 50)}
     nothing = ("nothing",)
     return (
-        (TABLES, all_but_slow, EXPONENTIAL),
-        (RIVALS, nothing, EXPONENTIAL),
-        (("ConvNetClassifier",), all_but_slow, EXPONENTIAL),
-        (TABLES, FEW, EXPONENTIAL | orders),
-        (RIVALS, nothing, EXPONENTIAL | orders),
-        (TABLES, FEW, EXPONENTIAL | ratios),
-        (RIVALS, nothing, EXPONENTIAL | ratios),
-        (TABLES, (*FEW, *SLOW), DEEPSMOTE),
+        (MLP + FOREST, all_but_slow, EXPONENTIAL),
+        (CNN, all_but_slow, EXPONENTIAL),
+        *(
+            part
+            for skew in (EXPONENTIAL | orders, EXPONENTIAL | ratios)
+            for part in ((MLP, FEW, skew), (FOREST, FEW_OF_A_FOREST, skew))
+        ),
+        (MLP, (*FEW, *SLOW), DEEPSMOTE),
+        (FOREST, (*FEW_OF_A_FOREST, *SLOW), DEEPSMOTE),
+        (CNN, FEW, DEEPSMOTE),
+        *((RIVALS, nothing, s) for s in (EXPONENTIAL, EXPONENTIAL | orders, EXPONENTIAL | ratios)),
         (RIVALS, nothing, DEEPSMOTE),
-        (("ConvNetClassifier",), FEW, DEEPSMOTE),
     )
 
 
@@ -72,7 +81,7 @@ def _quick_plan():
     from skfashion.studies import TREATMENTS
 
     skew = EXPONENTIAL | {"ratios": (20,)}
-    return ((TABLES, tuple(TREATMENTS), skew), (RIVALS, ("nothing",), skew))
+    return ((MLP + FOREST, tuple(TREATMENTS), skew), (RIVALS, ("nothing",), skew))
 
 
 def add_parser(subparsers):

@@ -304,13 +304,6 @@ def test_sampler_gives_the_fit_of_the_rows_that_it_makes(sampler, fits):
     assert value(frame, "rows_trained") == len(rows)
 
 
-def test_smoothed_copies_are_made_of_floats(fits):
-    smoothed = RandomOverSampler(shrinkage=1.0)
-    study({"net": Net()}, treatments={"smoothed": smoothed})
-    ((_, X_fit, _),) = fits
-    assert (X_fit % 1 != 0).any()
-
-
 def test_treatments_are_skipped_for_estimators_that_lack_a_parameter(capsys):
     estimators = {**BAYES, "tree": DecisionTreeClassifier(), "net": Net()}
     names = ["class_weight=balanced", "sampling=sqrt", "loss=ldam + DRW", "nothing"]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ SHARED = {"X": np.arange(6.0)}
 def scaled_sum(task, digest, shared):
     with open(task["log"], "a") as file:
         file.write(f"{task['factor']}\n")
+    time.sleep(task.get("seconds", 0))
     if task["factor"] == 13:
         raise ArithmeticError("Not with 13.")
     return task["factor"] * shared["X"].sum()
@@ -35,6 +37,7 @@ def ran(folder):
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_results_are_in_the_order_of_the_tasks(tmp_path, n_jobs):
     tasks = tasks_of(tmp_path, 3, 1, 2)
+    tasks[0]["seconds"] = 0.5  # so that it ends last
     assert run_all(scaled_sum, tasks, SHARED, n_jobs=n_jobs, verbose=0) == [45, 15, 30]
     assert sorted(ran(tmp_path)) == [1, 2, 3]
 

@@ -22,6 +22,9 @@ LOSSES = ("cross_entropy", "focal", "class_balanced", "balanced_softmax", "logit
 # none.
 OF_IMAGES = {"channels", "depth", "backbone"}
 
+# Samplers that only draw lots; all others compare or mix values.
+DRAWING = (RandomOverSampler, RandomUnderSampler)
+
 # The step that counts what the last one is trained on.
 COUNTER = "rows_trained"
 
@@ -212,7 +215,7 @@ def treated(estimator, treatment):
         last.set_params(**{name: clone(value, safe=False) for name, value in treatment.items()})
     elif _is_sampler(treatment):
         before = [("treatment", clone(treatment))]
-        if not _only_selects_at_random(treatment):
+        if not isinstance(treatment, DRAWING):
             before.insert(0, ("as_float", FunctionTransformer(as_float)))
     elif treatment is not None:
         model = treatment(model)
@@ -263,13 +266,6 @@ def as_float(X):
 
 def _is_sampler(treatment):
     return hasattr(treatment, "fit_resample")
-
-
-def _only_selects_at_random(sampler):
-    # All others compare or mix values.
-    if isinstance(sampler, RandomOverSampler):
-        return sampler.shrinkage is None
-    return isinstance(sampler, RandomUnderSampler | RowCounter)
 
 
 def _steps(estimator):

@@ -370,3 +370,18 @@ def test_robustness_is_measured_by_kind_and_severity(tmp_path):
     assert "a (b), 2 cores, 8 GB.\n" in table
     robustness.draw(rows, tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size > 10_000
+
+
+def test_the_page_has_the_recipes_to_copy():
+    page = (Path(__file__).parents[1] / "docs" / "frontier.md").read_text(encoding="utf-8")
+    source = page.split("```python\n")[1].split("```")[0]
+    namespace = {}
+    exec(source, namespace)
+    assert set(namespace["recipes"]) == set(recipes.FASTEST) - {"best"}
+    for name, shown in namespace["recipes"].items():
+        built = find(f"fast:{name}").build(0, 2)
+        assert parameters_without_seeds(shown) == parameters_without_seeds(built)
+
+
+def parameters_without_seeds(estimator):
+    return str(results.without_seeds(parameters(estimator)))

@@ -222,7 +222,8 @@ def markdown(rows):
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
     return (
-        f"{table}\n\nIn bold: recipes, without their `tta`, whose columns it is. Seeds: {validation.seeds_of(rows)}.\n"
+        f"{table}\n\nIn bold: recipes, without their `tta`, whose columns it is. Seeds: "
+        f"{validation.seeds_of(rows)}.\n"
         f"{series.caption(rows)}\n\nCommand: `python -m benchmarks tuning`."
     )
 

@@ -1,7 +1,6 @@
 """Labels as numbers, for functions that treat classes differently."""
 
 import numpy as np
-import pandas as pd
 from sklearn.utils import column_or_1d
 
 
@@ -20,6 +19,8 @@ def encode_labels(y, n_rows):
     ValueError
         If there is not one label a row, or the labels are missing or of several types.
     """
+    import pandas as pd  # slow to import, and who only loads data has no need of it
+
     labels = column_or_1d(y)
     if len(labels) != n_rows:
         raise ValueError(

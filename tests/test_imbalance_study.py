@@ -558,7 +558,8 @@ def test_backends_give_the_same_table(backend):
     estimators = {"sgd": SGDClassifier(loss="log_loss")}
     alone = study(estimators, **{**options, "n_jobs": None})
     if backend == "dask":
-        distributed = pytest.importorskip("distributed")
+        import distributed
+
         cluster = distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         )

@@ -124,3 +124,28 @@ def test_the_plan_has_everything_somewhere():
 def test_publishing_needs_the_full_data(capsys):
     assert main(["imbalance", "--quick", "--publish"]) == 2
     assert "--publish goes without --quick" in capsys.readouterr().err
+
+
+def test_every_part_of_the_plan_can_begin(monkeypatch):
+    from benchmarks.data import load_split
+    from skfashion.studies import imbalance as study
+
+    asked = []
+
+    def none_run(function, tasks, shared, **options):
+        asked.append(len(tasks))
+        return [[] for _ in tasks]
+
+    monkeypatch.setattr(study, "run_all", none_run)
+    # A part that asks for a treatment that is for none of its classifiers is refused.
+    for estimators, treatments, skew in imbalance._plan():
+        skew = {**skew, "profiles": ("exponential",)}  # the sample has too few rows for others
+        known = imbalance.classifiers(False)
+        study.imbalance_study(
+            {name: known[name] for name in estimators},
+            *load_split("sample")[:4],
+            treatments=treatments,
+            verbose=0,
+            **skew,
+        )
+    assert len(asked) == len(imbalance._plan())

@@ -238,7 +238,9 @@ def draw_ratios(rows, path):
         table = 100 * table.dropna(axis="columns")
         for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):
             style = {"color": "black", "lw": 2.2} if treatment == "nothing" else {"color": f"C{i}"}
-            axis.plot(table.index, table[treatment], marker="o", ms=4, label=treatment, **style)
+            # Ten colours are not enough.
+            style |= {"linestyle": "--", "marker": "s"} if i >= 10 else {"marker": "o"}
+            axis.plot(table.index, table[treatment], ms=4, label=treatment, **style)
         axis.set_xscale("log")
         axis.set_xticks(table.index, [f"{ratio:g}" for ratio in table.index])
         axis.minorticks_off()

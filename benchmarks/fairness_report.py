@@ -1,6 +1,6 @@
 """The table and the picture of the fairness benchmark."""
 
-import statistics
+from benchmarks.studies import by_run, caption, cell, difference
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
 TASKS = {
@@ -8,14 +8,14 @@ TASKS = {
     "ten classes": "Ten classes",
 }
 
-# Heading, metric, whether it is shown in per cent, whether its difference to nothing is shown.
+# Heading, metric, factor, decimals, whether its difference to nothing is shown.
 COLUMNS = (
-    ("accuracy %", "accuracy", 100, True),
-    ("worst-group accuracy %", "worst-group accuracy", 100, False),
-    ("equalized odds difference", "equalized odds difference", 1, True),
-    ("mean over classes", "mean equalized odds difference", 1, False),
-    ("demographic parity difference", "demographic parity difference", 1, False),
-    ("fit s", "fit seconds", 1, False),
+    ("accuracy %", "accuracy", 100, 2, True),
+    ("worst-group accuracy %", "worst-group accuracy", 100, 2, False),
+    ("equalized odds difference", "equalized odds difference", 1, 3, True),
+    ("mean over classes", "mean equalized odds difference", 1, 3, False),
+    ("demographic parity difference", "demographic parity difference", 1, 3, False),
+    ("fit s", "fit seconds", 1, 1, False),
 )
 
 
@@ -34,21 +34,20 @@ def markdown(rows):
 
     parts = []
     for task, title in TASKS.items():
-        groups = _by_run([row for row in rows if row["task"] == task])
+        frame = _frame([row for row in rows if row["task"] == task])
+        found = by_run(frame)
         columns = [c for c in COLUMNS if task != "upper body" or "mean over" not in c[0]]
         headings = ["classifier", "mitigation"]
-        for heading, _, _, with_difference in columns:
+        for heading, *_, with_difference in columns:
             headings += [heading, "difference to nothing"] if with_difference else [heading]
         lines = []
-        for (estimator, mitigation), group in groups.items():
-            line = [estimator, mitigation]
-            for _, metric, factor, with_difference in columns:
-                line.append(_cell(group, metric, factor))
+        for names in dict.fromkeys(zip(frame["estimator"], frame["mitigation"], strict=True)):
+            line = list(names)
+            for _, metric, factor, decimals, with_difference in columns:
+                row = found[*names, metric]
+                line.append(cell(row, factor, decimals))
                 if with_difference:
-                    base = groups[estimator, "nothing"]
-                    line.append(
-                        _difference(group, base, metric, factor) if group is not base else ""
-                    )
+                    line.append(difference(row, factor, decimals))
             lines.append(line)
         table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
         parts.append(f"**{title}**\n\n{table}")
@@ -56,77 +55,27 @@ def markdown(rows):
     return "\n\n".join([*parts, _caption(rows), picture])
 
 
+def _frame(rows):
+    """Return the table of a study: a row a run and metric."""
+    import pandas as pd
+
+    lines = [
+        (row["estimator"], row["mitigation"], row["seed"], metric, row["metrics"][metric])
+        for row in rows
+        for _, metric, *_ in COLUMNS
+    ]
+    return pd.DataFrame(lines, columns=["estimator", "mitigation", "seed", "metric", "value"])
+
+
 def _caption(rows):
     settings = rows[-1]["settings"]
-    seeds = len({row["seed"] for row in rows})
-    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
-    versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
-    machine = rows[-1]["machine"]
-    return (
-        f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}; in brackets the paired 95 % "
-        "interval of the difference to nothing. Each seed draws "
-        f"{settings['train_rows']:,} training images anew, {100 * settings['share']:g} % of them "
-        f"of the group (attribute {settings['attribute']}), whose correlation with upper-body "
-        f"garments is {settings['correlation']}; of the test images half are of the group, "
-        "whatever their class. "
-        f"`{rows[-1]['command']}`; {machine['cpu']}, {machine['cores']} cores; {versions}; commit "
-        f"{commits}."
+    return caption(
+        rows,
+        f"Each seed draws {settings['train_rows']:,} training images anew, "
+        f"{100 * settings['share']:g} % of them of the group (attribute {settings['attribute']}), "
+        f"whose correlation with upper-body garments is {settings['correlation']}; of the test "
+        "images half are of the group, whatever their class.",
     )
-
-
-def _by_run(rows):
-    """Return rows by estimator and mitigation, in the order of the runs; by seed in each."""
-    groups = {}
-    for row in rows:
-        groups.setdefault((row["estimator"], row["mitigation"]), {})[row["seed"]] = row
-    return groups
-
-
-def _values(group, metric):
-    return {seed: row["metrics"][metric] for seed, row in group.items()}
-
-
-def _decimals(metric, factor):
-    return 1 if metric == "fit seconds" else 2 if factor == 100 else 3
-
-
-def _cell(group, metric, factor):
-    values = [factor * value for value in _values(group, metric).values()]
-    decimals = _decimals(metric, factor)
-    cell = f"{statistics.fmean(values):.{decimals}f}"
-    return cell + (f" ± {statistics.stdev(values):.{decimals}f}" if len(values) > 1 else "")
-
-
-def _difference(group, base, metric, factor):
-    """Write the mean difference to the baseline of the same seed, and its 95 % interval."""
-    values, baseline = _values(group, metric), _values(base, metric)
-    differences = [factor * (values[seed] - baseline[seed]) for seed in values if seed in baseline]
-    mean, low, high = interval(differences)
-    decimals = _decimals(metric, factor)
-    cell = f"{mean:+.{decimals}f}"
-    return cell + ("" if low is None else f" [{low:+.{decimals}f}, {high:+.{decimals}f}]")
-
-
-def interval(differences):
-    """Return mean and ends of the 95 % interval of Student's t.
-
-    Parameters
-    ----------
-    differences : list of float
-
-    Returns
-    -------
-    mean : float
-    low, high : float or None
-        None for a single number, of which no interval is known.
-    """
-    from scipy.stats import t
-
-    mean, n = statistics.fmean(differences), len(differences)
-    if n < 2:
-        return mean, None, None
-    half = t.ppf(0.975, n - 1) * statistics.stdev(differences) / n**0.5
-    return mean, mean - half, mean + half
 
 
 def pareto(points):
@@ -170,8 +119,8 @@ def draw(rows, path):
     )
     for line, (task, title) in zip(axes, TASKS.items(), strict=True):
         for ax, estimator in zip(line, estimators, strict=True):
-            groups = _by_run([r for r in rows if r["task"] == task and r["estimator"] == estimator])
-            _panel(ax, {mitigation: group for (_, mitigation), group in groups.items()})
+            frame = _frame([r for r in rows if r["task"] == task and r["estimator"] == estimator])
+            _panel(ax, frame)
             ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
     figure.supxlabel("equalized odds difference (left is fairer)")
     figure.supylabel("accuracy % (up is better)")
@@ -180,14 +129,15 @@ def draw(rows, path):
     pyplot.close(figure)
 
 
-def _panel(ax, groups):
-    points = {}
-    for name, group in groups.items():
-        gaps = list(_values(group, "equalized odds difference").values())
-        accuracies = [100 * value for value in _values(group, "accuracy").values()]
-        points[name] = statistics.fmean(gaps), statistics.fmean(accuracies)
-        if len(gaps) > 1:
-            errors = {"xerr": statistics.stdev(gaps), "yerr": statistics.stdev(accuracies)}
+def _panel(ax, frame):
+    points, found = {}, by_run(frame)
+    estimator = frame["estimator"].iloc[0]
+    for name in frame["mitigation"].unique():
+        gap = found[estimator, name, "equalized odds difference"]
+        accuracy = found[estimator, name, "accuracy"]
+        points[name] = gap["mean"], 100 * accuracy["mean"]
+        if gap["n_seeds"] > 1:
+            errors = {"xerr": gap["deviation"], "yerr": 100 * accuracy["deviation"]}
             ax.errorbar(*points[name], **errors, color="0.85", zorder=1)
     front = [points[name] for name in pareto(points)]
     ax.plot(*zip(*front, strict=True), color="tab:green", zorder=2, label="Pareto front")

@@ -1,5 +1,7 @@
 """The tables and the pictures of the imbalance benchmark."""
 
+from benchmarks.studies import by_run, caption, cell, difference
+
 # Heading, metric, factor, decimals, whether the difference to nothing is shown.
 COLUMNS = (
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
@@ -66,19 +68,10 @@ def markdown(rows):
     return "\n\n".join([*parts, _caption(rows)])
 
 
-def _summaries(frame):
-    """Return a dict of (estimator, treatment, metric) to a row of the summary."""
-    from skfashion.studies import summarize_study
-
-    summary = summarize_study(frame)
-    keys = zip(summary["estimator"], summary["treatment"], summary["metric"], strict=True)
-    return dict(zip(keys, summary.to_dict("records"), strict=True))
-
-
 def _table(frame):
     from tabulate import tabulate
 
-    found = _summaries(frame)
+    found = by_run(frame)
     estimator = frame["estimator"].iloc[0]
     headings = ["treatment"]
     for heading, *_, has_difference in COLUMNS:
@@ -88,9 +81,9 @@ def _table(frame):
         line = [treatment]
         for _, metric, factor, decimals, has_difference in COLUMNS:
             row = found.get((estimator, treatment, metric))
-            line.append(_cell(row, factor, decimals))
+            line.append(cell(row, factor, decimals))
             if has_difference:
-                line.append(_difference(row, factor))
+                line.append(difference(row, factor, 2))
         lines.append(line)
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
 
@@ -118,14 +111,14 @@ def _other_skews(frame):
     if len(fixed):
         skews["counts"] = fixed
         headings["counts"] = "4000 to 40 rows (DeepSMOTE)"
-    found = {name: _summaries(part) for name, part in skews.items()}
+    found = {name: by_run(part) for name, part in skews.items()}
     lines = []
     for estimator in frame["estimator"].unique():
         for treatment in frame[frame["estimator"] == estimator]["treatment"].unique():
             cells = []
             for name in skews:
                 row = found[name].get((estimator, treatment, "balanced_accuracy"))
-                cells.append(f"{_cell(row, 100, 2)} {_difference(row, 100)}".strip())
+                cells.append(f"{cell(row, 100, 2)} {difference(row, 100, 2)}".strip())
             if any(cells):
                 lines.append([estimator, treatment, *cells])
     return tabulate(
@@ -136,35 +129,11 @@ def _other_skews(frame):
     )
 
 
-def _cell(row, factor, decimals):
-    if row is None:
-        return ""
-    cell = f"{factor * row['mean']:.{decimals}f}"
-    if row["n_seeds"] > 1:
-        cell += f" ± {factor * row['deviation']:.{decimals}f}"
-    return cell
-
-
-def _difference(row, factor):
-    """Write the paired interval of the difference to nothing."""
-    if row is None or row["difference"] != row["difference"]:
-        return ""
-    if row["low"] != row["low"]:
-        return f"{factor * row['difference']:+.2f}"
-    return f"[{factor * row['low']:+.2f}, {factor * row['high']:+.2f}]"
-
-
 def _caption(rows):
-    seeds = len({row["seed"] for row in rows})
-    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
-    versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
-    machine = rows[-1]["machine"]
-    return (
-        f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}; in brackets the paired 95 % "
-        "interval of the difference to nothing. All test images, whose classes are equally "
-        "frequent; seconds of one thread beside other runs; peak memory with data and libraries. "
-        f"`{rows[-1]['command']}`; {machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} "
-        f"GB; {versions}; commit {commits}."
+    return caption(
+        rows,
+        "All test images, whose classes are equally frequent; seconds of one thread beside other "
+        "runs; peak memory with data and libraries.",
     )
 
 

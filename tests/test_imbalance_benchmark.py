@@ -96,7 +96,9 @@ def test_tables_show_means_deviations_and_paired_intervals(measured):
     mean = f"{np.mean(treated):.2f} ± {np.std(treated, ddof=1):.2f}"
     interval = stats.ttest_1samp(np.subtract(treated, nothing), 0).confidence_interval(0.95)
     assert lines[0][4].strip() == mean
-    assert lines[0][5].strip() == f"[{interval.low:+.2f}, {interval.high:+.2f}]"
+    expected = np.mean(treated) - np.mean(nothing)
+    expected = f"{expected:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
+    assert lines[0][5].strip() == expected
     assert "**RandomForest, exponential profile, ratio 20" in table
     # Rivals stand under the forest, that they are compared with.
     forest = table[table.index("**RandomForest") :]

@@ -1,0 +1,66 @@
+"""What the reports of studies share: cells of tables, and what a caption says."""
+
+
+def by_run(frame):
+    """Summarise a study's table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `skfashion.studies.summarize_study` takes it, with the columns "estimator" and "metric",
+        and one of "treatment" and "mitigation".
+
+    Returns
+    -------
+    dict of (str, str, str) to dict
+        Row of the summary by estimator, treatment and metric.
+    """
+    from skfashion.studies import summarize_study
+
+    summary = summarize_study(frame)
+    column = "treatment" if "treatment" in summary else "mitigation"
+    keys = zip(summary["estimator"], summary[column], summary["metric"], strict=True)
+    return dict(zip(keys, summary.to_dict("records"), strict=True))
+
+
+def cell(row, factor, decimals):
+    """Write mean ± deviation, "" for no row."""
+    if row is None:
+        return ""
+    text = f"{factor * row['mean']:.{decimals}f}"
+    return text + (f" ± {factor * row['deviation']:.{decimals}f}" if row["n_seeds"] > 1 else "")
+
+
+def difference(row, factor, decimals):
+    """Write the difference to nothing and its paired interval, "" for none."""
+    if row is None or row["difference"] != row["difference"]:
+        return ""
+    text = f"{factor * row['difference']:+.{decimals}f}"
+    if row["low"] != row["low"]:
+        return text
+    low, high = factor * row["low"], factor * row["high"]
+    return f"{text} [{low:+.{decimals}f}, {high:+.{decimals}f}]"
+
+
+def caption(rows, what):
+    """Say over how many seeds, what else is to be known, and where it was measured.
+
+    Parameters
+    ----------
+    rows : list of dict
+    what : str
+        Sentences about the data.
+
+    Returns
+    -------
+    str
+    """
+    seeds = len({row["seed"] for row in rows})
+    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
+    versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
+    machine = rows[-1]["machine"]
+    return (
+        f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}, differences to nothing with "
+        f"their paired 95 % intervals. {what} `{rows[-1]['command']}`; {machine['cpu']}, "
+        f"{machine['cores']} cores, {machine['ram_gb']} GB; {versions}; commit {commits}."
+    )

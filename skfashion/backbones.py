@@ -79,13 +79,19 @@ class TorchvisionClassifier(ImageClassifier):
     _full_data_epochs = 8
 
     def _build_module(self, image_shape, n_classes):
+        if isinstance(self.freeze, bool):  # which would count as one part, or none
+            raise ValueError(
+                f"Got freeze={self.freeze}, expected 'none', 'backbone' or a number of parts. To "
+                "train only the last layer, set freeze='backbone'."
+            )
         check_name(self.backbone)  # before any weights are looked for
         # The first fit of a warm start has nothing to go on from.
         goes_on = hasattr(self, "_warm_start_from")
         begins_at_random = self.weights is None and self.init_from is None and not goes_on
-        if self.freeze == "backbone" and begins_at_random:
+        if self.freeze != "none" and begins_at_random:
+            what = "the last layer" if self.freeze == "backbone" else "what is not frozen"
             warnings.warn(
-                "Got freeze='backbone' without weights or init_from: only the last layer will "
+                f"Got freeze={self.freeze!r} without weights or init_from: only {what} will "
                 "learn, from random features. Give weights, or set freeze='none'.",
                 stacklevel=2,
             )

@@ -287,6 +287,20 @@ def test_frozen_parts_keep_weights_and_statistics(digits):
             assert len(parts - changed) == 2
 
 
+def test_freezing_random_parts_warns_and_true_is_no_number_of_parts(digits):
+    with pytest.warns(UserWarning, match="Got freeze=1 without weights.*what is not frozen"):
+        fine_tuned(max_epochs=1, freeze=1).fit(*digits)
+    with pytest.raises(ValueError, match="Got freeze=True, expected 'none', 'backbone' or a numb"):
+        fine_tuned(freeze=True).fit(*digits)
+
+
+def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing listens
+    with pytest.raises(OSError, match="could not be downloaded from https.*no network, put that"):
+        fine_tuned(backbone="resnet18", weights="DEFAULT").fit(*digits)
+
+
 def test_parts_learn_at_rates_of_their_own(digits):
     X, y = digits
     params = {"optimizer": "sgd", "momentum": 0.0, "batch_size": 300, "max_epochs": 1}

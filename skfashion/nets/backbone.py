@@ -163,7 +163,15 @@ def read_weights(backbone, weights):
                 f"Got weights={weights!r} for backbone={backbone!r}, expected one of "
                 f"{sorted(names)} or the path of a file with a state dict."
             )
-        return names[weights].get_state_dict(progress=False, check_hash=True)
+        try:
+            return names[weights].get_state_dict(progress=False, check_hash=True)
+        except OSError as error:
+            raise OSError(
+                f"Got weights={weights!r} for backbone={backbone!r}, which could not be downloaded "
+                f"from {names[weights].url}: {error}. Where there is no network, put that file "
+                f"into {torch.hub.get_dir()}/checkpoints, or give the path of a file with a state "
+                "dict as weights."
+            ) from error
 
 
 def _adapted(state, n_channels, prefix):

@@ -1,18 +1,18 @@
 """fairlearn is an extra: who has not installed it is told how, before anything is computed."""
 
+from importlib.util import find_spec
+
 
 def require_fairlearn():
-    """Import fairlearn.
+    """Say how to install fairlearn where it is not.
 
     Raises
     ------
     ImportError
         If it is not installed.
     """
-    try:
-        import fairlearn  # noqa: F401
-    except ImportError as error:
+    if find_spec("fairlearn") is None:
         raise ImportError(
             "Fairness is measured with fairlearn, which is not installed: pip install "
             '"skfashion[fairness]".'
-        ) from error
+        )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skfashion.studies._fitting import Fitted, last_step, no_weights, take, weights_name
+from skfashion.studies._fitting import Fitted, take
+from skfashion.studies._pipelines import last_step, no_weights, weights_name
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,
     ExponentiatedGradientReduction,

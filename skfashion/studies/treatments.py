@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline as TransformersPipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import _num_samples
 
+from skfashion.studies._pipelines import last_step, steps_of
 from skfashion.studies.thresholds import ClassFactorsClassifier
 
 LOSSES = ("cross_entropy", "focal", "class_balanced", "balanced_softmax", "logit_adjusted", "ldam")
@@ -51,7 +52,7 @@ def correct_prior(estimator):
     estimator or None
         With ``prior="uniform"``, or in a ``ClassFactorsClassifier``; None without probabilities.
     """
-    last = _last_step(estimator)
+    last = last_step(estimator)[1]
     if "prior" in last.get_params():
         last.set_params(prior="uniform")
         return estimator
@@ -91,11 +92,11 @@ def smote_on_components(estimator):
     Pipeline or None
         None for an estimator of images.
     """
-    params = _last_step(estimator).get_params()
+    params = last_step(estimator)[1].get_params()
     of_images = "image_shape" in params and OF_IMAGES & set(params)
     if of_images or params.get("image_shape", "auto") != "auto":
         return None
-    return make_pipeline(PCA(50), SMOTE(), *(step for _, step in _steps(estimator)))
+    return make_pipeline(PCA(50), SMOTE(), *(step for _, step in steps_of(estimator)))
 
 
 def _standard():
@@ -209,7 +210,7 @@ def treated(estimator, treatment):
     """
     model, before = clone(estimator), []
     if isinstance(treatment, dict):
-        last = _last_step(model)
+        last = last_step(model)[1]
         if not set(treatment) <= set(last.get_params()):
             return None
         last.set_params(**{name: clone(value, safe=False) for name, value in treatment.items()})
@@ -221,7 +222,7 @@ def treated(estimator, treatment):
         model = treatment(model)
         if model is None:
             return None
-    *others, last = _steps(model)
+    *others, last = steps_of(model)
     options = {}
     if isinstance(model, TransformersPipeline):
         options = {k: getattr(model, k) for k in ("memory", "verbose", "transform_input")}
@@ -266,14 +267,3 @@ def as_float(X):
 
 def _is_sampler(treatment):
     return hasattr(treatment, "fit_resample")
-
-
-def _steps(estimator):
-    """Return (name, step) pairs, of which the last one is the classifier."""
-    if isinstance(estimator, TransformersPipeline):
-        return estimator.steps
-    return [("classifier", estimator)]
-
-
-def _last_step(estimator):
-    return _steps(estimator)[-1][1]

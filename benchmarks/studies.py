@@ -58,9 +58,13 @@ def caption(rows, what):
     seeds = len({row["seed"] for row in rows})
     commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
     versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
-    machine = rows[-1]["machine"]
+    # Seeds may have been measured one by one, on machines of the same size.
+    machines = dict.fromkeys(
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB"
+        for machine in (row["machine"] for row in rows)
+    )
     return (
         f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}, differences to nothing with "
-        f"their paired 95 % intervals. {what} `{rows[-1]['command']}`; {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['ram_gb']} GB; {versions}; commit {commits}."
+        f"their paired 95 % intervals. {what} `{rows[-1]['command']}`; "
+        f"{' / '.join(machines)}; {versions}; commit {commits}."
     )

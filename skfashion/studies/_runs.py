@@ -1,5 +1,6 @@
 """Many independent runs through joblib, each only once: finished ones are kept on the disk."""
 
+import importlib.metadata
 import inspect
 import os
 import traceback
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import joblib
 from tqdm.auto import tqdm
+
+# A result that was kept under another version of one of these is not taken for one of today.
+LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
 
 
 def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_error="raise"):
@@ -22,7 +26,7 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     ----------
     function : callable
         ``function(task, digest, shared) -> result``, a module's function; the cache knows it by its
-        name and source.
+        name, the source of its module and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
     shared : dict of str to array or None
@@ -73,8 +77,15 @@ def _file(cache, function, task, digest):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
-    key = joblib.hash((inspect.getsource(function), task, digest))
+    # The function's whole module, since the function calls what stands beside it.
+    code = inspect.getsource(inspect.getmodule(function) or function)
+    key = joblib.hash((function.__qualname__, code, _versions(), task, digest))
     return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
+
+
+def _versions():
+    """Return the versions of what computes the results."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def _numbered(i, file, function, task, digest, shared, on_error):

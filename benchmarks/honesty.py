@@ -15,10 +15,12 @@ FILE = results.PUBLISHED / "honesty.jsonl"
 CACHE = results.LOCAL / "cache" / "honesty"
 
 DESCRIPTION = """\
-Fit nets to the skewed part of the training images that the benchmark "imbalance" begins with, plain
+Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with, plain
 and balanced, and measure their probabilities on test images with the same skew: with the
 probabilities as they are, and with prior="train", which takes the balancing back.
 """
+
+NETS = ("MLPNetClassifier",)
 
 BALANCED = {
     "sampling=balanced": {"sampling": "balanced"},
@@ -132,7 +134,7 @@ def measure(seed, split, options):
     # The same test rows for every seed.
     X_test, y_test = make_imbalanced(split.X_test, split.y_test, random_state=0)
     return imbalance_study(
-        {name: known[name] for name in ("MLPNetClassifier", "ConvNetClassifier")},
+        {name: known[name] for name in NETS},
         split.X_train,
         split.y_train,
         X_test,

@@ -15,9 +15,9 @@ FILE = results.PUBLISHED / "honesty.jsonl"
 CACHE = results.LOCAL / "cache" / "honesty"
 
 DESCRIPTION = """\
-Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with, plain
-and balanced, and measure their probabilities on test images with the same skew: with the
-probabilities as they are, and with prior="train", which takes the balancing back.
+Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with,
+plain and balanced, and measure its probabilities on test images with the same skew: as they are,
+and with prior="train", which takes the balancing back.
 """
 
 NETS = ("MLPNetClassifier",)

@@ -620,6 +620,20 @@ def test_a_function_of_ones_own_joins_the_table():
     assert value(found, "selection rate", group="night", **{"class": 1}) == 0
 
 
+def test_a_mitigation_may_return_an_estimator_and_must_return_something():
+    def plain(estimator, X, y, groups, seed):
+        return estimator.fit(X, y)
+
+    mitigations = {"none": None, "plain": plain}
+    found = fairness_study(LINEAR, *TRAIN, *TEST, mitigations=mitigations, **STUDY)
+    accuracy = found[found["metric"] == "accuracy"]
+    values = [accuracy[accuracy["mitigation"] == m]["value"].tolist() for m in mitigations]
+    assert values[0] == values[1]
+    nothing = {"forgetful": lambda *given: None}
+    with pytest.raises(TypeError, match="'forgetful', which returned None, expected a fitted"):
+        fairness_study(LINEAR, *TRAIN, *TEST, mitigations=nothing, **STUDY)
+
+
 class Keeping:
     """A mitigation that keeps in itself what it has fitted, and answers by that."""
 

@@ -514,7 +514,11 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"treatments": ["nothing", "smote"]}, ValueError, r"'smote', .* mean 'SMOTE'\?.*dict"),
+        (
+            {"treatments": ["nothing", "smote"]},
+            ValueError,
+            r"'smote', .* mean 'SMOTE'\? .*dict",
+        ),
         ({"treatments": "SMOTE"}, TypeError, r"Write treatments=\['SMOTE'\]"),
         ({"treatments": []}, ValueError, "no treatments, expected one at least"),
         ({"treatments": {"mine": SMOTE}}, TypeError, r"class SMOTE .*'mine'.* Write SMOTE\(\)"),
@@ -545,6 +549,7 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
         ({"seeds": []}, ValueError, "no seeds, expected one at least"),
         ({"data": (X, y[:-1], X_test, y_test)}, ValueError, "X of 600 rows and y of 599"),
         ({"data": (X, y, X_test[1:], y_test)}, ValueError, "X_test of 299 rows and y_test of 300"),
+        ({"data": (X, y, X_test, y_test.astype(str))}, ValueError, "expected the same kind of la"),
         ({"data": (X, y, X_test, y_test + 1)}, ValueError, r"labels \[10\] in y_test, which are"),
         (
             {"data": (X.reshape(-1, 8, 8), y, X_test.reshape(-1, 8, 8), y_test)},

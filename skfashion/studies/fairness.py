@@ -7,11 +7,12 @@ import time
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 
 from skfashion.studies._checks import check_estimators, checked_seeds, set_seeds
 from skfashion.studies._fairlearn import require_fairlearn
+from skfashion.studies._fitting import Fitted
 from skfashion.studies._runs import run_all
 from skfashion.studies.group_metrics import group_metrics
 from skfashion.studies.mitigations import MITIGATIONS
@@ -51,10 +52,11 @@ def fairness_study(
         unless it can be read off the rows; some mitigations do, at prediction too.
     mitigations : None, list of str or dict of str to str or callable, default=None
         Names of ``skfashion.studies.MITIGATIONS``, or functions by a name of your own, called as
-        ``mitigation(estimator, X, y, groups, seed)`` and returning an object with ``predict(X,
-        groups)``. None takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and
-        "threshold optimizer" are for binary tasks, "augment" for estimators that have this
-        parameter, and weights for those that take them; what does not apply to an estimator is left
+        ``mitigation(estimator, X, y, groups, seed)`` and returning a fitted estimator, or an object
+        with ``predict(X, groups)``; a name with None stands for "nothing". None instead of these
+        takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and "threshold
+        optimizer" are for binary tasks, "augment" for estimators that have this parameter, and
+        weights for those that take them; what does not apply to an estimator is left
         out, as ``attrs["skipped"]`` of the result tells.
     seeds : iterable of int, default=(0,)
         A run for each. The rows stay the same, so that what differs between seeds is the training
@@ -133,6 +135,13 @@ def _run(task, digest, shared):
             estimator, shared["X"], shared["y"], shared["groups"], task["seed"]
         )
         seconds = time.perf_counter() - start
+        if isinstance(fitted, BaseEstimator):
+            fitted = Fitted.blind(fitted)
+        if not hasattr(fitted, "predict"):
+            raise TypeError(
+                f"Got the mitigation {task['mitigation']!r}, which returned {fitted!r}, expected a "
+                "fitted estimator or an object with predict(X, groups)."
+            )
         predicted = np.asarray(fitted.predict(shared["X_test"], shared["groups_test"]))
     except Exception as error:
         error.add_note(
@@ -193,6 +202,8 @@ def _functions(mitigations):
         raise ValueError('mitigations is empty; try ["nothing"].')
     functions = {}
     for name, function in chosen.items():
+        if function is None:
+            function = "nothing"
         if isinstance(function, str):
             if function not in MITIGATIONS:
                 raise ValueError(

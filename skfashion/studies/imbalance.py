@@ -237,6 +237,11 @@ def _check_data(X, y, X_test, y_test, treatments):
                 "one label a row."
             )
     unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)
+    if unknown and y.dtype.kind != y_test.dtype.kind:
+        raise ValueError(
+            f"Got y of {y.dtype} and y_test of {y_test.dtype}, {y[0]!r} and {y_test[0]!r} say, "
+            "expected the same kind of labels."
+        )
     if unknown:
         raise ValueError(
             f"Got the labels {unknown} in y_test, which are not in y; no estimator can learn them. "

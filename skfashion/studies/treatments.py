@@ -182,8 +182,8 @@ def find_treatments(treatments):
             near = difflib.get_close_matches(str(unknown[0]).lower(), names, n=1)
             hint = f"Did you mean {names[near[0]]!r}? " if near else ""
             raise ValueError(
-                f"Got the treatment {unknown[0]!r}, expected names of TREATMENTS: "
-                f"{list(TREATMENTS)}. {hint}Treatments of your own go into a dict of names to "
+                f"Got the treatment {unknown[0]!r}, which is none of TREATMENTS. {hint}Expected "
+                f"names of these: {list(TREATMENTS)}. Treatments of your own go into a dict of names to "
                 "treatments."
             )
         treatments = {name: TREATMENTS[name] for name in treatments}

@@ -183,8 +183,8 @@ def find_treatments(treatments):
             hint = f"Did you mean {names[near[0]]!r}? " if near else ""
             raise ValueError(
                 f"Got the treatment {unknown[0]!r}, which is none of TREATMENTS. {hint}Expected "
-                f"names of these: {list(TREATMENTS)}. Treatments of your own go into a dict of names to "
-                "treatments."
+                f"names of these: {list(TREATMENTS)}. Treatments of your own go into a dict of "
+                "names to treatments."
             )
         treatments = {name: TREATMENTS[name] for name in treatments}
     if not treatments:

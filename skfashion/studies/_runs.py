@@ -77,10 +77,13 @@ def _file(cache, function, task, digest):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
-    # The function's whole module, since the function calls what stands beside it.
-    code = inspect.getsource(inspect.getmodule(function) or function)
-    key = joblib.hash((function.__qualname__, code, _versions(), task, digest))
+    key = joblib.hash((function.__qualname__, _source(function), _versions(), task, digest))
     return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
+
+
+def _source(function):
+    """Return the text of a function's whole module, since it calls what stands beside it."""
+    return Path(inspect.getsourcefile(function)).read_text(encoding="utf-8")
 
 
 def _versions():

@@ -150,13 +150,15 @@ def code_hash():
     return digest.hexdigest()[:16]
 
 
-def circumstances(command):
+def circumstances(command, *libraries):
     """Return where, when and with what a row was measured.
 
     Parameters
     ----------
     command : str
         The command that measures it again, without any path.
+    *libraries : str
+        More packages whose versions decide it, all of them installed.
 
     Returns
     -------
@@ -164,7 +166,7 @@ def circumstances(command):
         ``versions``, ``machine``, ``commit``, ``command`` and ``date``.
     """
     return {
-        "versions": versions(),
+        "versions": versions() | {name: importlib.metadata.version(name) for name in libraries},
         "machine": machine(),
         "commit": commit(),
         "command": command,

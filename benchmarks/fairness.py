@@ -1,15 +1,14 @@
 """How unfair classifiers become by a group that goes with a class, and what helps against it."""
 
 import argparse
-import importlib.metadata
 import os
 import sys
 import warnings
 from contextlib import contextmanager
 
 from benchmarks import data, environment, results
-from benchmarks.errors import BenchmarkError
 from benchmarks.fairness_report import TASKS, UPPER_BODY, draw, markdown
+from benchmarks.study_command import add_options, asked, publish_tables
 
 START, END = "<!-- fairness-table:start -->", "<!-- fairness-table:end -->"
 PAGE = environment.ROOT / "docs" / "fairness.md"
@@ -50,11 +49,7 @@ def add_parser(subparsers):
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--quick", action="store_true", help="few of the bundled images, to see that all works")
-    add("--seeds", type=int, help="number of seeds; default 5, with --quick 2")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
-    add("--publish", action="store_true", help="write the committed result file, table and picture")
+    add_options(parser, quick="few of the bundled images", quick_seeds=2)
     parser.set_defaults(command=main)
 
 
@@ -70,13 +65,8 @@ def main(options):
     int
         0.
     """
-    if options.publish and options.quick:
-        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
+    name, n_seeds, path, command = asked(options, "fairness", FILE)
     settings = QUICK if options.quick else FULL
-    n_seeds = options.seeds or (2 if options.quick else 5)
-    name = "quick" if options.quick else "full"
-    path = FILE if options.publish else results.LOCAL / f"fairness-{name}.jsonl"
-    command = f"python -m benchmarks fairness{' --quick' * options.quick} --seeds {n_seeds}"
     common = {"benchmark": "fairness", "data": name, "code": environment.code_hash()}
     common["settings"] = settings | {
         "attribute": ATTRIBUTE,
@@ -84,7 +74,7 @@ def main(options):
         "correlation": CORRELATION,
         "test_share": TEST_SHARE,
     }
-    split = data.load_split("sample" if options.quick else "full")
+    split = data.load_split(name)
     for seed in range(n_seeds):
         for task in TASKS:
             row = common | {"task": task, "seed": seed}
@@ -93,18 +83,14 @@ def main(options):
                 continue
             print(f"{task}, seed {seed}", file=sys.stderr)
             frame = measure(task, seed, split, settings, options.jobs, common["code"])
-            circumstances = environment.circumstances(command)
-            circumstances["versions"]["fairlearn"] = importlib.metadata.version("fairlearn")
+            circumstances = environment.circumstances(command, "fairlearn")
             for run in runs(frame):
                 if _identity(row | run) not in done:
                     results.append(path, row | run | circumstances)
     rows = current(results.read(path))
     print(markdown(rows))
     draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
-    if options.publish:
-        from benchmarks.tables import write_studies
-
-        write_studies()
+    publish_tables(options)
     return 0
 
 

@@ -1,13 +1,12 @@
 """What balancing does to probabilities, and whether a prior makes them honest again."""
 
 import argparse
-import importlib.metadata
 import sys
 
 from benchmarks import data, environment, results
-from benchmarks.errors import BenchmarkError
-from benchmarks.imbalance import EXPONENTIAL, classifiers, runs
+from benchmarks.imbalance import EXPONENTIAL, classifiers, current, runs
 from benchmarks.studies import by_run, caption, cell, difference
+from benchmarks.study_command import add_options, asked, publish_tables
 
 START, END = "<!-- honesty-table:start -->", "<!-- honesty-table:end -->"
 PAGE = environment.ROOT / "docs" / "imbalance.md"
@@ -52,11 +51,7 @@ def add_parser(subparsers):
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--quick", action="store_true", help="the bundled images, to see that all works")
-    add("--seeds", type=int, help="number of seeds; default 5, with --quick 1")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
-    add("--publish", action="store_true", help="write the committed result file and table")
+    add_options(parser, quick="the bundled images", quick_seeds=1)
     parser.set_defaults(command=main)
 
 
@@ -72,44 +67,25 @@ def main(options):
     int
         0.
     """
-    if options.publish and options.quick:
-        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
-    name = "sample" if options.quick else "full"
-    n_seeds = options.seeds or (1 if options.quick else 5)
-    path = FILE if options.publish else results.LOCAL / f"honesty-{name}.jsonl"
-    command = f"python -m benchmarks honesty{' --quick' * options.quick} --seeds {n_seeds}"
+    name, n_seeds, path, command = asked(options, "honesty", FILE)
     common = {"benchmark": "honesty", "data": name, "code": environment.code_hash()}
     split = data.load_split(name)
     for seed in range(n_seeds):
         row = common | {"seed": seed}
-        if any(row.items() <= known.items() for known in map(_flat, results.read(path))):
+        if any(all(known[key] == row[key] for key in row) for known in results.read(path)):
             continue
         print(f"seed {seed}", file=sys.stderr)
         frame = measure(seed, split, options)
-        row |= environment.circumstances(command)
-        found = importlib.metadata.version("imbalanced-learn")
-        row["versions"]["imbalanced-learn"] = found
+        row |= environment.circumstances(command, "imbalanced-learn")
         results.append_all(path, [row | run for run in runs(frame)])
     print(markdown(current(results.read(path))))
-    if options.publish:
-        from benchmarks.tables import write_studies
-
-        write_studies()
+    publish_tables(options)
     return 0
-
-
-def _flat(row):
-    return {key: row[key] for key in ("benchmark", "data", "code", "seed")}
 
 
 def table():
     """Write the table of the published results."""
     return markdown(current(results.read(FILE)))
-
-
-def current(rows):
-    """Return the rows of the newest sources and data."""
-    return [row for row in rows if all(row[k] == rows[-1][k] for k in ("code", "data"))]
 
 
 def measure(seed, split, options):

@@ -2,13 +2,12 @@
 
 import argparse
 import hashlib
-import importlib.metadata
 import sys
 import warnings
 
 from benchmarks import data, environment, results
-from benchmarks.errors import BenchmarkError
 from benchmarks.imbalance_report import draw_ratios, draw_recalls, markdown
+from benchmarks.study_command import add_options, asked, publish_tables
 
 START, END = "<!-- imbalance-table:start -->", "<!-- imbalance-table:end -->"
 PAGE = environment.ROOT / "docs" / "imbalance.md"
@@ -94,11 +93,7 @@ def add_parser(subparsers):
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--quick", action="store_true", help="the bundled images, to see that all works")
-    add("--seeds", type=int, help="number of seeds; default 5, with --quick 1")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
-    add("--publish", action="store_true", help="write the committed result file and pictures")
+    add_options(parser, quick="the bundled images", quick_seeds=1)
     parser.set_defaults(command=main)
 
 
@@ -114,12 +109,7 @@ def main(options):
     int
         0.
     """
-    if options.publish and options.quick:
-        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
-    name = "sample" if options.quick else "full"
-    n_seeds = options.seeds or (1 if options.quick else 5)
-    path = FILE if options.publish else results.LOCAL / f"imbalance-{name}.jsonl"
-    command = f"python -m benchmarks imbalance{' --quick' * options.quick} --seeds {n_seeds}"
+    name, n_seeds, path, command = asked(options, "imbalance", FILE)
     code = environment.code_hash()
     split = data.load_split(name)
     plan = _quick_plan() if options.quick else _plan()
@@ -133,17 +123,12 @@ def main(options):
                 continue
             print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
             frame = measure(estimators, treatments, skew, seed, split, options, code)
-            common |= environment.circumstances(command)
-            found = importlib.metadata.version("imbalanced-learn")
-            common["versions"]["imbalanced-learn"] = found
+            common |= environment.circumstances(command, "imbalanced-learn")
             # All at once: a part that is there at all is there as a whole.
             results.append_all(path, [common | run for run in runs(frame)])
     rows = current(results.read(path))
     print(markdown(rows))
-    if options.publish:
-        from benchmarks.tables import write_studies
-
-        write_studies()
+    publish_tables(options)
     folder = path.parent if not options.publish else RECALLS.parent
     draw_recalls(rows, folder / RECALLS.name)
     if not options.quick:

@@ -42,7 +42,7 @@ def test_groups_go_with_a_class_in_training_and_not_in_the_test(split, task):
 def measured(tmp_path_factory):
     """The rows of two seeds, measured in three goes."""
     folder = tmp_path_factory.mktemp("results")
-    path, asked, measure = folder / "fairness-quick.jsonl", [], fairness.measure
+    path, asked, measure = folder / "fairness-sample.jsonl", [], fairness.measure
 
     def counting(task, seed, *rest):
         asked.append((task, seed))
@@ -65,7 +65,7 @@ def measured(tmp_path_factory):
         path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-2]))
         assert main(words) == 0
         assert asked[4:] == [("ten classes", 1)]
-    assert (folder / "fairness-quick.png").stat().st_size > 20_000
+    assert (folder / "fairness-sample.png").stat().st_size > 20_000
     assert [_without_date(line) for line in path.read_bytes().splitlines()] == [
         _without_date(line) for line in whole.splitlines()
     ]

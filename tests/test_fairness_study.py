@@ -623,11 +623,17 @@ def test_a_mitigation_may_return_an_estimator_and_must_return_something():
     def plain(estimator, X, y, groups, seed):
         return estimator.fit(X, y)
 
-    mitigations = {"none": None, "plain": plain}
+    class ByGroup(BaseEstimator):
+        def predict(self, X, groups):
+            return (groups == "day").astype(int)
+
+    mitigations = {"none": None, "plain": plain, "by group": lambda *given: ByGroup()}
     found = fairness_study(LINEAR, *TRAIN, *TEST, mitigations=mitigations, **STUDY)
     accuracy = found[found["metric"] == "accuracy"]
     values = [accuracy[accuracy["mitigation"] == m]["value"].tolist() for m in mitigations]
     assert values[0] == values[1]
+    rate = {"mitigation": "by group", "class": 1}
+    assert value(found, "selection rate", group="day", **rate) == 1
     nothing = {"forgetful": lambda *given: None}
     with pytest.raises(TypeError, match="'forgetful', which returned None, expected a fitted"):
         fairness_study(LINEAR, *TRAIN, *TEST, mitigations=nothing, **STUDY)

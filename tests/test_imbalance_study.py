@@ -563,6 +563,13 @@ def test_errors_come_before_any_run(options, error, message):
         study(**{"estimators": {"untouched": Untouched()}, **options})
 
 
+def test_orders_may_be_arrays_and_seeds_may_be_all_labels():
+    orders = [np.roll(np.arange(10), i) for i in range(10)]
+    for permutations in (orders, range(10)):
+        frame = study(treatments={"nothing": None}, permutations=permutations)
+        assert frame["permutation"].nunique() == 10
+
+
 def test_errors_of_a_run_say_which_it_was():
     with pytest.raises(AssertionError, match="A run began") as caught:
         study({"untouched": Untouched()}, treatments=["SMOTE"], seeds=[3])

@@ -14,7 +14,7 @@ from skfashion.studies._runs import run_all
 SHARED = {"X": np.arange(6.0)}
 
 
-def scaled_sum(task, digest, shared):
+def scaled_sum(task, shared):
     with open(task["log"], "a") as file:
         file.write(f"{task['factor']}\n")
     time.sleep(task.get("seconds", 0))
@@ -64,6 +64,14 @@ def test_another_source_is_another_function(tmp_path, monkeypatch):
     monkeypatch.undo()
     run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
     assert ran(tmp_path) == []  # the results of the former source are still there
+
+
+def test_another_version_of_a_library_computes_anew(tmp_path, monkeypatch):
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
+    run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
+    assert ran(tmp_path) == [1, 1]
 
 
 def test_another_process_finds_what_is_in_a_second_folder(tmp_path):

@@ -25,7 +25,7 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     Parameters
     ----------
     function : callable
-        ``function(task, digest, shared) -> result``, a module's function; the cache knows it by its
+        ``function(task, shared) -> result``, a module's function; the cache knows it by its
         name, the source of its module and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
@@ -58,10 +58,11 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
-    digest = joblib.hash(shared) if cache is not None else None
+    # What all results of this call hang on.
+    common = None if cache is None else (_source(function), _versions(), joblib.hash(shared))
     run = joblib.delayed(_numbered)
     results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        run(i, _file(cache, function, task, digest), function, task, digest, shared, on_error)
+        run(i, _file(cache, function, task, common), function, task, shared, on_error)
         for i, task in enumerate(tasks)
     )
     # In the order in which they end, so that the bar shows how far it really is.
@@ -73,12 +74,12 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     return [ended[i] for i in range(len(tasks))]
 
 
-def _file(cache, function, task, digest):
+def _file(cache, function, task, common):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
-    key = joblib.hash((function.__qualname__, _source(function), _versions(), task, digest))
-    return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
+    folder = Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}"
+    return folder / f"{joblib.hash((common, task))}.pkl"
 
 
 def _source(function):
@@ -91,9 +92,9 @@ def _versions():
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def _numbered(i, file, function, task, digest, shared, on_error):
+def _numbered(i, file, function, task, shared, on_error):
     try:
-        return i, _once(file, function, task, digest, shared), None
+        return i, _once(file, function, task, shared), None
     except Exception as error:
         if on_error == "raise":
             raise
@@ -101,10 +102,10 @@ def _numbered(i, file, function, task, digest, shared, on_error):
         return i, None, "".join(traceback.format_exception_only(error)).strip()
 
 
-def _once(file, function, task, digest, shared):
+def _once(file, function, task, shared):
     if file is not None and file.exists():
         return joblib.load(file)
-    result = function(task, digest, shared)
+    result = function(task, shared)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Put in its place in one step: a run that is killed while it writes leaves nothing there.

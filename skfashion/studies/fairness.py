@@ -126,7 +126,7 @@ def fairness_study(
     return found
 
 
-def _run(task, digest, shared):
+def _run(task, shared):
     """Fit one combination and measure it."""
     estimator = set_seeds(clone(task["unfitted"]), task["seed"])
     try:
@@ -135,13 +135,7 @@ def _run(task, digest, shared):
             estimator, shared["X"], shared["y"], shared["groups"], task["seed"]
         )
         seconds = time.perf_counter() - start
-        if isinstance(fitted, BaseEstimator):
-            fitted = Fitted.blind(fitted)
-        if not hasattr(fitted, "predict"):
-            raise TypeError(
-                f"Got the mitigation {task['mitigation']!r}, which returned {fitted!r}, expected a "
-                "fitted estimator or an object with predict(X, groups)."
-            )
+        fitted = _as_fitted(fitted, task["mitigation"])
         predicted = np.asarray(fitted.predict(shared["X_test"], shared["groups_test"]))
     except Exception as error:
         error.add_note(
@@ -154,6 +148,18 @@ def _run(task, digest, shared):
     )
     table.loc[len(table)] = ["fit seconds", None, None, seconds]
     return table
+
+
+def _as_fitted(fitted, mitigation):
+    """Return what a mitigation returned, a plain estimator as one that does not see the groups."""
+    if not hasattr(fitted, "predict"):
+        raise TypeError(
+            f"Got the mitigation {mitigation!r}, which returned {fitted!r}, expected a fitted "
+            "estimator or an object with predict(X, groups)."
+        )
+    takes_groups = "groups" in inspect.signature(fitted.predict).parameters
+    is_plain = isinstance(fitted, BaseEstimator) and not takes_groups
+    return Fitted.blind(fitted) if is_plain else fitted
 
 
 def _checked_data(X, y, groups, X_test, y_test, groups_test):

@@ -166,7 +166,7 @@ def imbalance_study(
     return _frame(cells, results)
 
 
-def _run(task, digest, shared):
+def _run(task, shared):
     """Do one run; return (metric, class or None, value) triples."""
     try:
         return _measure(task, **shared)
@@ -274,7 +274,9 @@ def _check_skews(y, profiles, ratios, permutations):
     ratios = check_each_once("ratios", ratios, f"[{ratios!r}]")
     permutations = check_each_once("permutations", permutations, f"[{permutations!r}]")
     # A list of seeds may be all labels by chance, but then in their order.
-    if sorted(permutations, key=repr) == sorted(set(y.tolist()), key=repr) != permutations:
+    labels = np.unique(y).tolist()
+    scalars = [order for order in permutations if np.ndim(order) == 0]
+    if scalars != labels and sorted(scalars, key=repr) == sorted(labels, key=repr):
         raise ValueError(
             f"Got permutations={permutations!r}, which is one order of the labels, expected a list "
             f"of orders or seeds. Write permutations=[{permutations!r}]."

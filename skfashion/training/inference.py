@@ -134,7 +134,7 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
     """
     on_cpu = torch.device(device).type == "cpu"
     if on_cpu and block_size > SAME_ROWS and processor_maker() != "AuthenticAMD":
-        # MKL has kernels of its own for few, some and many rows on the processors of its maker.
+        # Only on AMD's do a few rows get the kernel of many: MKL has more of them for Intel's.
         block_size = multiple = SAME_ROWS
     size, start, results = block_size, 0, []
     while start < len(images):

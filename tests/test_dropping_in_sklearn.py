@@ -220,10 +220,10 @@ def test_self_training_on_flat_rows_is_the_fit_of_images(learning_class):
     labels = y.astype(object)
     labels[60:] = -1  # scikit-learn's mark of a row without a label
     training = SelfTrainingClassifier(
-        net(learning_class, batch_size=8), threshold=0.7, max_iter=3
+        net(learning_class, batch_size=8), criterion="k_best", k_best=20, max_iter=3
     ).fit(X, labels)
     labelled = training.labeled_iter_ >= 0
-    assert 75 < labelled.sum() < 150
+    assert labelled.sum() == 60 + 3 * 20
     assert (training.transduction_[labelled] == y[labelled]).mean() > 0.9
     assert training.score(X_test, y_test.astype(object)) > 0.85
     alone = net(learning_class, batch_size=8)

@@ -1,6 +1,7 @@
 """The scikit-learn contract of every classifier of the package, once."""
 
 import abc
+import math
 
 import numpy as np
 from sklearn.base import (
@@ -21,7 +22,7 @@ from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.priors import logit_shift
 from skfashion.tasks import TaskHooks
-from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads
+from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -132,18 +133,60 @@ class ImageClassifier(
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
         """
+        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit_until(self, X, y, *, until, paused=None, **fit_params):
+        """Train up to an epoch of `max_epochs`: for searches that stop and go on.
+
+        Called again and again with a later epoch and the same parameters and data, it ends with
+        the model that :meth:`fit` gives, to the last bit, wherever the calls are made. In between,
+        the model has averaged weights, so that it can be judged in the middle of its schedule.
+        Needs a `random_state` that is an int; `checkpoint_dir` is not used.
+
+        Parameters
+        ----------
+        X, y, **fit_params : array-likes
+            As in :meth:`fit`.
+        until : int
+            Epoch after which to pause.
+        paused : bytes or None
+            What the call before returned; None begins.
+
+        Returns
+        -------
+        bytes
+            What the rest of the training needs, as a checkpoint has it.
+        """
+        return self._train(X, y, until=until, paused=paused, **fit_params)
+
+    def _n_epochs(self, n_rows):
+        """Return how many epochs a fit to so many rows has."""
+        size = fitting.batch_size_of(self, n_rows)
+        return fitting.number_of_epochs(self, math.ceil(n_rows / size))
+
+    def _train(
+        self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None, **pause
+    ):
         # A blank twin is trained and its fitted attributes adopted at the end: whatever goes
         # wrong on the way, nothing half-trained is left here.
         twin = self._blank_twin()
-        data = training_data.read_training_data(
-            twin, X, y, sample_weight, X_val, y_val, sample_weight_val
-        )
-        try:
-            with borrowed_threads(self.n_threads):
-                fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
-        finally:
-            data.close()
-        return self._adopt(twin)
+        if pause:
+            twin.checkpoint_dir = None
+        hooks = TaskHooks(self, X, y, sample_weight)
+        with own_device():
+            data = training_data.read_training_data(
+                twin, X, y, sample_weight, X_val, y_val, sample_weight_val
+            )
+            try:
+                with borrowed_threads(self.n_threads):
+                    paused = fitting.fit(twin, data, hooks, **pause)
+            finally:
+                data.close()
+        self._adopt(twin)
+        return paused
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):

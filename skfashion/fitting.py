@@ -20,6 +20,7 @@ from skfashion.training import (
     DeferredWeights,
     EpochTasks,
     KeepBestWeights,
+    PauseTraining,
     Progress,
     StopAtTarget,
     TrainingNet,
@@ -29,6 +30,7 @@ from skfashion.training import (
     load_training_state,
     make_schedule,
     resolve_optimizer,
+    state_from_bytes,
     training_state,
 )
 from skfashion.transfer import begin_with, read_initial_weights
@@ -39,6 +41,8 @@ BATCH_SIZES = (16, 128)
 BATCHES_PER_EPOCH = 30
 MIN_STEPS = 600
 MAX_EPOCHS = 100
+# Of the averaged weights by which a paused training is judged.
+PAUSE_DECAY = 0.995
 
 
 def auto_batch_size(n_rows):
@@ -52,15 +56,36 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
     return max(full_data_epochs, min(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch)))
 
 
-def fit(estimator, data, hooks):
-    """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
+def number_of_epochs(estimator, steps_per_epoch):
+    """Return what `max_epochs` says."""
+    if estimator.max_epochs == "auto":
+        return auto_max_epochs(estimator._full_data_epochs, steps_per_epoch)
+    return estimator.max_epochs
+
+
+def fit(estimator, data, hooks, *, until=None, paused=None):
+    """Train a new net on the data, and set ``net_`` and ``class_weight_``.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+    data : Data
+    hooks : TaskHooks
+    until : int or None
+        Epoch after which to pause; None trains to the end.
+    paused : bytes or None
+        What the pause before returned, to go on from.
+
+    Returns
+    -------
+    bytes or None
+        What the rest of a training that was paused needs.
+    """
     _learn_prior(estimator, data)
     logit_shift(estimator)  # raises where `prior` is none, before a training and not after it
-    batch_size = _batch_size(estimator, len(data.train))
+    batch_size = batch_size_of(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
-    n_epochs = estimator.max_epochs
-    if n_epochs == "auto":
-        n_epochs = auto_max_epochs(estimator._full_data_epochs, steps_per_epoch)
+    n_epochs = number_of_epochs(estimator, steps_per_epoch)
     schedule = make_schedule(
         estimator.lr_schedule,
         n_epochs=n_epochs,
@@ -73,8 +98,14 @@ def fit(estimator, data, hooks):
     own = _weigh_classes_of_loss(estimator, data, n_epochs)
     own += _make_callbacks(estimator, data, hooks, n_epochs)
     net = _make_net(estimator, data, own, schedule, n_epochs)
-    state = None
-    if data.checkpoint is not None:
+    state, pause = None, None
+    if until is not None:
+        state = None if paused is None else state_from_bytes(paused)
+        # The last weights of all are judged as they are, like those of any other fit.
+        net.pause_decay = PAUSE_DECAY if until < n_epochs else None
+        pause = PauseTraining(until, paused)
+        net.callbacks_.append(("skfashion_pause", pause))
+    elif data.checkpoint is not None:
         state = data.checkpoint.state
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
@@ -86,10 +117,11 @@ def fit(estimator, data, hooks):
         estimator.effective_class_prior_ = effective_prior(
             estimator, counts, reweighted=best >= first
         )
-    net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])
+    net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint", "skfashion_pause"])
     hooks.finish()
     if data.checkpoint is not None:
         data.checkpoint.remove()
+    return None if pause is None else pause.state
 
 
 def _learn_prior(estimator, data, earlier=None):
@@ -152,9 +184,10 @@ def partial_fit(estimator, data):
     settings = {
         "schedule": None,
         "lr": estimator.lr,
-        "batch_size": _batch_size(estimator, len(data.train)),
+        "batch_size": batch_size_of(estimator, len(data.train)),
         "augment": _make_augmenter(estimator),
         "ema_decay": None,  # one pass is no path to average over
+        "pause_decay": None,
     }
     settings_before = {name: getattr(net, name) for name in settings}
     vars(net).update(settings)
@@ -188,7 +221,8 @@ def module_on_device(estimator):
     return module
 
 
-def _batch_size(estimator, n_rows):
+def batch_size_of(estimator, n_rows):
+    """Return what `batch_size` says."""
     size = estimator.batch_size
     return min(n_rows, auto_batch_size(n_rows) if size == "auto" else size)
 
@@ -291,7 +325,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         criterion__label_smoothing=estimator.label_smoothing,
         optimizer=optimizer,
         lr=estimator.lr,
-        batch_size=_batch_size(estimator, len(data.train)),
+        batch_size=batch_size_of(estimator, len(data.train)),
         max_epochs=n_epochs,
         classes=np.arange(len(estimator.classes_)),
         callbacks=callbacks + _copy_callbacks(estimator.skorch_callbacks),

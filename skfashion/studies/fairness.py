@@ -9,8 +9,8 @@ import pandas as pd
 from sklearn.base import clone, is_classifier
 from sklearn.utils.multiclass import check_classification_targets
 
+from skfashion.runs import run_all
 from skfashion.studies._fairlearn import require_fairlearn
-from skfashion.studies._runs import run_all
 from skfashion.studies.group_metrics import group_metrics
 from skfashion.studies.mitigations import MITIGATIONS
 
@@ -121,7 +121,7 @@ def fairness_study(
     return found
 
 
-def _run(task, digest, shared):
+def _run(task, shared):
     """Fit one combination and measure it."""
     estimator = clone(task["unfitted"])
     random = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]

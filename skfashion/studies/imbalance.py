@@ -12,8 +12,8 @@ from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
+from skfashion.runs import run_all
 from skfashion.studies import memory
-from skfashion.studies._runs import run_all
 from skfashion.studies.metrics import classification_metrics
 from skfashion.studies.treatments import COUNTER, find_treatments, set_seeds, treated
 
@@ -165,11 +165,8 @@ def imbalance_study(
     return _frame(cells, results)
 
 
-def _run(task, digest, shared):
-    """Do one run; return (metric, class or None, value) triples.
-
-    It has no need of `digest`, which tells the cache what data it is about.
-    """
+def _run(task, shared):
+    """Do one run; return (metric, class or None, value) triples."""
     try:
         return _measure(task, **shared)
     except Exception as error:

@@ -12,9 +12,11 @@ from skfashion.training.callbacks import (
 )
 from skfashion.training.checkpoints import (
     CheckpointFile,
+    PauseTraining,
     WriteCheckpoints,
     is_resumable,
     is_watching,
+    state_from_bytes,
 )
 from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.losses import WeightedCrossEntropy
@@ -25,7 +27,8 @@ from skfashion.training.products import onednn_is_better
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
-from skfashion.training.threads import borrowed_threads
+from skfashion.training.threads import borrowed_threads, own_device
+from skfashion.training.workers import thread_share
 
 __all__ = [
     "NAMED_DTYPES",
@@ -38,6 +41,7 @@ __all__ = [
     "EpochTasks",
     "ImageDataset",
     "KeepBestWeights",
+    "PauseTraining",
     "Progress",
     "StopAtTarget",
     "TrainingNet",
@@ -54,6 +58,9 @@ __all__ = [
     "load_training_state",
     "make_schedule",
     "onednn_is_better",
+    "own_device",
     "resolve_optimizer",
+    "state_from_bytes",
+    "thread_share",
     "training_state",
 ]

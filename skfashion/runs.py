@@ -11,22 +11,28 @@ import joblib
 from tqdm.auto import tqdm
 
 
-def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_error="raise"):
+def run_all(
+    function, tasks, shared, *, given=None, n_jobs=None, cache=None, verbose=1, on_error="raise"
+):
     """Return what `function` makes of each task, in the order of the tasks.
 
     Runs go through whatever backend joblib is set to (``joblib.parallel_config``): processes,
-    threads, a Dask cluster. With a `cache`, the worker writes each result as soon as it has it, so
-    that after a crash the same call does only what is missing.
+    threads, a Dask cluster. With a `cache`, each result is written as soon as it arrives, by the
+    process that called, so that after a crash the same call does only what is missing, and no
+    worker needs to see the same disk.
 
     Parameters
     ----------
     function : callable
-        ``function(task, digest, shared) -> result``, a module's function; the cache knows it by its
+        ``function(task, shared) -> result``, a module's function; the cache knows it by its
         name and source.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
     shared : dict of str to array or None
         The data of all runs. The cache tells them apart by their content.
+    given : list or None
+        What each run gets besides as a third argument, and what follows from its task, so that
+        the cache need not look at it.
     n_jobs : int, default=None
         Number of runs at a time, as joblib counts.
     cache : path-like, default=None
@@ -55,17 +61,23 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
     digest = joblib.hash(shared) if cache is not None else None
+    files = [_file(cache, function, task, digest) for task in tasks]
+    ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
+    missing = [i for i in range(len(tasks)) if i not in ended]
+    extra = [()] * len(tasks) if given is None else [(value,) for value in given]
     run = joblib.delayed(_numbered)
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        run(i, _file(cache, function, task, digest), function, task, digest, shared, on_error)
-        for i, task in enumerate(tasks)
+    # The data as arguments of their own: joblib's backends see arrays there, and send each once.
+    results = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")(
+        run(i, function, tasks[i], extra[i], on_error, **shared) for i in missing
     )
     # In the order in which they end, so that the bar shows how far it really is.
-    ended = {}
-    for i, result, error in tqdm(results, total=len(tasks), unit="run", disable=not verbose):
+    bar = tqdm(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
+    for i, result, error in bar:
         ended[i] = result
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
+        elif files[i] is not None:
+            _write(files[i], result)
     return [ended[i] for i in range(len(tasks))]
 
 
@@ -77,9 +89,9 @@ def _file(cache, function, task, digest):
     return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
 
 
-def _numbered(i, file, function, task, digest, shared, on_error):
+def _numbered(i, function, task, extra, on_error, **shared):
     try:
-        return i, _once(file, function, task, digest, shared), None
+        return i, function(task, shared, *extra), None
     except Exception as error:
         if on_error == "raise":
             raise
@@ -87,14 +99,9 @@ def _numbered(i, file, function, task, digest, shared, on_error):
         return i, None, "".join(traceback.format_exception_only(error)).strip()
 
 
-def _once(file, function, task, digest, shared):
-    if file is not None and file.exists():
-        return joblib.load(file)
-    result = function(task, digest, shared)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Put in its place in one step: a run that is killed while it writes leaves nothing there.
-        unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-        joblib.dump(result, unfinished)
-        os.replace(unfinished, file)
-    return result
+def _write(file, result):
+    """Put a result in its place in one step: after a crash it is there as a whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    joblib.dump(result, unfinished)
+    os.replace(unfinished, file)

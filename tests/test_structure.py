@@ -60,7 +60,13 @@ PARTS = {
     },
 }
 # Studies know what a user knows: public names only.
-PARTS["studies"] = {"allowed": {"datasets", "studies"}, "refused": {"torch", "skorch"}}
+PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
+# Searches know, besides, that a training can be paused: methods of the estimators.
+PARTS["model_selection"] = {
+    "allowed": {"model_selection", "runs"},
+    "refused": {"torch", "skorch"},
+}
+PARTS["runs"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

@@ -74,7 +74,9 @@ def _caption(rows):
         f"Each seed draws {settings['train_rows']:,} training images anew, "
         f"{100 * settings['share']:g} % of them of the group (attribute {settings['attribute']}), "
         f"whose correlation with upper-body garments is {settings['correlation']}; of the test "
-        "images half are of the group, whatever their class.",
+        "images half are of the group, whatever their class. The net trains for "
+        f"{settings['max_epochs']} epochs, logistic regression for at most 50 steps; the "
+        f"reductions have {settings['max_iter']} rounds and a grid of {settings['grid_size']}.",
     )
 
 
@@ -140,7 +142,9 @@ def _panel(ax, frame):
             errors = {"xerr": gap["deviation"], "yerr": 100 * accuracy["deviation"]}
             ax.errorbar(*points[name], **errors, color="0.85", zorder=1)
     front = [points[name] for name in pareto(points)]
-    ax.plot(*zip(*front, strict=True), color="tab:green", zorder=2, label="Pareto front")
+    # Rings, so that a front of one point can be seen.
+    ring = {"marker": "o", "markersize": 11, "markerfacecolor": "none"}
+    ax.plot(*zip(*front, strict=True), color="tab:green", zorder=2, label="Pareto front", **ring)
     ax.legend(fontsize=8, loc="lower left")
     for name, point in points.items():
         color = "black" if name == "nothing" else "tab:blue"

@@ -13,22 +13,26 @@ def by_run(frame):
     Returns
     -------
     dict of (str, str, str) to dict
-        Row of the summary by estimator, treatment and metric.
+        Row of the summary by estimator, treatment and metric, with "of_seeds", how many seeds
+        there are at all.
     """
     from skfashion.studies import summarize_study
 
-    summary = summarize_study(frame)
+    summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())
     column = "treatment" if "treatment" in summary else "mitigation"
     keys = zip(summary["estimator"], summary[column], summary["metric"], strict=True)
     return dict(zip(keys, summary.to_dict("records"), strict=True))
 
 
 def cell(row, factor, decimals):
-    """Write mean ± deviation, "" for no row."""
+    """Write mean ± deviation, and of how many seeds if not of all; "" for no row."""
     if row is None:
         return ""
     text = f"{factor * row['mean']:.{decimals}f}"
-    return text + (f" ± {factor * row['deviation']:.{decimals}f}" if row["n_seeds"] > 1 else "")
+    if row["n_seeds"] > 1:
+        text += f" ± {factor * row['deviation']:.{decimals}f}"
+    some = row["n_seeds"] < row["of_seeds"]
+    return text + (f" ({row['n_seeds']} of {row['of_seeds']} seeds)" if some else "")
 
 
 def difference(row, factor, decimals):
@@ -58,9 +62,14 @@ def caption(rows, what):
     seeds = len({row["seed"] for row in rows})
     commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
     versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
-    machine = rows[-1]["machine"]
+    # Seeds may have been measured one by one, on machines of the same size.
+    machines = dict.fromkeys(
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB"
+        for machine in (row["machine"] for row in rows)
+    )
     return (
         f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}, differences to nothing with "
-        f"their paired 95 % intervals. {what} `{rows[-1]['command']}`; {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['ram_gb']} GB; {versions}; commit {commits}."
+        "their paired 95 % intervals, in which the chance of the test rows is not. "
+        f"{what} `{rows[-1]['command']}`; "
+        f"{' / '.join(machines)}; {versions}; commit {commits}."
     )

@@ -173,8 +173,9 @@ class TrainingOptions:
         `class_prior_`; "uniform"; or one number for each of `classes_`, of sum 1. All predicting
         methods but `transform` add the logarithm of each class's ratio of this to
         `effective_class_prior_` to its logit (Menon et al., ICLR 2021), which makes up for rare
-        classes after a plain training, and gives probabilities their honesty back after sampling
-        and weighing. It may be set after the fit; validation scores see it. None adds nothing.""",
+        classes after a plain training, and takes back what sampling and weighing have done to
+        probabilities. It may be set after the fit. Validation scores see it, the default "loss"
+        excepted. None adds nothing.""",
     )
     early_stopping: bool = param(
         False,

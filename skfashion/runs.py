@@ -1,5 +1,6 @@
 """Many independent runs through joblib, each only once: finished ones are kept on the disk."""
 
+import importlib.metadata
 import inspect
 import os
 import traceback
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import joblib
 from tqdm.auto import tqdm
+
+# A result that was kept under another version of one of these is not taken for one of today.
+LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
 
 
 def run_all(
@@ -25,7 +29,7 @@ def run_all(
     ----------
     function : callable
         ``function(task, shared) -> result``, a module's function; the cache knows it by its
-        name and source.
+        name, the source of its module and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
     shared : dict of str to array or None
@@ -85,8 +89,18 @@ def _file(cache, function, task, digest):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
-    key = joblib.hash((inspect.getsource(function), task, digest))
+    key = joblib.hash((function.__qualname__, _source(function), _versions(), task, digest))
     return Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}" / f"{key}.pkl"
+
+
+def _source(function):
+    """Return the text of a function's whole module, since it calls what stands beside it."""
+    return Path(inspect.getsourcefile(function)).read_text(encoding="utf-8")
+
+
+def _versions():
+    """Return the versions of what computes the results."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def _numbered(i, function, task, extra, on_error, **shared):

@@ -1,6 +1,7 @@
 """fairness_study: metrics by group, mitigations, and many runs of both."""
 
 import sys
+import time
 
 import joblib
 import numpy as np
@@ -521,9 +522,10 @@ BAD = {
     "missing": ((*TRAIN[:2], [None] * 500, *TEST), {}, "groups has missing values"),
     "two columns": ((X, X, TRAIN[2], *TEST), {}, "y must have one dimension"),
     "numbers": ((X, X[:, 0], TRAIN[2], *TEST), {}, "Unknown label type: continuous"),
-    "seeds": ((*TRAIN, *TEST), {"seeds": (1, 1)}, "each once"),
-    "no seeds": ((*TRAIN, *TEST), {"seeds": ()}, "one number at least"),
-    "seed": ((*TRAIN, *TEST), {"seeds": (0.5,)}, "whole numbers from 0"),
+    "seeds": ((*TRAIN, *TEST), {"seeds": (1, 1)}, "expected each of them once"),
+    "no seeds": ((*TRAIN, *TEST), {"seeds": ()}, "Got no seeds, expected one"),
+    "seed": ((*TRAIN, *TEST), {"seeds": (0.5,)}, r"Got the seed 0\.5, expected ints"),
+    "one number": ((*TRAIN, *TEST), {"seeds": 5}, r"Got seeds=5, .*Write seeds=range\(5\)"),
     "name": ((*TRAIN, *TEST), {"mitigations": ["prayer"]}, "no mitigation 'prayer'; choose from"),
     "word": ((*TRAIN, *TEST), {"mitigations": "nothing"}, r"try \['nothing'\]"),
     "no mitigation": ((*TRAIN, *TEST), {"mitigations": []}, "mitigations is empty"),
@@ -546,10 +548,10 @@ def test_errors_come_before_any_run(name):
 @pytest.mark.parametrize(
     ("estimators", "message"),
     [
-        ({}, "a dict of classifiers by name"),
-        ([Refuser()], "a dict of classifiers by name"),
-        ({"a": Refuser(), "b": StandardScaler()}, r"estimators\['b'\] must be a classifier"),
-        ({"a": LogisticRegression}, r"estimators\['a'\] must be a classifier"),
+        ({}, "expected a dict of names to unfitted classifiers"),
+        ([Refuser()], "expected a dict of names to unfitted classifiers"),
+        ({"a": Refuser(), "b": StandardScaler()}, r"StandardScaler\(\) as estimator 'b', expected"),
+        ({"a": LogisticRegression}, r"class LogisticRegression .*LogisticRegression\(\)"),
     ],
 )
 def test_estimators_that_are_none(estimators, message):
@@ -615,6 +617,45 @@ def test_a_function_of_ones_own_joins_the_table():
     found = fairness_study(LINEAR, *TRAIN, *TEST, mitigations={"mine": Mine()}, **STUDY)
     assert value(found, "selection rate", group="day", **{"class": 1}) == 1
     assert value(found, "selection rate", group="night", **{"class": 1}) == 0
+
+
+def test_a_mitigation_may_return_an_estimator_and_must_return_something():
+    def plain(estimator, X, y, groups, seed):
+        return estimator.fit(X, y)
+
+    mitigations = {"none": None, "plain": plain}
+    found = fairness_study(LINEAR, *TRAIN, *TEST, mitigations=mitigations, **STUDY)
+    accuracy = found[found["metric"] == "accuracy"]
+    values = [accuracy[accuracy["mitigation"] == m]["value"].tolist() for m in mitigations]
+    assert values[0] == values[1]
+    nothing = {"forgetful": lambda *given: None}
+    with pytest.raises(TypeError, match="'forgetful', which returned None, expected a fitted"):
+        fairness_study(LINEAR, *TRAIN, *TEST, mitigations=nothing, **STUDY)
+
+
+class Keeping:
+    """A mitigation that keeps in itself what it has fitted, and answers by that."""
+
+    def __call__(self, estimator, X, y, groups, seed):
+        self.answer = seed % 2
+        time.sleep(0.05)
+        return self
+
+    def predict(self, X, groups):
+        return np.full(len(X), self.answer)
+
+
+def test_runs_of_one_mitigation_do_not_meet(tmp_path):
+    mine = Keeping()
+    options = {"mitigations": {"mine": mine}, "seeds": range(4), "cache": tmp_path, **STUDY}
+    with joblib.parallel_config("threading"):
+        found = fairness_study(LINEAR, *TRAIN, *TEST, n_jobs=4, **options)
+    rates = found[(found["metric"] == "selection rate") & (found["class"] == 1)]
+    assert rates.groupby("seed")["value"].unique().tolist() == [[0], [1], [0], [1]]
+    assert not vars(mine)
+    files = sorted(tmp_path.rglob("*.pkl"))
+    fairness_study(LINEAR, *TRAIN, *TEST, **options)
+    assert sorted(tmp_path.rglob("*.pkl")) == files
 
 
 def test_a_run_that_fails_is_named():

@@ -113,8 +113,47 @@ def test_rows_of_older_sources_do_not_count(measured):
     assert imbalance.current(older + measured) == measured
 
 
+def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
+    rows = [
+        row
+        for row in measured
+        if (row["treatment"], row["permutation"], row["seed"]) != ("prior correction", 1, 1)
+    ]
+    (line,) = [
+        line
+        for line in imbalance_report.markdown(rows).splitlines()
+        if line.startswith("| MLPNetClassifier") and "prior correction" in line
+    ]
+    values = [
+        100 * row["metrics"]["balanced_accuracy"]
+        for row in rows
+        if row["treatment"] == "prior correction" and row["seed"] == 0
+    ]
+    assert len(values) == 2
+    assert f"{np.mean(values):.2f} (1 of 2 seeds)" in line
+
+
+def test_another_plan_is_measured_anew(measured):
+    known = imbalance.fingerprint(_parts()[0])
+    assert {row["plan"] for row in measured if row["part"] == 1} == {known}
+    names, treatments, skew = _parts()[0]
+    assert imbalance.fingerprint((names, treatments[:-1], skew)) != known
+
+
 def test_the_plan_has_everything_somewhere():
     plan = imbalance._plan()
+    # What is measured of whom: ratio and order, or the fixed numbers of rows.
+    skews = {
+        (name, ratio, order) if skew["profiles"] == ("exponential",) else (name, "deepsmote", None)
+        for names, _, skew in plan
+        for name in names
+        for ratio in skew["ratios"]
+        for order in skew["permutations"]
+    }
+    for name in (*imbalance.MLP, *imbalance.FOREST):
+        assert {(name, 100, order) for order in (None, 1, 2)} < skews
+        assert {(name, 10, None), (name, 50, None), (name, "deepsmote", None)} < skews
+    assert {(name, skew, None) for name in imbalance.CNN for skew in (100, "deepsmote")} < skews
     for estimators in (imbalance.MLP, imbalance.FOREST):
         tried = {t for names, treatments, _ in plan for t in treatments if estimators[0] in names}
         assert set(TREATMENTS) == tried

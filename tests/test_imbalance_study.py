@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -371,7 +371,11 @@ def test_components_are_for_tables():
     assert treated(MLPNetClassifier(image_shape=(8, 8)), components) is None
     for estimator in (MLPNetClassifier(), GaussianNB()):
         steps = treated(estimator, components).steps
-        assert [type(step).__name__ for _, step in steps[:3]] == ["PCA", "SMOTE", "RowCounter"]
+        assert [type(step).__name__ for _, step in steps[:3]] == [
+            "Components",
+            "SMOTE",
+            "RowCounter",
+        ]
 
 
 def test_components_are_those_of_the_training_rows(fits):
@@ -380,6 +384,34 @@ def test_components_are_those_of_the_training_rows(fits):
     ((_, X_fit, _),) = fits
     expected = PCA(50, random_state=1).fit_transform(X_part)
     np.testing.assert_allclose(X_fit[: len(expected)], expected, atol=1e-4)
+
+
+def test_components_of_few_columns_are_all_of_them(fits):
+    narrow = (X[:, 20:44], y, X_test[:, 20:44], y_test)
+    study({"net": Net()}, treatments=["PCA + SMOTE"], data=narrow)
+    ((_, X_fit, _),) = fits
+    assert X_fit.shape[1] == 24
+
+
+class Dropping(BaseEstimator):
+    """Sampler that loses a class, as a cleaning one may."""
+
+    def fit_resample(self, X, y):
+        return X[y != 3], y[y != 3]
+
+
+def test_a_class_that_a_sampler_lost_has_no_probability():
+    frame = study(treatments={"dropping": Dropping()})
+    recall = frame[(frame["metric"] == "recall")].set_index("class")["value"]
+    assert recall[3] == 0
+    assert (recall.drop(3) > 0).all()
+    kept = np.flatnonzero(y_test != 3)
+    data = (X, y, X_test[kept], y_test[kept])
+    rest = study(treatments={"dropping": Dropping()}, data=data)
+    X_part, y_part = Dropping().fit_resample(*make_imbalanced(X, y, ratio=5, random_state=0))
+    proba = clone(BAYES["bayes"]).fit(X_part, y_part).predict_proba(X_test[kept])
+    expected = log_loss(y_test[kept], proba, labels=np.delete(np.arange(10), 3))
+    np.testing.assert_allclose(value(rest, "log_loss"), expected, rtol=1e-3)
 
 
 def test_seed_goes_into_every_random_state(fits):
@@ -482,7 +514,11 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"treatments": ["nothing", "smote"]}, ValueError, r"'smote', .* mean 'SMOTE'\?.*dict"),
+        (
+            {"treatments": ["nothing", "smote"]},
+            ValueError,
+            r"'smote', .* mean 'SMOTE'\? .*dict",
+        ),
         ({"treatments": "SMOTE"}, TypeError, r"Write treatments=\['SMOTE'\]"),
         ({"treatments": []}, ValueError, "no treatments, expected one at least"),
         ({"treatments": {"mine": SMOTE}}, TypeError, r"class SMOTE .*'mine'.* Write SMOTE\(\)"),
@@ -492,20 +528,28 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
         ({"estimators": {}}, TypeError, "Got estimators={}, expected a dict of names"),
         ({"estimators": [GaussianNB()]}, TypeError, r"Got estimators=\[GaussianNB\(\)\]"),
         ({"estimators": {"nb": GaussianNB}}, TypeError, r"class GaussianNB .*GaussianNB\(\)"),
-        ({"estimators": {"nb": StandardScaler()}}, TypeError, "'nb', which has no predict;"),
+        ({"estimators": {"nb": StandardScaler()}}, TypeError, "'nb', expected a classifier"),
         ({"profiles": ["exp"]}, ValueError, "Got profile='exp', expected one of"),
         ({"profiles": "step"}, TypeError, r"Write profiles=\['step'\]"),
-        ({"profiles": []}, ValueError, r"Got profiles=\{\}, ratios"),
+        ({"profiles": []}, ValueError, "Got no profiles, expected one"),
+        ({"profiles": {}}, ValueError, r"Got profiles=\{\}, ratios"),
         ({"profiles": [{0: 3}]}, ValueError, "expected all labels of y"),
         ({"ratios": [5, 1e6]}, ValueError, "Got ratio=1000000.0"),
         ({"ratios": 100}, TypeError, r"Write ratios=\[100\]"),
+        ({"ratios": np.int64(100)}, TypeError, r"Write ratios=\["),
+        ({"ratios": [5, 5]}, ValueError, "expected each of them once"),
+        ({"permutations": 3}, TypeError, r"Write permutations=\[3\]"),
+        ({"permutations": [*range(9, -1, -1)]}, ValueError, r"one order .*=\[\[9, 8, 7"),
         ({"permutations": [[1, 2]]}, ValueError, r"Got permutation=\[1, 2\]"),
         ({"seeds": [0, -1]}, ValueError, "Got the seed -1, expected ints"),
         ({"seeds": [0.5]}, ValueError, r"Got the seed 0\.5"),
+        ({"seeds": 5}, TypeError, r"Write seeds=range\(5\)"),
+        ({"seeds": [1, 1]}, ValueError, "expected each of them once"),
         ({"on_error": "skip"}, ValueError, "Got on_error='skip', expected 'raise' or 'warn'"),
         ({"seeds": []}, ValueError, "no seeds, expected one at least"),
         ({"data": (X, y[:-1], X_test, y_test)}, ValueError, "X of 600 rows and y of 599"),
         ({"data": (X, y, X_test[1:], y_test)}, ValueError, "X_test of 299 rows and y_test of 300"),
+        ({"data": (X, y, X_test, y_test.astype(str))}, ValueError, "expected the same kind of la"),
         ({"data": (X, y, X_test, y_test + 1)}, ValueError, r"labels \[10\] in y_test, which are"),
         (
             {"data": (X.reshape(-1, 8, 8), y, X_test.reshape(-1, 8, 8), y_test)},

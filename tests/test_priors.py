@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
+from sklearn.metrics import log_loss
 from skorch.callbacks import Callback
 
 from skfashion import ClassBalancedLoss, ConvNetClassifier, LogitAdjustedLoss, MLPNetClassifier
@@ -259,6 +260,17 @@ def test_validation_scores_see_the_prior():
         recalls = [(net.predict(X)[y == label] == label).mean() for label in net.classes_]
         assert_allclose(net.validation_scores_[-1], np.mean(recalls))
     assert nets[0].validation_scores_ != nets[1].validation_scores_
+
+
+def test_a_validation_loss_is_that_of_the_bare_logits():
+    X, y = skewed()
+    params = {"max_epochs": 3, "sampling": "balanced"}
+    plain, shifted = (
+        small(MLPNetClassifier, prior=prior, **params).fit(X, y, X_val=X, y_val=y)
+        for prior in (None, "train")
+    )
+    assert plain.validation_scores_ == shifted.validation_scores_
+    assert_allclose(-plain.validation_scores_[-1], log_loss(y, plain.predict_proba(X)), rtol=1e-5)
 
 
 def test_early_stopping_before_deferred_weights():

@@ -56,7 +56,9 @@ def test_only_what_is_missing_is_done(tmp_path):
 def test_another_source_is_another_function(tmp_path, monkeypatch):
     options = {"cache": tmp_path / "cache", "verbose": 0}
     run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
-    monkeypatch.setattr("inspect.getsource", lambda function: "changed")
+    changed = tmp_path / "changed.py"
+    changed.write_text("changed")
+    monkeypatch.setattr("inspect.getsourcefile", lambda function: changed)
     run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
     assert ran(tmp_path) == [1, 1]
     monkeypatch.undo()

@@ -1,16 +1,19 @@
 """Classifiers, mitigations and seeds: how accurate and how fair each combination is."""
 
+import copy
 import inspect
 import time
 
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 
 from skfashion.runs import run_all
+from skfashion.studies._checks import check_estimators, checked_seeds, set_seeds
 from skfashion.studies._fairlearn import require_fairlearn
+from skfashion.studies._fitting import Fitted
 from skfashion.studies.group_metrics import group_metrics
 from skfashion.studies.mitigations import MITIGATIONS
 
@@ -49,10 +52,11 @@ def fairness_study(
         unless it can be read off the rows; some mitigations do, at prediction too.
     mitigations : None, list of str or dict of str to str or callable, default=None
         Names of ``skfashion.studies.MITIGATIONS``, or functions by a name of your own, called as
-        ``mitigation(estimator, X, y, groups, seed)`` and returning an object with ``predict(X,
-        groups)``. None takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and
-        "threshold optimizer" are for binary tasks, "augment" for estimators that have this
-        parameter, and weights for those that take them; what does not apply to an estimator is left
+        ``mitigation(estimator, X, y, groups, seed)`` and returning a fitted estimator, or an object
+        with ``predict(X, groups)``; a name with None stands for "nothing". None instead of these
+        takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and "threshold
+        optimizer" are for binary tasks, "augment" for estimators that have this parameter, and
+        weights for those that take them; what does not apply to an estimator is left
         out, as ``attrs["skipped"]`` of the result tells.
     seeds : iterable of int, default=(0,)
         A run for each. The rows stay the same, so that what differs between seeds is the training
@@ -61,8 +65,9 @@ def fairness_study(
         Number of runs at a time, as joblib counts; ``joblib.parallel_config`` chooses the backend.
     cache : path-like, default=None
         Folder in which each finished run is kept at once, so that a study that was stopped goes on
-        where it was. Runs are told apart by data, estimator, mitigation, their names and seed, not
-        by the versions of libraries: take another folder after an upgrade.
+        where it was. Runs are told apart by data, estimator, mitigation (its source included),
+        their names, seed, and the versions of this package, scikit-learn, imbalanced-learn, PyTorch
+        and NumPy; take another folder when fairlearn, or the code of your estimators, has changed.
     verbose : int, default=1
         Whether a progress bar is shown.
 
@@ -105,9 +110,9 @@ def fairness_study(
     """
     require_fairlearn()
     shared = _checked_data(X, y, groups, X_test, y_test, groups_test)
-    _check_estimators(estimators)
+    check_estimators(estimators)
     functions = _functions(mitigations)
-    tasks, skipped = _tasks(estimators, functions, _checked_seeds(seeds), shared)
+    tasks, skipped = _tasks(estimators, functions, checked_seeds(seeds), shared)
     if mitigations is not None:
         _check_that_each_applies(functions, tasks, skipped)
     if cache is not None:
@@ -123,15 +128,20 @@ def fairness_study(
 
 def _run(task, shared):
     """Fit one combination and measure it."""
-    estimator = clone(task["unfitted"])
-    random = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
-    estimator.set_params(**dict.fromkeys(random, task["seed"]))
+    estimator = set_seeds(clone(task["unfitted"]), task["seed"])
     try:
         start = time.perf_counter()
         fitted = task["function"](
             estimator, shared["X"], shared["y"], shared["groups"], task["seed"]
         )
         seconds = time.perf_counter() - start
+        if isinstance(fitted, BaseEstimator):
+            fitted = Fitted.blind(fitted)
+        if not hasattr(fitted, "predict"):
+            raise TypeError(
+                f"Got the mitigation {task['mitigation']!r}, which returned {fitted!r}, expected a "
+                "fitted estimator or an object with predict(X, groups)."
+            )
         predicted = np.asarray(fitted.predict(shared["X_test"], shared["groups_test"]))
     except Exception as error:
         error.add_note(
@@ -181,26 +191,6 @@ def _column(values, name):
     return values.astype(str) if is_text else values
 
 
-def _check_estimators(estimators):
-    if not isinstance(estimators, dict) or not estimators:
-        raise TypeError(
-            f"estimators must be a dict of classifiers by name, got {estimators!r}; try "
-            '{"net": MLPNetClassifier()}.'
-        )
-    for name, estimator in estimators.items():
-        if inspect.isclass(estimator) or not is_classifier(estimator):
-            raise TypeError(f"estimators[{name!r}] must be a classifier, got {estimator!r}.")
-
-
-def _checked_seeds(seeds):
-    seeds = list(seeds)
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be one number at least, each once, got {seeds}.")
-    if not all(isinstance(seed, int | np.integer) and seed >= 0 for seed in seeds):
-        raise TypeError(f"seeds must be whole numbers from 0, got {seeds}.")
-    return [int(seed) for seed in seeds]
-
-
 def _functions(mitigations):
     """Return the mitigations by name."""
     if mitigations is None:
@@ -212,6 +202,8 @@ def _functions(mitigations):
         raise ValueError('mitigations is empty; try ["nothing"].')
     functions = {}
     for name, function in chosen.items():
+        if function is None:
+            function = "nothing"
         if isinstance(function, str):
             if function not in MITIGATIONS:
                 raise ValueError(
@@ -237,16 +229,24 @@ def _tasks(estimators, functions, seeds, shared):
                 skipped.append({"estimator": estimator, "mitigation": mitigation, "reason": reason})
                 continue
             task = {"estimator": estimator, "mitigation": mitigation}
-            task |= {"unfitted": unfitted, "function": function, "code": _code(function)}
-            tasks += [task | {"seed": seed} for seed in seeds]
+            task |= {"unfitted": unfitted, "code": _code(function)}
+            # A copy each: a mitigation that keeps what it has fitted must not meet itself.
+            tasks += [task | {"seed": seed, "function": _copy(function)} for seed in seeds]
     return tasks, skipped
 
 
-def _code(function):
-    """Return the source of a user's function, so that the cache forgets it when it changes."""
+def _copy(function):
     try:
-        return inspect.getsource(function) if inspect.isfunction(function) else None
-    except OSError:
+        return copy.deepcopy(function)
+    except TypeError:  # it holds what cannot be copied, such as an open file
+        return function
+
+
+def _code(function):
+    """Return the source of a user's mitigation, so that the cache forgets it when it changes."""
+    try:
+        return inspect.getsource(function if inspect.isfunction(function) else type(function))
+    except (OSError, TypeError):
         return None
 
 

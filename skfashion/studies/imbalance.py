@@ -2,7 +2,6 @@
 
 import gc
 import time
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,9 @@ from tqdm.auto import tqdm
 from skfashion.datasets import make_imbalanced
 from skfashion.runs import run_all
 from skfashion.studies import memory
+from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds, set_seeds
 from skfashion.studies.metrics import classification_metrics
-from skfashion.studies.treatments import COUNTER, find_treatments, set_seeds, treated
+from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
 
@@ -84,8 +84,9 @@ def imbalance_study(
     cache : path-like, default=None
         Folder that every run is written to as soon as it has ended. The same call again does only
         what is missing; so does one with more estimators, treatments, seeds and so on. Runs are
-        told apart by data, parameters and seed, not by the code of estimators: take another folder
-        when that has changed.
+        told apart by data, parameters, seed, and the versions of this package, scikit-learn,
+        imbalanced-learn, PyTorch and NumPy, not by the code of your own estimators: take another
+        folder when that has changed.
     verbose : int, default=1
         Whether a progress bar is shown, and what is skipped is said.
     on_error : {"raise", "warn"}, default="raise"
@@ -144,13 +145,13 @@ def imbalance_study(
     >>> frame[frame.metric == "rows_trained"].value.tolist()
     [2040.0, 2040.0, 6000.0, 6000.0]
     """
-    _check_estimators(estimators)
+    check_estimators(estimators)
     explicit = treatments is not None
     treatments = find_treatments(treatments)
     y, y_test = column_or_1d(y), column_or_1d(y_test)
     _check_data(X, y, X_test, y_test, treatments)
     skews = _check_skews(y, profiles, ratios, permutations)
-    seeds = _check_seeds(seeds)
+    seeds = checked_seeds(seeds)
     models = _combine(estimators, treatments, explicit, verbose)
     cells, tasks = [], []
     for names, model in models.items():
@@ -193,7 +194,11 @@ def _measure(task, X, y, X_test, y_test):
     y_pred = model.predict(X_test)
     predicted = time.perf_counter()
     classes = np.unique(y)
-    proba = model.predict_proba(X_test) if hasattr(model, "predict_proba") else None
+    proba = None
+    if hasattr(model, "predict_proba"):
+        # A sampler may have removed a class altogether: nobody gives it any probability then.
+        proba = np.zeros((len(y_test), len(classes)))
+        proba[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(X_test)
     labels, counts = np.unique(y_part, return_counts=True)
     return [
         *classification_metrics(y_test, y_pred, proba, classes=classes),
@@ -224,26 +229,6 @@ def _frame(cells, results):
 # --- checks: all of them before the first run ---------------------------------------------------
 
 
-def _check_estimators(estimators):
-    if not isinstance(estimators, dict) or not estimators:
-        raise TypeError(
-            f"Got estimators={estimators!r}, expected a dict of names to unfitted estimators. "
-            "Write {'mlp': MLPNetClassifier()}, say."
-        )
-    for name, estimator in estimators.items():
-        if isinstance(estimator, type):
-            raise TypeError(
-                f"Got the class {estimator.__name__} as estimator {name!r}, expected an instance. "
-                f"Write {estimator.__name__}()."
-            )
-        missing = [m for m in ("fit", "predict", "get_params") if not hasattr(estimator, m)]
-        if missing:
-            raise TypeError(
-                f"Got {estimator!r} as estimator {name!r}, which has no {missing[0]}; expected a "
-                "classifier of scikit-learn's kind, or a pipeline that ends with one."
-            )
-
-
 def _check_data(X, y, X_test, y_test, treatments):
     for name, rows, labels in (("", X, y), ("_test", X_test, y_test)):
         if _num_samples(rows) != len(labels):
@@ -252,28 +237,27 @@ def _check_data(X, y, X_test, y_test, treatments):
                 "one label a row."
             )
     unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)
+    if unknown and y.dtype.kind != y_test.dtype.kind:
+        raise ValueError(
+            f"Got y of {y.dtype} and y_test of {y_test.dtype}, {y[0]!r} and {y_test[0]!r} say, "
+            "expected the same kind of labels."
+        )
     if unknown:
         raise ValueError(
             f"Got the labels {unknown} in y_test, which are not in y; no estimator can learn them. "
             "Leave these rows out of the test."
         )
     shape = np.shape(X)
-    samplers = [name for name, value in treatments.items() if hasattr(value, "fit_resample")]
+    samplers = [
+        name
+        for name, value in treatments.items()
+        if hasattr(value, "fit_resample") or value is smote_on_components
+    ]
     if len(shape) > 2 and samplers:
         raise ValueError(
             f"Got X of shape {shape}, but the treatment {samplers[0]!r} resamples flat rows. Pass "
             "X.reshape(len(X), -1), and X_test likewise; the classifiers of skfashion take both."
         )
-
-
-def _check_seeds(seeds):
-    seeds = list(seeds)
-    for seed in seeds:
-        if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
-            raise ValueError(f"Got the seed {seed!r}, expected ints that are not negative.")
-    if not seeds:
-        raise ValueError("Got no seeds, expected one at least. Write seeds=[0].")
-    return [int(seed) for seed in seeds]
 
 
 def _check_skews(y, profiles, ratios, permutations):
@@ -284,11 +268,17 @@ def _check_skews(y, profiles, ratios, permutations):
     list of dict
         With "names", (profile, ratio, permutation) as in the frame, and "task", its part of a run.
     """
-    for name, values in (("profiles", profiles), ("ratios", ratios)):
-        if isinstance(values, str | float | int):
-            raise TypeError(f"Got {name}={values!r}, expected a list. Write {name}=[{values!r}].")
     if not isinstance(profiles, dict):
+        profiles = check_each_once("profiles", profiles, f"[{profiles!r}]")
         profiles = {p if isinstance(p, str) else str(p): p for p in profiles}
+    ratios = check_each_once("ratios", ratios, f"[{ratios!r}]")
+    permutations = check_each_once("permutations", permutations, f"[{permutations!r}]")
+    # A list of seeds may be all labels by chance, but then in their order.
+    if sorted(permutations, key=repr) == sorted(set(y.tolist()), key=repr) != permutations:
+        raise ValueError(
+            f"Got permutations={permutations!r}, which is one order of the labels, expected a list "
+            f"of orders or seeds. Write permutations=[{permutations!r}]."
+        )
     skews = []
     as_text = any(np.ndim(permutation) for permutation in permutations)
     for name, profile in profiles.items():

@@ -40,8 +40,11 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
         - "difference": mean over the seeds of the value minus the baseline's of the same seed and
           permutation; NaN for the baseline itself, and where it has no such run;
         - "low" and "high": the ends of its interval from Student's t of the paired differences;
-          NaN for fewer than two seeds. If both have one sign, the difference is more than chance
-          at this confidence, for one comparison: of twenty, one will be so by chance.
+          NaN for fewer than two seeds. If both have one sign, the difference is more than the
+          chance of drawn training rows and initial weights, at this confidence and for one
+          comparison: of twenty, one will be so by chance. Test rows that all seeds share have
+          chance in them, too, of which it knows nothing (Nadeau and Bengio, Machine Learning 52,
+          2003).
 
     Raises
     ------

@@ -8,7 +8,7 @@ from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from imblearn.under_sampling import NearMiss, RandomUnderSampler, TomekLinks
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline as TransformersPipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -80,6 +80,30 @@ def _with_factors(estimator, factors):
     return ClassFactorsClassifier(estimator, factors=factors)
 
 
+class Components(TransformerMixin, BaseEstimator):
+    """The first principal components of rows, no more than there are.
+
+    Parameters
+    ----------
+    n_components : int, default=50
+    random_state : int, RandomState or None, default=None
+    """
+
+    def __init__(self, n_components=50, random_state=None):
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Find the components of rows (n, d)."""
+        n = min(self.n_components, *X.shape)
+        self.pca_ = PCA(n, random_state=self.random_state).fit(X)
+        return self
+
+    def transform(self, X):
+        """Return the components of rows, (n, n_components)."""
+        return self.pca_.transform(X)
+
+
 def smote_on_components(estimator):
     """Put the 50 first principal components and SMOTE of these before an estimator of tables.
 
@@ -96,7 +120,7 @@ def smote_on_components(estimator):
     of_images = "image_shape" in params and OF_IMAGES & set(params)
     if of_images or params.get("image_shape", "auto") != "auto":
         return None
-    return make_pipeline(PCA(50), SMOTE(), *(step for _, step in steps_of(estimator)))
+    return make_pipeline(Components(), SMOTE(), *(step for _, step in steps_of(estimator)))
 
 
 def _standard():
@@ -158,9 +182,9 @@ def find_treatments(treatments):
             near = difflib.get_close_matches(str(unknown[0]).lower(), names, n=1)
             hint = f"Did you mean {names[near[0]]!r}? " if near else ""
             raise ValueError(
-                f"Got the treatment {unknown[0]!r}, expected names of TREATMENTS: "
-                f"{list(TREATMENTS)}. {hint}Treatments of your own go into a dict of names to "
-                "treatments."
+                f"Got the treatment {unknown[0]!r}, which is none of TREATMENTS. {hint}Expected "
+                f"names of these: {list(TREATMENTS)}. Treatments of your own go into a dict of "
+                "names to treatments."
             )
         treatments = {name: TREATMENTS[name] for name in treatments}
     if not treatments:
@@ -227,27 +251,6 @@ def treated(estimator, treatment):
     if isinstance(model, TransformersPipeline):
         options = {k: getattr(model, k) for k in ("memory", "verbose", "transform_input")}
     return Pipeline([*before, *others, (COUNTER, RowCounter()), last], **options)
-
-
-def set_seeds(estimator, seed):
-    """Set every parameter `random_state` of an estimator and of those inside of it.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Changed.
-    seed : int
-
-    Returns
-    -------
-    estimator
-    """
-    names = [
-        name
-        for name in estimator.get_params()
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return estimator.set_params(**dict.fromkeys(names, seed))
 
 
 def as_float(X):

@@ -6,6 +6,11 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from skfashion.training.products import processor_maker
+
+# Rows of every block of a dense net where nothing less gives a row the same bits in each.
+SAME_ROWS = 256
+
 FOLDED = {
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
     (nn.Linear, nn.BatchNorm1d): fuse_linear_bn_eval,
@@ -127,6 +132,10 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
     torch.OutOfMemoryError
         If the memory is not enough for `multiple` rows.
     """
+    on_cpu = torch.device(device).type == "cpu"
+    if on_cpu and block_size > SAME_ROWS and processor_maker() != "AuthenticAMD":
+        # MKL has kernels of its own for few, some and many rows on the processors of its maker.
+        block_size = multiple = SAME_ROWS
     size, start, results = block_size, 0, []
     while start < len(images):
         block = images[start : start + size]

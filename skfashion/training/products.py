@@ -32,6 +32,16 @@ def product(a, b, out, bias=None):
 
 
 @functools.cache
+def processor_maker():
+    """Return the maker's name as the processor gives it, None where the system does not say."""
+    try:
+        maker = re.search(r"^vendor_id\s*:\s*(\w+)", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        return None
+    return None if maker is None else maker[1]
+
+
+@functools.cache
 def onednn_is_better():
     """Tell whether oneDNN multiplies large float32 matrices faster than MKL, and as exactly.
 
@@ -42,11 +52,7 @@ def onednn_is_better():
         return False
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
-    try:
-        maker = re.search(r"^vendor_id\s*:\s*(\w+)", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        return False
-    if maker is None or maker[1] == "GenuineIntel":
+    if processor_maker() in (None, "GenuineIntel"):
         return False
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 128, 128, generator=generator)

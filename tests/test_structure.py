@@ -59,8 +59,15 @@ PARTS = {
         "refused": {"torch", "skorch"},
     },
 }
+# Many runs through joblib, of whatever kind.
+PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
+PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn"}}
+PARTS["model_selection"] = {
+    "allowed": {"cluster", "model_selection", "runs"},
+    "refused": {"torch", "skorch"},
+}
 # Studies know what a user knows: public names only.
-PARTS["studies"] = {"allowed": {"datasets", "studies"}, "refused": {"torch", "skorch"}}
+PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

@@ -120,11 +120,11 @@ def _client(address):
 def _check_versions(client):
     found = client.get_versions(packages=PACKAGES)
     here = found["client"]["packages"]
-    for worker, versions in found["workers"].items():
+    for address, versions in {"the scheduler": found["scheduler"], **found["workers"]}.items():
         there = versions["packages"]
         for name in ("python", *PACKAGES):
             if there.get(name) != here[name]:
                 raise BenchmarkError(
-                    f"Got a worker at {worker} with {name} {there.get(name)}, expected "
-                    f"{here[name]} as on this machine: results would differ. Make the two equal."
+                    f"Got {name} {there.get(name)} at {address}, expected {here[name]} as on this "
+                    "machine: results would differ. Make the two equal."
                 )

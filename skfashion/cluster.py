@@ -88,11 +88,14 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
     ------
     ConnectionError
         If the scheduler of the cluster is gone.
+    TypeError
+        If a call cannot be pickled and sent to the cluster.
     """
     client = active_client()
     if client is None:
         yield from _parallel(n_jobs)(_delayed(function, calls, shared.values))
         return
+    _check_that_they_can_be_sent(calls)
     waiting, attempts, n_workers = dict(calls), 0, 0
     scheduler = getattr(client.scheduler, "address", None)
     while waiting:
@@ -146,6 +149,20 @@ def _delayed(function, calls, data):
     return (run(key, *call, **data) for key, call in calls.items())
 
 
+def _check_that_they_can_be_sent(calls):
+    """Fail where joblib would see nothing, and wait for the run without end."""
+    import cloudpickle
+
+    for call in calls.values():
+        try:
+            cloudpickle.dumps(call)
+        except Exception as error:
+            raise TypeError(
+                f"Got a run that cannot be pickled ({error}), expected one that can be sent to the "
+                f"Dask cluster; leave locks, open files and the like out of {call[:2]}."
+            ) from error
+
+
 def _wait_for_workers(client, n_workers):
     """Give workers some time to come back; return the threads of each that is there."""
     deadline = time.monotonic() + PATIENCE
@@ -161,6 +178,8 @@ def _watched(client, parallel, shared):
     Where the scheduler or the data is gone, Dask cancels the runs that it knows of, and joblib ends
     with an error; but runs that were just being sent, or fetched, it waits for without end.
     """
+    import dask
+
     ended = threading.Event()
 
     def watch():
@@ -172,8 +191,12 @@ def _watched(client, parallel, shared):
 
     thread = threading.Thread(target=watch, name="skfashion-watch", daemon=True)
     thread.start()
+    # Dask warns of large tasks, such as the states of trainings. Where warnings are errors, that one
+    # would be raised where nobody sees it, and the run never begin.
+    no_warning = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
     try:
-        yield
+        with dask.config.set(no_warning):
+            yield
     finally:
         ended.set()
         thread.join()

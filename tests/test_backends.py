@@ -74,7 +74,7 @@ def test_a_worker_with_other_versions_is_named(address, monkeypatch, capsys):
     monkeypatch.setattr(distributed.Client, "get_versions", changed)
     assert main([*WORDS, "--scheduler", address]) == 1
     error = capsys.readouterr().err
-    assert "with torch 1.0, expected" in error
+    assert "Got torch 1.0 at tcp://" in error
     assert "Make the two equal" in error
 
 

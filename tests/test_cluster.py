@@ -1,5 +1,7 @@
 """A real cluster: the same results as in one process, and data that is sent once."""
 
+import threading
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -178,6 +180,21 @@ def large():
     """Return 3 MB of noise, and two classes."""
     rng = np.random.RandomState(0)
     return rng.randint(256, size=(4000, 784)).astype(np.uint8), np.arange(4000) % 2
+
+
+def test_what_cannot_be_sent_is_refused(on_cluster):
+    with pytest.raises(TypeError, match="Got a run that cannot be pickled .*lock"):
+        run_all(one_more, [{"i": threading.Lock()}, {"i": 1}], {"X": np.zeros(2)}, verbose=0)
+
+
+def length(task, shared, given):
+    return len(given)
+
+
+def test_large_states_are_sent_without_a_warning(on_cluster):
+    sizes = [11_000_000, 12_000_000]
+    given = [bytes(size) for size in sizes]
+    assert run_all(length, [{}, {}], {}, given=given, verbose=0) == sizes
 
 
 def inner_backend(task, shared):

@@ -191,7 +191,7 @@ def _watched(client, parallel, shared):
 
     thread = threading.Thread(target=watch, name="skfashion-watch", daemon=True)
     thread.start()
-    # Dask warns of large tasks, such as the states of trainings. Where warnings are errors, that one
+    # Dask warns of large tasks, such as states of trainings. Where warnings are errors, this one
     # would be raised where nobody sees it, and the run never begin.
     no_warning = {"distributed.admin.large-graph-warning-threshold": "1 TB"}
     try:

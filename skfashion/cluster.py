@@ -98,6 +98,12 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
     _check_that_they_can_be_sent(calls)
     waiting, attempts, n_workers = dict(calls), 0, 0
     scheduler = getattr(client.scheduler, "address", None)
+
+    def lost():
+        return ConnectionError(_lost(scheduler, len(waiting), len(calls), kept_in))
+
+    if client.status != "running":
+        raise lost()
     while waiting:
         parallel = _parallel(n_jobs)
         try:
@@ -113,8 +119,7 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
                     yield result
         except Exception as error:
             if client.status != "running":
-                text = _lost(scheduler, len(waiting), len(calls), kept_in)
-                raise ConnectionError(text) from error
+                raise lost() from error
             attempts += 1
             if not shared.is_lost() or attempts > MAX_ATTEMPTS:
                 raise

@@ -32,7 +32,7 @@ def measure(n_workers, n_rounds, settings, split):
         resources={"place": 1},
         processes=True,
         protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address=":0",
     )
     with (
         cluster,

@@ -16,6 +16,8 @@ from pathlib import Path
 import joblib
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from skfashion.model_selection import EpochHalvingSearchCV
+
 ROOT = Path(__file__).parents[1]
 
 # Metrics of studies that differ from run to run.
@@ -32,7 +34,7 @@ def local_cluster(n_workers=2, threads_per_worker=1):
         threads_per_worker=threads_per_worker,
         processes=True,
         protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address=":0",
         # Workers are killed here on purpose, which Dask reports at length.
         silence_logs=logging.CRITICAL + 1,
     )
@@ -171,3 +173,18 @@ def in_one_process(function):
 def without_clocks(frame):
     """Return the rows of a study's table that are the same each time."""
     return frame[~frame.metric.isin(CLOCKS)]
+
+
+def halving_search(estimator, grid, **options):
+    """Return a search over three rungs of two splits."""
+    defaults = {"factor": 2, "max_resources": 4, "cv": 2, "random_state": 0}
+    return EpochHalvingSearchCV(estimator, grid, **(defaults | options))
+
+
+def table(search):
+    """Return what of a search's results does not depend on clocks."""
+    return {
+        key: value.tolist() if hasattr(value, "tolist") else value
+        for key, value in search.cv_results_.items()
+        if not key.endswith("_time")
+    }

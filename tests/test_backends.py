@@ -47,7 +47,7 @@ def test_a_scheduler_that_does_not_answer_is_named(address, monkeypatch, capsys)
 def test_a_scheduler_without_workers_is_named(monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(backends, "TIMEOUT", 1)
-    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty:
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty:
         # Of processes in name only, a scheduler of its own process cannot be reached.
         assert main([*WORDS, "--scheduler", empty.scheduler_address]) == 1
     assert "which has no workers, expected one within 1 s" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clothes import net
-from clusters import Proxy, in_one_process, local_cluster, without_clocks
+from clusters import Proxy, halving_search, in_one_process, local_cluster, table, without_clocks
 from common import FAST, LEARNING
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
@@ -16,7 +16,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
-from test_epoch_halving import search_of, table
 
 from skfashion import MLPNetClassifier
 from skfashion.runs import run_all
@@ -25,6 +24,8 @@ from skfashion.studies import fairness_study, imbalance_study
 distributed = pytest.importorskip("distributed")
 
 pytestmark = pytest.mark.slow
+
+HALVED = {"lr": [1e-4, 1e-2], "hidden_layer_sizes": [(4,), (32,)], "dropout": [0.0, 0.3]}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_grid_search(cls, on_cluster, digits):
 
 
 def test_epoch_halving(on_cluster, digits):
-    search = search_of(return_train_score=True)
+    search = halving_search(net(MLPNetClassifier), HALVED, return_train_score=True)
     weights = 1.0 + (np.arange(len(digits[1])) % 3)
     there = clone(search).fit(*digits, sample_weight=weights)
     alone = in_one_process(lambda: clone(search).fit(*digits, sample_weight=weights))
@@ -172,7 +173,7 @@ def test_the_data_of_all_rungs_is_sent_once(proxy):
     X, y = large()
     sgd, grid = SGDClassifier(random_state=0), {"alpha": np.logspace(-6, 0, 8)}
     before = proxy.n_bytes
-    search_of(sgd, grid, cv=3).fit(X, y, sample_weight=np.ones(len(y)))
+    halving_search(sgd, grid, cv=3).fit(X, y, sample_weight=np.ones(len(y)))
     assert X.nbytes < proxy.n_bytes - before < 1.5 * X.nbytes
 
 

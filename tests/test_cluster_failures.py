@@ -11,18 +11,19 @@ import pytest
 from clothes import net
 from clusters import (
     Logging,
+    halving_search,
     in_one_process,
     kill_a_worker,
     lines,
     local_cluster,
     separate_cluster,
+    table,
     wait_for,
     without_clocks,
 )
 from common import FAST
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from test_epoch_halving import search_of, table
 
 from skfashion import cluster
 from skfashion.runs import run_all
@@ -41,7 +42,7 @@ def logged_net(log):
 
 def halving(log, digits, cache=None):
     """Return scores of 14 trainings."""
-    return table(search_of(logged_net(log), GRID, refit=False, cache=cache).fit(*digits))
+    return table(halving_search(logged_net(log), GRID, refit=False, cache=cache).fit(*digits))
 
 
 def study(log, digits, cache=None):

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from clusters import local_cluster, without_clocks
+from clusters import local_cluster, table, without_clocks
 from test_documentation import blocks
-from test_epoch_halving import table
 
 PAGE = Path(__file__).parents[1] / "docs" / "notebook_to_cluster.md"
 

@@ -10,7 +10,7 @@ from joblib.parallel import get_active_backend
 
 # Seconds between two looks at the connection, and seconds that joblib has to end by itself.
 INTERVAL, GRACE = 0.2, 5.0
-# Seconds in which a new worker is waited for where one has ended together with the data.
+# Seconds in which a new worker is waited for where too few are left.
 PATIENCE = 30.0
 # How often data that its last worker took along is sent again without a run that ends in between.
 MAX_ATTEMPTS = 3
@@ -56,6 +56,10 @@ class SharedData:
             self._client, self._futures = client, dict(zip(names, sent, strict=True))
         return self.values | self._futures
 
+    def was_on(self, client):
+        """Tell whether a cluster has been sent the data, be it lost or not."""
+        return client is self._client
+
     def is_lost(self):
         """Tell whether some of what was sent is gone, together with the workers that had it."""
         return any(future.status != "finished" for future in self._futures.values())
@@ -96,7 +100,7 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
         yield from _parallel(n_jobs)(_delayed(function, calls, shared.values))
         return
     _check_that_they_can_be_sent(calls)
-    waiting, attempts, n_workers = dict(calls), 0, 0
+    waiting, attempts = dict(calls), 0
     scheduler = getattr(client.scheduler, "address", None)
 
     def lost():
@@ -107,10 +111,8 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
     while waiting:
         parallel = _parallel(n_jobs)
         try:
-            n_threads = _wait_for_workers(client, n_workers)
-            n_workers = max(n_workers, len(n_threads))
             # With a single thread in the cluster, joblib computes in this process.
-            is_remote = sum(n_threads.values()) > 1
+            is_remote = _count_threads(client, shared.was_on(client)) > 1
             data = shared.on(client) if is_remote else shared.values
             with _watched(client, parallel, shared):
                 for result in parallel(_delayed(function, waiting.copy(), data)):
@@ -168,10 +170,12 @@ def _check_that_they_can_be_sent(calls):
             ) from error
 
 
-def _wait_for_workers(client, n_workers):
-    """Give workers some time to come back; return the threads of each that is there."""
+def _count_threads(client, had_several):
+    """Return the threads of all workers; wait for a second one if there were several before."""
     deadline = time.monotonic() + PATIENCE
-    while len(found := client.ncores()) < n_workers and time.monotonic() < deadline:
+    while (found := sum(client.ncores().values())) < 2 and had_several:
+        if time.monotonic() > deadline:
+            break
         time.sleep(INTERVAL)
     return found
 

@@ -73,7 +73,7 @@ def _address_in(file):
         return None
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=180):
     """Return what a condition returns, as soon as that is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

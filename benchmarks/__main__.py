@@ -6,6 +6,7 @@ import sys
 from benchmarks import (
     ablation,
     accuracy,
+    cluster,
     defaults,
     fairness,
     frontier,
@@ -27,6 +28,7 @@ from benchmarks.speed import worker
 COMMANDS = (
     ablation,
     accuracy,
+    cluster,
     defaults,
     fairness,
     frontier,

@@ -7,7 +7,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 
-from benchmarks import data, environment, results
+from benchmarks import backends, data, environment, results
 from benchmarks.errors import BenchmarkError
 from benchmarks.fairness_report import TASKS, UPPER_BODY, draw, markdown
 
@@ -53,8 +53,8 @@ def add_parser(subparsers):
     add = parser.add_argument
     add("--quick", action="store_true", help="few of the bundled images, to see that all works")
     add("--seeds", type=int, help="number of seeds; default 5, with --quick 2")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
     add("--publish", action="store_true", help="write the committed result file, table and picture")
+    backends.add_options(parser)
     parser.set_defaults(command=main)
 
 
@@ -84,10 +84,25 @@ def main(options):
         "correlation": CORRELATION,
         "test_share": TEST_SHARE,
     }
+    with backends.chosen(options) as where:
+        _measure_missing(path, common, n_seeds, options, command + backends.words(options), where)
+    rows = current(results.read(path))
+    print(markdown(rows))
+    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
+    if options.publish:
+        from benchmarks.tables import write_studies
+
+        write_studies()
+    return 0
+
+
+def _measure_missing(path, common, n_seeds, options, command, where):
+    """Run the tasks and seeds that the result file has not, and add them to it."""
+    settings = QUICK if options.quick else FULL
     split = data.load_split("sample" if options.quick else "full")
     for seed in range(n_seeds):
         for task in TASKS:
-            row = common | {"task": task, "seed": seed}
+            row = common | {"task": task, "seed": seed, **where}
             done = {_identity(other) for other in results.read(path)}
             if _identity(row | LAST) in done:
                 continue
@@ -98,14 +113,6 @@ def main(options):
             for run in runs(frame):
                 if _identity(row | run) not in done:
                     results.append(path, row | run | circumstances)
-    rows = current(results.read(path))
-    print(markdown(rows))
-    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
-    if options.publish:
-        from benchmarks.tables import write_studies
-
-        write_studies()
-    return 0
 
 
 def table():

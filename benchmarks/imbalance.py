@@ -6,7 +6,7 @@ import importlib.metadata
 import sys
 import warnings
 
-from benchmarks import data, environment, results
+from benchmarks import backends, data, environment, results
 from benchmarks.errors import BenchmarkError
 from benchmarks.imbalance_report import draw_ratios, draw_recalls, markdown
 
@@ -97,8 +97,8 @@ def add_parser(subparsers):
     add = parser.add_argument
     add("--quick", action="store_true", help="the bundled images, to see that all works")
     add("--seeds", type=int, help="number of seeds; default 5, with --quick 1")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
     add("--publish", action="store_true", help="write the committed result file and pictures")
+    backends.add_options(parser)
     parser.set_defaults(command=main)
 
 
@@ -120,24 +120,8 @@ def main(options):
     n_seeds = options.seeds or (1 if options.quick else 5)
     path = FILE if options.publish else results.LOCAL / f"imbalance-{name}.jsonl"
     command = f"python -m benchmarks imbalance{' --quick' * options.quick} --seeds {n_seeds}"
-    code = environment.code_hash()
-    split = data.load_split(name)
-    plan = _quick_plan() if options.quick else _plan()
-    for seed in range(n_seeds):
-        for i, part in enumerate(plan, start=1):
-            estimators, treatments, skew = part
-            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
-            common["plan"] = fingerprint(part)
-            common |= {"seed": seed, "jobs": options.jobs}
-            if any(_is_same(row, common) for row in results.read(path)):
-                continue
-            print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
-            frame = measure(estimators, treatments, skew, seed, split, options, code)
-            common |= environment.circumstances(command)
-            found = importlib.metadata.version("imbalanced-learn")
-            common["versions"]["imbalanced-learn"] = found
-            # All at once: a part that is there at all is there as a whole.
-            results.append_all(path, [common | run for run in runs(frame)])
+    with backends.chosen(options) as where:
+        _measure_missing(path, name, n_seeds, options, command + backends.words(options), where)
     rows = current(results.read(path))
     print(markdown(rows))
     if options.publish:
@@ -149,6 +133,27 @@ def main(options):
     if not options.quick:
         draw_ratios(rows, folder / RATIOS.name)
     return 0
+
+
+def _measure_missing(path, name, n_seeds, options, command, where):
+    """Run the parts of the plan that the result file has not, and add them to it."""
+    code = environment.code_hash()
+    split = data.load_split(name)
+    plan = _quick_plan() if options.quick else _plan()
+    for seed in range(n_seeds):
+        for i, part in enumerate(plan, start=1):
+            estimators, treatments, skew = part
+            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
+            common |= {"plan": fingerprint(part), "seed": seed, **where}
+            if any(_is_same(row, common) for row in results.read(path)):
+                continue
+            print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
+            frame = measure(estimators, treatments, skew, seed, split, options, code)
+            common |= environment.circumstances(command)
+            found = importlib.metadata.version("imbalanced-learn")
+            common["versions"]["imbalanced-learn"] = found
+            # All at once: a part that is there at all is there as a whole.
+            results.append_all(path, [common | run for run in runs(frame)])
 
 
 def table():

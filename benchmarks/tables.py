@@ -102,6 +102,7 @@ def _with_studies(texts):
     """Return pages by path, the tables of all that has been measured in them."""
     from benchmarks import (
         ablation,
+        cluster,
         defaults,
         fairness,
         frontier,
@@ -117,6 +118,7 @@ def _with_studies(texts):
     found = [(path, table, report) for path, table in report.pages()]
     for study in (
         ablation,
+        cluster,
         defaults,
         fairness,
         frontier,

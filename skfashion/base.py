@@ -413,8 +413,9 @@ class ImageClassifier(
         # same parameters would pass for one.
         token = [type(self).__qualname__, self.get_params(deep=False)]
         if hasattr(self, "net_"):
-            weights = self.net_.module_.state_dict()
-            token += [self.classes_, {k: v.cpu().numpy() for k, v in weights.items()}]
+            fitted = {n: v for n, v in vars(self).items() if _is_fitted_attribute(n)}
+            weights = fitted.pop("net_").module_.state_dict()
+            token += [fitted, {k: v.cpu().numpy() for k, v in weights.items()}]
         return token
 
 

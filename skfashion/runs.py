@@ -11,6 +11,8 @@ from pathlib import Path
 import joblib
 from tqdm.auto import tqdm
 
+from skfashion.cluster import SharedData, here, nothing_leaves, results_of
+
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
 
@@ -32,8 +34,10 @@ def run_all(
         name, the source of its module and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
-    shared : dict of str to array or None
-        The data of all runs. The cache tells them apart by their content.
+    shared : dict of str to object, or skfashion.cluster.SharedData
+        The data of all runs, arrays or None for the most part, as keyword arguments. The cache
+        tells them apart by their content. ``SharedData`` serves several calls, and is sent to a
+        Dask cluster once for all of them.
     given : list or None
         What each run gets besides as a third argument, and what follows from its task, so that
         the cache need not look at it.
@@ -56,6 +60,8 @@ def run_all(
     ------
     ValueError
         If `on_error` is not as described.
+    ConnectionError
+        If the scheduler of the Dask cluster is gone. What has arrived until then is in the cache.
 
     Notes
     -----
@@ -64,16 +70,16 @@ def run_all(
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
-    digest = joblib.hash(shared) if cache is not None else None
+    if not isinstance(shared, SharedData):
+        shared = SharedData(shared)
+    digest = shared.digest if cache is not None else None
     files = [_file(cache, function, task, digest) for task in tasks]
     ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
-    missing = [i for i in range(len(tasks)) if i not in ended]
     extra = [()] * len(tasks) if given is None else [(value,) for value in given]
-    run = joblib.delayed(_numbered)
-    # The data as arguments of their own: joblib's backends see arrays there, and send each once.
-    results = joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")(
-        run(i, function, tasks[i], extra[i], on_error, **shared) for i in missing
-    )
+    calls = {
+        i: (function, tasks[i], extra[i], on_error) for i in range(len(tasks)) if i not in ended
+    }
+    results = results_of(_numbered, calls, shared, n_jobs=n_jobs, kept_in=cache)
     # In the order in which they end, so that the bar shows how far it really is.
     bar = tqdm(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
     for i, result, error in bar:
@@ -104,8 +110,10 @@ def _versions():
 
 
 def _numbered(i, function, task, extra, on_error, **shared):
+    shared = {name: here(value) for name, value in shared.items()}
     try:
-        return i, function(task, shared, *extra), None
+        with nothing_leaves():
+            return i, function(task, shared, *extra), None
     except Exception as error:
         if on_error == "raise":
             raise

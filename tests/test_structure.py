@@ -59,14 +59,15 @@ PARTS = {
         "refused": {"torch", "skorch"},
     },
 }
-# Studies know what a user knows: public names only.
-PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
-# Searches know, besides, that a training can be paused: methods of the estimators.
+# Many runs through joblib, of whatever kind.
+PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
+PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn"}}
 PARTS["model_selection"] = {
-    "allowed": {"model_selection", "runs"},
+    "allowed": {"cluster", "model_selection", "runs"},
     "refused": {"torch", "skorch"},
 }
-PARTS["runs"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
+# Studies know what a user knows: public names only.
+PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

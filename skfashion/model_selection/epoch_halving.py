@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
+from skfashion.cluster import SharedData
 from skfashion.model_selection.rungs import plan_rungs
 from skfashion.model_selection.stepping import (
     can_go_on,
@@ -224,14 +225,18 @@ class EpochHalvingSearchCV(BaseSearchCV):
         root = self._init_callback_context(max_subtasks=len(self.n_resources_) + bool(self.refit))
         root.call_on_fit_task_begin(**given)
 
-        shared = {
-            "X": X,
-            "y": y,
-            "fit_params": routed.estimator.fit,
-            "score_params": routed.scorer.score,
-        }
+        # One object for all rungs: a Dask cluster is sent the data once.
+        shared = SharedData(
+            {
+                "X": X,
+                "y": y,
+                "splits": splits,
+                "fit_params": routed.estimator.fit,
+                "score_params": routed.scorer.score,
+            }
+        )
         trainings = [
-            [self._make_training(candidate, split, scorer, rng) for split in splits]
+            [self._make_training(candidate, j, scorer, rng) for j in range(len(splits))]
             for candidate in candidates
         ]
         results = self._climb(candidates, trainings, shared, root)
@@ -381,7 +386,7 @@ def _advance(task, shared, paused):
 
     A training that failed before begins anew.
     """
-    X, y, (train, test) = shared["X"], shared["y"], task["split"]
+    X, y, (train, test) = shared["X"], shared["y"], shared["splits"][task["split"]]
     model, scorer, error_score = clone(task["model"]), task["scorer"], task["error_score"]
     X_train, y_train = _safe_split(model, X, y, train)
     X_test, y_test = _safe_split(model, X, y, test, train)

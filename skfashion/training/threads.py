@@ -30,9 +30,21 @@ def borrowed_threads(n_threads):
     return _threads.borrow(thread_share() if n_threads is None else n_threads)
 
 
-def own_device():
-    """Return a context in which a worker's CUDA device is the current one: they take turns."""
-    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if n_devices < 2:
+def own_device(wanted, current=None):
+    """Return a context in which the CUDA device to compute on is the current one.
+
+    Workers take turns at those there are; outside of workers nothing changes.
+
+    Parameters
+    ----------
+    wanted : str
+        The `device` that a classifier is told.
+    current : torch.device or None
+        Where its network is already.
+    """
+    if current is not None and current.type == "cuda":
+        return torch.cuda.device(current)
+    number = worker_number() if wanted in ("auto", "cuda") else None
+    if number is None or not torch.cuda.is_available():
         return nullcontext()
-    return torch.cuda.device(worker_number() % n_devices)
+    return torch.cuda.device(number % torch.cuda.device_count())

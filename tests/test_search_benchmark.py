@@ -85,6 +85,7 @@ def test_what_is_there_already_is_not_measured_again(folder, monkeypatch):
     assert main(["search", "--publish", "--quick"]) == 2
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_every_library_searches_the_same_networks_on_the_same_rows():
     sizes = {}
     for name in ("ours", "skorch", "sklearn"):

@@ -1,6 +1,7 @@
 """Searching with everyone's searches: architectures, training, changed images, samplers at once."""
 
 import warnings
+from contextlib import nullcontext
 from functools import cache
 
 import joblib
@@ -139,9 +140,9 @@ def bits(cls, n_threads, n_jobs=None, backend=None):
     grid = {own: ARCHITECTURES[own], "dropout": [0.2]} if own != "freeze" else {own: ["none", 1]}
     model = searched(cls, n_threads=n_threads, augment=Augmentation(shift=1))
     search = GridSearchCV(model, grid, cv=FOLDS, scoring="neg_log_loss", n_jobs=n_jobs)
-    # Arrays of more than 10 kB reach the workers as read-only maps of one file.
-    maps = {} if backend in (None, "threading") else {"max_nbytes": "10K"}
-    with joblib.parallel_config(backend, **maps):
+    # Arrays of more than 10 kB reach processes as read-only maps of one file.
+    maps = {"max_nbytes": "10K"} if backend in ("loky", "multiprocessing") else {}
+    with nullcontext() if backend is None else joblib.parallel_config(backend, **maps):
         search.fit(X, y)
     scores = [search.cv_results_[f"split{i}_test_score"] for i in range(2)]
     return np.concatenate([*scores, search.predict_proba(X_test).ravel()])

@@ -33,8 +33,12 @@ X, y = pick({"Bag": 60, "Sneaker": 40, "Trouser": 20})
 X_test, y_test = pick(dict.fromkeys(["Bag", "Sneaker", "Trouser"], 40), start=60)
 FOLDS = StratifiedKFold(2)
 
-# From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = [
+    # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
+    # optuna-integration 5.0 uses what Optuna 4.9 deprecated.
+    pytest.mark.filterwarnings("ignore:`optuna.terminator`:FutureWarning"),
+]
 
 # Values of the parameters of an architecture; a class is searched over those that it has.
 ARCHITECTURES = {

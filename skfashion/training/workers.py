@@ -27,12 +27,23 @@ def thread_share():
     -------
     int or None
         The cores divided by the number of workers, at least 1, and no more than PyTorch has anyway:
-        Dask tells its processes how many that is.
+        Dask tells its processes how many that is. In a forked process always 1.
     """
+    if is_forked():
+        return 1
     n_workers = find_worker()[1]
     if n_workers is None:
         return None
     return min(torch.get_num_threads(), max(1, joblib.cpu_count() // n_workers))
+
+
+def is_forked():
+    """Tell whether this process was forked off another one.
+
+    GNU OpenMP believes that its threads are still there, and waits for them forever as soon as two
+    are needed, if the parent has used them before the fork.
+    """
+    return getattr(multiprocessing.current_process(), "_start_method", None) == "fork"
 
 
 def worker_number():
@@ -62,7 +73,7 @@ def find_worker():
     process = multiprocessing.current_process()
     # Processes are counted by the one that starts them, from 1.
     number = (process._identity or (1,))[-1] - 1
-    # Those of a pool, which joblib forks, are daemons; loky's are not.
+    # Those of a pool of multiprocessing are daemons; loky's are not.
     return number, _n_siblings() if process.daemon else None
 
 

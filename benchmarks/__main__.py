@@ -20,6 +20,8 @@ from benchmarks import (
     tuning,
 )
 from benchmarks.errors import BenchmarkError
+from benchmarks.search import command as search
+from benchmarks.search import searches
 from benchmarks.speed import command as speed
 from benchmarks.speed import worker
 
@@ -36,13 +38,14 @@ COMMANDS = (
     imbalance,
     reference,
     robustness,
+    search,
     sensitivity,
     speed,
     tables,
     tuning,
 )
 # What commands call in processes of their own: no business of a user's.
-INTERNAL = (run, worker)
+INTERNAL = (run, searches, worker)
 
 
 def build_parser(modules=COMMANDS):

@@ -113,6 +113,7 @@ def _with_studies(texts):
         sensitivity,
         tuning,
     )
+    from benchmarks.search import report as search
     from benchmarks.speed import report
 
     found = [(path, table, report) for path, table in report.pages()]
@@ -126,6 +127,7 @@ def _with_studies(texts):
         imbalance,
         reference,
         robustness,
+        search,
         sensitivity,
         tuning,
     ):

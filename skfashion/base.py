@@ -176,7 +176,7 @@ class ImageClassifier(
         if pause:
             twin.checkpoint_dir = None
         hooks = TaskHooks(self, X, y, sample_weight)
-        with own_device():
+        with own_device(self.device):
             data = training_data.read_training_data(
                 twin, X, y, sample_weight, X_val, y_val, sample_weight_val
             )
@@ -222,11 +222,13 @@ class ImageClassifier(
         training_data.check_partial_fit(self, classes)
         first = not hasattr(self, "net_")
         model = self._blank_twin() if first else self
-        data = training_data.read_partial_data(
-            model, X, y, classes if first else None, sample_weight
-        )
-        with borrowed_threads(self.n_threads):
-            fitting.partial_fit(model, data)
+        current = None if first else fitting.module_device(self.net_.module_)
+        with own_device(self.device, current):
+            data = training_data.read_partial_data(
+                model, X, y, classes if first else None, sample_weight
+            )
+            with borrowed_threads(self.n_threads):
+                fitting.partial_fit(model, data)
         return self._adopt(model) if first else self
 
     def predict(self, X):

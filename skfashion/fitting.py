@@ -29,6 +29,7 @@ from skfashion.training import (
     compute_dtype,
     load_training_state,
     make_schedule,
+    own_device,
     resolve_optimizer,
     state_from_bytes,
     training_state,
@@ -216,7 +217,8 @@ def module_on_device(estimator):
     module = estimator.net_.module_
     wanted = find_device(estimator.device)
     if wanted is not None and module_device(module).type != wanted:
-        module.to(wanted)
+        with own_device(wanted):
+            module.to(wanted)
         estimator.net_.device = wanted
     return module
 

@@ -27,11 +27,13 @@ PARTS = {
     "priors": {"allowed": {"losses"}, "refused": {"skorch"}},
     "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
     "transfer": {"allowed": set(), "refused": {"skorch"}},
+    "lineage": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "fitting": {
         "allowed": {
             "augmentation",
             "images",
             "inputs",
+            "lineage",
             "losses",
             "priors",
             "training",
@@ -58,6 +60,16 @@ PARTS = {
         "allowed": {"augmentation", "fitting", "losses", "parameters"},
         "refused": {"torch", "skorch"},
     },
+}
+# What is made of fitted classifiers.
+PARTS["adaptation"] = {
+    "allowed": {"base", "fitting", "images", "inputs", "training"},
+    "refused": {"torch", "skorch"},
+}
+PARTS["ensemble"] = {
+    "allowed": {"adaptation", "base", "ensemble", "images", "inputs", "lineage", "options"}
+    | {"training"},
+    "refused": {"skorch"},
 }
 # Studies know what a user knows: public names only.
 PARTS["studies"] = {"allowed": {"datasets", "studies"}, "refused": {"torch", "skorch"}}

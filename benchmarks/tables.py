@@ -131,7 +131,7 @@ def _with_studies(texts):
         sensitivity,
         tuning,
     ):
-        if study.FILE.exists():
+        if results.read(study.FILE):  # what has not been measured yet leaves its page alone
             found.append((study.PAGE, study.table(), study))
     texts = dict(texts)
     for path, table, its in found:

@@ -151,7 +151,7 @@ def test_learning_curve_display(learning_class):
     few, many = display.test_scores.mean(axis=1)
     assert many > 0.85
     assert many > few
-    assert len(display.lines_) == 1 or display.errorbar_ is not None
+    assert len(display.lines_) == 2
     # Images of four dimensions, two processes: the same curve.
     with joblib.parallel_config("loky", max_nbytes="10K"):
         sizes, _, scores = learning_curve(net(learning_class), as_images(X), y, n_jobs=2, **options)

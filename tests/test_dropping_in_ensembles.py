@@ -6,6 +6,7 @@ import pytest
 from clothes import architectures, as_images, net, pick
 from common import FAST
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     BaggingClassifier,
     RandomForestClassifier,
@@ -51,6 +52,7 @@ def test_vote_of_different_kinds_weighs_its_members(learning_class, voting):
         np.testing.assert_allclose(vote.predict_proba(X_test), proba)
 
 
+@pytest.mark.slow
 def test_vote_of_the_package_s_own_kinds_can_be_searched():
     nets = [(cls.__name__, net(cls)) for cls in FAST]
     vote = VotingClassifier(nets, voting="soft")
@@ -74,11 +76,10 @@ def test_members_of_a_vote_are_fitted_in_threads_as_alone(fast_class):
 
 @pytest.mark.parametrize("passthrough", [False, True])
 def test_stack_of_different_kinds_learns_whom_to_trust(learning_class, passthrough):
-    noise = make_pipeline(MinMaxScaler((0, 0)), LogisticRegression())
-    members = [("net", net(learning_class)), ("noise", noise)]
+    members = [("net", net(learning_class)), ("noise", DummyClassifier())]
     final = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=1000))
     stack = StackingClassifier(members, final, cv=FOLDS, passthrough=passthrough)
-    stack.fit(X, y, sample_weight=np.ones(len(y))) if not passthrough else stack.fit(X, y)
+    stack.fit(X, y)
     assert stack.score(X_test, y_test) > 0.85
     n_columns = 6 + 784 * passthrough
     assert stack.transform(X_test).shape == (120, n_columns)
@@ -119,13 +120,16 @@ def test_bag_of_parts_of_rows_and_of_pixels(learning_class):
     np.testing.assert_allclose(bag.predict_proba(X_test), mean)
 
 
+@pytest.mark.slow
 def test_bag_judges_itself_by_the_rows_left_out(fast_class):
-    bag = BaggingClassifier(net(fast_class), n_estimators=12, oob_score=True, random_state=0)
+    options = {"n_estimators": 12, "max_samples": 0.5, "oob_score": True}
+    bag = BaggingClassifier(net(fast_class, max_epochs=6), **options, random_state=0)
     assert bag.fit(X, y).oob_score_ > 0.85
     with joblib.parallel_config("loky", max_nbytes="10K"):
         parallel = clone(bag).set_params(n_jobs=2).fit(X, y)
     assert parallel.oob_score_ == bag.oob_score_
-    np.testing.assert_array_equal(parallel.predict_proba(X_test), bag.predict_proba(X_test))
+    # The workers' sums are added up in another order.
+    np.testing.assert_allclose(parallel.predict_proba(X_test), bag.predict_proba(X_test))
 
 
 def test_self_training_takes_the_surest_rows(fast_class):
@@ -134,12 +138,7 @@ def test_self_training_takes_the_surest_rows(fast_class):
     training = SelfTrainingClassifier(
         net(fast_class, max_epochs=20), criterion="k_best", k_best=40, max_iter=3
     ).fit(X, labels)
-    assert np.bincount(training.labeled_iter_[training.labeled_iter_ >= 0]).tolist() == [
-        30,
-        40,
-        40,
-        40,
-    ]
+    assert np.bincount(training.labeled_iter_.astype(int)).tolist() == [30, 40, 40, 40]
     assert training.termination_condition_ in {"all_labeled", "max_iter"}
     assert (training.transduction_ == y).mean() > 0.8
 
@@ -152,8 +151,8 @@ def test_learning_curve_display(learning_class):
     assert many > 0.85
     assert many > few
     assert len(display.lines_) == 2
-    # Images of four dimensions, two processes: the same curve.
-    with joblib.parallel_config("loky", max_nbytes="10K"):
+    # Images of four dimensions, in threads: the same curve.
+    with joblib.parallel_config("threading"):
         sizes, _, scores = learning_curve(net(learning_class), as_images(X), y, n_jobs=2, **options)
     assert sizes.tolist() == [12, 90]
     np.testing.assert_array_equal(scores, display.test_scores)
@@ -181,7 +180,7 @@ def test_validation_curve_display(learning_class):
     display = ValidationCurveDisplay.from_estimator(
         net(learning_class), X, y, param_name=name, param_range=values, cv=FOLDS
     )
-    assert display.param_range == values
+    assert list(display.param_range) == values
     assert np.ptp(display.test_scores) > 0
     rates = [1e-6, net(learning_class).lr]
     display = ValidationCurveDisplay.from_estimator(

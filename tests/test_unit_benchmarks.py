@@ -70,7 +70,7 @@ def _unit(line):
 
 # --- ensembles ----------------------------------------------------------------------------------
 
-SIZES = {"train_rows": 300, "valid_rows": 300, "epochs": 1, "members": 3, "trees": 5, "folds": 2}
+SIZES = {"train_rows": 300, "valid_rows": 300, "epochs": 2, "members": 3, "trees": 5, "folds": 2}
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_table_shows_gains_with_their_intervals(ensemble_rows):
     assert cells[6] == f"{np.mean(gains):+.2f} ± {(high - low) / 2:.2f}"
     lowest, highest = (100 * np.mean([f(row["members"]) for row in group]) for f in (min, max))
     assert cells[5] == f"{lowest:.2f} to {highest:.2f}"
-    for part in ("2 seeds", "300 of the training images", "has 3."):
+    for part in ("2 seeds", "300 of the training images", "has 6."):
         assert part in text
 
 

@@ -12,6 +12,7 @@ START, END = "<!-- labels-table:start -->", "<!-- labels-table:end -->"
 PAGE = environment.ROOT / "docs" / "little_labels.md"
 PICTURE = None
 FILE = results.PUBLISHED / "labels.jsonl"
+PACKAGES = ("skada",)
 
 DESCRIPTION = """\
 Four ways to do with few labels, all measured on training images that were not trained on:

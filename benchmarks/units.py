@@ -2,10 +2,12 @@
 
 Such a benchmark is a module with ``NAME`` (of the command), ``FILE`` (published results), ``PAGE``,
 ``START``, ``END`` and ``PICTURE`` (None for none), ``FULL`` and ``QUICK`` (settings, JSON's types),
-``UNITS`` (names), and the functions ``measure(unit, seed, settings, images) -> list of dict``,
+``UNITS`` (names), perhaps ``PACKAGES`` (whose versions count, too), and the functions ``measure(unit, seed, settings, images) -> list of dict``,
 ``markdown(rows) -> str`` and ``draw(rows, path)``.
 """
 
+import contextlib
+import importlib.metadata
 import json
 import sys
 import time
@@ -67,6 +69,7 @@ def run(benchmark, options):
             seconds = time.perf_counter() - start
             print(f"seed {seed}, {unit}: {seconds:.0f} s", file=sys.stderr)
             circumstances = environment.circumstances(command)
+            circumstances["versions"] |= _versions(getattr(benchmark, "PACKAGES", ()))
             # All at once: a unit that is there at all is there as a whole.
             results.append_all(path, [row | one | circumstances for one in found])
     rows = current(results.read(path))
@@ -78,6 +81,15 @@ def run(benchmark, options):
 
         write_studies()
     return 0
+
+
+def _versions(packages):
+    """Return versions of what only one benchmark needs, as far as it is installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
 
 
 def identity(row):

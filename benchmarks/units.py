@@ -2,8 +2,9 @@
 
 Such a benchmark is a module with ``NAME`` (of the command), ``FILE`` (published results), ``PAGE``,
 ``START``, ``END`` and ``PICTURE`` (None for none), ``FULL`` and ``QUICK`` (settings, JSON's types),
-``UNITS`` (names), perhaps ``PACKAGES`` (whose versions count, too), and the functions ``measure(unit, seed, settings, images) -> list of dict``,
-``markdown(rows) -> str`` and ``draw(rows, path)``.
+``UNITS`` (names), perhaps ``PACKAGES`` (whose versions are noted, too), and the functions
+``measure(unit, seed, settings, images) -> list of dict``, ``markdown(rows) -> str`` and
+``draw(rows, path)``.
 """
 
 import contextlib

@@ -104,10 +104,13 @@ def _with_studies(texts):
         ablation,
         cluster,
         defaults,
+        ensembles,
         fairness,
         frontier,
         honesty,
         imbalance,
+        labels,
+        learning_curve,
         reference,
         robustness,
         sensitivity,
@@ -121,17 +124,20 @@ def _with_studies(texts):
         ablation,
         cluster,
         defaults,
+        ensembles,
         fairness,
         frontier,
         honesty,
         imbalance,
+        labels,
+        learning_curve,
         reference,
         robustness,
         search,
         sensitivity,
         tuning,
     ):
-        if study.FILE.exists():
+        if results.read(study.FILE):  # what has not been measured yet leaves its page alone
             found.append((study.PAGE, study.table(), study))
     texts = dict(texts)
     for path, table, its in found:

@@ -316,11 +316,7 @@ class ImageClassifier(
 
     def _apply(self, what, X):
         """Return "logits" or "features" of `X`, a tensor (n, d) on the CPU."""
-        if not hasattr(self, "net_"):
-            check_is_fitted(self)  # raises, in scikit-learn's words
-        images = check_images(self, X, reset=False)
-        rows = as_rows(images, self.image_shape_)
-        images = as_planes(as_tensor(rows), self.image_shape_)
+        images = as_planes(as_tensor(self._read_rows(X)), self.image_shape_)
         module = fitting.module_on_device(self)
         function = self.net_.inference_module()
         if what == "features":
@@ -338,6 +334,12 @@ class ImageClassifier(
             )
         shift = logit_shift(self) if what == "logits" else None
         return values if shift is None else values + shift.to(values.dtype)
+
+    def _read_rows(self, X):
+        """Return images to predict as rows, checked against those of the fit."""
+        if not hasattr(self, "net_"):
+            check_is_fitted(self)  # raises, in scikit-learn's words
+        return as_rows(check_images(self, X, reset=False), self.image_shape_)
 
     def _n_views(self):
         self._validate_params()  # it may have been set after the fit

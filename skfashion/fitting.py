@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 from skfashion.augmentation import make_augmenter
 from skfashion.images import planes_shape
 from skfashion.inputs import find_device, torch_dtype
+from skfashion.lineage import lineage_of
 from skfashion.losses import loss_terms
 from skfashion.priors import deferred_weights, effective_prior, logit_shift
 from skfashion.training import (
@@ -235,7 +236,10 @@ def _terms(estimator, data):
 
 
 def _make_module(estimator, data, generator):
-    """Build the network; its weights come from `generator` and from nowhere else."""
+    """Build the network, and say which nets have its beginning in common.
+
+    What is random about its weights comes from `generator` and from nowhere else.
+    """
     # Built without storage, so that PyTorch's own initialisation touches no global generator.
     with torch.device("meta"):
         module = estimator._build_module(
@@ -275,7 +279,9 @@ def _make_module(estimator, data, generator):
                 f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
                 "as in the training that the weights come from."
             )
-    return module
+    return module, lineage_of(
+        module, None if before is None else before.net_, is_given=weights is not None
+    )
 
 
 def _make_augmenter(estimator):
@@ -305,7 +311,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
     generator = torch.Generator().manual_seed(int(data.seed))
-    module = _make_module(estimator, data, generator)
+    module, lineage = _make_module(estimator, data, generator)
     if optimizer in OPTIMIZERS.values():
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
@@ -345,6 +351,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         **tensors,
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+    net.lineage_ = lineage
     net.optimizer_device_ = module_device(module)
     module.use_generator(_noise_generator(generator, net.optimizer_device_))
     estimator.net_ = net

@@ -27,11 +27,13 @@ PARTS = {
     "priors": {"allowed": {"losses"}, "refused": {"skorch"}},
     "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
     "transfer": {"allowed": set(), "refused": {"skorch"}},
+    "lineage": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "fitting": {
         "allowed": {
             "augmentation",
             "images",
             "inputs",
+            "lineage",
             "losses",
             "priors",
             "training",
@@ -65,6 +67,16 @@ PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn
 PARTS["model_selection"] = {
     "allowed": {"cluster", "model_selection", "runs"},
     "refused": {"torch", "skorch"},
+}
+# What is made of fitted classifiers.
+PARTS["adaptation"] = {
+    "allowed": {"base", "fitting", "images", "inputs", "training"},
+    "refused": {"torch", "skorch"},
+}
+PARTS["ensemble"] = {
+    "allowed": {"adaptation", "base", "ensemble", "images", "inputs", "lineage", "options"}
+    | {"training"},
+    "refused": {"skorch"},
 }
 # Studies know what a user knows: public names only.
 PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}

@@ -1,6 +1,7 @@
 """How a built network is trained and asked: the only folder that imports skorch."""
 
 from skfashion.training.augment import Augmenter
+from skfashion.training.batch_norm import estimate_batch_norm
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
     DeferredWeights,
@@ -18,7 +19,7 @@ from skfashion.training.checkpoints import (
     is_watching,
     state_from_bytes,
 )
-from skfashion.training.inference import apply_by_rows, averaged_over_views
+from skfashion.training.inference import apply_by_rows, averaged_over_views, has_batch_norm
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
@@ -52,6 +53,8 @@ __all__ = [
     "averaged_over_views",
     "borrowed_threads",
     "compute_dtype",
+    "estimate_batch_norm",
+    "has_batch_norm",
     "has_bfloat16",
     "is_resumable",
     "is_watching",

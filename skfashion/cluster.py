@@ -147,7 +147,10 @@ def here(value):
 
 
 def _parallel(n_jobs):
-    return joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
+    # joblib's forked processes return all results together.
+    in_turn = getattr(get_active_backend()[0], "supports_return_generator", False)
+    return_as = "generator_unordered" if in_turn else "list"
+    return joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as=return_as)
 
 
 def _delayed(function, calls, data):

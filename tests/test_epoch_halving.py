@@ -9,6 +9,7 @@ from imblearn.pipeline import Pipeline as ResamplingPipeline
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neural_network import MLPClassifier
@@ -213,7 +214,10 @@ class Failing(ClassifierMixin, BaseEstimator):
 
 def test_failures_are_scored_as_in_scikit_learn(digits):
     grid = {"fails": [True, False]}
-    with pytest.warns(UserWarning, match="fits failed"):
+    with (
+        pytest.warns(FitFailedWarning, match="fits failed"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
         search = search_of(Failing(), grid, max_resources=2).fit(*digits)
     assert search.best_params_ == {"fails": False}
     assert np.isnan(search.cv_results_["mean_test_score"][0])

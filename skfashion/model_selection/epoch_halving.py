@@ -3,6 +3,7 @@
 import math
 import time
 import traceback
+from copy import deepcopy
 from numbers import Integral, Real
 from os import PathLike
 from typing import ClassVar
@@ -13,7 +14,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _score, _warn_or_raise_about_fit_failures
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
@@ -182,6 +183,12 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.min_resources = min_resources
         self.random_state = random_state
         self.cache = cache
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Of an estimator that transforms, such as a net, which the base class forgets.
+        tags.transformer_tags = deepcopy(get_tags(self.estimator).transformer_tags)
+        return tags
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
@@ -401,7 +408,9 @@ def _advance(task, shared, paused):
             raise
         result["fit_time"] = time.perf_counter() - start
         result["fit_error"] = traceback.format_exc()
-        result["test_scores"] = result["train_scores"] = error_score
+        result["test_scores"] = error_score
+        if task["return_train_score"]:
+            result["train_scores"] = error_score
         return result
     result["fit_time"] = time.perf_counter() - start
     start = time.perf_counter()

@@ -6,11 +6,15 @@ import sys
 from benchmarks import (
     ablation,
     accuracy,
+    cluster,
     defaults,
+    ensembles,
     fairness,
     frontier,
     honesty,
     imbalance,
+    labels,
+    learning_curve,
     reference,
     robustness,
     run,
@@ -19,6 +23,8 @@ from benchmarks import (
     tuning,
 )
 from benchmarks.errors import BenchmarkError
+from benchmarks.search import command as search
+from benchmarks.search import searches
 from benchmarks.speed import command as speed
 from benchmarks.speed import worker
 
@@ -27,20 +33,25 @@ from benchmarks.speed import worker
 COMMANDS = (
     ablation,
     accuracy,
+    cluster,
     defaults,
+    ensembles,
     fairness,
     frontier,
     honesty,
     imbalance,
+    labels,
+    learning_curve,
     reference,
     robustness,
+    search,
     sensitivity,
     speed,
     tables,
     tuning,
 )
 # What commands call in processes of their own: no business of a user's.
-INTERNAL = (run, worker)
+INTERNAL = (run, searches, worker)
 
 
 def build_parser(modules=COMMANDS):

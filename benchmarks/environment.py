@@ -23,15 +23,17 @@ def child_environment(threads):
 
     Parameters
     ----------
-    threads : int
-        Threads of OpenMP, MKL and OpenBLAS.
+    threads : int or None
+        Threads of OpenMP, MKL and OpenBLAS; None sets none, so that libraries choose.
 
     Returns
     -------
     dict of str to str
     """
-    variables = {k: v for k, v in os.environ.items() if k not in OPENBLAS_OVERRIDES}
-    variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    dropped = (*OPENBLAS_OVERRIDES, *THREAD_VARIABLES)
+    variables = {k: v for k, v in os.environ.items() if k not in dropped}
+    if threads is not None:
+        variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # The parent may have been started from anywhere; its children must import the same files.
     paths = [str(ROOT), variables.get("PYTHONPATH", "")]
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

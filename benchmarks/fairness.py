@@ -6,7 +6,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 
-from benchmarks import data, environment, results
+from benchmarks import backends, data, environment, results
 from benchmarks.fairness_report import TASKS, UPPER_BODY, draw, markdown
 from benchmarks.study_command import add_options, asked, publish_tables
 
@@ -74,10 +74,22 @@ def main(options):
         "correlation": CORRELATION,
         "test_share": TEST_SHARE,
     }
-    split = data.load_split(name)
+    with backends.chosen(options) as where:
+        _measure_missing(path, common, n_seeds, options, command, where)
+    rows = current(results.read(path))
+    print(markdown(rows))
+    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
+    publish_tables(options)
+    return 0
+
+
+def _measure_missing(path, common, n_seeds, options, command, where):
+    """Run the tasks and seeds that the result file has not, and add them to it."""
+    settings = QUICK if options.quick else FULL
+    split = data.load_split(common["data"])
     for seed in range(n_seeds):
         for task in TASKS:
-            row = common | {"task": task, "seed": seed}
+            row = common | {"task": task, "seed": seed, **where}
             done = {_identity(other) for other in results.read(path)}
             if _identity(row | LAST) in done:
                 continue
@@ -87,11 +99,6 @@ def main(options):
             for run in runs(frame):
                 if _identity(row | run) not in done:
                     results.append(path, row | run | circumstances)
-    rows = current(results.read(path))
-    print(markdown(rows))
-    draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
-    publish_tables(options)
-    return 0
 
 
 def table():

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import data, environment, results
+from benchmarks import backends, data, environment, results
 from benchmarks.imbalance import EXPONENTIAL, classifiers, current, runs
 from benchmarks.studies import by_run, caption, cell, difference
 from benchmarks.study_command import add_options, asked, publish_tables
@@ -69,15 +69,16 @@ def main(options):
     """
     name, n_seeds, path, command = asked(options, "honesty", FILE)
     common = {"benchmark": "honesty", "data": name, "code": environment.code_hash()}
-    split = data.load_split(name)
-    for seed in range(n_seeds):
-        row = common | {"seed": seed}
-        if any(all(known[key] == row[key] for key in row) for known in results.read(path)):
-            continue
-        print(f"seed {seed}", file=sys.stderr)
-        frame = measure(seed, split, options)
-        row |= environment.circumstances(command, "imbalanced-learn")
-        results.append_all(path, [row | run for run in runs(frame)])
+    with backends.chosen(options) as where:
+        split = data.load_split(name)
+        for seed in range(n_seeds):
+            row = common | {"seed": seed}
+            if any(all(known[key] == row[key] for key in row) for known in results.read(path)):
+                continue
+            print(f"seed {seed}", file=sys.stderr)
+            frame = measure(seed, split, options)
+            row |= where | environment.circumstances(command, "imbalanced-learn")
+            results.append_all(path, [row | run for run in runs(frame)])
     print(markdown(current(results.read(path))))
     publish_tables(options)
     return 0

@@ -5,7 +5,7 @@ import hashlib
 import sys
 import warnings
 
-from benchmarks import data, environment, results
+from benchmarks import backends, data, environment, results
 from benchmarks.imbalance_report import draw_ratios, draw_recalls, markdown
 from benchmarks.study_command import add_options, asked, publish_tables
 
@@ -110,22 +110,8 @@ def main(options):
         0.
     """
     name, n_seeds, path, command = asked(options, "imbalance", FILE)
-    code = environment.code_hash()
-    split = data.load_split(name)
-    plan = _quick_plan() if options.quick else _plan()
-    for seed in range(n_seeds):
-        for i, part in enumerate(plan, start=1):
-            estimators, treatments, skew = part
-            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
-            common["plan"] = fingerprint(part)
-            common |= {"seed": seed, "jobs": options.jobs}
-            if any(_is_same(row, common) for row in results.read(path)):
-                continue
-            print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
-            frame = measure(estimators, treatments, skew, seed, split, options, code)
-            common |= environment.circumstances(command, "imbalanced-learn")
-            # All at once: a part that is there at all is there as a whole.
-            results.append_all(path, [common | run for run in runs(frame)])
+    with backends.chosen(options) as where:
+        _measure_missing(path, name, n_seeds, options, command, where)
     rows = current(results.read(path))
     print(markdown(rows))
     publish_tables(options)
@@ -134,6 +120,25 @@ def main(options):
     if not options.quick:
         draw_ratios(rows, folder / RATIOS.name)
     return 0
+
+
+def _measure_missing(path, name, n_seeds, options, command, where):
+    """Run the parts of the plan that the result file has not, and add them to it."""
+    code = environment.code_hash()
+    split = data.load_split(name)
+    plan = _quick_plan() if options.quick else _plan()
+    for seed in range(n_seeds):
+        for i, part in enumerate(plan, start=1):
+            estimators, treatments, skew = part
+            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
+            common |= {"plan": fingerprint(part), "seed": seed, **where}
+            if any(_is_same(row, common) for row in results.read(path)):
+                continue
+            print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
+            frame = measure(estimators, treatments, skew, seed, split, options, code)
+            common |= environment.circumstances(command, "imbalanced-learn")
+            # All at once: a part that is there at all is there as a whole.
+            results.append_all(path, [common | run for run in runs(frame)])
 
 
 def table():

@@ -1,5 +1,7 @@
 """What the reports of studies share: cells of tables, and what a caption says."""
 
+import statistics
+
 
 def by_run(frame):
     """Summarise a study's table.
@@ -44,6 +46,40 @@ def difference(row, factor, decimals):
         return text
     low, high = factor * row["low"], factor * row["high"]
     return f"{text} [{low:+.{decimals}f}, {high:+.{decimals}f}]"
+
+
+def plus_minus(values, factor, decimals, *, signed=False):
+    """Write the mean of numbers and half the width of its 95 % interval by Student's t.
+
+    Parameters
+    ----------
+    values : list of float
+    factor : float
+        To the unit of the heading.
+    decimals : int
+    signed : bool
+        Whether a plus is written.
+
+    Returns
+    -------
+    str
+    """
+    from scipy import stats
+
+    n = len(values)
+    text = f"{factor * statistics.fmean(values):{'+' * signed}.{decimals}f}"
+    if n < 2:
+        return text
+    half = stats.t.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5
+    return f"{text} ± {factor * half:.{decimals}f}"
+
+
+def means(values, factor, decimals):
+    """Write mean ± deviation of numbers over seeds."""
+    text = f"{factor * statistics.fmean(values):.{decimals}f}"
+    if len(values) < 2:
+        return text
+    return f"{text} ± {factor * statistics.stdev(values):.{decimals}f}"
 
 
 def caption(rows, what):

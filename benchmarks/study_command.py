@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import results
+from benchmarks import backends, results
 from benchmarks.errors import BenchmarkError
 
 
@@ -41,8 +41,8 @@ def add_options(parser, quick, quick_seeds):
     add = parser.add_argument
     add("--quick", action="store_true", help=f"{quick}, to see that all works")
     add("--seeds", type=int, help=f"number of seeds; default 5, with --quick {quick_seeds}")
-    add("--jobs", type=int, default=-1, help="runs at a time; default one a core")
     add("--publish", action="store_true", help="write the committed results, tables and pictures")
+    backends.add_options(parser)
 
 
 def asked(options, name, published):
@@ -71,7 +71,7 @@ def asked(options, name, published):
     n_seeds = options.seeds or (options.quick_seeds if options.quick else 5)
     path = published if options.publish else results.LOCAL / f"{name}-{data}.jsonl"
     command = f"python -m benchmarks {name}{' --quick' * options.quick} --seeds {n_seeds}"
-    return Asked(data, n_seeds, path, command)
+    return Asked(data, n_seeds, path, command + backends.words(options))
 
 
 def publish_tables(options):

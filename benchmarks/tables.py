@@ -102,32 +102,42 @@ def _with_studies(texts):
     """Return pages by path, the tables of all that has been measured in them."""
     from benchmarks import (
         ablation,
+        cluster,
         defaults,
+        ensembles,
         fairness,
         frontier,
         honesty,
         imbalance,
+        labels,
+        learning_curve,
         reference,
         robustness,
         sensitivity,
         tuning,
     )
+    from benchmarks.search import report as search
     from benchmarks.speed import report
 
     found = [(path, table, report) for path, table in report.pages()]
     for study in (
         ablation,
+        cluster,
         defaults,
+        ensembles,
         fairness,
         frontier,
         honesty,
         imbalance,
+        labels,
+        learning_curve,
         reference,
         robustness,
+        search,
         sensitivity,
         tuning,
     ):
-        if study.FILE.exists():
+        if results.read(study.FILE):  # what has not been measured yet leaves its page alone
             found.append((study.PAGE, study.table(), study))
     texts = dict(texts)
     for path, table, its in found:

@@ -1,6 +1,7 @@
 """The scikit-learn contract of every classifier of the package, once."""
 
 import abc
+import math
 
 import numpy as np
 from sklearn.base import (
@@ -21,7 +22,7 @@ from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.priors import logit_shift
 from skfashion.tasks import TaskHooks
-from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads
+from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -132,18 +133,60 @@ class ImageClassifier(
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
         """
+        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit_until(self, X, y, *, until, paused=None, **fit_params):
+        """Train up to an epoch of `max_epochs`: for searches that stop and go on.
+
+        Called again and again with a later epoch and the same parameters and data, it ends with
+        the model that :meth:`fit` gives, to the last bit, wherever the calls are made. In between,
+        the model has averaged weights, so that it can be judged in the middle of its schedule.
+        Needs a `random_state` that is an int; `checkpoint_dir` is not used.
+
+        Parameters
+        ----------
+        X, y, **fit_params : array-likes
+            As in :meth:`fit`.
+        until : int
+            Epoch after which to pause.
+        paused : bytes or None
+            What the call before returned; None begins.
+
+        Returns
+        -------
+        bytes
+            What the rest of the training needs, as a checkpoint has it.
+        """
+        return self._train(X, y, until=until, paused=paused, **fit_params)
+
+    def _n_epochs(self, n_rows):
+        """Return how many epochs a fit to so many rows has."""
+        size = fitting.batch_size_of(self, n_rows)
+        return fitting.number_of_epochs(self, math.ceil(n_rows / size))
+
+    def _train(
+        self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None, **pause
+    ):
         # A blank twin is trained and its fitted attributes adopted at the end: whatever goes
         # wrong on the way, nothing half-trained is left here.
         twin = self._blank_twin()
-        data = training_data.read_training_data(
-            twin, X, y, sample_weight, X_val, y_val, sample_weight_val
-        )
-        try:
-            with borrowed_threads(self.n_threads):
-                fitting.fit(twin, data, hooks=TaskHooks(self, X, y, sample_weight))
-        finally:
-            data.close()
-        return self._adopt(twin)
+        if pause:
+            twin.checkpoint_dir = None
+        hooks = TaskHooks(self, X, y, sample_weight)
+        with own_device(self.device):
+            data = training_data.read_training_data(
+                twin, X, y, sample_weight, X_val, y_val, sample_weight_val
+            )
+            try:
+                with borrowed_threads(self.n_threads):
+                    paused = fitting.fit(twin, data, hooks, **pause)
+            finally:
+                data.close()
+        self._adopt(twin)
+        return paused
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -179,11 +222,13 @@ class ImageClassifier(
         training_data.check_partial_fit(self, classes)
         first = not hasattr(self, "net_")
         model = self._blank_twin() if first else self
-        data = training_data.read_partial_data(
-            model, X, y, classes if first else None, sample_weight
-        )
-        with borrowed_threads(self.n_threads):
-            fitting.partial_fit(model, data)
+        current = None if first else fitting.module_device(self.net_.module_)
+        with own_device(self.device, current):
+            data = training_data.read_partial_data(
+                model, X, y, classes if first else None, sample_weight
+            )
+            with borrowed_threads(self.n_threads):
+                fitting.partial_fit(model, data)
         return self._adopt(model) if first else self
 
     def predict(self, X):
@@ -271,11 +316,7 @@ class ImageClassifier(
 
     def _apply(self, what, X):
         """Return "logits" or "features" of `X`, a tensor (n, d) on the CPU."""
-        if not hasattr(self, "net_"):
-            check_is_fitted(self)  # raises, in scikit-learn's words
-        images = check_images(self, X, reset=False)
-        rows = as_rows(images, self.image_shape_)
-        images = as_planes(as_tensor(rows), self.image_shape_)
+        images = as_planes(as_tensor(self._read_rows(X)), self.image_shape_)
         module = fitting.module_on_device(self)
         function = self.net_.inference_module()
         if what == "features":
@@ -293,6 +334,12 @@ class ImageClassifier(
             )
         shift = logit_shift(self) if what == "logits" else None
         return values if shift is None else values + shift.to(values.dtype)
+
+    def _read_rows(self, X):
+        """Return images to predict as rows, checked against those of the fit."""
+        if not hasattr(self, "net_"):
+            check_is_fitted(self)  # raises, in scikit-learn's words
+        return as_rows(check_images(self, X, reset=False), self.image_shape_)
 
     def _n_views(self):
         self._validate_params()  # it may have been set after the fit
@@ -370,8 +417,9 @@ class ImageClassifier(
         # same parameters would pass for one.
         token = [type(self).__qualname__, self.get_params(deep=False)]
         if hasattr(self, "net_"):
-            weights = self.net_.module_.state_dict()
-            token += [self.classes_, {k: v.cpu().numpy() for k, v in weights.items()}]
+            fitted = {n: v for n, v in vars(self).items() if _is_fitted_attribute(n)}
+            weights = fitted.pop("net_").module_.state_dict()
+            token += [fitted, {k: v.cpu().numpy() for k, v in weights.items()}]
         return token
 
 

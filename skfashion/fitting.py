@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 from skfashion.augmentation import make_augmenter
 from skfashion.images import planes_shape
 from skfashion.inputs import find_device, torch_dtype
+from skfashion.lineage import lineage_of
 from skfashion.losses import loss_terms
 from skfashion.priors import deferred_weights, effective_prior, logit_shift
 from skfashion.training import (
@@ -20,6 +21,7 @@ from skfashion.training import (
     DeferredWeights,
     EpochTasks,
     KeepBestWeights,
+    PauseTraining,
     Progress,
     StopAtTarget,
     TrainingNet,
@@ -28,7 +30,9 @@ from skfashion.training import (
     compute_dtype,
     load_training_state,
     make_schedule,
+    own_device,
     resolve_optimizer,
+    state_from_bytes,
     training_state,
 )
 from skfashion.transfer import begin_with, read_initial_weights
@@ -39,6 +43,8 @@ BATCH_SIZES = (16, 128)
 BATCHES_PER_EPOCH = 30
 MIN_STEPS = 600
 MAX_EPOCHS = 100
+# Of the averaged weights by which a paused training is judged.
+PAUSE_DECAY = 0.995
 
 
 def auto_batch_size(n_rows):
@@ -52,15 +58,36 @@ def auto_max_epochs(full_data_epochs, steps_per_epoch):
     return max(full_data_epochs, min(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch)))
 
 
-def fit(estimator, data, hooks):
-    """Train a new net on the data, and set ``net_`` and ``class_weight_``."""
+def number_of_epochs(estimator, steps_per_epoch):
+    """Return what `max_epochs` says."""
+    if estimator.max_epochs == "auto":
+        return auto_max_epochs(estimator._full_data_epochs, steps_per_epoch)
+    return estimator.max_epochs
+
+
+def fit(estimator, data, hooks, *, until=None, paused=None):
+    """Train a new net on the data, and set ``net_`` and ``class_weight_``.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+    data : Data
+    hooks : TaskHooks
+    until : int or None
+        Epoch after which to pause; None trains to the end.
+    paused : bytes or None
+        What the pause before returned, to go on from.
+
+    Returns
+    -------
+    bytes or None
+        What the rest of a training that was paused needs.
+    """
     _learn_prior(estimator, data)
     logit_shift(estimator)  # raises where `prior` is none, before a training and not after it
-    batch_size = _batch_size(estimator, len(data.train))
+    batch_size = batch_size_of(estimator, len(data.train))
     steps_per_epoch = len(BatchIterator(data.train, batch_size))
-    n_epochs = estimator.max_epochs
-    if n_epochs == "auto":
-        n_epochs = auto_max_epochs(estimator._full_data_epochs, steps_per_epoch)
+    n_epochs = number_of_epochs(estimator, steps_per_epoch)
     schedule = make_schedule(
         estimator.lr_schedule,
         n_epochs=n_epochs,
@@ -73,8 +100,14 @@ def fit(estimator, data, hooks):
     own = _weigh_classes_of_loss(estimator, data, n_epochs)
     own += _make_callbacks(estimator, data, hooks, n_epochs)
     net = _make_net(estimator, data, own, schedule, n_epochs)
-    state = None
-    if data.checkpoint is not None:
+    state, pause = None, None
+    if until is not None:
+        state = None if paused is None else state_from_bytes(paused)
+        # The last weights of all are judged as they are, like those of any other fit.
+        net.pause_decay = PAUSE_DECAY if until < n_epochs else None
+        pause = PauseTraining(until, paused)
+        net.callbacks_.append(("skfashion_pause", pause))
+    elif data.checkpoint is not None:
         state = data.checkpoint.state
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
@@ -86,10 +119,11 @@ def fit(estimator, data, hooks):
         estimator.effective_class_prior_ = effective_prior(
             estimator, counts, reweighted=best >= first
         )
-    net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint"])
+    net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint", "skfashion_pause"])
     hooks.finish()
     if data.checkpoint is not None:
         data.checkpoint.remove()
+    return None if pause is None else pause.state
 
 
 def _learn_prior(estimator, data, earlier=None):
@@ -152,9 +186,10 @@ def partial_fit(estimator, data):
     settings = {
         "schedule": None,
         "lr": estimator.lr,
-        "batch_size": _batch_size(estimator, len(data.train)),
+        "batch_size": batch_size_of(estimator, len(data.train)),
         "augment": _make_augmenter(estimator),
         "ema_decay": None,  # one pass is no path to average over
+        "pause_decay": None,
     }
     settings_before = {name: getattr(net, name) for name in settings}
     vars(net).update(settings)
@@ -183,12 +218,14 @@ def module_on_device(estimator):
     module = estimator.net_.module_
     wanted = find_device(estimator.device)
     if wanted is not None and module_device(module).type != wanted:
-        module.to(wanted)
+        with own_device(wanted):
+            module.to(wanted)
         estimator.net_.device = wanted
     return module
 
 
-def _batch_size(estimator, n_rows):
+def batch_size_of(estimator, n_rows):
+    """Return what `batch_size` says."""
     size = estimator.batch_size
     return min(n_rows, auto_batch_size(n_rows) if size == "auto" else size)
 
@@ -199,7 +236,10 @@ def _terms(estimator, data):
 
 
 def _make_module(estimator, data, generator):
-    """Build the network; its weights come from `generator` and from nowhere else."""
+    """Build the network, and say which nets have its beginning in common.
+
+    What is random about its weights comes from `generator` and from nowhere else.
+    """
     # Built without storage, so that PyTorch's own initialisation touches no global generator.
     with torch.device("meta"):
         module = estimator._build_module(
@@ -239,7 +279,9 @@ def _make_module(estimator, data, generator):
                 f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
                 "as in the training that the weights come from."
             )
-    return module
+    return module, lineage_of(
+        module, None if before is None else before.net_, is_given=weights is not None
+    )
 
 
 def _make_augmenter(estimator):
@@ -269,7 +311,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
     generator = torch.Generator().manual_seed(int(data.seed))
-    module = _make_module(estimator, data, generator)
+    module, lineage = _make_module(estimator, data, generator)
     if optimizer in OPTIMIZERS.values():
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
@@ -291,7 +333,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         criterion__label_smoothing=estimator.label_smoothing,
         optimizer=optimizer,
         lr=estimator.lr,
-        batch_size=_batch_size(estimator, len(data.train)),
+        batch_size=batch_size_of(estimator, len(data.train)),
         max_epochs=n_epochs,
         classes=np.arange(len(estimator.classes_)),
         callbacks=callbacks + _copy_callbacks(estimator.skorch_callbacks),
@@ -309,6 +351,7 @@ def _make_net(estimator, data, callbacks, schedule, n_epochs):
         **tensors,
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+    net.lineage_ = lineage
     net.optimizer_device_ = module_device(module)
     module.use_generator(_noise_generator(generator, net.optimizer_device_))
     estimator.net_ = net

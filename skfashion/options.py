@@ -269,14 +269,16 @@ class TrainingOptions:
     device: str = param(
         "auto",
         StrOptions({"auto", "cpu", "cuda", "mps"}),
-        doc='Where to compute; "auto" is a CUDA device if there is one, else the CPU.',
+        doc="""Where to compute; "auto" is a CUDA device if there is one, else the CPU. Of several
+        devices, the workers of a parallel search take one each, in turn.""",
     )
     n_threads: object = param(
         None,
         COUNT,
         None,
         doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, given
-        back afterwards; None leaves it as it is.""",
+        back afterwards. None leaves it as it is, but in a worker of joblib's or Dask's it is the
+        worker's share of the cores.""",
     )
     verbose: int = param(
         0,

@@ -20,6 +20,7 @@ from skfashion.training import (
     is_resumable,
     is_watching,
     onednn_is_better,
+    thread_share,
 )
 
 # Raised whenever the package computes other bits than before from the same parameters and data.
@@ -93,7 +94,7 @@ def _environment(estimator):
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
         "device": device,
-        "threads": estimator.n_threads or torch.get_num_threads(),
+        "threads": estimator.n_threads or thread_share() or torch.get_num_threads(),
         "processor": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": device is not None and has_bfloat16(device),
         "oneDNN": onednn_is_better(),

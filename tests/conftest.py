@@ -12,9 +12,10 @@ from skfashion.datasets import load_fashion_sample
 
 def pytest_collection_modifyitems(items):
     """Mark tests of deep networks slow: with a backbone all, others with other libraries."""
+    with_others = ("test_dropping_in", "test_searching")
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        drops_in = item.path.name.startswith("test_dropping_in")
+        drops_in = item.path.name.startswith(with_others)
         for value in params.values():
             cls = value if inspect.isclass(value) else type(value)
             if cls in ESTIMATORS and (hasattr(cls, "backbone") or (drops_in and cls not in FAST)):

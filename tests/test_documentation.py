@@ -76,7 +76,8 @@ def test_python_blocks_run(path, tmp_path, monkeypatch):
 
 
 def test_pages_with_examples_have_some():
-    pages = [README, *(ROOT / "docs" / f"{n}.md" for n in ("quickstart", "user_guide", "pitfalls"))]
+    names = ("quickstart", "user_guide", "pitfalls", "searching")
+    pages = [README, *(ROOT / "docs" / f"{n}.md" for n in names)]
     assert all(list(blocks(page, "python")) for page in pages)
 
 

@@ -599,26 +599,14 @@ def test_failed_runs_can_be_left_out(tmp_path, n_jobs):
 # --- many runs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "backend",
-    ["threading", "loky", pytest.param("dask", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_backends_give_the_same_table(backend):
     options = {"treatments": ["nothing", "SMOTE"], "seeds": [0, 1], "n_jobs": 2}
     measured = ["fit_seconds", "predict_seconds", "peak_memory_mb"]
     estimators = {"sgd": SGDClassifier(loss="log_loss")}
     alone = study(estimators, **{**options, "n_jobs": None})
-    if backend == "dask":
-        import distributed
-
-        cluster = distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        )
-        with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
-            together = study(estimators, **options)
-    else:
-        with joblib.parallel_config(backend):
-            together = study(estimators, **options)
+    with joblib.parallel_config(backend):
+        together = study(estimators, **options)
     same = ~alone.metric.isin(measured)
     pd.testing.assert_frame_equal(alone[same], together[same])
 

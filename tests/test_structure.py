@@ -27,11 +27,13 @@ PARTS = {
     "priors": {"allowed": {"losses"}, "refused": {"skorch"}},
     "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
     "transfer": {"allowed": set(), "refused": {"skorch"}},
+    "lineage": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "fitting": {
         "allowed": {
             "augmentation",
             "images",
             "inputs",
+            "lineage",
             "losses",
             "priors",
             "training",
@@ -59,8 +61,25 @@ PARTS = {
         "refused": {"torch", "skorch"},
     },
 }
+# Many runs through joblib, of whatever kind.
+PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
+PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn"}}
+PARTS["model_selection"] = {
+    "allowed": {"cluster", "model_selection", "runs"},
+    "refused": {"torch", "skorch"},
+}
+# What is made of fitted classifiers.
+PARTS["adaptation"] = {
+    "allowed": {"base", "fitting", "images", "inputs", "training"},
+    "refused": {"torch", "skorch"},
+}
+PARTS["ensemble"] = {
+    "allowed": {"adaptation", "base", "ensemble", "images", "inputs", "lineage", "options"}
+    | {"training"},
+    "refused": {"skorch"},
+}
 # Studies know what a user knows: public names only.
-PARTS["studies"] = {"allowed": {"datasets", "studies"}, "refused": {"torch", "skorch"}}
+PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

@@ -1,5 +1,6 @@
 """A competitor in a process of its own, that runs whenever it is told to."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -22,34 +23,34 @@ def add_parser(subparsers):
     parser.add_argument("task", type=json.loads)
     parser.set_defaults(command=main)
     parser = subparsers.add_parser("_measure", description="Measure one thing about this process.")
-    parser.add_argument("function", help="of benchmarks.speed.measures")
+    parser.add_argument("module", help="such as benchmarks.speed.measures")
+    parser.add_argument("function", help="of that module")
     parser.add_argument("arguments", type=json.loads)
     parser.set_defaults(command=measure_here)
 
 
 def measure_here(options):
-    """Call a function of ``benchmarks.speed.measures`` and print what it returns as JSON.
+    """Call a function and print what it returns as JSON.
 
     Parameters
     ----------
     options : argparse.Namespace
-        With ``function`` and ``arguments``, a dict.
+        With ``module``, ``function`` and ``arguments``, a dict.
 
     Returns
     -------
     int
         0.
     """
-    from benchmarks.speed import measures
-
-    print(json.dumps(getattr(measures, options.function)(**options.arguments)))
+    function = getattr(importlib.import_module(options.module), options.function)
+    print(json.dumps(function(**options.arguments)))
     return 0
 
 
-def in_a_fresh_process(function, variables, **arguments):
-    """Return what a function of ``benchmarks.speed.measures`` says in a process of its own."""
+def in_a_fresh_process(function, variables, module="benchmarks.speed.measures", **arguments):
+    """Return what a function of a module says in a process of its own."""
     answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "_measure", function, json.dumps(arguments)],
+        [sys.executable, "-m", "benchmarks", "_measure", module, function, json.dumps(arguments)],
         env=variables,
         capture_output=True,
         text=True,
@@ -76,20 +77,42 @@ def main(options):
     from benchmarks import memory
     from benchmarks.speed.competitors import COMPETITORS, Task
 
-    # Whatever a library prints goes to standard error: standard output carries the answers only.
+    def prepare():
+        run = COMPETITORS[options.competitor][0](Task(**options.task))
+        run()
+        memory.forget_peak()
+
+        def answer(_):
+            start = time.perf_counter()
+            own = run()
+            seconds = own if isinstance(own, float) else time.perf_counter() - start
+            return {"seconds": seconds, "peak_mb": memory.peak_mb()}
+
+        return answer
+
+    return serve(prepare)
+
+
+def serve(prepare):
+    """Answer each line on standard input with a line of JSON on standard output.
+
+    Parameters
+    ----------
+    prepare : callable
+        ``prepare() -> answer``, and ``answer(line) -> dict``. Whatever they print goes to standard
+        error.
+
+    Returns
+    -------
+    int
+        0.
+    """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    run = COMPETITORS[options.competitor][0](Task(**options.task))
-    run()
-    memory.forget_peak()
+    answer = prepare()
     print(json.dumps({"ready": True}), file=answers, flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        own = run()
-        seconds = own if isinstance(own, float) else time.perf_counter() - start
-        print(
-            json.dumps({"seconds": seconds, "peak_mb": memory.peak_mb()}), file=answers, flush=True
-        )
+    for line in sys.stdin:
+        print(json.dumps(answer(line.strip())), file=answers, flush=True)
     return 0
 
 
@@ -104,14 +127,16 @@ class Worker:
         The fields of a ``Task``.
     variables : dict of str to str
         Environment of the process.
+    command : str
+        What it is started with, followed by competitor and task.
     """
 
-    def __init__(self, competitor, task, variables):
+    def __init__(self, competitor, task, variables, command="_speed"):
         self.competitor = competitor
         # A file, not a pipe that nobody drains: some libraries write a lot.
         self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks", "_speed", competitor, json.dumps(task)],
+            [sys.executable, "-m", "benchmarks", command, competitor, json.dumps(task)],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -125,10 +150,14 @@ class Worker:
 
     def run(self):
         """Let it run once; return seconds and the most memory it held so far, in MB."""
-        self._process.stdin.write("run\n")
-        self._process.stdin.flush()
-        answer = self._answer()
+        answer = self.ask("run")
         return answer["seconds"], answer["peak_mb"]
+
+    def ask(self, line):
+        """Send it a line, and return what it answers, a dict."""
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._answer()
 
     def _answer(self):
         line = self._process.stdout.readline()
@@ -139,8 +168,18 @@ class Worker:
             raise BenchmarkError(f"{self.competitor} ended: {last[0]}")
         return json.loads(line)
 
-    def stop(self):
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
+    def stop(self, patience=0.0):
+        """End the process.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds in which it may end by itself, and end what it has started.
+        """
+        try:
+            # Its input ends, and with that the loop that waits for lines.
+            self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
         self._errors.close()

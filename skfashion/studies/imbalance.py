@@ -11,9 +11,9 @@ from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
+from skfashion.runs import run_all
 from skfashion.studies import memory
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds, set_seeds
-from skfashion.studies._runs import run_all
 from skfashion.studies.metrics import classification_metrics
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
 

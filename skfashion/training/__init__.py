@@ -1,6 +1,7 @@
 """How a built network is trained and asked: the only folder that imports skorch."""
 
 from skfashion.training.augment import Augmenter
+from skfashion.training.batch_norm import estimate_batch_norm
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
     DeferredWeights,
@@ -12,11 +13,13 @@ from skfashion.training.callbacks import (
 )
 from skfashion.training.checkpoints import (
     CheckpointFile,
+    PauseTraining,
     WriteCheckpoints,
     is_resumable,
     is_watching,
+    state_from_bytes,
 )
-from skfashion.training.inference import apply_by_rows, averaged_over_views
+from skfashion.training.inference import apply_by_rows, averaged_over_views, has_batch_norm
 from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
@@ -25,7 +28,8 @@ from skfashion.training.products import onednn_is_better
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
-from skfashion.training.threads import borrowed_threads
+from skfashion.training.threads import borrowed_threads, own_device
+from skfashion.training.workers import thread_share
 
 __all__ = [
     "NAMED_DTYPES",
@@ -38,6 +42,7 @@ __all__ = [
     "EpochTasks",
     "ImageDataset",
     "KeepBestWeights",
+    "PauseTraining",
     "Progress",
     "StopAtTarget",
     "TrainingNet",
@@ -48,12 +53,17 @@ __all__ = [
     "averaged_over_views",
     "borrowed_threads",
     "compute_dtype",
+    "estimate_batch_norm",
+    "has_batch_norm",
     "has_bfloat16",
     "is_resumable",
     "is_watching",
     "load_training_state",
     "make_schedule",
     "onednn_is_better",
+    "own_device",
     "resolve_optimizer",
+    "state_from_bytes",
+    "thread_share",
     "training_state",
 ]

@@ -1,5 +1,6 @@
 """The state of a training in a file: written atomically, owned by one fit, read without pickle."""
 
+import io
 import json
 import os
 import secrets
@@ -81,6 +82,32 @@ def unpack(value, arrays):
     return {"list": list, "tuple": tuple}[kind](unpack(item, arrays) for item in content)
 
 
+def _save(stream, state):
+    arrays = []
+    header = json.dumps(pack(state, arrays)).encode()
+    content = {str(number): array for number, array in enumerate(arrays)}
+    np.savez(stream, header=np.frombuffer(header, np.uint8), **content)
+
+
+def _load(stream):
+    with np.load(stream, allow_pickle=False) as file:
+        header = json.loads(file["header"].tobytes())
+        arrays = [file[str(number)] for number in range(len(file.files) - 1)]
+    return unpack(header, arrays)
+
+
+def state_to_bytes(state):
+    """Return a state in the format of a checkpoint, to be sent to another process."""
+    stream = io.BytesIO()
+    _save(stream, state)
+    return stream.getvalue()
+
+
+def state_from_bytes(content):
+    """Return the state that :func:`state_to_bytes` was given."""
+    return _load(io.BytesIO(content))
+
+
 def write_state(path, state):
     """Write a state to a file: after a crash at any moment there is the old one or the new one.
 
@@ -89,13 +116,10 @@ def write_state(path, state):
     OSError
         If it cannot be written; what was there before is left as it was.
     """
-    arrays = []
-    header = json.dumps(pack(state, arrays)).encode()
-    content = {str(number): array for number, array in enumerate(arrays)}
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            np.savez(file, header=np.frombuffer(header, np.uint8), **content)
+            _save(file, state)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -126,10 +150,8 @@ def read_state(path):
         If it is no checkpoint, or damaged.
     """
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            header = json.loads(file["header"].tobytes())
-            arrays = [file[str(number)] for number in range(len(file.files) - 1)]
-        state = unpack(header, arrays)
+        with open(path, "rb") as stream:
+            state = _load(stream)
         if set(state) != {"identity", "seed", "state"}:
             raise KeyError(f"it holds {sorted(state)}")
     except OSError:
@@ -266,6 +288,30 @@ def _owned(path, named):
         if is_there:
             return candidate, lock
         lock.close()  # its owner had finished, and removed it after we opened it: try again
+
+
+class PauseTraining(Callback):
+    """Stop after some epoch and keep what the rest of the training needs; the last callback of all.
+
+    Parameters
+    ----------
+    epoch : int
+        Number of epochs after which to stop.
+    state : bytes or None
+        What `state` was after the pause before, to go on from; None begins.
+    """
+
+    def __init__(self, epoch, state=None):
+        self.epoch, self.state = epoch, state
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop if it is time, with the averaged weights in place for whoever asks for scores."""
+        if not net.stop_training_ and len(net.history) < self.epoch:
+            return
+        self.state = state_to_bytes(training_state(net))
+        if not net.stop_training_ and net.averaged_ is not None:
+            net.averaged_.put_in_place()
+        net.stop_training_ = True
 
 
 class WriteCheckpoints(Callback):

@@ -64,6 +64,8 @@ class TrainingNet(NeuralNetClassifier):
     ema_decay, max_grad_norm, sam_rho : float or None
         Decay of the weights' moving average, largest norm of the gradient, and length of
         sharpness-aware minimisation's step uphill; None does without.
+    pause_decay : float or None
+        Without `ema_decay`: decay of an average that is kept for a pause alone.
     **kwargs
         skorch's own parameters.
     """
@@ -87,6 +89,7 @@ class TrainingNet(NeuralNetClassifier):
         ema_decay=None,
         max_grad_norm=None,
         sam_rho=None,
+        pause_decay=None,
         verbose=0,
         **kwargs,
     ):
@@ -109,6 +112,7 @@ class TrainingNet(NeuralNetClassifier):
         self.compiles = compiles
         self.augment = augment
         self.ema_decay, self.max_grad_norm, self.sam_rho = ema_decay, max_grad_norm, sam_rho
+        self.pause_decay = pause_decay
 
     # What a training sets, as it is before and after one.
     step_ = 0
@@ -161,7 +165,7 @@ class TrainingNet(NeuralNetClassifier):
         self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
         self.steps_ = Steps(self)
-        decay = self.ema_decay
+        decay = self.pause_decay if self.ema_decay is None else self.ema_decay
         self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
         try:
             self.notify("on_train_begin", X=dataset, y=None)
@@ -206,7 +210,7 @@ class TrainingNet(NeuralNetClassifier):
             iterator = self.get_iterator(X, training=True)
             self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
-            if self.averaged_ is not None:
+            if self.averaged_ is not None and self.ema_decay is not None:
                 self.averaged_.put_in_place()
             if dataset_valid is not None:
                 iterator = self.get_iterator(dataset_valid, training=False)

@@ -11,16 +11,21 @@ from pathlib import Path
 import joblib
 from tqdm.auto import tqdm
 
+from skfashion.cluster import SharedData, here, nothing_leaves, results_of
+
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
 
 
-def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_error="raise"):
+def run_all(
+    function, tasks, shared, *, given=None, n_jobs=None, cache=None, verbose=1, on_error="raise"
+):
     """Return what `function` makes of each task, in the order of the tasks.
 
     Runs go through whatever backend joblib is set to (``joblib.parallel_config``): processes,
-    threads, a Dask cluster. With a `cache`, the worker writes each result as soon as it has it, so
-    that after a crash the same call does only what is missing.
+    threads, a Dask cluster. With a `cache`, each result is written as soon as it arrives, by the
+    process that called, so that after a crash the same call does only what is missing, and no
+    worker needs to see the same disk.
 
     Parameters
     ----------
@@ -29,8 +34,13 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
         name, the source of its module and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
-    shared : dict of str to array or None
-        The data of all runs. The cache tells them apart by their content.
+    shared : dict of str to object, or skfashion.cluster.SharedData
+        The data of all runs, arrays or None for the most part, as keyword arguments. The cache
+        tells them apart by their content. ``SharedData`` serves several calls, and is sent to a
+        Dask cluster once for all of them.
+    given : list or None
+        What each run gets besides as a third argument, and what follows from its task, so that
+        the cache need not look at it.
     n_jobs : int, default=None
         Number of runs at a time, as joblib counts.
     cache : path-like, default=None
@@ -50,6 +60,8 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     ------
     ValueError
         If `on_error` is not as described.
+    ConnectionError
+        If the scheduler of the Dask cluster is gone. What has arrived until then is in the cache.
 
     Notes
     -----
@@ -58,19 +70,25 @@ def run_all(function, tasks, shared, *, n_jobs=None, cache=None, verbose=1, on_e
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
+    if not isinstance(shared, SharedData):
+        shared = SharedData(shared)
     # What all results of this call hang on.
-    common = None if cache is None else (_source(function), _versions(), joblib.hash(shared))
-    run = joblib.delayed(_numbered)
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        run(i, _file(cache, function, task, common), function, task, shared, on_error)
-        for i, task in enumerate(tasks)
-    )
+    common = None if cache is None else (_source(function), _versions(), shared.digest)
+    files = [_file(cache, function, task, common) for task in tasks]
+    ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
+    extra = [()] * len(tasks) if given is None else [(value,) for value in given]
+    calls = {
+        i: (function, tasks[i], extra[i], on_error) for i in range(len(tasks)) if i not in ended
+    }
+    results = results_of(_numbered, calls, shared, n_jobs=n_jobs, kept_in=cache)
     # In the order in which they end, so that the bar shows how far it really is.
-    ended = {}
-    for i, result, error in tqdm(results, total=len(tasks), unit="run", disable=not verbose):
+    bar = tqdm(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
+    for i, result, error in bar:
         ended[i] = result
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
+        elif files[i] is not None:
+            _write(files[i], result)
     return [ended[i] for i in range(len(tasks))]
 
 
@@ -92,9 +110,11 @@ def _versions():
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def _numbered(i, file, function, task, shared, on_error):
+def _numbered(i, function, task, extra, on_error, **shared):
+    shared = {name: here(value) for name, value in shared.items()}
     try:
-        return i, _once(file, function, task, shared), None
+        with nothing_leaves():
+            return i, function(task, shared, *extra), None
     except Exception as error:
         if on_error == "raise":
             raise
@@ -102,14 +122,9 @@ def _numbered(i, file, function, task, shared, on_error):
         return i, None, "".join(traceback.format_exception_only(error)).strip()
 
 
-def _once(file, function, task, shared):
-    if file is not None and file.exists():
-        return joblib.load(file)
-    result = function(task, shared)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Put in its place in one step: a run that is killed while it writes leaves nothing there.
-        unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-        joblib.dump(result, unfinished)
-        os.replace(unfinished, file)
-    return result
+def _write(file, result):
+    """Put a result in its place in one step: after a crash it is there as a whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    joblib.dump(result, unfinished)
+    os.replace(unfinished, file)

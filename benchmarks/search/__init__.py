@@ -1,0 +1,1 @@
+"""Seconds and memory of searches: ``python -m benchmarks search``."""

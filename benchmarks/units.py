@@ -1,0 +1,128 @@
+"""Benchmarks made of units, each measured once a seed: what their commands have in common.
+
+Such a benchmark is a module with ``NAME`` (of the command), ``FILE`` (published results), ``PAGE``,
+``START``, ``END`` and ``PICTURE`` (None for none), ``FULL`` and ``QUICK`` (settings, JSON's types),
+``UNITS`` (names), perhaps ``PACKAGES`` (whose versions are noted, too), and the functions
+``measure(unit, seed, settings, images) -> list of dict``, ``markdown(rows) -> str`` and
+``draw(rows, path)``.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import sys
+import time
+import warnings
+
+from benchmarks import data, environment, results
+from benchmarks.errors import BenchmarkError
+
+N_SEEDS = 3
+
+
+def add_arguments(parser):
+    """Add the options that all of them have.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    add = parser.add_argument
+    add("--quick", action="store_true", help="few of the bundled images, to see that all works")
+    add("--seeds", type=int, help=f"number of seeds; default {N_SEEDS}, with --quick 1")
+    add("--publish", action="store_true", help="write the committed result file and the page")
+
+
+def run(benchmark, options):
+    """Measure what is missing, then show the tables.
+
+    Parameters
+    ----------
+    benchmark : module
+        See above.
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    if options.publish and options.quick:
+        raise BenchmarkError("--publish goes without --quick.", exit_code=2)
+    name = "quick" if options.quick else "full"
+    n_seeds = options.seeds or (1 if options.quick else N_SEEDS)
+    path = benchmark.FILE if options.publish else results.LOCAL / f"{benchmark.NAME}-{name}.jsonl"
+    command = f"python -m benchmarks {benchmark.NAME}{' --quick' * options.quick} --seeds {n_seeds}"
+    common = {"benchmark": benchmark.NAME, "data": name, "code": environment.code_hash()}
+    common["settings"] = benchmark.QUICK if options.quick else benchmark.FULL
+    images = None
+    for seed in range(n_seeds):
+        done = {identity(row) for row in results.read(path)}
+        for unit in benchmark.UNITS:
+            row = common | {"unit": unit, "seed": seed}
+            if identity(row) in done:
+                continue
+            images = images or data.load_split("sample" if options.quick else "full")
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as of solvers that stop early
+                found = benchmark.measure(unit, seed, common["settings"], images)
+            seconds = time.perf_counter() - start
+            print(f"seed {seed}, {unit}: {seconds:.0f} s", file=sys.stderr)
+            circumstances = environment.circumstances(command)
+            circumstances["versions"] |= _versions(getattr(benchmark, "PACKAGES", ()))
+            # All at once: a unit that is there at all is there as a whole.
+            results.append_all(path, [row | one | circumstances for one in found])
+    rows = current(results.read(path))
+    print(benchmark.markdown(rows))
+    if benchmark.PICTURE is not None:
+        benchmark.draw(rows, benchmark.PICTURE if options.publish else path.with_suffix(".png"))
+    if options.publish:
+        from benchmarks.tables import write_studies
+
+        write_studies()
+    return 0
+
+
+def _versions(packages):
+    """Return versions of what only one benchmark needs, as far as it is installed."""
+    found = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def identity(row):
+    """Return what must be equal for a unit to be measured already."""
+    return json.dumps([row[key] for key in ("unit", "seed", "data", "code", "settings")])
+
+
+def current(rows):
+    """Return the rows of the newest sources, settings and data, seed by seed."""
+    newest = rows[-1]
+    keys = ("code", "settings", "data")
+    chosen = [row for row in rows if all(row[key] == newest[key] for key in keys)]
+    return sorted(chosen, key=lambda row: row["seed"])
+
+
+def held_out(images, seed, *, train_rows, valid_rows):
+    """Draw rows to train on and rows to measure on, all of them training images.
+
+    Parameters
+    ----------
+    images : benchmarks.data.Split
+    seed : int
+        Draws the rows, the classes in equal shares.
+    train_rows, valid_rows : int
+
+    Returns
+    -------
+    X, X_valid, y, y_valid : ndarrays
+    """
+    from sklearn.model_selection import train_test_split
+
+    X, y = images.X_train, images.y_train
+    return train_test_split(
+        X, y, train_size=train_rows, test_size=valid_rows, stratify=y, random_state=seed
+    )

@@ -1,0 +1,137 @@
+"""Nets whose statistics are those of the images at hand."""
+
+import copy
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skfashion import fitting
+from skfashion.base import ImageClassifier
+from skfashion.images import as_planes, channel_statistics
+from skfashion.inputs import as_tensor
+from skfashion.training import borrowed_threads, estimate_batch_norm, has_batch_norm
+
+
+@validate_params(
+    {
+        "estimator": [ImageClassifier],
+        "X": ["array-like"],
+        "n_source": [Interval(Real, 0, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def adapt_batch_norm(estimator, X, *, n_source=0):
+    """Return a copy of a net whose batch norm has the statistics of other images.
+
+    For images from another source than those of the training: another camera, other light. No
+    labels are needed. The statistics of the standardisation, which are a batch norm of the pixels,
+    are replaced as well. Weights stay as they are, and so does the net that was given.
+
+    Where classes are not as frequent in `X` as they were in training, the statistics carry that,
+    too: a net that is adapted to images of one class no longer tells classes apart.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        A fitted classifier of this package with batch norm.
+    X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+        Images of the new source, at least two; several hundred give good statistics. In any layout
+        that the classifier accepts.
+    n_source : float >= 0, default=0
+        Number of rows that the statistics of the training count as beside the rows of `X`; 0
+        forgets them. With few images, something like 16 to 256 (Schneider et al.).
+
+    Returns
+    -------
+    ImageClassifier
+        The adapted copy, fitted.
+
+    Raises
+    ------
+    ValueError
+        If the net has no batch norm, or `X` is not as described.
+    sklearn.exceptions.NotFittedError
+        If the classifier is not fitted.
+
+    References
+    ----------
+    Li et al., "Revisiting batch normalization for practical domain adaptation", arXiv:1603.04779,
+    2016; Schneider et al., "Improving robustness against common corruptions by covariate shift
+    adaptation", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> from skfashion import ConvNetClassifier
+    >>> from skfashion.adaptation import adapt_batch_norm
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = ConvNetClassifier(channels=(8, 16), max_epochs=2, random_state=0).fit(X, y)
+    >>> dark = X // 4
+    >>> adapt_batch_norm(net, dark).score(dark, y) > net.score(dark, y)
+    True
+    """
+    rows = estimator._read_rows(X)
+    adapted = copy_with_own_net(estimator)
+    if not has_batch_norm(adapted.net_.module_):
+        raise ValueError(
+            f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "
+            "statistics to adapt; fit it with batch_norm=True where it has that parameter, or take "
+            "a ConvNetClassifier or ResNetClassifier."
+        )
+    if adapted.net_.standardizes:
+        _adapt_standardisation(adapted, rows, n_source)
+    replace_statistics(adapted, rows, n_before=n_source)
+    return adapted
+
+
+def copy_with_own_net(estimator):
+    """Return a copy of a fitted classifier whose weights can be changed."""
+    # Parameters may hold what cannot be copied deeply, such as a callback with an open file.
+    own = copy.copy(estimator)
+    own.net_ = copy.deepcopy(estimator.net_)
+    return own
+
+
+def replace_statistics(estimator, rows, *, n_before=0):
+    """Give the batch norm of a fitted classifier the statistics of images, in place.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+    rows : ndarray of shape (n, h*w*c)
+        The images, checked.
+    n_before : float >= 0
+        Number of rows that the statistics so far count as.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two images.
+    """
+    if len(rows) < 2:
+        raise ValueError(
+            f"Got X with {len(rows)} image, expected at least 2: one has no variance. Several "
+            "hundred give good statistics of batch norm."
+        )
+    module = fitting.module_on_device(estimator)
+    with borrowed_threads(estimator.n_threads):
+        estimate_batch_norm(
+            module,
+            as_planes(as_tensor(rows), estimator.image_shape_),
+            fitting.module_device(module),
+            estimator.net_.inference_dtype,
+            n_before=n_before,
+        )
+
+
+def _adapt_standardisation(estimator, rows, n_source):
+    images = as_planes(rows, estimator.image_shape_)
+    mean, scale = channel_statistics(images, None, np.arange(len(rows)))
+    standardize = estimator.net_.module_.standardize
+    before = [b.double().cpu().numpy().ravel() for b in (standardize.mean, standardize.scale)]
+    share = n_source / (n_source + len(rows))
+    standardize.set_statistics(
+        share * before[0] + (1 - share) * mean,
+        np.sqrt(share * before[1] ** 2 + (1 - share) * scale**2),
+    )

@@ -1,0 +1,172 @@
+"""One net out of several: the mean of their weights."""
+
+from dataclasses import fields
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skfashion.adaptation import copy_with_own_net, replace_statistics
+from skfashion.base import ImageClassifier
+from skfashion.images import planes_shape
+from skfashion.lineage import hash_of_weights
+from skfashion.options import TrainingOptions
+from skfashion.training import has_batch_norm
+
+# Parameters of classes that change a training and not the network.
+OF_TRAININGS = {"dropout", "conv_dropout", "stochastic_depth"}
+OF_TRAININGS |= {"freeze", "layer_lr_decay", "weights"}
+
+
+def average_weights(estimators, X=None):
+    """Return one net whose weights are the mean of those of several.
+
+    It predicts in the time of one net. The mean makes sense only where the nets lie in one valley
+    of the loss, which those do that have a beginning in common: snapshots of one training (nets
+    that are copied between calls of ``partial_fit``, or those of `SnapshotEnsembleClassifier`),
+    nets with the same weights to begin with (`init_from`), and these weights themselves. Others
+    are refused. A beginning in common is needed, and yet no guarantee: with a high learning rate
+    nets leave the valley. Score the mean before you use it.
+
+    Parameters
+    ----------
+    estimators : list of ImageClassifier
+        Fitted classifiers of this package, of one architecture, for the same classes and images.
+    X : array-like, default=None
+        Images from which batch norm's statistics are estimated anew, since those of the nets do not
+        belong to the mean of their weights: training images, at least two, better some thousands.
+        Needed for nets with batch norm, and not used for others.
+
+    Returns
+    -------
+    ImageClassifier
+        A fitted classifier. All but its weights and statistics, parameters and history included, is
+        that of the first of `estimators`.
+
+    Raises
+    ------
+    ValueError
+        If the nets differ in architecture, classes or standardisation, if they have no beginning in
+        common, or if they have batch norm and `X` is None.
+    TypeError
+        If one of them is no classifier of this package.
+    sklearn.exceptions.NotFittedError
+        If one of them is not fitted.
+
+    References
+    ----------
+    Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018;
+    Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
+    without increasing inference time", ICML 2022.
+
+    Examples
+    --------
+    >>> import copy
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.ensemble import average_weights
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=5, random_state=0).fit(X[:2000], y[:2000])
+    >>> net.set_params(lr=5e-4)
+    MLPNetClassifier(lr=0.0005, max_epochs=5, random_state=0)
+    >>> snapshots = [copy.deepcopy(net.partial_fit(X[:2000], y[:2000])) for _ in range(3)]
+    >>> average_weights(snapshots).score(X[2000:], y[2000:]) > 0.75
+    True
+    """
+    estimators = list(estimators)
+    _check_kinds(estimators)
+    first = estimators[0]
+    for number, other in enumerate(estimators[1:], start=1):
+        _check_pair(first, other, number)
+    _check_beginning(estimators)
+    with_batch_norm = has_batch_norm(first.net_.module_)
+    if with_batch_norm and X is None:
+        raise ValueError(
+            "Got X=None with nets that have batch norm, expected training images: the statistics "
+            "of the nets do not belong to the mean of their weights. Pass "
+            "average_weights(estimators, X)."
+        )
+    rows = first._read_rows(X) if with_batch_norm else None
+    average = copy_with_own_net(first)
+    states = [estimator.net_.module_.state_dict() for estimator in estimators]
+    average.net_.module_.load_state_dict({name: _mean(states, name) for name in states[0]})
+    if with_batch_norm:
+        replace_statistics(average, rows)
+    return average
+
+
+def _mean(states, name):
+    """Return the mean of a tensor over nets; what counts stays that of the first."""
+    first = states[0][name]
+    if not first.is_floating_point():
+        return first
+    total = sum(state[name].detach().cpu().double() for state in states)
+    return (total / len(states)).to(first.dtype)
+
+
+def _check_kinds(estimators):
+    if not estimators:
+        raise ValueError("Got no estimators, expected fitted classifiers of this package.")
+    for number, estimator in enumerate(estimators):
+        if not isinstance(estimator, ImageClassifier):
+            raise TypeError(
+                f"Got a {type(estimator).__name__} as number {number} of the estimators, expected "
+                "classifiers of this package; of pipelines, take the last steps, pipeline[-1]."
+            )
+        check_is_fitted(estimator)
+
+
+def _check_pair(first, other, number):
+    """Refuse two nets whose weights do not mean the same."""
+
+    def refuse(what, its, others):
+        raise ValueError(
+            f"Got nets of different {what}: {its} of number 0, {others} of number {number}. "
+            "Expected nets that differ in their training alone, since the mean of weights that do "
+            "not mean the same is no net; take their vote instead, VotingClassifier(…, "
+            "voting='soft')."
+        )
+
+    if type(first) is not type(other):
+        refuse("classes", type(first).__name__, type(other).__name__)
+    if not np.array_equal(first.classes_, other.classes_):
+        refuse("labels (classes_)", first.classes_.tolist(), other.classes_.tolist())
+    shapes = [planes_shape(e.image_shape_) for e in (first, other)]
+    if shapes[0] != shapes[1]:
+        refuse("images (channels, height, width)", *shapes)
+    for name, value in _architecture(first).items():
+        if not np.array_equal(np.atleast_1d(value), np.atleast_1d(getattr(other, name))):
+            refuse("architecture", f"{name}={value!r}", f"{name}={getattr(other, name)!r}")
+    kinds = [
+        {name: (t.dtype, tuple(t.shape)) for name, t in e.net_.module_.state_dict().items()}
+        for e in (first, other)
+    ]
+    for name in kinds[0] | kinds[1]:
+        if kinds[0].get(name) != kinds[1].get(name):
+            refuse(f"weights ({name})", *(kind.get(name, "nothing") for kind in kinds))
+    pixels = [
+        {name: tensor.cpu().ravel().tolist() for name, tensor in layer.named_buffers()}
+        for layer in (first.net_.module_.standardize, other.net_.module_.standardize)
+    ]
+    if pixels[0] != pixels[1]:
+        refuse("standardisation", *pixels)
+
+
+def _architecture(estimator):
+    """Return the parameters that decide the network's architecture, by name."""
+    shared = {field.name for field in fields(TrainingOptions)} | OF_TRAININGS
+    names = [field.name for field in fields(estimator) if field.name not in shared]
+    return {name: getattr(estimator, name) for name in names}
+
+
+def _check_beginning(estimators):
+    """Refuse nets that do not all descend from the same weights."""
+    known = [
+        {getattr(e.net_, "lineage_", None), hash_of_weights(e.net_.module_)} for e in estimators
+    ]
+    if not set.intersection(*known) - {None}:
+        raise ValueError(
+            "Got nets without a beginning in common, expected snapshots of one training, or nets "
+            "with the same init_from (and the same random_state, where it has other labels and the "
+            "last layer begins at random): between nets that were trained apart from each other "
+            "the loss is high. Take their vote instead, VotingClassifier(…, voting='soft')."
+        )

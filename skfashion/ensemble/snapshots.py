@@ -1,0 +1,206 @@
+"""Snapshots: the nets that one training passes on its way."""
+
+import copy
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skfashion.base import ImageClassifier
+from skfashion.inputs import draw_seed
+
+
+class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
+    """Vote of the nets that one training passes, for the time of one training.
+
+    The training's epochs are shared out among cycles. In each, the learning rate runs through the
+    whole schedule of `estimator`, down to almost nothing, so that the net comes to rest and a
+    snapshot is taken; the next cycle goes on from there with a high rate, and comes to rest
+    somewhere else. Probabilities are the mean of the snapshots'.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        A classifier of this package. Its `max_epochs` are those of all cycles together ("auto": at
+        least one for each), and its `lr_schedule` is that of each cycle: "cosine" is the paper's,
+        "one_cycle" warms up as well.
+    n_snapshots : int >= 1, default=4
+        Number of cycles and of snapshots.
+
+    Attributes
+    ----------
+    estimators_ : list of ImageClassifier
+        The snapshots, in the order in which they were taken; each is a fitted classifier, whose
+        `history_` is that of its cycle.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Number of values of an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only if `X` had names that are all strings.
+    n_iter_ : int
+        Number of epochs of all cycles together.
+
+    See Also
+    --------
+    average_weights : One net out of several that have a beginning in common.
+    sklearn.ensemble.VotingClassifier : Vote of classifiers that are trained one by one.
+
+    References
+    ----------
+    Huang et al., "Snapshot ensembles: train 1, get M for free", ICLR 2017.
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.ensemble import SnapshotEnsembleClassifier
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=6, random_state=0)
+    >>> ensemble = SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X[:2000], y[:2000])
+    >>> len(ensemble.estimators_), ensemble.n_iter_
+    (3, 6)
+    >>> ensemble.score(X[2000:], y[2000:]) > 0.75
+    True
+    """
+
+    _parameter_constraints: ClassVar = {
+        "estimator": [ImageClassifier],
+        "n_snapshots": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, estimator, *, n_snapshots=4):
+        self.estimator = estimator
+        self.n_snapshots = n_snapshots
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train for all cycles.
+
+        A fit that fails, or is interrupted, leaves the ensemble as it was.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val : array-likes
+            As in the `fit` of `estimator`. Scores on validation data are recorded.
+
+        Returns
+        -------
+        self : object
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer epochs than snapshots, with ``early_stopping=True``, or as in the
+            `fit` of `estimator`.
+        """
+        net = clone(self.estimator)
+        net._validate_params()
+        lengths = self._lengths_of_cycles(net, X)
+        # A second order of the rows for the second cycle. The first is that of a plain fit.
+        random = np.random.RandomState(draw_seed(net.random_state))
+        later = random.randint(np.iinfo(np.int32).max, size=self.n_snapshots - 1)
+        snapshots = []
+        for length, seed in zip(lengths, [net.random_state, *later.tolist()], strict=True):
+            net.set_params(max_epochs=length, random_state=seed)
+            net.fit(
+                X,
+                y,
+                sample_weight,
+                X_val=X_val,
+                y_val=y_val,
+                sample_weight_val=sample_weight_val,
+            )
+            # A fit makes a new net, so that the snapshot can keep this one.
+            snapshots.append(copy.copy(net).set_params(warm_start=self.estimator.warm_start))
+            net.set_params(warm_start=True)
+        self._adopt(snapshots)
+        return self
+
+    def _lengths_of_cycles(self, net, X):
+        """Return the epochs of each cycle, the longer ones first."""
+        if net.early_stopping:
+            raise ValueError(
+                "Got an estimator with early_stopping=True, expected False: snapshots are taken at "
+                "the ends of schedules, and a cycle that is stopped does not come to rest. Set "
+                "max_epochs instead."
+            )
+        total = net.max_epochs
+        if total == "auto":
+            total = max(net._n_epochs(max(1, _num_samples(X))), self.n_snapshots)
+        if total < self.n_snapshots:
+            raise ValueError(
+                f"Got n_snapshots={self.n_snapshots} with an estimator of max_epochs={total}, "
+                f"expected an epoch for each snapshot at least; set max_epochs={self.n_snapshots} "
+                "or more, or take fewer snapshots."
+            )
+        length, rest = divmod(total, self.n_snapshots)
+        return [length + (i < rest) for i in range(self.n_snapshots)]
+
+    def _adopt(self, snapshots):
+        vars(self).pop("feature_names_in_", None)
+        first = snapshots[0]
+        for name in ("classes_", "n_features_in_", "feature_names_in_"):
+            if hasattr(first, name):
+                setattr(self, name, getattr(first, name))
+        self.n_iter_ = sum(snapshot.n_iter_ for snapshot in snapshots)
+        self.estimators_ = snapshots
+
+    def predict(self, X):
+        """Return the label of the largest mean probability of each image.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that `estimator` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The labels, in the dtype of the `y` of fit.
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the mean over the snapshots of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that `estimator` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            float64, in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return np.mean([snapshot.predict_proba(X) for snapshot in self.estimators_], axis=0)
+
+    def predict_log_proba(self, X):
+        """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
+
+        Parameters
+        ----------
+        X : array-like
+            Images in any layout that `estimator` accepts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        logs = [snapshot.predict_log_proba(X) for snapshot in self.estimators_]
+        return np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags

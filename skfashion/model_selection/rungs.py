@@ -1,0 +1,32 @@
+"""How many candidates of a successive halving train for how long."""
+
+import math
+
+
+def plan_rungs(n_candidates, factor, smallest, largest):
+    """Return how many candidates, and up to which epoch, each rung has.
+
+    The last rung has `largest` epochs, each one before it `factor` times fewer, and there are as
+    many as it takes until less than `factor` candidates are left, or until `smallest` is reached.
+
+    Parameters
+    ----------
+    n_candidates : int
+    factor : float > 1
+    smallest, largest : int
+        Epochs.
+
+    Returns
+    -------
+    n_candidates : list of int
+        Of each rung.
+    n_epochs : list of int
+        Of each rung, rising.
+    """
+    candidates, epochs = [n_candidates], [largest]
+    left = n_candidates
+    while left >= factor and math.floor(largest / factor ** len(epochs)) >= smallest:
+        left /= factor
+        candidates.append(math.ceil(candidates[-1] / factor))
+        epochs.insert(0, math.floor(largest / factor ** len(epochs)))
+    return candidates, epochs

@@ -1,0 +1,265 @@
+"""Successive halving over epochs: what goes on must be what would have been anyway."""
+
+import joblib
+import numpy as np
+import pytest
+from common import small
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import Pipeline as ResamplingPipeline
+from scipy.stats import loguniform
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from test_common import SAMPLE_WEIGHT_CHECKS
+
+from skfashion import MLPNetClassifier
+from skfashion.model_selection import EpochHalvingSearchCV
+from skfashion.model_selection.rungs import plan_rungs
+
+GRID = {"lr": [1e-4, 1e-2], "hidden_layer_sizes": [(4,), (32,)], "dropout": [0.0, 0.3]}
+TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
+
+
+def search_of(estimator=None, grid=None, **options):
+    options = {"factor": 2, "max_resources": 4, "cv": 2, "random_state": 0} | options
+    estimator = small(MLPNetClassifier, n_threads=1) if estimator is None else estimator
+    return EpochHalvingSearchCV(estimator, GRID if grid is None else grid, **options)
+
+
+def table(search):
+    """Return what does not depend on clocks."""
+    return {
+        key: value.tolist() if hasattr(value, "tolist") else value
+        for key, value in search.cv_results_.items()
+        if key not in TIMES
+    }
+
+
+@parametrize_with_checks(
+    [
+        EpochHalvingSearchCV(
+            SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}, max_resources=30, cv=2
+        ),
+        EpochHalvingSearchCV(SGDRegressor(), {"alpha": [1e-4, 1e-2]}, max_resources=30, cv=2),
+        EpochHalvingSearchCV(
+            MLPNetClassifier(), {"lr": [1e-3, 5e-3]}, max_resources=30, cv=2, error_score="raise"
+        ),
+    ],
+    expected_failed_checks=lambda search: SAMPLE_WEIGHT_CHECKS,
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("n_candidates", "factor", "smallest", "largest", "expected"),
+    [
+        (24, 3, 1, 27, ([24, 8, 3], [3, 9, 27])),
+        (24, 2, 1, 16, ([24, 12, 6, 3, 2], [1, 2, 4, 8, 16])),
+        (27, 3, 1, 27, ([27, 9, 3, 1], [1, 3, 9, 27])),
+        (24, 3, 1, 20, ([24, 8, 3], [2, 6, 20])),
+        (24, 3, 5, 27, ([24, 8], [9, 27])),
+        (100, 3, 1, 4, ([100, 34], [1, 4])),
+        (1, 3, 1, 7, ([1], [7])),
+        (5, 1.5, 1, 9, ([5, 4, 3, 2], [2, 4, 6, 9])),
+    ],
+)
+def test_rungs(n_candidates, factor, smallest, largest, expected):
+    assert plan_rungs(n_candidates, factor, smallest, largest) == expected
+
+
+def test_the_last_rung_scores_what_a_whole_fit_scores(digits):
+    search = search_of(return_train_score=True).fit(*digits)
+    assert search.n_resources_ == [1, 2, 4]
+    assert search.n_candidates_ == [8, 4, 2]
+    last = search.cv_results_["iter"] == 2
+    for row in np.flatnonzero(last):
+        params = search.cv_results_["params"][row]
+        net = clone(search.estimator).set_params(max_epochs=4)
+        grid = {name: [value] for name, value in params.items()}
+        whole = GridSearchCV(net, grid, cv=2, return_train_score=True).fit(*digits)
+        for name in ("split0_test_score", "split1_test_score", "mean_train_score"):
+            assert search.cv_results_[name][row] == whole.cv_results_[name][0]
+    assert search.best_score_ == search.cv_results_["mean_test_score"][last].max()
+    best = clone(search.estimator).set_params(max_epochs=4, **search.best_params_).fit(*digits)
+    np.testing.assert_array_equal(search.predict_proba(digits[0]), best.predict_proba(digits[0]))
+    assert search.best_estimator_.max_epochs == 4
+
+
+def test_the_best_of_each_rung_go_on(digits):
+    found = search_of().fit(*digits).cv_results_
+    for rung in (0, 1):
+        here, there = found["iter"] == rung, found["iter"] == rung + 1
+        order = np.argsort(-found["mean_test_score"][here], kind="stable")[: there.sum()]
+        params = np.asarray(found["params"], dtype=object)
+        assert params[there].tolist() == params[here][np.sort(order)].tolist()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_results_are_the_same_for_every_backend(backend, digits):
+    alone = search_of().fit(*digits)
+    with joblib.parallel_config(backend):
+        beside = search_of(n_jobs=2).fit(*digits)
+    assert table(beside) == table(alone)
+    assert beside.best_params_ == alone.best_params_
+
+
+def test_candidates_without_a_seed_get_one_for_all_rungs(digits):
+    net = small(MLPNetClassifier, random_state=None)
+    first, second = (search_of(net).fit(*digits) for _ in range(2))
+    assert table(first) == table(second)
+    other = search_of(net, random_state=1).fit(*digits)
+    assert table(first) != table(other)
+    assert first.best_estimator_.random_state is None
+
+
+def test_pipelines_with_samplers_are_searched(digits):
+    X, y = digits
+    rows = np.flatnonzero((y > 4) | (np.arange(len(y)) % 3 == 0))
+    net = small(MLPNetClassifier)
+    pipeline = ResamplingPipeline(
+        [("scale", StandardScaler()), ("draw", RandomOverSampler()), ("net", net)]
+    )
+    grid = {"draw": [RandomOverSampler(), "passthrough"], "net__lr": [1e-3, 1e-2]}
+    search = search_of(pipeline, grid, error_score="raise").fit(X[rows], y[rows])
+    assert search.n_candidates_ == [4, 2, 1]
+    assert search.best_estimator_["net"].n_iter_ == 4
+    assert search.score(X, y) > 0.2
+    weights = np.ones(len(rows))
+    search_of(make_pipeline(PCA(8), net), {"pca__n_components": [4, 8]}, error_score="raise").fit(
+        X[rows], y[rows], mlpnetclassifier__sample_weight=weights
+    )
+
+
+def test_partial_fit_is_called_once_an_epoch(digits):
+    X, y = digits
+    net = MLPClassifier((8,), random_state=0)
+    search = search_of(net, {"alpha": [1e-4, 1e-1]}, return_train_score=True).fit(X, y)
+    assert search.n_resources_ == [2, 4]
+    assert search.best_estimator_.t_ == 4 * len(X)
+    split = StratifiedKFold(2).split(X, y)
+    for j, (train, test) in enumerate(split):
+        alone = clone(net).set_params(**search.best_params_)
+        for _ in range(4):
+            alone.partial_fit(X[train], y[train], classes=np.unique(y))
+        score = search.cv_results_[f"split{j}_test_score"][search.best_index_]
+        assert score == alone.score(X[test], y[test])
+
+
+def test_weights_reach_fit_and_score(digits):
+    X, y = digits
+    weights = (np.arange(len(y)) % 2).astype(float)
+    weighted = search_of().fit(X, y, sample_weight=weights)
+    plain = search_of().fit(X, y)
+    assert table(weighted) != table(plain)
+    assert table(search_of().fit(X, y, sample_weight=np.ones(len(y)))) == table(plain)
+
+
+def test_candidates_are_drawn_on_request(digits):
+    grid = {"lr": loguniform(1e-4, 1e-1), "dropout": [0.0, 0.5]}
+    search = search_of(grid=grid, n_candidates=5).fit(*digits)
+    assert search.n_candidates_ == [5, 3, 2]
+    assert table(search) == table(search_of(grid=grid, n_candidates=5).fit(*digits))
+
+
+def test_auto_is_what_the_estimator_says(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=7)
+    assert search_of(net, max_resources="auto").fit(X, y).max_resources_ == 7
+    net.set_params(max_epochs="auto")
+    fitted = clone(net).fit(X[:150], y[:150])
+    search = search_of(net, {"lr": [1e-3]}, max_resources="auto", refit=False).fit(X, y)
+    assert search.max_resources_ == fitted.n_iter_
+    sgd = SGDClassifier(max_iter=6)
+    assert search_of(sgd, {"alpha": [1e-3]}, max_resources="auto").fit(X, y).max_resources_ == 6
+
+
+def test_refit_can_choose_or_be_left_out(digits):
+    search = search_of(refit=lambda results: 3).fit(*digits)
+    assert search.best_index_ == 3
+    assert search.best_params_ == search.cv_results_["params"][3]
+    search = search_of(refit=False).fit(*digits)
+    assert search.best_params_ in search.cv_results_["params"]
+    assert not hasattr(search, "best_estimator_")
+    with pytest.raises(ValueError, match="Got a refit that returned 99, expected the index"):
+        search_of(refit=lambda results: 99).fit(*digits)
+
+
+class Failing(ClassifierMixin, BaseEstimator):
+    """Fails as often as it is told to."""
+
+    def __init__(self, fails=False, log=None):
+        self.fails = fails
+        self.log = log
+
+    def fit(self, X, y):
+        raise AssertionError("Whoever halves epochs calls partial_fit.")
+
+    def partial_fit(self, X, y, classes=None):
+        if self.log is not None:
+            with open(self.log, "a") as file:
+                file.write("epoch\n")
+        if self.fails:
+            raise ArithmeticError("As told.")
+        if classes is not None:
+            self.classes_ = classes
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+def test_failures_are_scored_as_in_scikit_learn(digits):
+    grid = {"fails": [True, False]}
+    with (
+        pytest.warns(FitFailedWarning, match="fits failed"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search = search_of(Failing(), grid, max_resources=2).fit(*digits)
+    assert search.best_params_ == {"fails": False}
+    assert np.isnan(search.cv_results_["mean_test_score"][0])
+    with pytest.raises(ArithmeticError, match="As told"):
+        search_of(Failing(), grid, error_score="raise").fit(*digits)
+    with pytest.raises(ValueError, match="All the 2 fits failed"):
+        search_of(Failing(), {"fails": [True]}).fit(*digits)
+
+
+def test_finished_trainings_are_not_done_again(tmp_path, digits):
+    log, options = tmp_path / "log", {"cache": tmp_path / "cache", "max_resources": 2}
+    search = search_of(Failing(log=str(log)), {"fails": [False]}, refit=False, **options)
+    search.fit(*digits)
+    assert len(log.read_text().split()) == 4
+    clone(search).fit(*digits)
+    assert len(log.read_text().split()) == 4
+    clone(search).set_params(max_resources=3).fit(*digits)
+    assert len(log.read_text().split()) == 10
+    first = search_of(cache=tmp_path / "nets").fit(*digits)
+    again = search_of(cache=tmp_path / "nets", n_jobs=2).fit(*digits)
+    assert table(first) == table(again) == table(search_of().fit(*digits))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "grid", "options", "message"),
+    [
+        (LogisticRegression(), {"C": [1]}, {}, "Got a LogisticRegression, whose training cannot"),
+        (None, {"max_epochs": [1, 2]}, {}, "in which max_epochs is searched; expected other"),
+        (None, GRID, {"min_resources": 9}, "Got min_resources=9 and max_resources=4, expected"),
+        (None, GRID, {"factor": 1}, "The 'factor' parameter"),
+        (None, GRID, {"max_resources": 0}, "The 'max_resources' parameter"),
+        (
+            Failing(),
+            {"fails": [False]},
+            {"max_resources": "auto"},
+            "Got max_resources='auto' with a Failing, which has neither max_epochs nor max_iter",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(estimator, grid, options, message, digits):
+    with pytest.raises(ValueError, match=message):
+        search_of(estimator, grid, **options).fit(*digits)

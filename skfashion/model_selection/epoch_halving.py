@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
-from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._search import BaseSearchCV, _search_estimator_has
 from sklearn.model_selection._validation import _score, _warn_or_raise_about_fit_failures
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import _check_method_params
 
 from skfashion.cluster import SharedData
@@ -73,7 +73,8 @@ class EpochHalvingSearchCV(BaseSearchCV):
     verbose : int, default=0
         Whether progress is shown, a bar for each rung.
     random_state : int, RandomState or None, default=None
-        Draws the candidates, and seeds of the estimators whose `random_state` is no int.
+        Draws the candidates, and seeds of the estimators whose `random_state` is no int, that of
+        the last fit included.
     error_score : "raise" or float, default=np.nan
         As in ``GridSearchCV``.
     return_train_score : bool, default=False
@@ -254,11 +255,27 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.best_params_ = results["params"][self.best_index_]
         self.best_score_ = results["mean_test_score"][self.best_index_]
         if self.refit:
-            self._refit(X, y, routed.estimator.fit, root, given)
+            model = self._seeded(self.best_params_, rng)
+            self._refit(model, X, y, routed.estimator.fit, root, given)
         self.scorer_ = scorer
         self.cv_results_ = results
         root.call_on_fit_task_end(**given)
         return self
+
+    @available_if(_search_estimator_has("transform"))
+    def fit_transform(self, X, y=None, **params):
+        """Search, and return what the best estimator makes of the rows.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        array-like of shape (n_samples, n_features_out)
+        """
+        return self.fit(X, y, **params).transform(X)
 
     def _draw_candidates(self, rng):
         if self.n_candidates == "all":
@@ -308,22 +325,25 @@ class EpochHalvingSearchCV(BaseSearchCV):
 
     def _make_training(self, candidate, split, scorer, rng):
         """Return what one candidate does on one split, as a task of `run_all`'s without epochs."""
-        model = clone(self.estimator).set_params(**clone(candidate, safe=False))
-        names = [n for n in model.get_params() if n.split("__")[-1] == "random_state"]
-        # The same ones at every rung, in whatever process that is.
-        seeds = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in sorted(names)}
-        known = model.get_params()
-        model.set_params(
-            **{n: seed for n, seed in seeds.items() if not isinstance(known[n], Integral)}
-        )
         return {
-            "model": model,
+            # Seeded here: the same at every rung, in whatever process that is.
+            "model": self._seeded(candidate, rng),
             "split": split,
             "scorer": scorer,
             "total": self.max_resources_,
             "error_score": self.error_score,
             "return_train_score": self.return_train_score,
         }
+
+    def _seeded(self, candidate, rng):
+        """Return an estimator with a candidate's parameters, which draws nothing by chance."""
+        model = clone(self.estimator).set_params(**clone(candidate, safe=False))
+        known = model.get_params()
+        names = [name for name in known if name.split("__")[-1] == "random_state"]
+        seeds = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in sorted(names)}
+        return model.set_params(
+            **{name: seed for name, seed in seeds.items() if not isinstance(known[name], Integral)}
+        )
 
     def _climb(self, candidates, trainings, shared, root):
         """Train rung by rung; return what `cv_results_` is to be."""
@@ -369,10 +389,9 @@ class EpochHalvingSearchCV(BaseSearchCV):
         scores = results["mean_test_score"][last]
         return last[0] if np.isnan(scores).all() else last[np.nanargmax(scores)]
 
-    def _refit(self, X, y, fit_params, root, given):
+    def _refit(self, model, X, y, fit_params, root, given):
         context = root.subcontext(task_name="refit-with-best-params")
         context.call_on_fit_task_begin(**given)
-        model = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         start = time.perf_counter()
         self.best_estimator_ = train_wholly(model, X, y, fit_params, total=self.max_resources_)
         self.refit_time_ = time.perf_counter() - start

@@ -8,6 +8,7 @@ from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
+from skfashion.training.stacking import join
 from skfashion.training.states import generators_of
 
 
@@ -51,7 +52,7 @@ class Steps:
         if layers is None:
             self._gradients = None
         elif self._gradients is None:
-            self._gradients = DenseGradients(net.module_, layers, net.criterion_)
+            self._gradients = join(DenseGradients(net.module_, layers, net.criterion_))
 
     @property
     def are_ours(self):

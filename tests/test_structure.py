@@ -65,7 +65,7 @@ PARTS = {
 PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
 PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn"}}
 PARTS["model_selection"] = {
-    "allowed": {"cluster", "model_selection", "runs"},
+    "allowed": {"cluster", "model_selection", "runs", "training"},
     "refused": {"torch", "skorch"},
 }
 # What is made of fitted classifiers.

@@ -98,8 +98,8 @@ def key_of(params):
     """Return the parameters that a grid has, as text; what a halving adds is left out."""
     known = {name.split("__")[-1]: value for name, value in params.items()}
     known["lr"] = known.pop("learning_rate_init", known.get("lr"))
-    kept = {name: known[name] for name in ("hidden_layer_sizes", "lr", "batch_size")}
-    return json.dumps(kept, sort_keys=True)
+    kept = ("hidden_layer_sizes", "lr", "batch_size", "weight_decay", "label_smoothing")
+    return json.dumps({name: known[name] for name in kept if name in known}, sort_keys=True)
 
 
 def draw(task, number, as_float):
@@ -149,7 +149,13 @@ def make(task, what):
         from skfashion.model_selection import EpochHalvingSearchCV
 
         return EpochHalvingSearchCV(
-            net, grid, factor=what.factor, max_resources=epochs, random_state=0, **common
+            net,
+            grid,
+            n_stacked=what.n_stacked,
+            factor=what.factor,
+            max_resources=epochs,
+            random_state=0,
+            **common,
         )
     if what.kind == "halving":
         from sklearn.experimental import enable_halving_search_cv  # noqa: F401

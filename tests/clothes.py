@@ -29,8 +29,9 @@ def as_images(X):
 def net(cls, **params):
     """Return a small estimator whose results are the same in every process."""
     defaults = {"batch_size": 16, "n_threads": 1, "device": "cpu"}
-    if cls not in FAST:
-        # What deep nets need to learn something from so few images.
+    if cls not in FAST and not hasattr(cls, "backbone"):
+        # What deep nets need to learn something from so few images; Muon's steps cost a backbone,
+        # with its many weights, more than they are worth here.
         defaults |= {"batch_size": 8, "optimizer": "muon", "lr": 0.02, "width": 16}
         if hasattr(cls, "n_heads"):
             defaults |= {"lr": 0.04, "width": 32}

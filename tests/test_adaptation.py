@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skfashion import ConvNetClassifier, MLPNetClassifier
+from skfashion import ConvNetClassifier, MLPNetClassifier, TorchvisionClassifier
 from skfashion.adaptation import adapt_batch_norm
 from skfashion.datasets import make_corrupted
 
@@ -21,11 +21,14 @@ KINDS = [pytest.param(cls, marks=[pytest.mark.slow] * (cls not in FAST)) for cls
 
 @pytest.mark.parametrize("cls", KINDS)
 def test_adapted_copy_stands_what_it_was_adapted_to(cls):
-    fitted = net(cls, max_epochs=8 if cls is MLPNetClassifier else 3).fit(X, y)
+    n_epochs = {MLPNetClassifier: 8, TorchvisionClassifier: 6}.get(cls, 3)
+    # A backbone learns little from so few rows.
+    floor = 0.5 if cls is TorchvisionClassifier else 0.8
+    fitted = net(cls, max_epochs=n_epochs).fit(X, y)
     before = weights_of(fitted), fitted.predict_proba(X_test)
     dim = make_corrupted(X_test, "contrast", 5)
     adapted = adapt_batch_norm(fitted, make_corrupted(X, "contrast", 5))
-    assert adapted.score(dim, y_test) > 0.8
+    assert adapted.score(dim, y_test) > floor
     assert adapted.score(dim, y_test) >= fitted.score(dim, y_test)
     assert adapted.classes_.tolist() == CLASSES
     np.testing.assert_array_equal(weights_of(fitted), before[0])

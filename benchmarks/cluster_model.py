@@ -68,8 +68,8 @@ def moved(costs, n_runs, n_workers):
 def moved_by_halving(costs, state, n_trainings, n_workers):
     """Return how many bytes a successive halving moves that goes on with its trainings.
 
-    The state of each training goes through the scheduler: to the client after every rung, and to a
-    worker again before the next.
+    The state of each training goes through the scheduler: to the client after every rung but the
+    last, and those of survivors to a worker again before the next.
 
     Parameters
     ----------
@@ -84,5 +84,5 @@ def moved_by_halving(costs, state, n_trainings, n_workers):
     -------
     float
     """
-    n_passes = sum(n_trainings) + sum(n_trainings[1:])
+    n_passes = sum(n_trainings[:-1]) + sum(n_trainings[1:])
     return moved(costs, sum(n_trainings), n_workers) + 2 * n_passes * state

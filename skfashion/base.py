@@ -21,6 +21,7 @@ from skfashion.inputs import as_tensor, check_images
 from skfashion.options import TrainingOptions
 from skfashion.parameters import constraints_of, estimator
 from skfashion.priors import logit_shift
+from skfashion.resuming import check_callbacks
 from skfashion.tasks import TaskHooks
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
 
@@ -157,8 +158,13 @@ class ImageClassifier(
 
         Returns
         -------
-        bytes
-            What the rest of the training needs, as a checkpoint has it.
+        bytes or None
+            What the rest of the training needs, as a checkpoint has it; None at the end.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and if a skorch callback has a state that no checkpoint can hold.
         """
         return self._train(X, y, until=until, paused=paused, **fit_params)
 
@@ -174,6 +180,7 @@ class ImageClassifier(
         # wrong on the way, nothing half-trained is left here.
         twin = self._blank_twin()
         if pause:
+            check_callbacks(twin, "a training that is paused and goes on")
             twin.checkpoint_dir = None
         hooks = TaskHooks(self, X, y, sample_weight)
         with own_device(self.device):

@@ -165,12 +165,19 @@ def _check_that_they_can_be_sent(calls):
 
     for call in calls.values():
         try:
-            cloudpickle.dumps(call)
+            cloudpickle.dumps(_without_bytes(call))
         except Exception as error:
             raise TypeError(
                 f"Got a run that cannot be pickled ({error}), expected one that can be sent to the "
                 f"Dask cluster; leave locks, open files and the like out of {call[:2]}."
             ) from error
+
+
+def _without_bytes(value):
+    """Return nested lists and tuples without what can be sent in any case, and may be large."""
+    if isinstance(value, list | tuple):
+        return [_without_bytes(item) for item in value]
+    return None if isinstance(value, bytes) else value
 
 
 def _count_threads(client, had_several):

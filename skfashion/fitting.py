@@ -81,7 +81,7 @@ def fit(estimator, data, hooks, *, until=None, paused=None):
     Returns
     -------
     bytes or None
-        What the rest of a training that was paused needs.
+        What the rest of a training that was paused needs; None at the end of one.
     """
     _learn_prior(estimator, data)
     logit_shift(estimator)  # raises where `prior` is none, before a training and not after it
@@ -104,20 +104,22 @@ def fit(estimator, data, hooks, *, until=None, paused=None):
     if until is not None:
         state = None if paused is None else state_from_bytes(paused)
         # The last weights of all are judged as they are, like those of any other fit.
-        net.pause_decay = PAUSE_DECAY if until < n_epochs else None
-        pause = PauseTraining(until, paused)
-        net.callbacks_.append(("skfashion_pause", pause))
+        if until < n_epochs:
+            net.pause_decay = PAUSE_DECAY
+            pause = PauseTraining(until, paused)
+            net.callbacks_.append(("skfashion_pause", pause))
     elif data.checkpoint is not None:
         state = data.checkpoint.state
         net.callbacks_.append(("skfashion_checkpoint", WriteCheckpoints(data.checkpoint)))
     net.train(data.train, data.valid, epochs=n_epochs, state=state)
-    if estimator.early_stopping and estimator.deferred_reweighting is not None:
-        # The weights that came back may be those of an epoch before it began.
-        best = int(np.argmax(estimator.validation_scores_))
-        first = _first_reweighted(estimator, n_epochs)
+    if estimator.deferred_reweighting is not None:
+        # With early stopping the weights that came back may be those of an epoch before it began;
+        # of a training that goes on from a checkpoint it may have begun before that.
+        scores = estimator.validation_scores_ if estimator.early_stopping else None
+        last = len(net.history) - 1 if scores is None else int(np.argmax(scores))
         counts = estimator.class_prior_ * data.n_rows
         estimator.effective_class_prior_ = effective_prior(
-            estimator, counts, reweighted=best >= first
+            estimator, counts, reweighted=last >= _first_reweighted(estimator, n_epochs)
         )
     net.forget_callbacks([name for name, _ in own] + ["skfashion_checkpoint", "skfashion_pause"])
     hooks.finish()

@@ -64,7 +64,7 @@ def open_checkpoint(estimator, data, seed):
     """
     if estimator.checkpoint_dir is None:
         return None
-    _check_callbacks(estimator)
+    check_callbacks(estimator, "checkpoint_dir")
     identity = {
         "parameter": _describe_parameters(estimator, seed),
         "data": {name: _digest(array) for name, array in data.items()},
@@ -101,12 +101,13 @@ def _environment(estimator):
     }
 
 
-def _check_callbacks(estimator):
+def check_callbacks(estimator, what):
+    """Raise a ValueError if a callback has a state that does not travel; `what` is why it would."""
     for item in estimator.skorch_callbacks or ():
         callback = item[1] if isinstance(item, tuple) else item
         if not is_resumable(callback):
             raise ValueError(
-                f"Got checkpoint_dir together with the skorch callback {type(callback).__name__}, "
+                f"Got {what} together with the skorch callback {type(callback).__name__}, "
                 "whose state no checkpoint can hold; expected callbacks without a state, or with "
                 "the methods state_dict() and load_state_dict(state). Give it these two, or leave "
                 "out one or the other."

@@ -3,6 +3,7 @@
 import importlib.metadata
 import inspect
 import os
+import pickle
 import traceback
 import uuid
 import warnings
@@ -18,7 +19,16 @@ LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
 
 
 def run_all(
-    function, tasks, shared, *, given=None, n_jobs=None, cache=None, verbose=1, on_error="raise"
+    function,
+    tasks,
+    shared,
+    *,
+    given=None,
+    n_jobs=None,
+    cache=None,
+    is_lasting=None,
+    verbose=1,
+    on_error="raise",
 ):
     """Return what `function` makes of each task, in the order of the tasks.
 
@@ -45,6 +55,8 @@ def run_all(
         Number of runs at a time, as joblib counts.
     cache : path-like, default=None
         Folder of finished runs, made if it is missing; None keeps nothing.
+    is_lasting : callable, default=None
+        ``is_lasting(result) -> bool``: whether a result is kept in the cache; None keeps all.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"raise", "warn"}, default="raise"
@@ -87,7 +99,7 @@ def run_all(
         ended[i] = result
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
-        elif files[i] is not None:
+        elif files[i] is not None and (is_lasting is None or is_lasting(result)):
             _write(files[i], result)
     return [ended[i] for i in range(len(tasks))]
 
@@ -97,7 +109,13 @@ def _file(cache, function, task, common):
     if cache is None:
         return None
     folder = Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}"
-    return folder / f"{joblib.hash((common, task))}.pkl"
+    try:
+        return folder / f"{joblib.hash((common, task))}.pkl"
+    except pickle.PicklingError as error:
+        raise TypeError(
+            f"Got cache={str(cache)!r} with a run that cannot be told from others ({error}), "
+            "expected functions of a module; define them in a file, or leave the cache out."
+        ) from error
 
 
 def _source(function):

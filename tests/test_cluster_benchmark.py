@@ -18,9 +18,9 @@ def test_model_in_numbers_that_can_be_checked_by_hand():
     # A thousand workers would be done at once, but the scheduler takes its time for each run.
     assert seconds(COSTS._replace(data=0), 1000, 1000) == pytest.approx(1000 * 0.01)
     assert moved(COSTS, 10, 2) == 3 * 50_000_000 + 10 * 10_000
-    # Six states come back from the first rung, two go out and come back again.
+    # Six states come back from the first rung, and two go out again.
     states = moved_by_halving(COSTS, 1000, [6, 2], 1) - moved(COSTS, 8, 1)
-    assert states == 2 * 1000 * (6 + 2 + 2)
+    assert states == 2 * 1000 * (6 + 2)
 
 
 @given(st.integers(1, 10_000), st.integers(1, 1000))
@@ -78,7 +78,8 @@ def test_a_quick_measurement(monkeypatch, tmp_path, capsys):
     for row in rows:
         data = row["send"]["data_bytes"]
         assert row["send"]["bytes"] > 2 * data
-        assert row["fits"]["bytes"] > (1 + row["workers"]) * data
+        # Once to the cluster; a second worker need not get a run.
+        assert row["fits"]["bytes"] > 2 * data
         assert min(row[part]["seconds"] for part in ("empty", "fits")) > 0
         assert row["halving"]["bytes"] > 4 * row["halving"]["state_bytes"]
     assert "EpochHalvingSearchCV" in capsys.readouterr().out

@@ -12,10 +12,12 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import LRScheduler
 from test_common import SAMPLE_WEIGHT_CHECKS
 
 from skfashion import MLPNetClassifier
@@ -24,6 +26,10 @@ from skfashion.model_selection.rungs import plan_rungs
 
 GRID = {"lr": [1e-4, 1e-2], "hidden_layer_sizes": [(4,), (32,)], "dropout": [0.0, 0.3]}
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
+
+
+# From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def search_of(estimator=None, grid=None, **options):
@@ -71,6 +77,7 @@ def test_scikit_learn_checks(estimator, check):
         (100, 3, 1, 4, ([100, 34], [1, 4])),
         (1, 3, 1, 7, ([1], [7])),
         (5, 1.5, 1, 9, ([5, 4, 3, 2], [2, 4, 6, 9])),
+        (10, 1.5, 1, 4, ([10, 7, 5], [1, 2, 4])),
     ],
 )
 def test_rungs(n_candidates, factor, smallest, largest, expected):
@@ -210,7 +217,7 @@ class Failing(ClassifierMixin, BaseEstimator):
         if self.log is not None:
             with open(self.log, "a") as file:
                 file.write("epoch\n")
-        if self.fails:
+        if self.fails and not getattr(type(self), "is_mended", False):
             raise ArithmeticError("As told.")
         if classes is not None:
             self.classes_ = classes
@@ -235,6 +242,15 @@ def test_failures_are_scored_as_in_scikit_learn(digits):
         search_of(Failing(), {"fails": [True]}).fit(*digits)
 
 
+def test_failed_trainings_are_tried_again(tmp_path, digits, monkeypatch):
+    search = search_of(Failing(), {"fails": [True]}, max_resources=1, refit=False)
+    search.set_params(cache=tmp_path)
+    with pytest.raises(ValueError, match="All the 2 fits failed"):
+        search.fit(*digits)
+    monkeypatch.setattr(Failing, "is_mended", True, raising=False)
+    assert clone(search).fit(*digits).cv_results_["mean_test_score"][0] > 0
+
+
 def test_finished_trainings_are_not_done_again(tmp_path, digits):
     log, options = tmp_path / "log", {"cache": tmp_path / "cache", "max_resources": 2}
     search = search_of(Failing(log=str(log)), {"fails": [False]}, refit=False, **options)
@@ -253,6 +269,18 @@ def test_finished_trainings_are_not_done_again(tmp_path, digits):
     ("estimator", "grid", "options", "message"),
     [
         (LogisticRegression(), {"C": [1]}, {}, "Got a LogisticRegression, whose training cannot"),
+        (
+            OneVsRestClassifier(small(MLPNetClassifier)),
+            {"estimator__lr": [1e-3]},
+            {"max_resources": 2},
+            "Got a OneVsRestClassifier around a classifier of skfashion",
+        ),
+        (
+            small(MLPNetClassifier, skorch_callbacks=[LRScheduler("StepLR", step_size=1)]),
+            {"lr": [1e-3]},
+            {"error_score": "raise"},
+            "Got a training that is paused and goes on together with the skorch callback LRSched",
+        ),
         (None, {"max_epochs": [1, 2]}, {}, "in which max_epochs is searched; expected other"),
         (None, GRID, {"min_resources": 9}, "Got min_resources=9 and max_resources=4, expected"),
         (None, GRID, {"factor": 1}, "The 'factor' parameter"),

@@ -1,11 +1,16 @@
 """A training that is paused and goes on elsewhere ends with the model of one that was not."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
+import torch
 from common import small, weights_of
 from sklearn.base import clone
+from skorch.callbacks import Callback
 
 from skfashion import Augmentation, MLPNetClassifier
+from skfashion.fitting import PAUSE_DECAY
 
 KINDS = {
     "plain": {},
@@ -23,7 +28,7 @@ def in_parts(net, X, y, stops, **fit_params):
     for until in stops:
         net = clone(net)
         paused = net._fit_until(X, y, until=until, paused=paused, **fit_params)
-        assert isinstance(paused, bytes)
+        assert (paused is None) == (until == net.max_epochs)
     return net
 
 
@@ -55,16 +60,55 @@ def test_weights_of_rows_and_validation_data_are_those_of_every_part(digits):
     assert parts.validation_scores_ == whole.validation_scores_
 
 
-def test_a_paused_model_has_averaged_weights(digits):
-    # At a learning rate at which single weights are worthless.
-    net = small(MLPNetClassifier, max_epochs=40, lr_schedule="constant", lr=0.5)
-    net.set_params(optimizer="sgd", standardize=False)
-    paused, whole = clone(net), clone(net).set_params(max_epochs=20)
-    paused._fit_until(*digits, until=20)
-    whole.fit(*digits)
-    assert paused.loss_curve_ == whole.loss_curve_
-    assert (weights_of(paused) != weights_of(whole)).any()
-    assert abs(weights_of(paused)).max() <= abs(weights_of(whole)).max()
+class Record(Callback):
+    """Remember the weights at the beginning and after each step."""
+
+    seen: ClassVar = []
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen[:] = [_vector(net)]
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training:
+            self.seen.append(_vector(net))
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def _vector(net):
+    return torch.cat([p.detach().double().ravel() for p in net.module_.parameters()]).numpy()
+
+
+@pytest.mark.parametrize("kind", ["plain", "stopping early"])
+def test_a_paused_model_has_averaged_weights(kind, digits):
+    params = {"max_epochs": 9, "batch_norm": False, "skorch_callbacks": [Record()]}
+    net = small(MLPNetClassifier, **(KINDS[kind] | params))
+    net._fit_until(*digits, until=3)
+    average, *steps = Record.seen
+    for n, weights in enumerate(steps, start=1):
+        decay = min(PAUSE_DECAY, (1 + n) / (10 + n))
+        average = decay * average + (1 - decay) * weights
+    np.testing.assert_allclose(_vector(net.net_), average, rtol=1e-3, atol=1e-5)
+    assert abs(_vector(net.net_) - steps[-1]).max() > 1e-3
+
+
+def test_deferred_weights_count_in_a_training_that_had_ended(digits):
+    net = small(MLPNetClassifier, deferred_reweighting=0.5, max_epochs=8, target_score=0.01)
+    net.set_params(loss="class_balanced", prior="uniform", lr=1e-5)
+    later = clone(net).set_params(target_score=None)
+    paused = later._fit_until(*digits, until=6)
+    # Reaches its target before its next epoch ends, after the weights have begun.
+    whole = clone(net).set_params(target_score=None).fit(*digits)
+    again = clone(later)
+    again._fit_until(*digits, until=8, paused=paused)
+    np.testing.assert_array_equal(again.effective_class_prior_, whole.effective_class_prior_)
+    first = clone(later)
+    first._fit_until(*digits, until=2)
+    assert (first.effective_class_prior_ != whole.effective_class_prior_).any()
 
 
 def test_pausing_does_not_touch_the_checkpoints(tmp_path, digits):

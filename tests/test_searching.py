@@ -48,7 +48,7 @@ ARCHITECTURES = {
     "n_heads": [2, 4],
     "width": [8, 16],
     "depth": [1, 2],
-    "freeze": ["none", 1],
+    "layer_lr_decay": [1.0, 0.5],
 }
 
 
@@ -141,7 +141,9 @@ def test_nets_with_and_without_shortcuts_are_values_of_one_parameter():
 def bits(cls, n_threads, n_jobs=None, backend=None):
     """Return all numbers that a search ends with, but for the seconds."""
     own = next(name for name in ARCHITECTURES if name in cls().get_params())
-    grid = {own: ARCHITECTURES[own], "dropout": [0.2]} if own != "freeze" else {own: ["none", 1]}
+    grid = {own: ARCHITECTURES[own]}
+    if "dropout" in cls().get_params():
+        grid["dropout"] = [0.2]
     model = searched(cls, n_threads=n_threads, augment=Augmentation(shift=1))
     search = GridSearchCV(model, grid, cv=FOLDS, scoring="neg_log_loss", n_jobs=n_jobs)
     # Arrays of more than 10 kB reach processes as read-only maps of one file.

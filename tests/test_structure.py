@@ -50,6 +50,7 @@ PARTS = {
             "options",
             "parameters",
             "priors",
+            "resuming",
             "tasks",
             "training",
             "training_data",

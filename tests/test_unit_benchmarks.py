@@ -63,11 +63,6 @@ def measured_twice(benchmark, folder, patch, words=()):
     return results.read(path)
 
 
-def _unit(line):
-    row = json.loads(line)
-    return row["unit"], row["seed"]
-
-
 # --- ensembles ----------------------------------------------------------------------------------
 
 SIZES = {"train_rows": 300, "valid_rows": 300, "epochs": 2, "members": 3, "trees": 5, "folds": 2}

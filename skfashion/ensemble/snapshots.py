@@ -96,8 +96,8 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are fewer epochs than snapshots, with ``early_stopping=True``, or as in the
-            `fit` of `estimator`.
+            If there are fewer epochs than snapshots, with ``early_stopping=True`` or a
+            `target_score`, or as in the `fit` of `estimator`.
         """
         net = clone(self.estimator)
         net._validate_params()
@@ -124,12 +124,14 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def _lengths_of_cycles(self, net, X):
         """Return the epochs of each cycle, the longer ones first."""
-        if net.early_stopping:
-            raise ValueError(
-                "Got an estimator with early_stopping=True, expected False: snapshots are taken at "
-                "the ends of schedules, and a cycle that is stopped does not come to rest. Set "
-                "max_epochs instead."
-            )
+        stops = {"early_stopping": False, "target_score": None}
+        for name, expected in stops.items():
+            if (value := getattr(net, name)) != expected:
+                raise ValueError(
+                    f"Got an estimator with {name}={value}, expected {expected}: snapshots are "
+                    "taken at the ends of schedules, and a cycle that is stopped does not come to "
+                    "rest. Set max_epochs instead."
+                )
         total = net.max_epochs
         if total == "auto":
             total = max(net._n_epochs(max(1, _num_samples(X))), self.n_snapshots)

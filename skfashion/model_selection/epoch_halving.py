@@ -26,6 +26,7 @@ from skfashion.model_selection.rungs import plan_rungs
 from skfashion.model_selection.stepping import (
     can_go_on,
     epochs_of,
+    is_around_a_net,
     last_of,
     train_until,
     train_wholly,
@@ -60,9 +61,9 @@ class EpochHalvingSearchCV(BaseSearchCV):
         How many candidates that differ only in `lr`, `weight_decay`, `momentum`, `label_smoothing`
         and `random_state` are at most trained together on a split: those that are plain multilayer
         perceptrons in common matrix products, which pays for small ones (see the guide), all
-        others as if alone. Scores may then differ from those of `n_stacked=1` by rounding, but not
-        from one `n_jobs` or backend to another. More than 1 needs greenlet, the extra
-        ``stacking``.
+        others, such as those with dropout, as if alone. Scores may then differ from those of
+        `n_stacked=1` by rounding, but not from one `n_jobs` or backend to another. More than 1
+        needs greenlet, the extra ``stacking``.
     factor : float > 1, default=3
         Of `factor` candidates one goes on, and has `factor` times as many epochs at the next rung.
     max_resources : int or "auto", default="auto"
@@ -74,7 +75,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
     scoring : str, callable or None, default=None
         As in ``GridSearchCV``; one metric.
     n_jobs : int, default=None
-        Trainings at a time, as joblib counts.
+        Trainings at a time, as joblib counts; groups of trainings, where `n_stacked` makes some.
     refit : bool or callable, default=True
         Whether the best candidate is trained on all rows in the end, for `max_resources` epochs. A
         callable gets `cv_results_` and returns the index of the best.
@@ -91,8 +92,10 @@ class EpochHalvingSearchCV(BaseSearchCV):
         As in ``GridSearchCV``.
     cache : path-like or None, default=None
         Folder in which finished trainings of each rung are kept, so that a search that was stopped
-        does only what is missing when it is started again. Needs a `random_state` that is an int
-        where the estimator has none.
+        does only what is missing when it is started again; failed ones are tried again. Needs a
+        `random_state` that is an int where the estimator, or a `cv` that shuffles, has none. It
+        holds the whole state of each training, is never emptied, and knows nothing of
+        `n_threads=None`: on another number of cores, begin another one.
 
     Attributes
     ----------
@@ -101,7 +104,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         each; ``iter`` is the rung, ``n_resources`` its epochs, and ``mean_fit_time`` the seconds
         since the rung before.
     best_estimator_, best_params_, best_score_, best_index_, refit_time_
-        As in ``HalvingGridSearchCV``: the best of the last rung.
+        As in ``HalvingGridSearchCV``: the best of the last rung, or what a callable `refit` says.
     scorer_, n_splits_, n_features_in_, feature_names_in_, classes_
         As in ``GridSearchCV``.
     n_resources_, n_candidates_ : list of int
@@ -230,6 +233,10 @@ class EpochHalvingSearchCV(BaseSearchCV):
             trainings of a rung fail.
         ImportError
             If `n_stacked` needs greenlet, which is not installed.
+        ConnectionError
+            If the scheduler of the Dask cluster is gone.
+        TypeError
+            If a training cannot be pickled and sent to the Dask cluster, or hashed for the cache.
         """
         if self.n_stacked > 1:
             import_greenlet()
@@ -310,6 +317,12 @@ class EpochHalvingSearchCV(BaseSearchCV):
                     "partial_fit, alone or as the last step of a pipeline. scikit-learn's "
                     "HalvingGridSearchCV takes all others."
                 )
+            if is_around_a_net(model):
+                raise ValueError(
+                    f"Got a {type(last_of(model)).__name__} around a classifier of skfashion, "
+                    "whose training does not travel with it from process to process; expected the "
+                    "classifier itself. scikit-learn's HalvingGridSearchCV takes such estimators."
+                )
             if any(name.split("__")[-1] == "max_epochs" for name in candidate):
                 raise ValueError(
                     f"Got {candidate}, in which max_epochs is searched; expected other parameters: "
@@ -381,6 +394,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
                 given=[[paused.get(cells[k]) for k in group] for group in groups],
                 n_jobs=self.n_jobs,
                 cache=self.cache,
+                is_lasting=_have_not_failed,
                 verbose=self.verbose,
             )
             order = np.argsort(np.concatenate(groups))
@@ -427,6 +441,11 @@ def _best(candidates, scores, n_kept):
     # Those without a score come last.
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     return np.sort(candidates[order[:n_kept]])
+
+
+def _have_not_failed(results):
+    """Tell whether the trainings of a group need not be tried again by the next call."""
+    return all(one["fit_error"] is None for one in results)
 
 
 def _advance_together(task, shared, paused):

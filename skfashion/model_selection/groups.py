@@ -1,5 +1,7 @@
 """Candidates whose networks have one shape, and how these are trained together."""
 
+import pickle
+
 import joblib
 from sklearn import config_context
 from sklearn.base import clone
@@ -29,16 +31,19 @@ def in_groups(models, size):
         return [[i] for i in range(len(models))]
     groups = {}
     for i, (model, data) in enumerate(models):
-        has_net = hasattr(last_of(model), "_fit_until")
         # What is no net of this package stays alone.
-        groups.setdefault((_shape(model), data) if has_net else i, []).append(i)
+        shape = _shape(model) if hasattr(last_of(model), "_fit_until") else None
+        groups.setdefault(i if shape is None else (shape, data), []).append(i)
     return [g[i : i + size] for g in groups.values() for i in range(0, len(g), size)]
 
 
 def _shape(model):
-    """Return a name for all that models in a group have in common."""
+    """Return a name for all that models in a group have in common; None where there is none."""
     known = [name for name in model.get_params() if name.split("__")[-1] in NUMBERS]
-    return joblib.hash(clone(model).set_params(**dict.fromkeys(known)))
+    try:
+        return joblib.hash(clone(model).set_params(**dict.fromkeys(known)))
+    except (pickle.PicklingError, TypeError):
+        return None  # with a function of a notebook's among its parameters
 
 
 def call_together(model, calls):

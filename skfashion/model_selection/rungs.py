@@ -6,8 +6,9 @@ import math
 def plan_rungs(n_candidates, factor, smallest, largest):
     """Return how many candidates, and up to which epoch, each rung has.
 
-    The last rung has `largest` epochs, each one before it `factor` times fewer, and there are as
-    many as it takes until less than `factor` candidates are left, or until `smallest` is reached.
+    The last rung has `largest` epochs, each one before it `factor` times fewer, rounded down, and
+    there are as many as it takes until less than `factor` candidates are left, or until `smallest`
+    or a number that does not fall any more is reached.
 
     Parameters
     ----------
@@ -25,8 +26,11 @@ def plan_rungs(n_candidates, factor, smallest, largest):
     """
     candidates, epochs = [n_candidates], [largest]
     left = n_candidates
-    while left >= factor and math.floor(largest / factor ** len(epochs)) >= smallest:
+    while left >= factor:
+        fewer = math.floor(largest / factor ** len(epochs))
+        if not smallest <= fewer < epochs[0]:
+            break
         left /= factor
         candidates.append(math.ceil(candidates[-1] / factor))
-        epochs.insert(0, math.floor(largest / factor ** len(epochs)))
+        epochs.insert(0, fewer)
     return candidates, epochs

@@ -64,6 +64,13 @@ def can_go_on(estimator):
     return hasattr(last, "_fit_until") or hasattr(last, "partial_fit")
 
 
+def is_around_a_net(estimator):
+    """Tell whether an estimator with ``partial_fit`` trains a classifier of this package inside."""
+    last = last_of(estimator)
+    inside = last.get_params().values()
+    return not hasattr(last, "_fit_until") and any(hasattr(value, "_fit_until") for value in inside)
+
+
 def epochs_of(estimator, n_rows):
     """Return how many epochs an estimator trains by itself; None if it does not say.
 

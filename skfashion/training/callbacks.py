@@ -3,8 +3,6 @@
 A callback ends the training by setting ``net.stop_training_``; those after it still see the epoch.
 """
 
-import copy
-
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
@@ -55,7 +53,7 @@ class KeepBestWeights(Callback):
         score = net.history[-1, "valid_score"]
         if score > self.best_score_:
             self.best_score_ = score
-            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+            self.best_weights_ = {name: t.clone() for name, t in net.module_.state_dict().items()}
         if score > self.reference_ + self.tol:
             self.reference_ = score
             self.n_epochs_without_improvement_ = 0

@@ -303,15 +303,20 @@ class PauseTraining(Callback):
 
     def __init__(self, epoch, state=None):
         self.epoch, self.state = epoch, state
+        self.pauses = False
 
     def on_epoch_end(self, net, **kwargs):
-        """Stop if it is time, with the averaged weights in place for whoever asks for scores."""
+        """Stop if it is time."""
         if not net.stop_training_ and len(net.history) < self.epoch:
             return
         self.state = state_to_bytes(training_state(net))
-        if not net.stop_training_ and net.averaged_ is not None:
-            net.averaged_.put_in_place()
+        self.pauses = not net.stop_training_
         net.stop_training_ = True
+
+    def on_train_end(self, net, **kwargs):
+        """Put averaged weights in place for whoever asks for scores, after all other callbacks."""
+        if self.pauses and net.averaged_ is not None:
+            net.averaged_.put_in_place()
 
 
 class WriteCheckpoints(Callback):

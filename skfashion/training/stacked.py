@@ -40,7 +40,12 @@ class StackedGradients:
             One for each network.
         """
         sizes = {len(images) for images, *_ in batches}
-        return len(sizes) == 1 and all(weight is None for *_, weight in batches)
+        return (
+            len(sizes) == 1
+            and all(weight is None for *_, weight in batches)
+            # A callback may have given a network weights of its own.
+            and all(layer.is_shared() for layer in self._layers)
+        )
 
     @torch.no_grad()
     def __call__(self, batches):
@@ -115,7 +120,15 @@ class _Layer:
         for k, linear in enumerate(self._linear):
             linear.weight.data, linear.bias.data = self.weight[k], self.bias[k]
         self._column = self.bias.unsqueeze(2)
+        self._places = self._where()
         self._of_weight, self._of_bias = (torch.empty_like(t) for t in (self.weight, self.bias))
+
+    def is_shared(self):
+        """Tell whether all networks' weights are where they were put."""
+        return self._where() == self._places
+
+    def _where(self):
+        return [(linear.weight.data_ptr(), linear.bias.data_ptr()) for linear in self._linear]
 
     def forward(self, value, out):
         """Return the sums of the neurons: ``(d, n)`` or ``(k, d, n) -> (k, o, n)``."""

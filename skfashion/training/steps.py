@@ -37,7 +37,7 @@ class Steps:
 
         A callback may have frozen parameters or put hooks on layers since the last epoch.
         """
-        net = self._net
+        net, is_first = self._net, self._update is None
         self._update = make_update(net.optimizer_)
         parameters = list(net.module_.parameters())
         is_plain = (
@@ -52,7 +52,10 @@ class Steps:
         if layers is None:
             self._gradients = None
         elif self._gradients is None:
-            self._gradients = join(DenseGradients(net.module_, layers, net.criterion_))
+            self._gradients = DenseGradients(net.module_, layers, net.criterion_)
+            if is_first:
+                # Later others refer to the weights' memory, which is another one in a stack.
+                self._gradients = join(self._gradients)
 
     @property
     def are_ours(self):

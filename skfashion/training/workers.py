@@ -34,7 +34,10 @@ def thread_share():
     n_workers = find_worker()[1]
     if n_workers is None:
         return None
-    return min(torch.get_num_threads(), max(1, joblib.cpu_count() // n_workers))
+    n_threads = torch.get_num_threads()
+    # A process that is itself one of several was told its part of the cores.
+    n_cores = n_threads if multiprocessing.parent_process() else joblib.cpu_count()
+    return min(n_threads, max(1, n_cores // n_workers))
 
 
 def is_forked():
@@ -64,17 +67,22 @@ def find_worker():
     """
     thread = threading.current_thread()
     if isinstance(thread, DummyProcess):
-        return _place_in_pool(thread)
+        number, n_workers = _place_in_pool(thread)
+        return (_process_number() or 0) * n_workers + number, n_workers
     dask_worker = _dask_worker()
     if dask_worker is not None:
         return _number_of(dask_worker.name), _n_dask_threads()
+    number = _process_number()
+    # Processes of a pool of multiprocessing are daemons; loky's are not.
+    is_told = number is None or not multiprocessing.current_process().daemon
+    return number, None if is_told else _n_siblings()
+
+
+def _process_number():
+    """Return this process's number among those that its parent has started, from 0, or None."""
     if multiprocessing.parent_process() is None:
-        return None, None
-    process = multiprocessing.current_process()
-    # Processes are counted by the one that starts them, from 1.
-    number = (process._identity or (1,))[-1] - 1
-    # Those of a pool of multiprocessing are daemons; loky's are not.
-    return number, _n_siblings() if process.daemon else None
+        return None
+    return (multiprocessing.current_process()._identity or (1,))[-1] - 1
 
 
 def _place_in_pool(thread):

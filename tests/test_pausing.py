@@ -97,18 +97,15 @@ def test_a_paused_model_has_averaged_weights(kind, digits):
 
 
 def test_deferred_weights_count_in_a_training_that_had_ended(digits):
-    net = small(MLPNetClassifier, deferred_reweighting=0.5, max_epochs=8, target_score=0.01)
-    net.set_params(loss="class_balanced", prior="uniform", lr=1e-5)
-    later = clone(net).set_params(target_score=None)
-    paused = later._fit_until(*digits, until=6)
-    # Reaches its target before its next epoch ends, after the weights have begun.
-    whole = clone(net).set_params(target_score=None).fit(*digits)
-    again = clone(later)
-    again._fit_until(*digits, until=8, paused=paused)
-    np.testing.assert_array_equal(again.effective_class_prior_, whole.effective_class_prior_)
-    first = clone(later)
-    first._fit_until(*digits, until=2)
-    assert (first.effective_class_prior_ != whole.effective_class_prior_).any()
+    net = small(MLPNetClassifier, deferred_reweighting=0.25, max_epochs=8)
+    net.set_params(target_score=clone(net).fit(*digits).history_["train_accuracy"][4])
+    whole = clone(net).fit(*digits)
+    # It ends after the weights have begun, and before the second part, which has no epoch then.
+    assert 2 < whole.n_iter_ < 6
+    parts = in_parts(net, *digits, stops=(6, 8))
+    np.testing.assert_array_equal(parts.effective_class_prior_, whole.effective_class_prior_)
+    plain = clone(net).set_params(deferred_reweighting=None).fit(*digits)
+    assert (parts.effective_class_prior_ != plain.effective_class_prior_).any()
 
 
 def test_pausing_does_not_touch_the_checkpoints(tmp_path, digits):

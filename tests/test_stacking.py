@@ -3,6 +3,7 @@
 import math
 import pickle
 import sys
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -146,9 +147,21 @@ def test_weights_that_a_callback_replaces_are_those_that_train(digits, stacked_s
     assert stacked_steps == [2]
 
 
-def test_what_the_process_is_set_to_is_left_as_it_was(digits):
+class Threads(Callback):
+    """Remember with how many threads each epoch ended."""
+
+    seen: ClassVar = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(torch.get_num_threads())
+
+
+def test_what_the_process_is_set_to_lasts_as_long_as_the_longest_and_no_longer(digits):
     config, n_threads = get_config(), torch.get_num_threads()
-    search_of(plain(n_threads=2), NUMBERS, n_stacked=8).fit(*digits)
+    wanted = n_threads + 1
+    short = plain(n_threads=wanted, max_epochs=1)
+    together([short, plain(n_threads=wanted, skorch_callbacks=[Threads()])], *digits)
+    assert Threads.seen == [wanted] * 3
     assert get_config() == config
     assert torch.get_num_threads() == n_threads
 

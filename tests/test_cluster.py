@@ -6,12 +6,14 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from clothes import net
 from clusters import Proxy, halving_search, in_one_process, local_cluster, table, without_clocks
 from common import FAST, LEARNING
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_resampling_pipeline
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -20,6 +22,7 @@ from sklearn.naive_bayes import GaussianNB
 from skfashion import MLPNetClassifier
 from skfashion.runs import run_all
 from skfashion.studies import fairness_study, imbalance_study
+from skfashion.training.workers import thread_share, worker_number
 
 distributed = pytest.importorskip("distributed")
 
@@ -205,6 +208,42 @@ def inner_backend(task, shared):
 def test_what_a_run_does_in_parallel_stays_on_its_worker(on_cluster):
     # joblib would send each tree of a forest, say, through the scheduler.
     assert "Dask" not in "".join(run_all(inner_backend, [{}, {}], {}, verbose=0))
+
+
+def numbers_of_a_worker():
+    return torch.get_num_threads(), thread_share(), worker_number()
+
+
+@pytest.mark.parametrize(
+    ("n_workers", "threads_per_worker", "given", "share"),
+    [(2, 1, None, 1), (1, 2, 2, 1), (1, 1, 2, 2)],
+)
+def test_fits_share_what_threads_a_worker_is_given(
+    n_workers, threads_per_worker, given, share, monkeypatch
+):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        # What Dask gives its workers goes after what the environment says.
+        monkeypatch.delenv(name, raising=False)
+        if given is not None:
+            monkeypatch.setenv(name, str(given))
+    with local_cluster(n_workers, threads_per_worker) as client:
+        workers = client.scheduler_info()["workers"]
+        found = [
+            client.submit(numbers_of_a_worker, workers=[address], pure=False).result()
+            for address in workers
+        ]
+        n_threads = client.submit(threads_of_a_fit, pure=False).result()
+    assert [each[:2] for each in found] == [(given or 1, share)] * n_workers
+    # Consecutive, so that workers take the devices of a machine in turn.
+    assert sorted(each[2] for each in found) == list(range(n_workers))
+    assert n_threads == share
+
+
+def threads_of_a_fit():
+    from test_workers import counting_net, threads_inside_fit
+
+    X, y = load_digits(return_X_y=True)
+    return threads_inside_fit(counting_net().fit(X[:100], y[:100]))
 
 
 def one_more(task, shared):

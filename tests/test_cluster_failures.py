@@ -110,7 +110,7 @@ def test_without_scheduler_all_ends_and_what_is_finished_is_kept(work, tmp_path,
         message = f"scheduler at {address}, .* of .* are missing. The others are kept in {cache}"
         with pytest.raises(ConnectionError, match=message):
             work(log, digits, cache)
-        assert time.monotonic() - killing.result() < 30
+        assert time.monotonic() - killing.result() < 120
     n_kept = len(list(cache.rglob("*.pkl")))
     log.unlink()
     found = work(log, digits, cache)
@@ -170,7 +170,7 @@ def test_what_joblib_waits_for_without_end_ends(monkeypatch):
         start = time.monotonic()
         with pytest.raises(ConnectionError, match="2 of 2 are missing. Nothing is kept"):
             run_all(long_run, [{}, {}], {"X": np.zeros(3)}, verbose=0)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 120
         timer.join()
 
 

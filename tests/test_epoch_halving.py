@@ -3,15 +3,18 @@
 import joblib
 import numpy as np
 import pytest
+from clusters import halving_search, table
 from common import small
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline as ResamplingPipeline
 from scipy.stats import loguniform
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -25,26 +28,14 @@ from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.model_selection.rungs import plan_rungs
 
 GRID = {"lr": [1e-4, 1e-2], "hidden_layer_sizes": [(4,), (32,)], "dropout": [0.0, 0.3]}
-TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
-
 
 # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def search_of(estimator=None, grid=None, **options):
-    options = {"factor": 2, "max_resources": 4, "cv": 2, "random_state": 0} | options
     estimator = small(MLPNetClassifier, n_threads=1) if estimator is None else estimator
-    return EpochHalvingSearchCV(estimator, GRID if grid is None else grid, **options)
-
-
-def table(search):
-    """Return what does not depend on clocks."""
-    return {
-        key: value.tolist() if hasattr(value, "tolist") else value
-        for key, value in search.cv_results_.items()
-        if key not in TIMES
-    }
+    return halving_search(estimator, GRID if grid is None else grid, **options)
 
 
 # scikit-learn's check_cv casts y before anybody has looked for infinite numbers.
@@ -173,6 +164,74 @@ def test_weights_reach_fit_and_score(digits):
     assert table(search_of().fit(X, y, sample_weight=np.ones(len(y)))) == table(plain)
 
 
+def test_groups_reach_the_splitter(digits):
+    X, y = digits
+    groups = np.arange(len(y)) // 60  # of neighbours, whose scores differ from those of KFold
+    found = search_of(cv=GroupKFold(3)).fit(X, y, groups=groups)
+    splits = list(GroupKFold(3).split(X, y, groups))
+    assert table(found) == table(search_of(cv=splits).fit(X, y))
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        search_of(cv=GroupKFold(3)).fit(X, y)
+
+
+def test_routed_metadata_reach_fit_score_and_the_splitter(digits):
+    X, y = digits
+    weights, groups = 1.0 + (np.arange(len(y)) % 3), np.arange(len(y)) // 60
+    accuracy = make_scorer(accuracy_score)
+    splits = list(GroupKFold(3).split(X, y, groups))
+    with config_context(enable_metadata_routing=True):
+        both = search_of(
+            small(MLPNetClassifier, n_threads=1).set_fit_request(sample_weight=True),
+            scoring=accuracy.set_score_request(sample_weight=True),
+            cv=GroupKFold(3),
+        ).fit(X, y, sample_weight=weights, groups=groups)
+        fit_only = search_of(
+            small(MLPNetClassifier, n_threads=1).set_fit_request(sample_weight=True),
+            scoring=make_scorer(accuracy_score).set_score_request(sample_weight=False),
+            cv=GroupKFold(3),
+        ).fit(X, y, sample_weight=weights, groups=groups)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            search_of(cv=2).fit(X, y, sample_weight=weights)
+    # As without routing, where weights reach whatever takes them.
+    assert table(both) == table(search_of(cv=splits).fit(X, y, sample_weight=weights))
+    assert table(fit_only) != table(both)
+    best = clone(both.estimator).set_params(max_epochs=4, **both.best_params_)
+    train, test = splits[0]
+    best.fit(X[train], y[train], sample_weight=weights[train])
+    score = best.score(X[test], y[test], sample_weight=weights[test])
+    assert both.cv_results_["split0_test_score"][both.best_index_] == score
+
+
+class Watch:
+    """A callback of scikit-learn's that notes what is begun and ended."""
+
+    def __init__(self):
+        self.seen = []
+
+    def setup(self, estimator, context):
+        self.seen.append("setup")
+
+    def teardown(self, estimator, context):
+        self.seen.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.seen.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context):
+        self.seen.append(f"end {context.task_name}")
+
+
+def test_callbacks_of_scikit_learn_see_the_rungs(digits):
+    watch = Watch()
+    search_of().set_callbacks(watch).fit(*digits)
+    rungs = ["begin rung", "end rung"] * 3
+    last = ["begin refit-with-best-params", "end refit-with-best-params"]
+    assert watch.seen == ["setup", "begin fit", *rungs, *last, "end fit", "teardown"]
+    watch.seen.clear()
+    search_of(refit=False).set_callbacks(watch).fit(*digits)
+    assert watch.seen == ["setup", "begin fit", *rungs, "end fit", "teardown"]
+
+
 def test_candidates_are_drawn_on_request(digits):
     grid = {"lr": loguniform(1e-4, 1e-1), "dropout": [0.0, 0.5]}
     search = search_of(grid=grid, n_candidates=5).fit(*digits)
@@ -283,6 +342,14 @@ def test_finished_trainings_are_not_done_again(tmp_path, digits):
         ),
         (None, {"max_epochs": [1, 2]}, {}, "in which max_epochs is searched; expected other"),
         (None, GRID, {"min_resources": 9}, "Got min_resources=9 and max_resources=4, expected"),
+        (None, GRID, {"cv": []}, "Got 8 candidates in param_grid and 0 splits from cv, expected"),
+        (None, [], {}, "Got 0 candidates in param_grid and 2 splits from cv, expected"),
+        (
+            None,
+            GRID,
+            {"scoring": lambda estimator, X, y: {"accuracy": 1.0}},
+            "Got a scoring that returned {'accuracy': 1.0}, expected one number",
+        ),
         (None, GRID, {"factor": 1}, "The 'factor' parameter"),
         (None, GRID, {"max_resources": 0}, "The 'max_resources' parameter"),
         (

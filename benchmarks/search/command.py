@@ -74,13 +74,13 @@ def main(options):
             "row": name,
             "rounds": rounds,
             "code": environment.code_hash(),
-            "task": dataclasses.asdict(_task_of(ROWS[name], task)),
+            "task": dataclasses.asdict(task),
         }
         if any(_is_same(row, common) for row in results.read(path)):
             continue
         print(f"{name}: {ROWS[name].title}", file=sys.stderr, flush=True)
         measure = weigh if isinstance(ROWS[name], Weighing) else compare
-        row = common | measure(ROWS[name], _task_of(ROWS[name], task), rounds)
+        row = common | measure(ROWS[name], task, rounds)
         words = f"{'--quick ' * options.quick}--rows {name} --rounds {rounds}"
         row |= environment.circumstances(f"python -m benchmarks search {words}")
         results.append(path, row)
@@ -90,10 +90,6 @@ def main(options):
 
         write_studies()
     return 0
-
-
-def _task_of(row, task):
-    return task if isinstance(row, Weighing) else row.task(task)
 
 
 def _is_same(row, other):

@@ -1,6 +1,6 @@
 """The rows of the table: which searches are compared, over what, and what is aimed at."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,6 @@ class Search:
         Threads of each of our nets; None leaves that to the package.
     factor : int or None
         Of a halving; of a grid search, that of the halving it stands beside, whose epochs it has.
-    n_stacked : int
-        Candidates that an ``EpochHalvingSearchCV`` trains together.
     """
 
     label: str
@@ -80,7 +78,6 @@ class Search:
     n_jobs: int = 2
     n_threads: int | None = 1
     factor: int | None = None
-    n_stacked: int = 1
 
 
 SEARCHES = {
@@ -95,7 +92,6 @@ SEARCHES = {
     "grid3": Search("GridSearchCV, all epochs", factor=3),
     "epochs2": Search("EpochHalvingSearchCV", "epochs", factor=2),
     "halving2": Search("HalvingGridSearchCV", "halving", factor=2),
-    "stacked": Search("EpochHalvingSearchCV, n_stacked=6", "epochs", factor=3, n_stacked=6),
 }
 
 
@@ -115,8 +111,6 @@ class Row:
         Key of the search that tries everything, to which what ours has found is compared.
     shortfall : float or None
         The largest difference of validation accuracies aimed at, in points.
-    hidden_layer_sizes : list of int or None
-        Searched are numbers of one network of this shape instead of the task's grid.
     """
 
     title: str
@@ -124,13 +118,6 @@ class Row:
     others: dict
     whole: str | None = None
     shortfall: float | None = None
-    hidden_layer_sizes: list | None = None
-
-    def task(self, task):
-        """Return what is searched in this row: `task`, but for its grid if that is another."""
-        if self.hidden_layer_sizes is None:
-            return task
-        return replace(task, grid={"hidden_layer_sizes": [self.hidden_layer_sizes], **NUMBERS})
 
 
 @dataclass(frozen=True)
@@ -154,13 +141,6 @@ class Weighing:
     worker_mb: float = 150
 
 
-# What networks of one shape differ in.
-NUMBERS = {
-    "lr": [3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3],
-    "weight_decay": [0.01, 0.1],
-    "label_smoothing": [0.0, 0.1],
-}
-
 ROWS = {
     "jobs": Row("grid search, n_threads=1", "ours", {"ours_alone": 0.60}),
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
@@ -173,14 +153,5 @@ ROWS = {
         shortfall=0.3,
     ),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
-    **{
-        f"stacked-{'-'.join(map(str, sizes))}": Row(
-            f"24 nets of {' and '.join(map(str, sizes))} units",
-            "stacked",
-            {"epochs3": 1.0},
-            hidden_layer_sizes=sizes,
-        )
-        for sizes in ([32], [64], [128], [128, 64], [256, 128])
-    },
     "memory": Weighing("16 candidates, all rows, n_jobs=2"),
 }

@@ -98,7 +98,7 @@ def key_of(params):
     """Return the parameters that a grid has, as text; what a halving adds is left out."""
     known = {name.split("__")[-1]: value for name, value in params.items()}
     known["lr"] = known.pop("learning_rate_init", known.get("lr"))
-    kept = ("hidden_layer_sizes", "lr", "batch_size", "weight_decay", "label_smoothing")
+    kept = ("hidden_layer_sizes", "lr", "batch_size")
     return json.dumps({name: known[name] for name in kept if name in known}, sort_keys=True)
 
 
@@ -151,7 +151,6 @@ def make(task, what):
         return EpochHalvingSearchCV(
             net,
             grid,
-            n_stacked=what.n_stacked,
             factor=what.factor,
             max_resources=epochs,
             random_state=0,

@@ -4,7 +4,6 @@ import math
 import time
 import traceback
 from copy import deepcopy
-from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import ClassVar
@@ -21,7 +20,6 @@ from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import _check_method_params
 
 from skfashion.cluster import SharedData
-from skfashion.model_selection.groups import call_together, in_groups
 from skfashion.model_selection.rungs import plan_rungs
 from skfashion.model_selection.stepping import (
     can_go_on,
@@ -32,7 +30,6 @@ from skfashion.model_selection.stepping import (
     train_wholly,
 )
 from skfashion.runs import run_all
-from skfashion.training import import_greenlet
 
 
 class EpochHalvingSearchCV(BaseSearchCV):
@@ -44,7 +41,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
     needs to go on (weights, optimizer, generators) travels from rung to rung as a checkpoint. A
     classifier of this package is judged by averaged weights while its learning rate is still
     high, and at the end is the one that ``fit`` gives, to the last bit, for every `n_jobs` and
-    backend of joblib's (at an equal `n_threads`, and unless `n_stacked` is more than 1).
+    backend of joblib's (at an equal `n_threads`).
 
     Parameters
     ----------
@@ -57,13 +54,6 @@ class EpochHalvingSearchCV(BaseSearchCV):
         distributions as well, as in ``RandomizedSearchCV``.
     n_candidates : int or "all", default="all"
         How many candidates are drawn of the grid; "all" takes every one.
-    n_stacked : int, default=1
-        How many candidates that differ only in `lr`, `weight_decay`, `momentum`, `label_smoothing`
-        and `random_state` are at most trained together on a split: those that are plain multilayer
-        perceptrons in common matrix products, which pays for small ones (see the guide), all
-        others, such as those with dropout, as if alone. Scores may then differ from those of
-        `n_stacked=1` by rounding, but not from one `n_jobs` or backend to another. More than 1
-        needs greenlet, the extra ``stacking``.
     factor : float > 1, default=3
         Of `factor` candidates one goes on, and has `factor` times as many epochs at the next rung.
     max_resources : int or "auto", default="auto"
@@ -75,7 +65,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
     scoring : str, callable or None, default=None
         As in ``GridSearchCV``; one metric.
     n_jobs : int, default=None
-        Trainings at a time, as joblib counts; groups of trainings, where `n_stacked` makes some.
+        Trainings at a time, as joblib counts.
     refit : bool or callable, default=True
         Whether the best candidate is trained on all rows in the end, for `max_resources` epochs. A
         callable gets `cv_results_` and returns the index of the best.
@@ -151,7 +141,6 @@ class EpochHalvingSearchCV(BaseSearchCV):
         **BaseSearchCV._parameter_constraints,
         "param_grid": [dict, list],
         "n_candidates": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"})],
-        "n_stacked": [Interval(Integral, 1, None, closed="left")],
         "factor": [Interval(Real, 1, None, closed="neither")],
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "min_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"exhaust"})],
@@ -168,7 +157,6 @@ class EpochHalvingSearchCV(BaseSearchCV):
         param_grid,
         *,
         n_candidates="all",
-        n_stacked=1,
         factor=3,
         max_resources="auto",
         min_resources="exhaust",
@@ -194,7 +182,6 @@ class EpochHalvingSearchCV(BaseSearchCV):
         )
         self.param_grid = param_grid
         self.n_candidates = n_candidates
-        self.n_stacked = n_stacked
         self.factor = factor
         self.max_resources = max_resources
         self.min_resources = min_resources
@@ -231,15 +218,11 @@ class EpochHalvingSearchCV(BaseSearchCV):
         ValueError
             If the estimator cannot go on with a training, a parameter is not as described, or all
             trainings of a rung fail.
-        ImportError
-            If `n_stacked` needs greenlet, which is not installed.
         ConnectionError
             If the scheduler of the Dask cluster is gone.
         TypeError
             If a training cannot be pickled and sent to the Dask cluster, or hashed for the cache.
         """
-        if self.n_stacked > 1:
-            import_greenlet()
         scorer, _ = self._get_scorers()
         X, y = indexable(X, y)
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
@@ -249,6 +232,11 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.n_splits_ = len(splits)
         rng = check_random_state(self.random_state)
         candidates = self._draw_candidates(rng)
+        if not splits or not candidates:
+            raise ValueError(
+                f"Got {len(candidates)} candidates in param_grid and {len(splits)} splits from cv, "
+                "expected at least one of each."
+            )
         self._plan(len(candidates), len(splits[0][0]))
 
         given = {"estimator": self, "X": X, "y": y}
@@ -385,25 +373,25 @@ class EpochHalvingSearchCV(BaseSearchCV):
             if rung > 0:
                 alive = _best(alive, means, self.n_candidates_[rung])
             cells = [(i, j) for i in alive for j in range(self.n_splits_)]
-            tasks = [trainings[i][j] | {"until": until} for i, j in cells]
-            groups = in_groups([(task["model"], task["split"]) for task in tasks], self.n_stacked)
-            by_group = run_all(
-                _advance_together,
-                [{"trainings": [tasks[k] for k in group]} for group in groups],
+            found = run_all(
+                _advance,
+                [trainings[i][j] | {"until": until} for i, j in cells],
                 shared,
-                given=[[paused.get(cells[k]) for k in group] for group in groups],
+                given=[paused.get(cell) for cell in cells],
                 n_jobs=self.n_jobs,
                 cache=self.cache,
-                is_lasting=_have_not_failed,
+                is_lasting=_has_not_failed,
                 verbose=self.verbose,
             )
-            order = np.argsort(np.concatenate(groups))
-            flat = [one for results in by_group for one in results]
-            found = [flat[k] for k in order]
             # Those that have dropped out are let go of here.
             paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}
             _warn_or_raise_about_fit_failures(found, self.error_score)
             scores = [one["test_scores"] for one in found]
+            if isinstance(scores[0], dict):
+                raise ValueError(
+                    f"Got a scoring that returned {scores[0]}, expected one number; rungs are cut "
+                    "by a single metric. Compute the others from best_estimator_."
+                )
             means = np.reshape(scores, (len(alive), self.n_splits_)).mean(axis=1)
             rows += [candidates[i] for i in alive]
             out += found
@@ -443,25 +431,9 @@ def _best(candidates, scores, n_kept):
     return np.sort(candidates[order[:n_kept]])
 
 
-def _have_not_failed(results):
-    """Tell whether the trainings of a group need not be tried again by the next call."""
-    return all(one["fit_error"] is None for one in results)
-
-
-def _advance_together(task, shared, paused):
-    """Train some candidates up to a rung, and score them there."""
-    trainings = task["trainings"]
-    calls = [
-        partial(_advance, training, shared, before)
-        for training, before in zip(trainings, paused, strict=True)
-    ]
-    if len(calls) == 1:
-        return [calls[0]()]
-    start = time.perf_counter()
-    found = call_together(trainings[0]["model"], calls)
-    # Each one's own clock has counted the others' steps as well.
-    seconds = time.perf_counter() - start - sum(one["score_time"] for one in found)
-    return [one | {"fit_time": seconds / len(found)} for one in found]
+def _has_not_failed(result):
+    """Tell whether a training need not be tried again by the next call."""
+    return result["fit_error"] is None
 
 
 def _advance(task, shared, paused):

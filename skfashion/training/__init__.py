@@ -27,7 +27,6 @@ from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat
 from skfashion.training.products import onednn_is_better
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
-from skfashion.training.stacking import import_greenlet, train_together
 from skfashion.training.states import load_training_state, training_state
 from skfashion.training.threads import borrowed_threads, own_device
 from skfashion.training.workers import thread_share
@@ -57,7 +56,6 @@ __all__ = [
     "estimate_batch_norm",
     "has_batch_norm",
     "has_bfloat16",
-    "import_greenlet",
     "is_resumable",
     "is_watching",
     "load_training_state",
@@ -67,6 +65,5 @@ __all__ = [
     "resolve_optimizer",
     "state_from_bytes",
     "thread_share",
-    "train_together",
     "training_state",
 ]

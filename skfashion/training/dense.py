@@ -119,22 +119,14 @@ class DenseGradients:
     """
 
     def __init__(self, module, layers, criterion):
-        self.pixels = _Pixels(module.standardize)
-        self.layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
-        self.label_smoothing = criterion.label_smoothing
-        self.offset = None if criterion.offset is None else criterion.offset.unsqueeze(1)
+        self._pixels = _Pixels(module.standardize)
+        self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
+        self._label_smoothing = criterion.label_smoothing
+        self._offset = None if criterion.offset is None else criterion.offset.unsqueeze(1)
         self._buffers = {}
         self._gradients = [
             (torch.empty_like(linear.weight), torch.empty_like(linear.bias)) for linear, _ in layers
         ]
-
-    @property
-    def shape(self):
-        """What networks have in common that can share products; None for one that cannot."""
-        if self.offset is not None:
-            return None
-        layers = [(*linear.weight.shape, activate) for linear, activate, _ in self.layers]
-        return (*layers, self.layers[0][0].weight.dtype)
 
     @torch.no_grad()
     def __call__(self, images, targets, weight):
@@ -155,33 +147,33 @@ class DenseGradients:
         """
         n_rows = len(images)
         if n_rows not in self._buffers:
-            self._buffers[n_rows] = _Buffers(images, self.layers, self.label_smoothing)
+            self._buffers[n_rows] = _Buffers(images, self._layers, self._label_smoothing)
         buffers = self._buffers[n_rows]
         # All values are neurons by rows. That suits every product, the softmax, which uses vector
         # instructions where the numbers of one row lie apart, and the sums of the biases.
-        value = self.pixels(images, buffers.pixels).t()
+        value = self._pixels(images, buffers.pixels).t()
         inputs = []
-        for (linear, activate, _), out in zip(self.layers, buffers.values, strict=True):
+        for (linear, activate, _), out in zip(self._layers, buffers.values, strict=True):
             inputs.append(value)
             value = activate(product(linear.weight, value, out, linear.bias.unsqueeze(1)))
         logits = value
         loss, gradient = self._loss(logits, buffers, targets, weight)
         for i in range(len(inputs) - 1, -1, -1):
-            linear = self.layers[i][0]
+            linear = self._layers[i][0]
             of_weight, of_bias = self._gradients[i]
             linear.weight.grad = product(gradient, inputs[i].t(), of_weight)
             linear.bias.grad = torch.sum(gradient, 1, out=of_bias)
             if i:
                 gradient = torch.mm(linear.weight.t(), gradient, out=buffers.gradients[i - 1])
-                backward = self.layers[i - 1][2]
+                backward = self._layers[i - 1][2]
                 backward(gradient, inputs[i])
         return loss, logits.t()
 
     def _loss(self, logits, buffers, targets, weight):
         """Return the loss, and its gradient with respect to the logits: (k, n) -> (), (k, n)."""
-        smoothing, gradient = self.label_smoothing, buffers.gradients[-1]
+        smoothing, gradient = self._label_smoothing, buffers.gradients[-1]
         n_classes, n_rows = logits.shape
-        logs = torch.log_softmax(logits if self.offset is None else logits + self.offset, 0)
+        logs = torch.log_softmax(logits if self._offset is None else logits + self._offset, 0)
         torch.exp(logs, out=gradient)
         targets = targets.unsqueeze(0)
         gradient.scatter_add_(0, targets, buffers.minus)
@@ -223,13 +215,6 @@ class _Pixels:
         if self._is_grey:
             self._factor = 1 / standardize.scale.item()
             self._shift = -standardize.mean.flatten() * self._factor
-
-    def equals(self, other):
-        """Tell whether another network's pixels are the same."""
-        mine, theirs = self._standardize, other._standardize
-        return mine is theirs or (
-            torch.equal(mine.mean, theirs.mean) and torch.equal(mine.scale, theirs.scale)
-        )
 
     def __call__(self, images, out):
         """Return the rows ``(n, c*h*w)``, in `out` unless they are there already."""

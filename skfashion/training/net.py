@@ -165,8 +165,6 @@ class TrainingNet(NeuralNetClassifier):
         self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
         self.steps_ = Steps(self)
-        # First of all: in a stack it gives the weights another place, which others refer to.
-        self.steps_.choose()
         decay = self.pause_decay if self.ema_decay is None else self.ema_decay
         self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
         try:
@@ -180,9 +178,6 @@ class TrainingNet(NeuralNetClassifier):
             self.steps_ = self.averaged_ = None
             for parameter in self.module_.parameters():
                 parameter.grad = None
-                if parameter.untyped_storage().nbytes() > parameter.nbytes:
-                    # Out of a stack, whose memory would be kept and pickled for one network.
-                    parameter.data = parameter.data.clone()
             for _, callback in self.callbacks_:
                 if isinstance(callback, Progress):
                     callback.close()

@@ -8,7 +8,6 @@ from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
-from skfashion.training.stacking import join
 from skfashion.training.states import generators_of
 
 
@@ -37,7 +36,7 @@ class Steps:
 
         A callback may have frozen parameters or put hooks on layers since the last epoch.
         """
-        net, is_first = self._net, self._update is None
+        net = self._net
         self._update = make_update(net.optimizer_)
         parameters = list(net.module_.parameters())
         is_plain = (
@@ -53,9 +52,6 @@ class Steps:
             self._gradients = None
         elif self._gradients is None:
             self._gradients = DenseGradients(net.module_, layers, net.criterion_)
-            if is_first:
-                # Later others refer to the weights' memory, which is another one in a stack.
-                self._gradients = join(self._gradients)
 
     @property
     def are_ours(self):

@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_rows_are_measured_once(folder, monkeypatch, capsys):
     monkeypatch.setattr(command, "QUICK", TINY)
-    rows = "jobs,rivals,halving-3,memory"
+    rows = "jobs,rivals,halving-3,memory,pauses"
     assert main(["search", "--quick", "--rows", rows, "--rounds", "2"]) == 0
     path = folder / "search-sample.jsonl"
     measured = {row["row"]: row for row in results.read(path)}
@@ -55,6 +55,12 @@ def test_rows_are_measured_once(folder, monkeypatch, capsys):
     assert set(measured["rivals"]["seconds"]) == {"ours", "skorch", "sklearn"}
     assert len(halving["shortfalls"]) == 2
     assert min(halving["shortfalls"]) >= 0
+    pauses = measured["pauses"]
+    assert pauses["epochs"] == [1]
+    for name in ROWS["pauses"].decays:
+        assert np.shape(pauses["accuracy"][name]) == np.shape(pauses["correlation"][name]) == (2, 1)
+    # After the first epoch, in a few steps, the average is not the last weights.
+    assert len({str(values) for values in pauses["accuracy"].values()}) > 1
     weights = memory["memory"]
     assert min(weights["increase_mb"]) > 1
     for fit, target in zip(weights["fit_mb"], weights["target_mb"], strict=True):
@@ -77,7 +83,7 @@ def test_what_is_there_already_is_not_measured_again(folder, monkeypatch):
         measured = {"seconds": numbers, "scores": numbers, "held_out": numbers}
         return measured | {"ratios": numbers, "targets": row.others}
 
-    monkeypatch.setattr(command, "compare", compare)
+    monkeypatch.setitem(command.MEASURES, Row, compare)
     assert main(["search", "--quick", "--rows", "jobs"]) == 0
     assert main(["search", "--quick", "--rows", "jobs,rivals"]) == 0
     assert main(["search", "--quick", "--rows", "jobs", "--rounds", "3"]) == 0
@@ -123,7 +129,7 @@ def test_only_training_images_are_drawn():
 
 def test_rows_name_searches_that_are_known_and_fit_to_each_other():
     for row in ROWS.values():
-        if isinstance(row, Weighing):
+        if not isinstance(row, Row):
             continue
         names = [row.ours, *row.others]
         assert set(names) <= set(SEARCHES)
@@ -175,11 +181,19 @@ def test_tables_hold_medians_ranges_and_aims():
             "target_mb": [390.0, 405.0, 420.0],
         },
     }
-    text = report.markdown(report.current([common | memory, common | timed, common | timed]))
+    judged = {
+        "row": "pauses",
+        "epochs": [3, 9],
+        "accuracy": {"last weights": [[0.7, 0.8], [0.71, 0.82], [0.75, 0.85]]},
+        "correlation": {"last weights": [[0.5, 0.9], [0.6, 0.7], [0.1, 0.8]]},
+    }
+    rows = [memory, timed, timed, judged]
+    text = report.markdown(report.current([common | row for row in rows]))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     title = ROWS["halving-3"].title
     assert [title, "EpochHalvingSearchCV", "6", "", "", "85.00"] in lines
     what = "GridSearchCV, all epochs"
+    assert ["last weights", "71.00", "0.50 (0.10-0.60)", "82.00", "0.80 (0.70-0.90)"] in lines
     assert [title, what, "12", "0.50 (0.25-0.75)", "0.35", "86.00"] in lines
     assert [line[1:] for line in lines if line and line[0].endswith("cross-validation")] == [
         ["0.10 (0.00-0.40)", "0.30"]

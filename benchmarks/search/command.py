@@ -9,7 +9,7 @@ import time
 from benchmarks import environment, results
 from benchmarks.errors import BenchmarkError, names_of
 from benchmarks.search import report
-from benchmarks.search.rows import FULL, QUICK, ROWS, SEARCHES, Weighing
+from benchmarks.search.rows import FULL, QUICK, ROWS, SEARCHES, Judging, Row, Weighing
 from benchmarks.speed.worker import Worker, in_a_fresh_process
 
 DESCRIPTION = """\
@@ -79,7 +79,7 @@ def main(options):
         if any(_is_same(row, common) for row in results.read(path)):
             continue
         print(f"{name}: {ROWS[name].title}", file=sys.stderr, flush=True)
-        measure = weigh if isinstance(ROWS[name], Weighing) else compare
+        measure = MEASURES[type(ROWS[name])]
         row = common | measure(ROWS[name], task, rounds)
         words = f"{'--quick ' * options.quick}--rows {name} --rounds {rounds}"
         row |= environment.circumstances(f"python -m benchmarks search {words}")
@@ -206,3 +206,33 @@ def weigh(row, task, rounds):
             found[key].append(round(value, 1))
         print(f"  round {number + 1}: {values}", file=sys.stderr, flush=True)
     return {"memory": found, "n_jobs": row.n_jobs}
+
+
+def judge(row, task, rounds):
+    """Judge trainings at the rungs of a halving, by different averages of their weights.
+
+    Parameters
+    ----------
+    row : Judging
+    task : Task
+    rounds : int
+
+    Returns
+    -------
+    dict
+        Part of the result row, JSON's types only: ``epochs`` of the rungs; ``accuracy`` and
+        ``correlation`` by the name of what was judged, a list a round.
+    """
+    from benchmarks.search import pauses
+
+    found = {"accuracy": {}, "correlation": {}}
+    for number in range(rounds):
+        for name, decay in row.decays.items():
+            answer = pauses.judge(task, decay, number)
+            for key, values in found.items():
+                values.setdefault(name, []).append([round(value, 4) for value in answer[key]])
+            print(f"  round {number + 1}, {name}: {answer}", file=sys.stderr, flush=True)
+    return found | {"epochs": answer["epochs"]}
+
+
+MEASURES = {Row: compare, Weighing: weigh, Judging: judge}

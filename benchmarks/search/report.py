@@ -44,6 +44,7 @@ def markdown(rows):
     others += [line for row in rows if "memory" in row for line in _memory(row)]
     if others:
         parts.append(_table(others, ["quality and memory", "measured (range)", "aim"]))
+    parts += [_judged(row) for row in rows if "correlation" in row]
     return "\n\n".join([*parts, _caption(rows)])
 
 
@@ -76,6 +77,22 @@ def _memory(row):
         _spread(values["increase_mb"], ".0f"),
         f"{statistics.median(values['target_mb']):.0f}",
     ]
+
+
+def _judged(row):
+    """Write what a pause tells about the end."""
+    headings = [f"judged by, {ROWS[row['row']].title}"]
+    for epochs in row["epochs"]:
+        headings += [f"accuracy % after {epochs}", "rank correlation with the end"]
+    lines = []
+    for name, rounds in row["correlation"].items():
+        line = [name]
+        for accuracy, correlation in zip(
+            zip(*row["accuracy"][name], strict=True), zip(*rounds, strict=True), strict=True
+        ):
+            line += [f"{100 * statistics.median(accuracy):.2f}", _spread(correlation, ".2f")]
+        lines.append(line)
+    return _table(lines, headings)
 
 
 def _spread(values, digits):

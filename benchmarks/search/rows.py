@@ -141,6 +141,22 @@ class Weighing:
     worker_mb: float = 150
 
 
+@dataclass(frozen=True)
+class Judging:
+    """Scores in the middle of trainings beside those at their end.
+
+    Parameters
+    ----------
+    title : str
+        What is judged.
+    decays : dict of str to float
+        Of the averaged weights that are judged, by what they are called in the table.
+    """
+
+    title: str
+    decays: dict
+
+
 ROWS = {
     "jobs": Row("grid search, n_threads=1", "ours", {"ours_alone": 0.60}),
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
@@ -154,4 +170,8 @@ ROWS = {
     ),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
     "memory": Weighing("16 candidates, all rows, n_jobs=2"),
+    "pauses": Judging(
+        "24 candidates, one training each",
+        {"last weights": 0.0, "average, decay 0.9": 0.9, "average, decay 0.995": 0.995},
+    ),
 }

@@ -4,6 +4,7 @@ import argparse
 import statistics
 
 from benchmarks import environment, results, series, validation
+from benchmarks.markdown import pipe_table
 
 START, END = "<!-- ablation-table:start -->", "<!-- ablation-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -98,8 +99,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     groups = dict(zip(CHANGES, validation.rows_of(rows, SETTINGS), strict=True))
     found = {name: {row["seed"]: row for row in group} for name, group in groups.items() if group}
     base, lines = found["nothing"], []
@@ -125,7 +124,7 @@ def markdown(rows):
         lines.append([*line, f"{seconds:.2f}"])
     headings = ["changed", "validation accuracy %", "difference, points"]
     headings += ["the same with tta='flip'", "with tta=10", "time, ratio"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
     settings = ", ".join(f"{name}={value}" for name, value in BASE.items())
     seconds = statistics.median(row["seconds"] for row in base.values())
     shown = [row for by_seed in found.values() for row in by_seed.values()]

@@ -5,6 +5,7 @@ import sys
 
 from benchmarks import cluster_model, cluster_runs, data, environment, results
 from benchmarks.errors import BenchmarkError
+from benchmarks.markdown import pipe_table
 from benchmarks.series import caption
 
 START, END = "<!-- cluster-table:start -->", "<!-- cluster-table:end -->"
@@ -105,8 +106,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     costs, state = costs_of(rows)
     lines = []
     for n_workers in sorted({row["workers"] for row in rows}):
@@ -129,7 +128,7 @@ def markdown(rows):
         lines.append([named, n_workers, seconds, "", bytes_moved, f"{expected / 1e6:.0f}"])
     lines.sort(key=lambda line: (line[0].startswith("Epoch"), line[1]))
     headings = ["runs", "workers", "seconds", "model", "MB moved", "model"]
-    measured = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    measured = pipe_table(lines, headings)
     return "\n\n".join([measured, _constants(costs, state, rows), _study(costs)])
 
 
@@ -181,8 +180,6 @@ def _constants(costs, state, rows):
 
 def _study(costs):
     """Write what the model says about a large study."""
-    from tabulate import tabulate
-
     lines = []
     for n_workers in STUDY_WORKERS:
         line = [f"{n_workers:,}"]
@@ -195,5 +192,5 @@ def _study(costs):
     short = f"{costs.fit:.2g} s"
     headings = ["workers", f"minutes, {short} a fit", "speed-up"]
     headings += [f"minutes, {LONG_FIT:.0f} s a fit", "speed-up", "GB moved"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
     return f"What the model says about {STUDY:,} fits; nothing here was measured:\n\n{table}"

@@ -7,6 +7,7 @@ import warnings
 from benchmarks import results
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.markdown import pipe_table
 from benchmarks.validation import split_images
 
 START = "<!-- defaults-table:start -->"
@@ -191,8 +192,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     rows = [row for row in rows if row["code"] == rows[-1]["code"]]
     lines = []
     for name in dict.fromkeys(map(_name, rows)):
@@ -207,6 +206,6 @@ def markdown(rows):
         line.append(f"{statistics.median(seconds):.0f}" if seconds else "")
         lines.append(line)
     headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
     seeds = sorted({row["seed"] for row in rows})
     return f"{table}\n\nSeeds: {', '.join(map(str, seeds))}; `{rows[-1]['command']}`."

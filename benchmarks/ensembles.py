@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from benchmarks import environment, results, series, units
+from benchmarks.markdown import pipe_table
 from benchmarks.studies import means, plus_minus
 
 NAME = "ensembles"
@@ -71,8 +72,12 @@ def _kinds(seed, settings):
     ]
 
 
-def _one(seed, settings, X, y):
-    return [("one CNN", _cnn(seed, settings).fit(X, y), [])]
+def _one(number):
+    def train(seed, settings, X, y):
+        names = ("one CNN", "one MLP", "one forest")
+        return [(names[number], _kinds(seed, settings)[number][1].fit(X, y), [])]
+
+    return train
 
 
 def _long(seed, settings, X, y):
@@ -163,7 +168,9 @@ def _soup(seed, settings, X, y):
 
 
 FUNCTIONS = {
-    "one": _one,
+    "one CNN": _one(0),
+    "one MLP": _one(1),
+    "one forest": _one(2),
     "long": _long,
     "vote": _vote,
     "bagging": _bagging,
@@ -232,15 +239,13 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     groups = {}
     for row in rows:
         groups.setdefault(row["name"], []).append(row)
     lines = [[name, *_cells(group)] for name, group in groups.items()]
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]
-    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    text = pipe_table(lines, headings)
     settings, n_seeds = rows[-1]["settings"], len({row["seed"] for row in rows})
     return (
         f"{text}\n\nMean ± deviation over {n_seeds} seed{'s' * (n_seeds > 1)}, gains in points "

@@ -1,5 +1,6 @@
 """The table and the picture of the fairness benchmark."""
 
+from benchmarks.markdown import pipe_table
 from benchmarks.studies import by_run, caption, cell, difference
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
@@ -30,8 +31,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     parts = []
     for task, title in TASKS.items():
         frame = _frame([row for row in rows if row["task"] == task])
@@ -49,7 +48,7 @@ def markdown(rows):
                 if with_difference:
                     line.append(difference(row, factor, decimals))
             lines.append(line)
-        table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+        table = pipe_table(lines, headings)
         parts.append(f"**{title}**\n\n{table}")
     picture = "![Accuracy against equalized odds difference](images/fairness.png)"
     return "\n\n".join([*parts, _caption(rows), picture])

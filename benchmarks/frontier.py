@@ -6,6 +6,7 @@ import statistics
 from benchmarks import reference, results, series
 from benchmarks.environment import ROOT
 from benchmarks.errors import names_of
+from benchmarks.markdown import pipe_table
 from benchmarks.recipes import FASTEST, REFERENCES
 
 START, END = "<!-- frontier-table:start -->", "<!-- frontier-table:end -->"
@@ -91,8 +92,6 @@ def table():
     -------
     str
     """
-    from tabulate import tabulate
-
     groups, lines = series.by_model(FILE), []
     for name, entry in FASTEST.items():
         group = groups.get(f"fast:{name}")
@@ -112,7 +111,7 @@ def table():
         lines.append(line)
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     headings += ["ratio of times", "at most"]
-    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    text = pipe_table(lines, headings)
     rows = [row for group in groups.values() for row in group]
     dates = sorted(row["date"] for row in rows)
     return (

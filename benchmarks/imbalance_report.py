@@ -1,5 +1,6 @@
 """The tables and the pictures of the imbalance benchmark."""
 
+from benchmarks.markdown import pipe_table
 from benchmarks.studies import by_run, caption, cell, difference
 
 # Heading, metric, factor, decimals, whether the difference to nothing is shown.
@@ -82,8 +83,6 @@ def markdown(rows):
 
 
 def _table(frame):
-    from tabulate import tabulate
-
     found = by_run(frame)
     estimator = frame["estimator"].iloc[0]
     headings = ["treatment"]
@@ -98,12 +97,10 @@ def _table(frame):
             if has_difference:
                 line.append(difference(row, factor, 2))
         lines.append(line)
-    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    return pipe_table(lines, headings)
 
 
 def _other_skews(frame):
-    from tabulate import tabulate
-
     frame = frame[frame["metric"] == "balanced_accuracy"]
     exponential = frame["profile"] == "exponential"
     skews = {
@@ -132,12 +129,7 @@ def _other_skews(frame):
                 cells.append(f"{cell(row, 100, 2)} {difference(row, 100, 2)}".strip())
             if any(cells):
                 lines.append([estimator, treatment, *cells])
-    return tabulate(
-        lines,
-        ["classifier", "treatment", *headings.values()],
-        tablefmt="pipe",
-        disable_numparse=True,
-    )
+    return pipe_table(lines, ["classifier", "treatment", *headings.values()])
 
 
 def _caption(rows):

@@ -3,6 +3,7 @@
 import statistics
 
 from benchmarks import series
+from benchmarks.markdown import pipe_table
 from benchmarks.studies import means
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
@@ -43,12 +44,6 @@ def _of_task(rows, task, *keys):
     return groups
 
 
-def _tabulate(lines, headings):
-    from tabulate import tabulate
-
-    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
-
-
 def _self_training(rows):
     groups = _of_task(rows, "self-training", "classifier", "labelled", "method")
     lines = []
@@ -68,7 +63,7 @@ def _self_training(rows):
             ]
         )
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
-    return lines and _tabulate(lines, [*headings, "labels made up that are right %", "fit s"])
+    return lines and pipe_table(lines, [*headings, "labels made up that are right %", "fit s"])
 
 
 def _few_shots(rows):
@@ -86,7 +81,7 @@ def _few_shots(rows):
             line.append(f"{100 * by_shots[n]['accuracy']:.1f} ± {100 * half:.1f}")
         lines.append(line)
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
-    return lines and _tabulate(lines, ["classes", "nearest centroid of", *headings])
+    return lines and pipe_table(lines, ["classes", "nearest centroid of", *headings])
 
 
 def _transfer(rows):
@@ -99,7 +94,7 @@ def _transfer(rows):
             line.append(means([r["accuracy"] for r in group if r["rows_a_class"] == n], 100, 1))
         lines.append(line)
     headings = [f"{n} images a class" for n in sizes]
-    return lines and _tabulate(lines, ["net", "accuracy %", *headings])
+    return lines and pipe_table(lines, ["net", "accuracy %", *headings])
 
 
 def _adaptation(rows):
@@ -111,7 +106,7 @@ def _adaptation(rows):
         for kind in kinds:
             line.append(means([row["accuracy"] for row in group if row["kind"] == kind], 100, 1))
         lines.append(line)
-    return lines and _tabulate(lines, ["net", "accuracy %", *kinds])
+    return lines and pipe_table(lines, ["net", "accuracy %", *kinds])
 
 
 def _caption(rows):

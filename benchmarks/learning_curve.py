@@ -7,6 +7,7 @@ import time
 from functools import partial
 
 from benchmarks import environment, results, series, units
+from benchmarks.markdown import pipe_table
 from benchmarks.models import MODELS
 from benchmarks.studies import means
 
@@ -107,15 +108,13 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     sizes, lines = sorted({row["rows"] for row in rows}), []
     for name, groups in _groups(rows).items():
         accuracies = [means([r["accuracy"] for r in groups.get(n, [])], 100, 2) for n in sizes]
         seconds = [f"{statistics.median(r['seconds'] for r in groups[n]):.1f}" for n in sizes]
         lines.append([name, *accuracies, " / ".join(seconds)])
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
-    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    text = pipe_table(lines, headings)
     n_seeds = len({row["seed"] for row in rows})
     picture = f"\n\n![Accuracy against training rows](images/{PICTURE.name})"
     return (

@@ -5,6 +5,7 @@ import argparse
 from benchmarks import results, series
 from benchmarks.environment import ROOT
 from benchmarks.errors import names_of
+from benchmarks.markdown import pipe_table
 from benchmarks.recipes import REFERENCES
 
 START, END = "<!-- reference-table:start -->", "<!-- reference-table:end -->"
@@ -80,8 +81,6 @@ def table():
     -------
     str
     """
-    from tabulate import tabulate
-
     groups, lines = series.by_model(FILE), []
     for name, entry in REFERENCES.items():
         theirs, ours, defaults = (
@@ -114,7 +113,7 @@ def table():
         "our defaults %",
         "s",
     ]
-    text = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    text = pipe_table(lines, headings)
     published, ours, defaults = (
         series.n_seeds(groups, kind) for kind in ("published", "ours", "defaults")
     )

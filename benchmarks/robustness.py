@@ -7,6 +7,7 @@ import time
 
 from benchmarks import data, environment, results, series
 from benchmarks.errors import BenchmarkError
+from benchmarks.markdown import pipe_table
 from benchmarks.models import MODELS, NETS
 
 START, END = "<!-- robustness-table:start -->", "<!-- robustness-table:end -->"
@@ -197,8 +198,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     kinds = list(rows[0]["accuracy"])
     lines = []
     for name, group in _groups(rows).items():
@@ -207,7 +206,7 @@ def markdown(rows):
             line.append(f"{100 * statistics.fmean(_over_severities(group, kind)):.1f}")
         lines.append([*line, f"{statistics.median(row['seconds'] for row in group):.0f}"])
     headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
     seeds = len({row["seed"] for row in rows})
     return (
         f"{table}\n\nMeans over five severities and {seeds} seed{'s' * (seeds > 1)}.\n"

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from benchmarks import environment, results, series
+from benchmarks.markdown import pipe_table
 
 START, END = "<!-- sensitivity-table:start -->", "<!-- sensitivity-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
@@ -184,8 +185,6 @@ def markdown(rows, groups):
     -------
     str
     """
-    from tabulate import tabulate
-
     rows = [row for row in rows if row["how"] == HOW[row["what"]]]
     duplicates = next(row for row in rows if row["what"] == "near-duplicates")
     checks = [row for row in rows if row["what"] == "labels"]
@@ -207,7 +206,7 @@ def markdown(rows, groups):
         lines.append([*line, str(len(ours[name]))])
     headings = ["recipe", "test accuracy %"]
     headings += ["without near-duplicates", "without suspected labels", "seeds"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
 
     def share(key):
         values = [100 * row[key] for row in checks]

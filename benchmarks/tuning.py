@@ -6,6 +6,7 @@ from functools import cache
 
 from benchmarks import environment, results, series, validation
 from benchmarks.errors import names_of
+from benchmarks.markdown import pipe_table
 from benchmarks.recipes import (
     FASTEST,
     FLIPS,
@@ -200,8 +201,6 @@ def markdown(rows):
     -------
     str
     """
-    from tabulate import tabulate
-
     names = list(dict.fromkeys([*CANDIDATES, *(row["name"] for row in rows)]))
     groups = {}
     for row in sorted(rows, key=lambda row: names.index(row["name"])):
@@ -220,7 +219,7 @@ def markdown(rows):
         line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
         lines.append(line)
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
-    table = tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
+    table = pipe_table(lines, headings)
     return (
         f"{table}\n\nIn bold: recipes, without their `tta`, whose columns it is. Seeds: "
         f"{validation.seeds_of(rows)}.\n"

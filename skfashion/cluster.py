@@ -2,6 +2,7 @@
 
 import threading
 import time
+import warnings
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
@@ -12,6 +13,12 @@ from joblib.parallel import get_active_backend
 INTERVAL, GRACE = 0.2, 5.0
 # Seconds in which a new worker is waited for where too few are left.
 PATIENCE = 30.0
+COMPUTED_HERE = (
+    "Got a Dask cluster with a single thread, which joblib leaves alone: all is computed in this "
+    "process. If more workers are on their way, wait for them first, with "
+    "client.wait_for_workers(n)."
+)
+NO_SCHEDULER = "no answer from the Dask scheduler"
 # How often data that its last worker took along is sent again without a run that ends in between.
 MAX_ATTEMPTS = 3
 
@@ -91,7 +98,7 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
     Raises
     ------
     ConnectionError
-        If the scheduler of the cluster is gone.
+        If the scheduler of the cluster is gone, or all workers are and none comes.
     TypeError
         If a call cannot be pickled and sent to the cluster.
     """
@@ -103,17 +110,25 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
     waiting, attempts = dict(calls), 0
     scheduler = getattr(client.scheduler, "address", None)
 
-    def lost():
-        return ConnectionError(_lost(scheduler, len(waiting), len(calls), kept_in))
+    def lost(what):
+        return ConnectionError(
+            f"Got {what} at {scheduler}, expected one until all runs have ended, but "
+            f"{len(waiting)} of {len(calls)} are missing. {_advice(kept_in)}"
+        )
 
     if client.status != "running":
-        raise lost()
+        raise lost(NO_SCHEDULER)
     while waiting:
-        parallel = _parallel(n_jobs)
+        # All of them: workers that join later find something to do.
+        parallel = _parallel(n_jobs, pre_dispatch="all")
         try:
+            n_threads = _count_threads(client, 2 if shared.was_on(client) else 1)
+            if n_threads == 0:
+                break
             # With a single thread in the cluster, joblib computes in this process.
-            is_remote = _count_threads(client, shared.was_on(client)) > 1
-            data = shared.on(client) if is_remote else shared.values
+            if n_threads == 1:
+                warnings.warn(COMPUTED_HERE, RuntimeWarning, stacklevel=2)
+            data = shared.on(client) if n_threads > 1 else shared.values
             with _watched(client, parallel, shared):
                 for result in parallel(_delayed(function, waiting.copy(), data)):
                     del waiting[result[0]]
@@ -121,10 +136,12 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
                     yield result
         except Exception as error:
             if client.status != "running":
-                raise lost() from error
+                raise lost(NO_SCHEDULER) from error
             attempts += 1
             if not shared.is_lost() or attempts > MAX_ATTEMPTS:
                 raise
+    if waiting:
+        raise lost("no worker of the Dask scheduler")
 
 
 def active_client():
@@ -146,11 +163,11 @@ def here(value):
     return value.result() if type(value).__module__ == "distributed.client" else value
 
 
-def _parallel(n_jobs):
+def _parallel(n_jobs, **options):
     # joblib's forked processes return all results together.
     in_turn = getattr(get_active_backend()[0], "supports_return_generator", False)
     return_as = "generator_unordered" if in_turn else "list"
-    return joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as=return_as)
+    return joblib.Parallel(n_jobs=n_jobs, batch_size=1, return_as=return_as, **options)
 
 
 def _delayed(function, calls, data):
@@ -180,10 +197,10 @@ def _without_bytes(value):
     return None if isinstance(value, bytes) else value
 
 
-def _count_threads(client, had_several):
-    """Return the threads of all workers; wait for a second one if there were several before."""
+def _count_threads(client, n_wanted):
+    """Return the threads of all workers; wait a while if there are less than are wanted."""
     deadline = time.monotonic() + PATIENCE
-    while (found := sum(client.ncores().values())) < 2 and had_several:
+    while (found := sum(client.ncores().values())) < n_wanted and client.status == "running":
         if time.monotonic() > deadline:
             break
         time.sleep(INTERVAL)
@@ -221,13 +238,9 @@ def _watched(client, parallel, shared):
         thread.join()
 
 
-def _lost(scheduler, n_waiting, n_calls, kept_in):
+def _advice(kept_in):
     if kept_in is None:
         advice = "Nothing is kept, pass cache='a folder' next time"
     else:
         advice = f"The others are kept in {kept_in}, and the same call does only what is missing"
-    return (
-        f"Got no answer from the Dask scheduler at {scheduler}, expected one until all runs have "
-        f"ended, but {n_waiting} of {n_calls} are missing. {advice}; start a scheduler and "
-        "workers, make a new client, and call again."
-    )
+    return f"{advice}; start a scheduler and workers, make a new client, and call again."

@@ -4,18 +4,21 @@ import importlib.metadata
 import inspect
 import os
 import pickle
+import sys
 import traceback
 import uuid
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
+from sklearn import config_context, get_config
 from tqdm.auto import tqdm
 
 from skfashion.cluster import SharedData, here, nothing_leaves, results_of
 
 # A result that was kept under another version of one of these is not taken for one of today.
-LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "torch", "numpy")
+LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
 
 
 def run_all(
@@ -41,7 +44,7 @@ def run_all(
     ----------
     function : callable
         ``function(task, shared) -> result``, a module's function; the cache knows it by its
-        name, the source of its module and the versions of the libraries.
+        name, the sources of the package it belongs to and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
     shared : dict of str to object, or skfashion.cluster.SharedData
@@ -90,7 +93,9 @@ def run_all(
     ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
     extra = [()] * len(tasks) if given is None else [(value,) for value in given]
     calls = {
-        i: (function, tasks[i], extra[i], on_error) for i in range(len(tasks)) if i not in ended
+        i: (function, tasks[i], extra[i], on_error, get_config())
+        for i in range(len(tasks))
+        if i not in ended
     }
     results = results_of(_numbered, calls, shared, n_jobs=n_jobs, kept_in=cache)
     # In the order in which they end, so that the bar shows how far it really is.
@@ -119,8 +124,20 @@ def _file(cache, function, task, common):
 
 
 def _source(function):
-    """Return the text of a function's whole module, since it calls what stands beside it."""
-    return Path(inspect.getsourcefile(function)).read_text(encoding="utf-8")
+    """Return a hash of the sources of a function's package, since it calls what is there.
+
+    Of a function of a single file, that file.
+    """
+    package = sys.modules.get(function.__module__.partition(".")[0])
+    if getattr(package, "__file__", None) is None or not hasattr(package, "__path__"):
+        return joblib.hash(Path(inspect.getsourcefile(function)).read_text(encoding="utf-8"))
+    return _package_source(*package.__path__)
+
+
+@lru_cache
+def _package_source(*folders):
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+    return joblib.hash([file.read_bytes() for file in files])
 
 
 def _versions():
@@ -128,10 +145,11 @@ def _versions():
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def _numbered(i, function, task, extra, on_error, **shared):
+def _numbered(i, function, task, extra, on_error, config, **shared):
     shared = {name: here(value) for name, value in shared.items()}
     try:
-        with nothing_leaves():
+        # scikit-learn's configuration is that of the thread that called.
+        with config_context(**config), nothing_leaves():
             return i, function(task, shared, *extra), None
     except Exception as error:
         if on_error == "raise":

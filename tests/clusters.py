@@ -44,7 +44,7 @@ def local_cluster(n_workers=2, threads_per_worker=1):
 
 @contextmanager
 def separate_cluster(folder):
-    """Yield the address and the process of a scheduler that has two workers, all started alone."""
+    """Yield the address and the processes of a scheduler and its two workers, all started alone."""
     paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     file = folder / "scheduler.json"
@@ -59,7 +59,7 @@ def separate_cluster(folder):
     try:
         address = wait_for(lambda: _address_in(file))
         processes += [start("worker", "--nthreads", "1", "--no-nanny") for _ in range(2)]
-        yield address, processes[0]
+        yield address, *processes
     finally:
         for process in processes:
             process.kill()

@@ -85,7 +85,9 @@ def test_grid_search(cls, on_cluster, digits):
 
 
 def test_epoch_halving(on_cluster, digits):
-    search = halving_search(net(MLPNetClassifier), HALVED, return_train_score=True)
+    search = halving_search(
+        net(MLPNetClassifier), HALVED, return_train_score=True, scoring="neg_log_loss"
+    )
     weights = 1.0 + (np.arange(len(digits[1])) % 3)
     there = clone(search).fit(*digits, sample_weight=weights)
     alone = in_one_process(lambda: clone(search).fit(*digits, sample_weight=weights))
@@ -239,6 +241,20 @@ def test_fits_share_what_threads_a_worker_is_given(
     assert n_threads == share
 
 
+def shares_in_a_pool():
+    before = torch.get_num_threads()
+    torch.set_num_threads(8)
+    try:
+        return joblib.Parallel(2, backend="threading")([joblib.delayed(thread_share)()] * 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_inside_of_a_worker_share_what_is_left_by_its_other_runs():
+    with local_cluster(1, threads_per_worker=2) as client:
+        assert client.submit(shares_in_a_pool).result() == [2, 2]
+
+
 def threads_of_a_fit():
     from test_workers import counting_net, threads_inside_fit
 
@@ -252,6 +268,10 @@ def one_more(task, shared):
 
 def test_a_cluster_of_one_thread_is_served_by_this_process():
     # joblib does so, and must be given data then, not what stands for data on the cluster.
-    with local_cluster(1) as client, joblib.parallel_config("dask", client=client):
+    with (
+        local_cluster(1) as client,
+        joblib.parallel_config("dask", client=client),
+        pytest.warns(RuntimeWarning, match="Got a Dask cluster with a single thread"),
+    ):
         found = run_all(one_more, [{"i": 1}, {"i": 2}], {"X": np.arange(4.0)}, verbose=0)
     assert found == [7, 8]

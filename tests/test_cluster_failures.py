@@ -100,7 +100,7 @@ def test_a_killed_worker_costs_time_but_no_result(work, n_workers, tmp_path, dig
 def test_without_scheduler_all_ends_and_what_is_finished_is_kept(work, tmp_path, digits):
     log, cache = tmp_path / "log", tmp_path / "cache"
     with (
-        separate_cluster(tmp_path) as (address, scheduler),
+        separate_cluster(tmp_path) as (address, scheduler, *_),
         distributed.Client(address, timeout=10) as client,
         joblib.parallel_config("dask", client=client),
         concurrent.futures.ThreadPoolExecutor(1) as thread,
@@ -127,9 +127,32 @@ def kill_when_some_are_kept(scheduler, cache):
     return time.monotonic()
 
 
+def test_without_workers_all_ends_as_well(tmp_path, digits, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+    log, cache = tmp_path / "log", tmp_path / "cache"
+    with (
+        separate_cluster(tmp_path) as (address, _, *workers),
+        distributed.Client(address, timeout=10) as client,
+        joblib.parallel_config("dask", client=client),
+        concurrent.futures.ThreadPoolExecutor(1) as thread,
+    ):
+        client.wait_for_workers(2, timeout=60)
+        killing = thread.submit(
+            lambda: (
+                wait_for(lambda: len(list(cache.rglob("*.pkl"))) >= 3),
+                [worker.kill() for worker in workers],
+            )
+        )
+        message = f"no worker of the Dask scheduler at {address}, .* are missing. The others are ke"
+        with pytest.raises(ConnectionError, match=message):
+            study(log, digits, cache)
+        killing.result()
+    assert len(list(cache.rglob("*.pkl"))) >= 3
+
+
 def test_a_search_of_scikit_learn_ends_too(tmp_path, digits):
     with (
-        separate_cluster(tmp_path) as (address, scheduler),
+        separate_cluster(tmp_path) as (address, scheduler, *_),
         distributed.Client(address, timeout=10) as client,
         joblib.parallel_config("dask", client=client),
         concurrent.futures.ThreadPoolExecutor(1) as thread,

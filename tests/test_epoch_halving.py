@@ -10,6 +10,7 @@ from imblearn.pipeline import Pipeline as ResamplingPipeline
 from scipy.stats import loguniform
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.callback import AutoPropagatedCallback, FitCallback
 from sklearn.decomposition import PCA
 from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
@@ -76,7 +77,7 @@ def test_rungs(n_candidates, factor, smallest, largest, expected):
 
 
 def test_the_last_rung_scores_what_a_whole_fit_scores(digits):
-    search = search_of(return_train_score=True).fit(*digits)
+    search = search_of(return_train_score=True, scoring="neg_log_loss").fit(*digits)
     assert search.n_resources_ == [1, 2, 4]
     assert search.n_candidates_ == [8, 4, 2]
     last = search.cv_results_["iter"] == 2
@@ -84,7 +85,8 @@ def test_the_last_rung_scores_what_a_whole_fit_scores(digits):
         params = search.cv_results_["params"][row]
         net = clone(search.estimator).set_params(max_epochs=4)
         grid = {name: [value] for name, value in params.items()}
-        whole = GridSearchCV(net, grid, cv=2, return_train_score=True).fit(*digits)
+        options = {"return_train_score": True, "scoring": "neg_log_loss"}
+        whole = GridSearchCV(net, grid, cv=2, **options).fit(*digits)
         for name in ("split0_test_score", "split1_test_score", "mean_train_score"):
             assert search.cv_results_[name][row] == whole.cv_results_[name][0]
     assert search.best_score_ == search.cv_results_["mean_test_score"][last].max()
@@ -104,9 +106,10 @@ def test_the_best_of_each_rung_go_on(digits):
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_results_are_the_same_for_every_backend(backend, digits):
-    alone = search_of().fit(*digits)
+    # Accuracies are coarse; a loss tells the last bit of every probability.
+    alone = search_of(scoring="neg_log_loss").fit(*digits)
     with joblib.parallel_config(backend):
-        beside = search_of(n_jobs=2).fit(*digits)
+        beside = search_of(n_jobs=2, scoring="neg_log_loss").fit(*digits)
     assert table(beside) == table(alone)
     assert beside.best_params_ == alone.best_params_
 
@@ -174,12 +177,20 @@ def test_groups_reach_the_splitter(digits):
         search_of(cv=GroupKFold(3)).fit(X, y)
 
 
-def test_routed_metadata_reach_fit_score_and_the_splitter(digits):
+@pytest.mark.parametrize("backend", ["sequential", "loky", "threading"])
+def test_routed_metadata_reach_fit_score_and_the_splitter(backend, digits):
     X, y = digits
     weights, groups = 1.0 + (np.arange(len(y)) % 3), np.arange(len(y)) // 60
     accuracy = make_scorer(accuracy_score)
     splits = list(GroupKFold(3).split(X, y, groups))
-    with config_context(enable_metadata_routing=True):
+    # What scikit-learn is told is told to this thread; workers must be told, too.
+    with config_context(enable_metadata_routing=True), joblib.parallel_config(backend, n_jobs=2):
+        steps = StandardScaler().set_fit_request(sample_weight=False), small(MLPNetClassifier)
+        steps[1].set_params(n_threads=1).set_fit_request(sample_weight=True)
+        grid = {"mlpnetclassifier__lr": [1e-3, 1e-2]}
+        options = {"error_score": "raise", "scoring": make_scorer(accuracy_score)}
+        options["scoring"].set_score_request(sample_weight=False)
+        search_of(make_pipeline(*steps), grid, **options).fit(X, y, sample_weight=weights)
         both = search_of(
             small(MLPNetClassifier, n_threads=1).set_fit_request(sample_weight=True),
             scoring=accuracy.set_score_request(sample_weight=True),
@@ -202,7 +213,7 @@ def test_routed_metadata_reach_fit_score_and_the_splitter(digits):
     assert both.cv_results_["split0_test_score"][both.best_index_] == score
 
 
-class Watch:
+class Watch(FitCallback):
     """A callback of scikit-learn's that notes what is begun and ended."""
 
     def __init__(self):
@@ -230,6 +241,21 @@ def test_callbacks_of_scikit_learn_see_the_rungs(digits):
     watch.seen.clear()
     search_of(refit=False).set_callbacks(watch).fit(*digits)
     assert watch.seen == ["setup", "begin fit", *rungs, "end fit", "teardown"]
+
+
+class Follow(Watch, AutoPropagatedCallback):
+    """One that is handed on to estimators inside."""
+
+    @property
+    def max_propagation_depth(self):
+        return None
+
+
+def test_callbacks_that_are_handed_on_see_the_last_fit(digits):
+    follow = Follow()
+    search_of().set_callbacks(follow).fit(*digits)
+    epochs = ["begin epoch", "end epoch"] * 4
+    assert [seen for seen in follow.seen if "epoch" in seen] == epochs
 
 
 def test_candidates_are_drawn_on_request(digits):
@@ -308,6 +334,39 @@ def test_failed_trainings_are_tried_again(tmp_path, digits, monkeypatch):
         search.fit(*digits)
     monkeypatch.setattr(Failing, "is_mended", True, raising=False)
     assert clone(search).fit(*digits).cv_results_["mean_test_score"][0] > 0
+
+
+class Counting:
+    """A scorer that fails as long as it is told to."""
+
+    is_mended = False
+
+    def __call__(self, estimator, X, y):
+        if not self.is_mended:
+            raise ArithmeticError("A typo.")
+        return estimator.score(X, y)
+
+
+def test_failed_scores_are_tried_again(tmp_path, digits, monkeypatch):
+    search = search_of(small(MLPNetClassifier), {"lr": [1e-3]}, max_resources=1, refit=False)
+    search.set_params(cache=tmp_path, scoring=Counting())
+    with (
+        pytest.warns(UserWarning, match="Scoring failed"),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search.fit(*digits)
+    monkeypatch.setattr(Counting, "is_mended", True)
+    assert clone(search).fit(*digits).cv_results_["mean_test_score"][0] > 0
+
+
+def test_a_dict_of_scores_is_refused_after_a_failure_too(digits):
+    search = search_of(Failing(), {"fails": [True, False]}, max_resources=1)
+    search.set_params(scoring=lambda estimator, X, y: {"accuracy": 1.0})
+    with (
+        pytest.warns(FitFailedWarning),
+        pytest.raises(ValueError, match="Got a scoring that returned {'accuracy': 1.0}"),
+    ):
+        search.fit(*digits)
 
 
 def test_finished_trainings_are_not_done_again(tmp_path, digits):

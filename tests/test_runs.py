@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+from sklearn import config_context, get_config
 
 from skfashion.runs import run_all
 
@@ -51,6 +53,19 @@ def test_only_what_is_missing_is_done(tmp_path):
     other = {"X": SHARED["X"] + 1}
     assert run_all(scaled_sum, tasks_of(tmp_path, 1), other, **options) == [21]
     assert ran(tmp_path) == [1]
+
+
+def assumes_finite(task, shared):
+    return get_config()["assume_finite"]
+
+
+@pytest.mark.parametrize("backend", ["sequential", "loky", "threading", "multiprocessing"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_runs_have_the_configuration_of_the_caller(backend):
+    with joblib.parallel_config(backend, n_jobs=2):
+        with config_context(assume_finite=True):
+            assert run_all(assumes_finite, [{}, {}], {}, verbose=0) == [True, True]
+        assert run_all(assumes_finite, [{}, {}], {}, verbose=0) == [False, False]
 
 
 def test_another_source_is_another_function(tmp_path, monkeypatch):

@@ -64,9 +64,9 @@ PARTS = {
 }
 # Many runs through joblib, of whatever kind.
 PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
-PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch", "sklearn"}}
+PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch"}}
 PARTS["model_selection"] = {
-    "allowed": {"cluster", "model_selection", "runs", "training"},
+    "allowed": {"cluster", "model_selection", "runs"},
     "refused": {"torch", "skorch"},
 }
 # What is made of fitted classifiers.

@@ -112,7 +112,7 @@ def test_the_table_shows_gains_with_their_intervals(ensemble_rows):
 def test_no_test_image_is_looked_at(images):
     blind = images._replace(X_test=None, y_test=None)
     settings = ensembles.FULL | SIZES
-    assert ensembles.measure("one", 0, settings, blind)[0]["accuracy"] > 0.1
+    assert ensembles.measure("one CNN", 0, settings, blind)[0]["accuracy"] > 0.1
     X, X_valid, y, y_valid = units.held_out(images, 3, train_rows=300, valid_rows=200)
     assert (len(X), len(X_valid)) == (len(y), len(y_valid)) == (300, 200)
     assert np.bincount(y).tolist() == [30] * 10

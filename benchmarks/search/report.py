@@ -4,6 +4,7 @@ import statistics
 
 from benchmarks import results
 from benchmarks.environment import ROOT
+from benchmarks.markdown import pipe_table
 from benchmarks.search.rows import ROWS, SEARCHES, Weighing
 
 FILE = results.PUBLISHED / "search.jsonl"
@@ -39,11 +40,11 @@ def markdown(rows):
     if timed:
         headings = ["what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"]
         lines = [line for row in timed for line in _lines(row)]
-        parts.append(_table(lines, headings))
+        parts.append(pipe_table(lines, headings))
     others = [_shortfall(row) for row in timed if "shortfalls" in row]
     others += [line for row in rows if "memory" in row for line in _memory(row)]
     if others:
-        parts.append(_table(others, ["quality and memory", "measured (range)", "aim"]))
+        parts.append(pipe_table(others, ["quality and memory", "measured (range)", "aim"]))
     parts += [_judged(row) for row in rows if "correlation" in row]
     return "\n\n".join([*parts, _caption(rows)])
 
@@ -92,7 +93,7 @@ def _judged(row):
         ):
             line += [f"{100 * statistics.median(accuracy):.2f}", _spread(correlation, ".2f")]
         lines.append(line)
-    return _table(lines, headings)
+    return pipe_table(lines, headings)
 
 
 def _spread(values, digits):
@@ -100,12 +101,6 @@ def _spread(values, digits):
     if len(values) == 1:
         return median
     return f"{median} ({min(values):{digits}}-{max(values):{digits}})"
-
-
-def _table(lines, headings):
-    from tabulate import tabulate
-
-    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
 
 
 def _caption(rows):

@@ -4,6 +4,7 @@ import statistics
 
 from benchmarks import results
 from benchmarks.environment import ROOT
+from benchmarks.markdown import pipe_table
 from benchmarks.speed import scaling
 from benchmarks.speed.competitors import COMPETITORS
 from benchmarks.speed.rows import ROWS, Profile, Weighing
@@ -49,7 +50,7 @@ def _short_table(rows):
                 label = COMPETITORS[other][1]
                 lines.append([shape.title, label, ours, theirs, f"{ratio:.2f}"])
     headings = ["what", "beside", "skfashion", "theirs", "ours / theirs"]
-    return "\n".join([_table(lines, headings), "", *_caption(rows)])
+    return "\n".join([pipe_table(lines, headings), "", *_caption(rows)])
 
 
 def _long_table(rows):
@@ -81,16 +82,18 @@ def _long_table(rows):
             share = f"{row['gflops'] / limit:.0%}"
             shares.append([shape.title, f"{row['gflops']:.0f}", f"{limit:.0f} ({dtype})", share])
     headings = ["what", "who", "median", "ours / theirs (range)", "aim", "peak MB"]
-    parts = [_table(lines, headings)]
+    parts = [pipe_table(lines, headings)]
     if weighed:
-        parts.append(_table(weighed, ["memory and accuracy", "measured", "aim"]))
+        parts.append(pipe_table(weighed, ["memory and accuracy", "measured", "aim"]))
     if shares:
-        parts.append(_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
+        parts.append(pipe_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
     if profiles:
         headings = ["where the time goes, %", *(ROWS[row["row"]].title for row in profiles)]
         purposes = profiles[0]["values"]
         parts.append(
-            _table([[p, *(f"{r['values'][p]:.1f}" for r in profiles)] for p in purposes], headings)
+            pipe_table(
+                [[p, *(f"{r['values'][p]:.1f}" for r in profiles)] for p in purposes], headings
+            )
         )
     points = results.read(SCALING_FILE)
     if points:
@@ -122,18 +125,12 @@ def _scaling_table(points):
         "memory of the fit",
         "power",
     ]
-    return _table(lines, headings)
+    return pipe_table(lines, headings)
 
 
 def _median(row, name):
     shape = ROWS[row["row"]]
     return f"{shape.unit * statistics.median(row['seconds'][name]):.3g} {shape.unit_name}"
-
-
-def _table(lines, headings):
-    from tabulate import tabulate
-
-    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True)
 
 
 def _caption(rows):

@@ -82,10 +82,11 @@ class EpochHalvingSearchCV(BaseSearchCV):
         As in ``GridSearchCV``.
     cache : path-like or None, default=None
         Folder in which finished trainings of each rung are kept, so that a search that was stopped
-        does only what is missing when it is started again; failed ones are tried again. Needs a
-        `random_state` that is an int where the estimator, or a `cv` that shuffles, has none. It
-        holds the whole state of each training, is never emptied, and knows nothing of
-        `n_threads=None`: on another number of cores, begin another one.
+        does only what is missing when it is started again; those that failed, or could not be
+        scored, are tried again. Needs a `random_state` that is an int where the estimator, or a
+        `cv` that shuffles, has none. It holds the whole state of each training, is never emptied,
+        and knows nothing of `n_threads=None`, nor of the code of your own scorers and steps:
+        with another number of cores, or when that code has changed, begin another one.
 
     Attributes
     ----------
@@ -387,9 +388,10 @@ class EpochHalvingSearchCV(BaseSearchCV):
             paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}
             _warn_or_raise_about_fit_failures(found, self.error_score)
             scores = [one["test_scores"] for one in found]
-            if isinstance(scores[0], dict):
+            wrong = [score for score in scores if isinstance(score, dict)]
+            if wrong:
                 raise ValueError(
-                    f"Got a scoring that returned {scores[0]}, expected one number; rungs are cut "
+                    f"Got a scoring that returned {wrong[0]}, expected one number; rungs are cut "
                     "by a single metric. Compute the others from best_estimator_."
                 )
             means = np.reshape(scores, (len(alive), self.n_splits_)).mean(axis=1)
@@ -415,10 +417,11 @@ class EpochHalvingSearchCV(BaseSearchCV):
 
     def _refit(self, model, X, y, fit_params, root, given):
         context = root.subcontext(task_name="refit-with-best-params")
-        context.call_on_fit_task_begin(**given)
-        start = time.perf_counter()
-        self.best_estimator_ = train_wholly(model, X, y, fit_params, total=self.max_resources_)
-        self.refit_time_ = time.perf_counter() - start
+        with context.propagate_callback_context(model):
+            context.call_on_fit_task_begin(**given)
+            start = time.perf_counter()
+            self.best_estimator_ = train_wholly(model, X, y, fit_params, total=self.max_resources_)
+            self.refit_time_ = time.perf_counter() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         context.call_on_fit_task_end(**given)
@@ -432,8 +435,11 @@ def _best(candidates, scores, n_kept):
 
 
 def _has_not_failed(result):
-    """Tell whether a training need not be tried again by the next call."""
-    return result["fit_error"] is None
+    """Tell whether a training and its scoring need not be tried again by the next call."""
+    scores = [result["test_scores"], result.get("train_scores", 0.0)]
+    return result["fit_error"] is None and not any(
+        isinstance(s, dict) or np.isnan(s) for s in scores
+    )
 
 
 def _advance(task, shared, paused):

@@ -68,6 +68,8 @@ def find_worker():
     thread = threading.current_thread()
     if isinstance(thread, DummyProcess):
         number, n_workers = _place_in_pool(thread)
+        # Pools of all runs that a Dask worker has at a time.
+        n_workers *= max(1, _n_dask_threads())
         return (_process_number() or 0) * n_workers + number, n_workers
     dask_worker = _dask_worker()
     if dask_worker is not None:
@@ -114,10 +116,10 @@ def _dask_worker():
 
 
 def _n_dask_threads():
-    """Return how many tasks at most Dask runs at a time in this process."""
-    return sum(
-        worker.state.nthreads for worker in list(sys.modules["distributed"].Worker._instances)
-    )
+    """Return how many tasks at most Dask runs at a time in this process, 0 without Dask."""
+    distributed = sys.modules.get("distributed")
+    workers = [] if distributed is None else list(distributed.Worker._instances)
+    return sum(worker.state.nthreads for worker in workers)
 
 
 def _number_of(name):

@@ -19,7 +19,7 @@ search with EpochHalvingSearchCV; note the seconds, and the bytes that went over
 interface, which nobody else should use meanwhile. Scores play no part.
 """
 
-FULL = {"data": "full", "rows": None, "fits": 40, "epochs": 2, "empty": 1000, "resources": 9}
+FULL = {"data": "full", "rows": None, "fits": 16, "epochs": 1, "empty": 1000, "resources": 3}
 QUICK = {"data": "sample", "rows": 2000, "fits": 4, "epochs": 1, "empty": 20, "resources": 3}
 WORKERS = (1, 2)
 # For the second table: a study of so many fits, of as many seconds as was measured, or of so many.

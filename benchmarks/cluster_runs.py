@@ -24,12 +24,14 @@ def measure(n_workers, n_rounds, settings, split):
     import joblib
     from distributed import Client, LocalCluster
 
+    # joblib computes in its own process where a cluster has a single thread: a worker that is alone
+    # has a second one, and one place for runs. Others do without: Dask does not move runs that
+    # need a place from a worker that has many to one that has none.
+    place = {"resources": {"place": 1}} if n_workers == 1 else {}
     cluster = LocalCluster(
         n_workers=n_workers,
-        # joblib computes in its own process where a cluster has a single thread: each worker has a
-        # second one, and one place for runs.
-        threads_per_worker=2,
-        resources={"place": 1},
+        threads_per_worker=2 if place else 1,
+        **place,
         processes=True,
         protocol="tcp://",
         dashboard_address=":0",
@@ -37,7 +39,7 @@ def measure(n_workers, n_rounds, settings, split):
     with (
         cluster,
         Client(cluster) as client,
-        joblib.parallel_config("dask", client=client, resources={"place": 1}),
+        joblib.parallel_config("dask", client=client, **place),
     ):
         client.run(_import_all)
         for _ in range(n_rounds):

@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import threading
 import time
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
@@ -96,17 +97,26 @@ def test_a_killed_worker_costs_time_but_no_result(work, n_workers, tmp_path, dig
     assert len(begun) > n_runs
 
 
+@contextmanager
+def on_separate_cluster(folder):
+    """Let joblib compute there; yield the address, and the processes of scheduler and workers."""
+    with (
+        separate_cluster(folder) as (address, *processes),
+        distributed.Client(address, timeout=10) as client,
+        joblib.parallel_config("dask", client=client),
+    ):
+        client.wait_for_workers(2, timeout=60)
+        yield address, *processes
+
+
 @pytest.mark.parametrize("work", [halving, study])
 def test_without_scheduler_all_ends_and_what_is_finished_is_kept(work, tmp_path, digits):
     log, cache = tmp_path / "log", tmp_path / "cache"
     with (
-        separate_cluster(tmp_path) as (address, scheduler, *_),
-        distributed.Client(address, timeout=10) as client,
-        joblib.parallel_config("dask", client=client),
+        on_separate_cluster(tmp_path) as (address, scheduler, *_),
         concurrent.futures.ThreadPoolExecutor(1) as thread,
     ):
-        client.wait_for_workers(2, timeout=60)
-        killing = thread.submit(kill_when_some_are_kept, scheduler, cache)
+        killing = thread.submit(kill_when_some_are_kept, [scheduler], cache)
         message = f"scheduler at {address}, .* of .* are missing. The others are kept in {cache}"
         with pytest.raises(ConnectionError, match=message):
             work(log, digits, cache)
@@ -120,10 +130,11 @@ def test_without_scheduler_all_ends_and_what_is_finished_is_kept(work, tmp_path,
     assert len(lines(tmp_path / "other")) == n_runs
 
 
-def kill_when_some_are_kept(scheduler, cache):
-    """Return when the scheduler was killed."""
+def kill_when_some_are_kept(processes, cache):
+    """Return when the processes were killed."""
     wait_for(lambda: len(list(cache.rglob("*.pkl"))) >= 3)
-    scheduler.kill()
+    for process in processes:
+        process.kill()
     return time.monotonic()
 
 
@@ -131,18 +142,10 @@ def test_without_workers_all_ends_as_well(tmp_path, digits, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     log, cache = tmp_path / "log", tmp_path / "cache"
     with (
-        separate_cluster(tmp_path) as (address, _, *workers),
-        distributed.Client(address, timeout=10) as client,
-        joblib.parallel_config("dask", client=client),
+        on_separate_cluster(tmp_path) as (address, _, *workers),
         concurrent.futures.ThreadPoolExecutor(1) as thread,
     ):
-        client.wait_for_workers(2, timeout=60)
-        killing = thread.submit(
-            lambda: (
-                wait_for(lambda: len(list(cache.rglob("*.pkl"))) >= 3),
-                [worker.kill() for worker in workers],
-            )
-        )
+        killing = thread.submit(kill_when_some_are_kept, workers, cache)
         message = f"no worker of the Dask scheduler at {address}, .* are missing. The others are ke"
         with pytest.raises(ConnectionError, match=message):
             study(log, digits, cache)
@@ -152,12 +155,9 @@ def test_without_workers_all_ends_as_well(tmp_path, digits, monkeypatch):
 
 def test_a_search_of_scikit_learn_ends_too(tmp_path, digits):
     with (
-        separate_cluster(tmp_path) as (address, scheduler, *_),
-        distributed.Client(address, timeout=10) as client,
-        joblib.parallel_config("dask", client=client),
+        on_separate_cluster(tmp_path) as (address, scheduler, *_),
         concurrent.futures.ThreadPoolExecutor(1) as thread,
     ):
-        client.wait_for_workers(2, timeout=60)
         log = tmp_path / "log"
         killing = thread.submit(lambda: (wait_for(lambda: len(lines(log)) > 2), scheduler.kill()))
         with pytest.raises(concurrent.futures.CancelledError, match="lost the connection"):

@@ -336,7 +336,7 @@ def test_failed_trainings_are_tried_again(tmp_path, digits, monkeypatch):
     assert clone(search).fit(*digits).cv_results_["mean_test_score"][0] > 0
 
 
-class Counting:
+class Scorer:
     """A scorer that fails as long as it is told to."""
 
     is_mended = False
@@ -349,13 +349,13 @@ class Counting:
 
 def test_failed_scores_are_tried_again(tmp_path, digits, monkeypatch):
     search = search_of(small(MLPNetClassifier), {"lr": [1e-3]}, max_resources=1, refit=False)
-    search.set_params(cache=tmp_path, scoring=Counting())
+    search.set_params(cache=tmp_path, scoring=Scorer())
     with (
         pytest.warns(UserWarning, match="Scoring failed"),
         pytest.warns(UserWarning, match="non-finite"),
     ):
         search.fit(*digits)
-    monkeypatch.setattr(Counting, "is_mended", True)
+    monkeypatch.setattr(Scorer, "is_mended", True)
     assert clone(search).fit(*digits).cv_results_["mean_test_score"][0] > 0
 
 

@@ -1,5 +1,6 @@
 """Many runs, each only once."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn import config_context, get_config
 
+from skfashion import runs
 from skfashion.runs import run_all
 
 SHARED = {"X": np.arange(6.0)}
@@ -79,6 +81,27 @@ def test_another_source_is_another_function(tmp_path, monkeypatch):
     monkeypatch.undo()
     run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options)
     assert ran(tmp_path) == []  # the results of the former source are still there
+
+
+def test_another_source_in_its_package_is_another_function(tmp_path, monkeypatch):
+    package = tmp_path / "counted"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "beside.py").write_text("VALUE = 1\n")
+    (package / "run.py").write_text(
+        "def run(task, shared):\n"
+        "    with open(task['log'], 'a') as file:\n"
+        "        file.write('1\\n')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    run = importlib.import_module("counted.run").run
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    for text, expected in (("VALUE = 1\n", [1]), ("VALUE = 1\n", []), ("VALUE = 2\n", [1])):
+        (package / "beside.py").write_text(text)
+        runs._package_source.cache_clear()  # as in a new process
+        run_all(run, tasks_of(tmp_path, 1), SHARED, **options)
+        assert ran(tmp_path) == expected
+    sys.modules.pop("counted"), sys.modules.pop("counted.run")
 
 
 def test_another_version_of_a_library_computes_anew(tmp_path, monkeypatch):

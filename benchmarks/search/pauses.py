@@ -47,16 +47,19 @@ def judge(task, decay, number):
 
 
 def _scores(candidate, rungs, decay, X, y, X_valid, y_valid):
+    from unittest.mock import patch
+
     from skfashion import MLPNetClassifier, fitting
     from skfashion.model_selection.stepping import train_until
 
-    fitting.PAUSE_DECAY = decay
     sizes = tuple(candidate["hidden_layer_sizes"])
     candidate = candidate | {"hidden_layer_sizes": sizes}
     scores, paused = [], None
     for until in rungs:
         net = MLPNetClassifier(random_state=0, n_threads=1, device="cpu", **candidate)
         options = {"until": until, "total": rungs[-1], "paused": paused}
-        net, paused = train_until(net, X, y, {}, **options)
+        # Only for a moment: workers are used again, by others.
+        with patch.object(fitting, "PAUSE_DECAY", decay):
+            net, paused = train_until(net, X, y, {}, **options)
         scores.append(net.score(X_valid, y_valid))
     return scores

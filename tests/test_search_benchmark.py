@@ -155,6 +155,25 @@ def test_counts_of_epochs_are_those_that_the_aims_come_from(name, expected):
     assert ratio == pytest.approx(expected, abs=1e-3)
 
 
+def test_a_row_has_its_own_environment(monkeypatch):
+    seen = []
+
+    def in_a_fresh_process(name, variables, **_):
+        seen.append((name, variables.get("MALLOC_TRIM_THRESHOLD_")))
+        return {"idle_mb": 1.0, "increase_mb": 2.0}
+
+    monkeypatch.setattr(command, "in_a_fresh_process", in_a_fresh_process)
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    for name in ("memory", "memory-trimmed"):
+        command.weigh(ROWS[name], TINY, 1)
+    assert seen == [
+        ("of_a_fit", None),
+        ("of_a_search", None),
+        ("of_a_fit", "65536"),
+        ("of_a_search", "65536"),
+    ]
+
+
 def test_tables_hold_medians_ranges_and_aims():
     common = {
         "rounds": 3,
@@ -187,7 +206,7 @@ def test_tables_hold_medians_ranges_and_aims():
         "accuracy": {"last weights": [[0.7, 0.8], [0.71, 0.82], [0.75, 0.85]]},
         "correlation": {"last weights": [[0.5, 0.9], [0.6, 0.7], [0.1, 0.8]]},
     }
-    rows = [memory, timed, timed, judged]
+    rows = [memory, memory | {"row": "memory-trimmed"}, timed, timed, judged]
     text = report.markdown(report.current([common | row for row in rows]))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     title = ROWS["halving-3"].title
@@ -200,6 +219,8 @@ def test_tables_hold_medians_ranges_and_aims():
     ]
     assert [line[1:] for line in lines if line and line[0].startswith("16 candidates")] == [
         ["320 (300-350)", "405"]
-    ]
+    ] * 2
+    fits = [line[0].partition(":")[0] for line in lines if line and line[0].startswith("one fit")]
+    assert fits == ["one fit to all rows", "one fit to all rows, MALLOC_TRIM_THRESHOLD_=65536"]
     assert "24 candidates, 3 folds of 12000 training images, drawn anew in each of 3 rounds" in text
     assert isinstance(ROWS["memory"], Weighing) and isinstance(ROWS["halving-3"], Row)

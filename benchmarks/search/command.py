@@ -194,7 +194,7 @@ def weigh(row, task, rounds):
     dict
         Part of the result row, JSON's types only: MB by name, a number a round.
     """
-    variables = environment.child_environment(None)
+    variables = environment.child_environment(None) | row.variables
     common = {"module": "benchmarks.search.memory", "data": task.data, "epochs": row.epochs}
     found = {"fit_mb": [], "idle_mb": [], "increase_mb": [], "target_mb": []}
     for number in range(rounds):

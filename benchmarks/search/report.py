@@ -72,7 +72,8 @@ def _shortfall(row):
 def _memory(row):
     shape, values = ROWS[row["row"]], row["memory"]
     assert isinstance(shape, Weighing)
-    yield ["one fit to all rows: PSS above that before, MB", _spread(values["fit_mb"], ".0f"), ""]
+    fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
+    yield [f"{fit}: PSS above that before, MB", _spread(values["fit_mb"], ".0f"), ""]
     yield [
         f"{shape.title}: PSS of all processes above that with idle workers, MB",
         _spread(values["increase_mb"], ".0f"),

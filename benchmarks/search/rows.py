@@ -132,6 +132,8 @@ class Weighing:
         Fits at a time, and epochs of each.
     fits, worker_mb : float
         Aimed at are so many times the memory of one fit, and so many MB a worker.
+    variables : dict of str to str
+        Environment of its processes, on top of that of the other rows.
     """
 
     title: str
@@ -139,6 +141,7 @@ class Weighing:
     epochs: int = 2
     fits: float = 1.5
     worker_mb: float = 150
+    variables: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,10 @@ ROWS = {
     ),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
     "memory": Weighing("16 candidates, all rows, n_jobs=2"),
+    "memory-trimmed": Weighing(
+        "16 candidates, all rows, n_jobs=2, MALLOC_TRIM_THRESHOLD_=65536",
+        variables={"MALLOC_TRIM_THRESHOLD_": "65536"},
+    ),
     "pauses": Judging(
         "24 candidates, one training each",
         {"last weights": 0.0, "average, decay 0.9": 0.9, "average, decay 0.995": 0.995},

@@ -77,7 +77,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
         raise ValueError(
             f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "
             "statistics to adapt; fit it with batch_norm=True where it has that parameter, or take "
-            "a ConvNetClassifier or ResNetClassifier."
+            "a ConvNetClassifier, ResNetClassifier or AttentionNetClassifier."
         )
     if adapted.net_.standardizes:
         _adapt_standardisation(adapted, rows, n_source)

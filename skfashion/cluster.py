@@ -108,12 +108,13 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
         return
     _check_that_they_can_be_sent(calls)
     waiting, attempts = dict(calls), 0
-    scheduler = getattr(client.scheduler, "address", None)
+    address = getattr(client.scheduler, "address", None)  # None of a client that is closed
+    where = "" if address is None else f" at {address}"
 
     def lost(what):
         return ConnectionError(
-            f"Got {what} at {scheduler}, expected one until all runs have ended, but "
-            f"{len(waiting)} of {len(calls)} are missing. {_advice(kept_in)}"
+            f"Got {what}{where}, expected one until all runs have ended, but {len(waiting)} of "
+            f"{len(calls)} are missing. {_advice(kept_in)}"
         )
 
     if client.status != "running":

@@ -5,6 +5,7 @@ import inspect
 import os
 import pickle
 import sys
+import tempfile
 import traceback
 import uuid
 import warnings
@@ -74,7 +75,7 @@ def run_all(
     Raises
     ------
     ValueError
-        If `on_error` is not as described.
+        If `on_error` is not as described, or the cache is no folder that can be written.
     ConnectionError
         If the scheduler of the Dask cluster is gone. What has arrived until then is in the cache.
 
@@ -85,6 +86,8 @@ def run_all(
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
+    if cache is not None:
+        cache = _usable(cache)
     if not isinstance(shared, SharedData):
         shared = SharedData(shared)
     # What all results of this call hang on.
@@ -109,11 +112,25 @@ def run_all(
     return [ended[i] for i in range(len(tasks))]
 
 
+def _usable(cache):
+    """Return the folder, made if it is missing; before work is done that could not be kept."""
+    folder = Path(cache).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"Got cache={str(cache)!r}, expected a folder that can be written ({error})."
+        ) from error
+    return folder
+
+
 def _file(cache, function, task, common):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
-    folder = Path(cache).absolute() / f"{function.__module__}.{function.__qualname__}"
+    folder = cache / f"{function.__module__}.{function.__qualname__}"
     try:
         return folder / f"{joblib.hash((common, task))}.pkl"
     except pickle.PicklingError as error:

@@ -245,6 +245,12 @@ def test_nets_that_were_trained_apart_are_refused(fast_class):
     average_weights([before, again.fit(X, y)], X)
 
 
+def test_one_net_several_times_is_refused():
+    model = net(MLPNetClassifier).fit(X, y)
+    with pytest.raises(ValueError, match="same object more than once among 3 .*copy.deepcopy"):
+        average_weights([model.partial_fit(X, y) for _ in range(3)])
+
+
 def test_nets_that_do_not_mean_the_same_are_refused():
     base = net(MLPNetClassifier).fit(X, y)
 

@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import LRScheduler
@@ -352,7 +352,7 @@ def test_failed_scores_are_tried_again(tmp_path, digits, monkeypatch):
     search.set_params(cache=tmp_path, scoring=Scorer())
     with (
         pytest.warns(UserWarning, match="Scoring failed"),
-        pytest.warns(UserWarning, match="non-finite"),
+        pytest.raises(ValueError, match="gave no candidate a number after 1 epochs"),
     ):
         search.fit(*digits)
     monkeypatch.setattr(Scorer, "is_mended", True)
@@ -367,6 +367,36 @@ def test_a_dict_of_scores_is_refused_after_a_failure_too(digits):
         pytest.raises(ValueError, match="Got a scoring that returned {'accuracy': 1.0}"),
     ):
         search.fit(*digits)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores")
+def test_a_search_without_any_score_ends_at_the_first_rung(digits):
+    with pytest.raises(ValueError, match="Got scoring='f1', which gave no candidate a number"):
+        search_of(scoring="f1").fit(*digits)
+
+
+def test_a_cache_that_cannot_help_is_warned_of(tmp_path, digits):
+    net = small(MLPNetClassifier, random_state=None, max_epochs=1)
+    options = {"max_resources": 1, "cache": tmp_path / "new"}
+    with pytest.warns(UserWarning, match="nothing will be found there again; set random_state"):
+        search_of(net, {"lr": [1e-3]}, random_state=None, **options).fit(*digits)
+    shuffled = StratifiedKFold(2, shuffle=True)
+    with pytest.warns(UserWarning, match="nothing will be found there again"):
+        search_of(None, {"lr": [1e-3]}, cv=shuffled, **options).fit(*digits)
+    assert (tmp_path / "new").is_dir()
+
+
+def test_a_cache_that_cannot_be_written_is_refused_before_any_training(tmp_path, digits):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="file', expected a folder that can be written"):
+        search_of(Failing(), {"fails": [True]}, cache=tmp_path / "file").fit(*digits)
+
+
+def test_a_plan_that_halves_nothing_is_warned_of(digits):
+    with pytest.warns(UserWarning, match="one rung: all 9 candidates train to the end"):
+        search_of(None, {"lr": list(np.geomspace(1e-4, 1e-2, 9))}, max_resources=2, factor=3).fit(
+            *digits
+        )
 
 
 def test_finished_trainings_are_not_done_again(tmp_path, digits):
@@ -400,6 +430,20 @@ def test_finished_trainings_are_not_done_again(tmp_path, digits):
             "Got a training that is paused and goes on together with the skorch callback LRSched",
         ),
         (None, {"max_epochs": [1, 2]}, {}, "in which max_epochs is searched; expected other"),
+        (
+            SGDClassifier(),
+            {"max_iter": [1, 2]},
+            {},
+            "in which max_iter is searched; expected other",
+        ),
+        (
+            Pipeline([("net", "passthrough")]),
+            {"net": [small(MLPNetClassifier)]},
+            {"max_resources": "auto", "scoring": "accuracy"},
+            "Got max_resources='auto' with a str, which has neither",
+        ),
+        (None, GRID, {"scoring": ["accuracy", "f1_macro"]}, "expected one metric, by which rungs"),
+        (None, GRID, {"scoring": {"a": "accuracy"}}, "expected one metric, by which rungs are cut"),
         (None, GRID, {"min_resources": 9}, "Got min_resources=9 and max_resources=4, expected"),
         (None, GRID, {"cv": []}, "Got 8 candidates in param_grid and 0 splits from cv, expected"),
         (None, [], {}, "Got 0 candidates in param_grid and 2 splits from cv, expected"),

@@ -113,6 +113,11 @@ def _check_kinds(estimators):
                 "classifiers of this package; of pipelines, take the last steps, pipeline[-1]."
             )
         check_is_fitted(estimator)
+    if len({id(estimator) for estimator in estimators}) < len(estimators):
+        raise ValueError(
+            f"Got the same object more than once among {len(estimators)} estimators, expected one "
+            "for each net; partial_fit changes the net itself, so take copy.deepcopy of it."
+        )
 
 
 def _check_pair(first, other, number):

@@ -3,6 +3,7 @@
 import math
 import time
 import traceback
+import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 from os import PathLike
@@ -31,6 +32,9 @@ from skfashion.model_selection.stepping import (
 )
 from skfashion.runs import run_all
 
+# Parameters that say how long an estimator trains, of ours and of scikit-learn's.
+EPOCHS = {"max_epochs", "max_iter"}
+
 
 class EpochHalvingSearchCV(BaseSearchCV):
     """Search with successive halving over epochs, in which survivors go on with their training.
@@ -58,10 +62,11 @@ class EpochHalvingSearchCV(BaseSearchCV):
         Of `factor` candidates one goes on, and has `factor` times as many epochs at the next rung.
     max_resources : int or "auto", default="auto"
         Epochs of the last rung and length of the schedule; "auto" is what the estimator's
-        `max_epochs` says (`max_iter`, where it has no such parameter).
+        `max_epochs` says (`max_iter`, where it has no such parameter; of SGDClassifier that is
+        a limit of 1,000, so set a number).
     min_resources : int or "exhaust", default="exhaust"
         Fewest epochs of the first rung; "exhaust" makes as many rungs as the candidates need until
-        less than `factor` of them are left.
+        less than `factor` of them are left, or as there can be with an epoch in the first.
     scoring : str, callable or None, default=None
         As in ``GridSearchCV``; one metric.
     n_jobs : int, default=None
@@ -96,6 +101,8 @@ class EpochHalvingSearchCV(BaseSearchCV):
         since the rung before.
     best_estimator_, best_params_, best_score_, best_index_, refit_time_
         As in ``HalvingGridSearchCV``: the best of the last rung, or what a callable `refit` says.
+        The number of epochs is `max_resources_`, whatever a net's own `max_epochs` is, and not
+        in `best_params_`.
     scorer_, n_splits_, n_features_in_, feature_names_in_, classes_
         As in ``GridSearchCV``.
     n_resources_, n_candidates_ : list of int
@@ -145,7 +152,8 @@ class EpochHalvingSearchCV(BaseSearchCV):
         "factor": [Interval(Real, 1, None, closed="neither")],
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "min_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"exhaust"})],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        # Several are refused by `fit`, in words.
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None, list, tuple, dict],
         "refit": ["boolean", callable],
         "random_state": ["random_state"],
         "cache": [str, PathLike, None],
@@ -218,12 +226,18 @@ class EpochHalvingSearchCV(BaseSearchCV):
         ------
         ValueError
             If the estimator cannot go on with a training, a parameter is not as described, or all
-            trainings of a rung fail.
+            trainings of a rung fail or cannot be scored.
         ConnectionError
             If the scheduler of the Dask cluster is gone.
         TypeError
             If a training cannot be pickled and sent to the Dask cluster, or hashed for the cache.
         """
+        if isinstance(self.scoring, list | tuple | dict):
+            raise ValueError(
+                f"Got scoring={self.scoring!r}, expected one metric, by which rungs are cut. "
+                "Compute the others from best_estimator_."
+            )
+        self._check_that_the_cache_is_of_use()
         scorer, _ = self._get_scorers()
         X, y = indexable(X, y)
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
@@ -312,12 +326,31 @@ class EpochHalvingSearchCV(BaseSearchCV):
                     "whose training does not travel with it from process to process; expected the "
                     "classifier itself. scikit-learn's HalvingGridSearchCV takes such estimators."
                 )
-            if any(name.split("__")[-1] == "max_epochs" for name in candidate):
-                raise ValueError(
-                    f"Got {candidate}, in which max_epochs is searched; expected other parameters: "
-                    "epochs are what this search spends. Set max_resources to their number."
-                )
+            # Where epochs are counted from outside, max_iter has no say.
+            counted = {"max_epochs"} if hasattr(last_of(model), "_fit_until") else EPOCHS
+            for name in candidate:
+                if name.split("__")[-1] in counted:
+                    raise ValueError(
+                        f"Got {candidate}, in which {name} is searched; expected other parameters: "
+                        "epochs are what this search spends. Set max_resources to their number."
+                    )
         return candidates
+
+    def _check_that_the_cache_is_of_use(self):
+        """Warn where seeds differ from call to call, so that nothing kept is found again."""
+        drawn = not isinstance(self.random_state, Integral) and any(
+            name.split("__")[-1] == "random_state" and not isinstance(value, Integral)
+            for name, value in self.estimator.get_params().items()
+        )
+        shuffles = getattr(self.cv, "shuffle", False)
+        if self.cache is not None and (drawn or (shuffles and self.cv.random_state is None)):
+            warnings.warn(
+                f"Got cache={str(self.cache)!r} and random numbers that differ from call to call, "
+                "so that nothing will be found there again; set random_state of the search, and of "
+                "a cv that shuffles, to an int.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _plan(self, n_candidates, n_rows):
         """Set the attributes that say how many candidates train for how many epochs."""
@@ -338,6 +371,13 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.n_candidates_, self.n_resources_ = plan_rungs(
             n_candidates, self.factor, smallest, largest
         )
+        if len(self.n_resources_) == 1 and n_candidates >= self.factor and smallest < largest:
+            warnings.warn(
+                f"Got max_resources={largest} and factor={self.factor}, which leave one rung: all "
+                f"{n_candidates} candidates train to the end.",
+                UserWarning,
+                stacklevel=3,
+            )
         self.min_resources_, self.max_resources_ = self.n_resources_[0], largest
         self.n_iterations_ = len(self.n_resources_)
         self.n_remaining_candidates_ = math.ceil(self.n_candidates_[-1] / self.factor)
@@ -395,6 +435,12 @@ class EpochHalvingSearchCV(BaseSearchCV):
                     "by a single metric. Compute the others from best_estimator_."
                 )
             means = np.reshape(scores, (len(alive), self.n_splits_)).mean(axis=1)
+            if np.isnan(scores).all():
+                raise ValueError(
+                    f"Got scoring={self.scoring!r}, which gave no candidate a number after {until} "
+                    "epochs; warnings say why. Of several classes, scikit-learn's scorers take a "
+                    "mean: 'f1_macro', 'roc_auc_ovr'."
+                )
             rows += [candidates[i] for i in alive]
             out += found
             more["iter"] += [rung] * len(alive)

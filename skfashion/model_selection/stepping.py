@@ -87,7 +87,8 @@ def epochs_of(estimator, n_rows):
     last = last_of(estimator)
     if hasattr(last, "_fit_until"):
         return last._n_epochs(n_rows)
-    return last.get_params().get("max_iter")
+    # A placeholder in a pipeline, "passthrough", has none.
+    return last.get_params().get("max_iter") if hasattr(last, "get_params") else None
 
 
 def train_wholly(estimator, X, y, fit_params, *, total):

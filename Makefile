@@ -30,7 +30,7 @@ tables: $(STAMP) ## write all tables from the committed results
 test: $(STAMP) ## run the tests
 	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow"
 
-test-slow: $(STAMP) ## run the tests that kill processes, start clusters or browsers
+test-slow: $(STAMP) ## run the tests that kill processes, start clusters or measure
 	@$(PYTEST) -n $(WORKERS) --dist worksteal -m slow || { status=$$?; \
 		if [ $$status -ne 5 ]; then exit $$status; fi; \
 		echo "There is no slow test: nothing to run, which is fine."; }

@@ -9,12 +9,18 @@ from sklearn.datasets import load_digits
 
 from skfashion.datasets import load_fashion_sample
 
+# Fixtures in which a benchmark measures.
+MEASURED = {"measured", "ensemble_rows", "curve_rows", "label_rows"}
+
 
 def pytest_collection_modifyitems(items):
-    """Mark tests of deep networks slow: with a backbone all, others with other libraries."""
+    """Mark tests slow: of deep networks, with a backbone all, others with other libraries; and of
+    what a benchmark has measured."""
     with_others = ("test_dropping_in", "test_searching")
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
+        if MEASURED & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
         drops_in = item.path.name.startswith(with_others)
         for value in params.values():
             cls = value if inspect.isclass(value) else type(value)

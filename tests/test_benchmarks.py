@@ -171,6 +171,7 @@ def test_table_and_pictures(measured):
     assert drawn == {"accuracy_vs_time.png", "per_class_recall.png"} | matrices
 
 
+@pytest.mark.slow
 def test_table_shows_what_was_asked_for_and_nothing_else(tmp_path, capsys):
     """Runs of another size in the same file are not to be compared with these."""
     words = ["accuracy", "--threads", "1", "--output", tmp_path, "--models"]
@@ -207,6 +208,7 @@ def test_children_get_numpy_at_its_best(monkeypatch):
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "3"
 
 
+@pytest.mark.slow
 def test_shared_timing_and_resume(tmp_path, capsys):
     words = [*SMALL, "--models", "dummy", "--seeds", 2, "--output", tmp_path, "--resume"]
     assert run_here([*words, "--jobs", 2]) == 0

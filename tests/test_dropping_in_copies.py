@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from clothes import as_images, net, pick
-from common import ESTIMATORS
+from common import ESTIMATORS, LEARNING
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -154,8 +154,13 @@ for name in names:
 """
 
 
-def test_fresh_process_loads_and_predicts(tmp_path):
-    fitted = {cls.__name__: net(cls).fit(X, y) for cls in ESTIMATORS}
+@pytest.mark.parametrize(
+    "classes",
+    [LEARNING, pytest.param(set(ESTIMATORS) - set(LEARNING), marks=pytest.mark.slow)],
+    ids=["small images", "backbones"],
+)
+def test_fresh_process_loads_and_predicts(classes, tmp_path):
+    fitted = {cls.__name__: net(cls).fit(X, y) for cls in classes}
     np.save(tmp_path / "X.npy", X_test)
     for name, estimator in fitted.items():
         joblib.dump(estimator, tmp_path / f"{name}.joblib", compress=3)

@@ -26,6 +26,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_row_is_timed_round_by_round(folder, capsys):
     assert run("--rows", "fit-200", "--rounds", "2", "--threads", "1") == 0
     (row,) = results.read(folder / "speed.jsonl")
@@ -50,6 +51,7 @@ def test_who_is_not_installed_is_named_and_left_out(folder, monkeypatch, capsys)
     assert "scikit-learn MLPClassifier, float32 rows is not installed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_a_fresh_process(folder, capsys):
     from skfashion.datasets import fetch_fashion_mnist
 

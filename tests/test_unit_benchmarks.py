@@ -80,7 +80,6 @@ def ensemble_rows(tmp_path_factory):
         return measured_twice(ensembles, tmp_path_factory.mktemp("ensembles"), patch)
 
 
-@pytest.mark.slow
 def test_rows_of_ensembles_have_their_members(ensemble_rows):
     assert len({row["name"] for row in ensemble_rows}) == 12
     for row in ensemble_rows:
@@ -93,7 +92,6 @@ def test_rows_of_ensembles_have_their_members(ensemble_rows):
         assert (row["log_loss"] is None) == row["name"].startswith("hard")
 
 
-@pytest.mark.slow
 def test_the_table_shows_gains_with_their_intervals(ensemble_rows):
     text = ensembles.markdown(ensemble_rows)
     group = [row for row in ensemble_rows if row["name"] == "vote of CNNs"]
@@ -293,7 +291,6 @@ def test_pages_have_the_places_of_the_tables(benchmark):
     assert f"python -m benchmarks {benchmark.NAME} --publish" in page or benchmark.FILE.exists()
 
 
-@pytest.mark.slow
 def test_rows_of_other_sources_and_settings_do_not_count(ensemble_rows):
     older = [{**row, "code": "older"} for row in ensemble_rows]
     changed = [{**row, "settings": {}} for row in ensemble_rows]

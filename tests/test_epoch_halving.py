@@ -386,6 +386,20 @@ def test_a_cache_that_cannot_help_is_warned_of(tmp_path, digits):
     assert (tmp_path / "new").is_dir()
 
 
+def test_a_cache_takes_any_splitter(tmp_path, digits):
+    class Halves:
+        shuffle = True  # and no random_state
+
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 1
+
+        def split(self, X, y=None, groups=None):
+            yield np.arange(150), np.arange(150, 300)
+
+    options = {"max_resources": 1, "cache": tmp_path, "cv": Halves()}
+    assert search_of(None, {"lr": [1e-3]}, **options).fit(*digits).n_splits_ == 1
+
+
 def test_a_cache_that_cannot_be_written_is_refused_before_any_training(tmp_path, digits):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file', expected a folder that can be written"):

@@ -342,8 +342,10 @@ class EpochHalvingSearchCV(BaseSearchCV):
             name.split("__")[-1] == "random_state" and not isinstance(value, Integral)
             for name, value in self.estimator.get_params().items()
         )
-        shuffles = getattr(self.cv, "shuffle", False)
-        if self.cache is not None and (drawn or (shuffles and self.cv.random_state is None)):
+        # A splitter of one's own need not have these.
+        seed = getattr(self.cv, "random_state", 0)
+        shuffles = getattr(self.cv, "shuffle", False) and seed is None
+        if self.cache is not None and (drawn or shuffles):
             warnings.warn(
                 f"Got cache={str(self.cache)!r} and random numbers that differ from call to call, "
                 "so that nothing will be found there again; set random_state of the search, and of "

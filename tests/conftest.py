@@ -1,6 +1,9 @@
 """Fixtures: every public estimator, and small data."""
 
 import inspect
+import os
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +14,10 @@ from skfashion.datasets import load_fashion_sample
 
 # Fixtures in which a benchmark measures.
 MEASURED = {"measured", "ensemble_rows", "curve_rows", "label_rows"}
+# Nothing of the above imports matplotlib, which reads it then. It is for child processes, too.
+os.environ.setdefault("MPLBACKEND", "Agg")
+# As distributions call it.
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items):
@@ -61,3 +68,67 @@ def fashion():
     bunch = load_fashion_sample()
     rows = np.random.RandomState(0).permutation(len(bunch.data))[:600]
     return bunch.data[rows], np.asarray(bunch.target_names)[bunch.target[rows]]
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Close all figures after a test: matplotlib warns of more than twenty."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+# Not of the session: playwright keeps an event loop running, with which asyncio.run fails in all
+# tests that come later.
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium without a window."""
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("Chromium is not installed on this machine, and no page can be opened.")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed, and no page can be opened."
+    )
+    with sync_api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Return a function that opens a file; errors and requests there fail the test at its end.
+
+    Errors that begin with one of the texts `expected` are none.
+    """
+    contexts, troubles = [], []
+
+    def dismiss(dialog):
+        troubles.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def note_request(request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            troubles.append(f"request: {request.url}")
+
+    def open_file(path, query="", size=(1280, 900), scheme="light", expected=()):
+        def note_error(text):
+            if not text.startswith(tuple(expected)):
+                troubles.append(text)
+
+        width, height = size
+        contexts.append(
+            browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        )
+        page = contexts[-1].new_page()
+        page.on("console", lambda m: note_error(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: note_error(str(error)))
+        page.on("dialog", dismiss)
+        page.on("request", note_request)
+        page.goto(path.as_uri() + query)
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert troubles == []

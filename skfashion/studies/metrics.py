@@ -96,6 +96,28 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks, ICML,
     equation 3.
     """
+    confidence, correct, bins = confidence_bins(y_true, proba, classes, n_bins)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(proba))
+
+
+def confidence_bins(y_true, proba, classes=None, n_bins=15):
+    """Return how sure and how right predictions are, and the bins of their confidence.
+
+    Parameters
+    ----------
+    y_true, proba, classes, n_bins
+        As in :func:`expected_calibration_error`.
+
+    Returns
+    -------
+    confidence : ndarray of float (n,)
+        The probability of the most probable class.
+    correct : ndarray of float (n,)
+        1 where that is the true one, else 0.
+    bins : ndarray of int (n,)
+        From 0 to ``n_bins - 1``.
+    """
     proba = np.asarray(proba, dtype=np.float64)
     classes = np.arange(proba.shape[1]) if classes is None else np.asarray(classes)
     top = proba.argmax(axis=1)
@@ -103,6 +125,4 @@ def expected_calibration_error(y_true, proba, classes=None, n_bins=15):
     correct = (classes[top] == np.asarray(y_true)).astype(np.float64)
     # Edges as i / n_bins: linspace can land one unit in the last place above a round number.
     edges = np.arange(1, n_bins) / n_bins
-    bins = np.searchsorted(edges, confidence, side="left")
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(proba))
+    return confidence, correct, np.searchsorted(edges, confidence, side="left")

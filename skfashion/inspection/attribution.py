@@ -1,0 +1,245 @@
+"""Which pixels a net's decision hangs on."""
+
+import numpy as np
+
+from skfashion.images import as_planes, as_rows, planes_shape
+from skfashion.inspection.drawing import (
+    LABEL_TILES,
+    as_pictures,
+    axes_for,
+    codes_of,
+    draw_tiles,
+    last_step,
+    names_of,
+    tiles_figsize,
+)
+
+METHODS = {
+    "saliency": "saliency",
+    "integrated_gradients": "integrated\ngradients",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+}
+
+
+class AttributionDisplay:
+    """Images beside maps of what spoke for a class, a row an image, a column a method.
+
+    Brown pixels speak for the class, violet ones against it; each map is scaled to its own largest
+    value. Use :meth:`from_estimator` to make one.
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, h, w) or (n, h, w, 3)
+        From 0 to 1.
+    maps : dict of str to ndarray of shape (n, h, w)
+        By method.
+    names : list of str
+        The class in question, of each image.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+
+    Notes
+    -----
+    Maps tell how the net reacts to changes of pixels, not why; methods disagree, and some of their
+    maps hardly change when the weights are random (Adebayo et al., NeurIPS 2018). Computed by
+    captum, the extra ``attribution``.
+
+    References
+    ----------
+    Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", ICLR 2014 (saliency);
+    Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017 (integrated
+    gradients); Selvaraju et al., "Grad-CAM", ICCV 2017; Zeiler and Fergus, "Visualizing and
+    understanding convolutional networks", ECCV 2014 (occlusion).
+    """
+
+    def __init__(self, pictures, maps, names):
+        self.pictures = pictures
+        self.maps = maps
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        methods=("saliency", "integrated_gradients", "occlusion"),
+        baseline=0.0,
+        class_names=None,
+        ax=None,
+    ):
+        """Draw what a fitted net's decisions for images hang on.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted classifier of this package; a pipeline's earlier steps are left out, so `X` is
+            what its last step sees.
+        X : array-like
+            Images in any layout that the classifiers accept.
+        y : array-like of shape (n,), default=None
+            The classes in question; None is what is predicted.
+        methods : sequence of {"saliency", "integrated_gradients", "grad_cam", "occlusion"}
+            The size of the gradient; the gradient on the way from an image without content, times
+            the difference to it; where the last convolution saw something; and what covering a
+            part of the image changes.
+        baseline : float, default=0.0
+            The value of pixels without content, black by default, of integrated gradients and of
+            what covers.
+        class_names : array-like of str, default=None
+            In the order of ``classes_``; None takes the labels.
+        ax : matplotlib axes, default=None
+
+        Returns
+        -------
+        AttributionDisplay
+
+        Raises
+        ------
+        ImportError
+            If captum is not installed.
+        ValueError
+            If a method is unknown, or needs a convolution that the net has not.
+        """
+        unknown = [method for method in methods if method not in METHODS]
+        if unknown or not methods:
+            raise ValueError(f"Got methods={tuple(methods)!r}, expected some of {tuple(METHODS)}.")
+        net = last_step(estimator)
+        y = net.predict(X) if y is None else y
+        codes = codes_of(y, net.classes_)
+        names = names_of(net.classes_, class_names)
+        shape = net.image_shape_
+        maps = attributions(net, X, codes, methods, baseline)
+        return cls(as_pictures(X, shape), maps, [names[code] for code in codes]).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw images and maps.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        AttributionDisplay
+            Itself.
+        """
+        n, h, w = self.pictures.shape[:3]
+        size = tiles_figsize(
+            n, 1 + len(self.maps), n_lines=2, label_width=LABEL_TILES, aspect=h / w
+        )
+        self.ax_ = axes_for(self, ax, size)
+        self.figure_ = self.ax_.figure
+        import matplotlib  # axes_for has told what to do where it is missing
+
+        colours = matplotlib.colormaps["PuOr_r"]
+        grey = self.pictures if self.pictures.ndim == 4 else np.stack([self.pictures] * 3, axis=3)
+        rows, captions = [], []
+        for i in range(n):
+            shown = [colours(0.5 + 0.5 * _scaled(maps[i]))[..., :3] for maps in self.maps.values()]
+            rows.append(np.stack([grey[i], *shown]))
+            captions.append(["image", *(METHODS[name] for name in self.maps)])
+        labels = [f"for {name}" for name in self.names]
+        draw_tiles(self.ax_, rows, captions=captions, labels=labels)
+        return self
+
+
+def _scaled(values):
+    largest = np.abs(values).max()
+    return values / largest if largest > 0 else values
+
+
+def attributions(net, X, codes, methods, baseline):
+    """Return maps of the pixels' parts in the logits of classes.
+
+    Parameters
+    ----------
+    net : ImageClassifier
+        Fitted.
+    X : array-like
+        Images in any layout that it accepts.
+    codes : ndarray of int (n,)
+        Places of the classes.
+    methods : sequence of str
+        Keys of ``METHODS``.
+    baseline : float
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n, h, w)
+        float32, summed over the channels.
+    """
+    try:
+        from captum import attr
+    except ImportError as error:
+        raise ImportError(
+            "Attributions need captum, which is not installed; install it with: pip install "
+            "'skfashion[attribution]'"
+        ) from error
+    import torch
+
+    module = net.net_.module_.eval()
+    first = next(module.parameters())
+    rows = as_rows(np.asarray(X), net.image_shape_)
+    images = torch.from_numpy(np.array(as_planes(rows, net.image_shape_), dtype=np.float64))
+    images = images.to(first)
+    target = torch.as_tensor(codes, device=first.device)
+    h, w = planes_shape(net.image_shape_)[1:]
+    maps = {}
+    for method in methods:
+        if method == "saliency":
+            found = attr.Saliency(module).attribute(images.clone().requires_grad_(), target=target)
+        elif method == "integrated_gradients":
+            found = attr.IntegratedGradients(module).attribute(
+                images, baselines=baseline, target=target, n_steps=32, internal_batch_size=256
+            )
+        elif method == "grad_cam":
+            cam = attr.LayerGradCam(module, _last_map(net, images[:1]))
+            found = cam.attribute(images, target=target, relu_attributions=True)
+            found = attr.LayerAttribution.interpolate(found, (h, w), "bilinear")
+        else:
+            # A seventh of the image at a time, in steps of half that.
+            window = images.shape[1], max(1, h // 7), max(1, w // 7)
+            steps = images.shape[1], max(1, window[1] // 2), max(1, window[2] // 2)
+            options = {"sliding_window_shapes": window, "strides": steps, "baselines": baseline}
+            with torch.no_grad():
+                found = attr.Occlusion(module).attribute(images, target=target, **options)
+        maps[method] = found.detach().sum(dim=1).float().cpu().numpy()
+    return maps
+
+
+def _last_map(net, image):
+    """Return the layer that ends what the last convolution begins: its norm, activation or block.
+
+    Of a residual block that is the sum, not one of its branches.
+    """
+    import torch
+    from torch import nn
+
+    module, passed = net.net_.module_, []
+
+    def note(layer, _, output):
+        passed.append((layer, tuple(output.shape)))
+
+    handles = [layer.register_forward_hook(note) for layer in module.features.modules()]
+    try:
+        with torch.no_grad():
+            module(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    sides = [shape[2:] for layer, shape in passed if isinstance(layer, nn.Conv2d)]
+    attends = any(len(shape) == 3 for _, shape in passed)
+    if not sides or attends:
+        raise ValueError(
+            f"Got methods with 'grad_cam' and a {type(net).__name__}, whose net has no convolution "
+            "as its last layer that looks at places; leave it out, or take a ConvNetClassifier or "
+            "ResNetClassifier."
+        )
+    return [layer for layer, shape in passed if len(shape) == 4 and shape[2:] == sides[-1]][-1]

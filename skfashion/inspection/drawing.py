@@ -1,0 +1,293 @@
+"""What the displays have in common: axes, colours, names of classes, images side by side."""
+
+import math
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart, on white and on black; their
+# yellow and black are left out, each of which is lost on one of the two.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# More than there are colours, so that ten classes differ in one or the other.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
+# The same for Vega, by its names.
+SHAPES = ("circle", "square", "cross", "diamond", "triangle-up", "triangle-down", "triangle-right")
+RIGHT, WRONG = COLORS[0], COLORS[1]
+
+# In units of a tile's width: between tiles, for the label of a row, for a line of a caption.
+GAP, LABEL_TILES, CAPTION_LINE = 0.12, 2.2, 0.2
+TILE_INCHES = 0.9
+FONT_POINTS = (3.0, 9.0)
+# Of a letter's width and of a line's height to the size of the font, for the usual fonts.
+LETTER, LINE = 0.62, 1.3
+
+
+def axes_for(display, ax, figsize=None):
+    """Return the axes to draw in: those given, or those of a new figure.
+
+    Parameters
+    ----------
+    display : object
+        Whose name an error tells.
+    ax : matplotlib axes or None
+    figsize : tuple of float or None
+        Inches of a new figure.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    check_matplotlib_support(f"{type(display).__name__}.plot")
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        return ax
+    return plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def axes_row_for(display, ax, widths, figsize):
+    """Return several axes beside each other, as an array.
+
+    Parameters
+    ----------
+    display : object
+        Whose name an error tells.
+    ax : matplotlib axes, array-like of them, or None
+        A single one is divided; of several there must be as many as widths.
+    widths : list of float
+        Of the axes, relative to each other.
+    figsize : tuple of float
+        Inches of a new figure.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If there are not as many axes as widths.
+    """
+    check_matplotlib_support(f"{type(display).__name__}.plot")
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.gridspec import GridSpecFromSubplotSpec
+
+    n = len(widths)
+    if ax is None:
+        options = {"width_ratios": widths, "figsize": figsize, "layout": "constrained"}
+        return plt.subplots(1, n, squeeze=False, **options)[1][0]
+    if isinstance(ax, Axes):
+        if n == 1:
+            return np.array([ax])
+        if ax.get_subplotspec() is None:
+            raise ValueError(
+                f"Got axes that are no subplot and cannot be divided, expected one, or {n} axes."
+            )
+        grid = GridSpecFromSubplotSpec(1, n, ax.get_subplotspec(), width_ratios=widths)
+        ax.set_axis_off()
+        return np.array([ax.figure.add_subplot(part) for part in grid])
+    axes = np.asarray(ax, dtype=object).ravel()
+    if len(axes) != n:
+        raise ValueError(f"Got {len(axes)} axes, expected a single one, which is divided, or {n}.")
+    return axes
+
+
+def names_of(classes, class_names):
+    """Return the classes as text.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,)
+    class_names : array-like of str or None
+        In the order of `classes`; None takes the labels themselves.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many names as classes.
+    """
+    names = [str(name) for name in (classes if class_names is None else class_names)]
+    if len(names) != len(classes):
+        raise ValueError(
+            f"Got {len(names)} class_names and {len(classes)} classes, expected a name for each."
+        )
+    return names
+
+
+def codes_of(y, classes):
+    """Return the places of labels among the classes.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of them.
+    """
+    y, classes = np.asarray(y), np.asarray(classes)
+    order = np.argsort(classes)
+    found = np.searchsorted(classes, y, sorter=order)
+    codes = order[np.minimum(found, len(classes) - 1)]
+    if len(y) and not (classes[codes] == y).all():
+        unknown = np.unique(y[classes[codes] != y])
+        raise ValueError(
+            f"Got labels {unknown.tolist()[:5]} that are none of the classes {classes.tolist()}."
+        )
+    return codes
+
+
+def as_probabilities(y_prob, classes):
+    """Return probabilities as an array, a column a class.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many columns as classes.
+    """
+    probabilities = np.asarray(y_prob, dtype=np.float64)
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+        raise ValueError(
+            f"Got probabilities of shape {probabilities.shape} and {len(classes)} classes, "
+            "expected a column for each; name all, in the order of the columns, with classes=..."
+        )
+    return probabilities
+
+
+def as_pictures(X, image_shape="auto"):
+    """Return images as matplotlib takes them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+        `uint8` from 0 to 255; other numbers are scaled from their smallest to their largest.
+    image_shape : "auto" or tuple of int
+        As the parameter of the classifiers.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w), or (n, h, w, 3) in colour
+        float32, 0 to 1. Of two channels, or more than three, the mean.
+    """
+    X = np.asarray(X)
+    shape = infer_image_shape(X.shape, image_shape)
+    if not len(X):
+        c, h, w = planes_shape(shape)
+        return np.empty((0, h, w, 3) if c == 3 else (0, h, w), dtype=np.float32)
+    planes = as_planes(as_rows(X, shape), shape)
+    is_levels = planes.dtype == np.uint8
+    pictures = planes.astype(np.float32)
+    if planes.shape[1] == 3:
+        pictures = pictures.transpose(0, 2, 3, 1)
+    else:
+        pictures = pictures.mean(axis=1)
+    if is_levels:
+        return pictures / np.float32(255)
+    low, high = pictures.min(), pictures.max()
+    return (pictures - low) / (high - low) if high > low else np.zeros_like(pictures)
+
+
+def image_shape_of(estimator, X, image_shape):
+    """Return the layout of images: that given, or else that which an estimator has learned.
+
+    A net behind a step that makes other columns has learned a layout of these, which tells nothing
+    about the images.
+    """
+    if image_shape != "auto":
+        return image_shape
+    learned = getattr(last_step(estimator), "image_shape_", "auto")
+    is_theirs = learned != "auto" and math.prod(learned) == math.prod(np.shape(X)[1:])
+    return learned if is_theirs else "auto"
+
+
+def last_step(estimator):
+    """Return the classifier itself: of a search its best, of a pipeline its last step."""
+    if hasattr(estimator, "best_estimator_"):
+        return last_step(estimator.best_estimator_)
+    if hasattr(estimator, "steps"):
+        return last_step(estimator.steps[-1][1])
+    return estimator
+
+
+def in_rows(items, n_columns):
+    """Return items in rows of so many."""
+    return [items[start : start + n_columns] for start in range(0, len(items), n_columns)]
+
+
+def tiles_figsize(n_rows, n_columns, *, n_lines=0, label_width=0.0, aspect=1.0):
+    """Return the size of a figure for so many tiles, in inches."""
+    width = n_columns * (1 + GAP) + label_width + GAP
+    height = max(1, n_rows) * (aspect + GAP + CAPTION_LINE * n_lines) + GAP
+    return TILE_INCHES * width, TILE_INCHES * height + 0.4
+
+
+def draw_tiles(ax, pictures, *, captions=None, frames=None, labels=None, **imshow):
+    """Draw images in rows, in one pair of axes.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    pictures : list of ndarray of shape (m, h, w) or (m, h, w, 3)
+        A row each, of images as `as_pictures` returns them.
+    captions : list of list of str, or None
+        Below the images, of one line or several.
+    frames : list of list of dict, or None
+        How each image is framed: properties of a rectangle.
+    labels : list of str or None
+        On the left of each row.
+    **imshow : dict
+        More arguments of matplotlib's ``imshow``.
+
+    Notes
+    -----
+    Letters are as large as fits: a caption is not wider than its image.
+    """
+    from matplotlib.patches import Rectangle
+
+    aspect = next((row.shape[1] / row.shape[2] for row in pictures if len(row)), 1.0)
+    n_columns = max((len(row) for row in pictures), default=1)
+    n_rows = max(1, len(pictures))
+    texts = [text for row in captions or () for text in row]
+    n_lines = max((text.count("\n") + 1 for text in texts), default=0)
+    left = 0.0 if labels is None else LABEL_TILES
+    width = left + n_columns * (1 + GAP) + GAP
+    tile = _tile_inches(ax, width, n_rows * (aspect + GAP + CAPTION_LINE * n_lines) + GAP)
+    font, font_of_labels = (
+        _font_points(texts, 1.0, tile),
+        _font_points(labels or (), left - GAP, tile),
+    )
+    step = aspect + GAP + n_lines * LINE * font / (72 * tile)
+    shown = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"} | imshow
+    written = {"ha": "center", "va": "top", "fontsize": font, "linespacing": 1.1}
+    for i, row in enumerate(pictures):
+        y = i * step
+        for j, picture in enumerate(row):
+            x = j * (1 + GAP)
+            ax.imshow(picture, extent=(x, x + 1, y + aspect, y), **shown)
+            if frames is not None:
+                ax.add_patch(Rectangle((x, y), 1, aspect, fill=False, **frames[i][j]))
+            if captions is not None:
+                ax.text(x + 0.5, y + aspect + 0.04, captions[i][j], **written)
+        if labels is not None:
+            ax.text(
+                *(-GAP, y + aspect / 2, labels[i]),
+                **{"ha": "right", "va": "center", "fontsize": font_of_labels, "linespacing": 1.1},
+            )
+    ax.set(xlim=(-left - GAP, width - left), ylim=(n_rows * step, -GAP), aspect="equal")
+    ax.set_axis_off()
+
+
+def _tile_inches(ax, width, height):
+    """Return about how wide a tile will be in axes of so many tiles."""
+    box, figure = ax.get_position(), ax.figure
+    # Of the axes' own figure, which may be a part of another one.
+    sides = figure.bbox.size / figure.dpi * (box.width, box.height)
+    if figure.get_layout_engine() is not None and ax.get_subplotspec() is not None:
+        # It gives the axes almost all of the usual margins, but not before it draws.
+        sides = 1.2 * sides
+    return max(0.05, min(sides[0] / width, sides[1] / height))
+
+
+def _font_points(texts, width, tile):
+    """Return the largest size at which no line is wider than so many tiles."""
+    longest = max((len(line) for text in texts for line in text.split("\n")), default=1)
+    return float(np.clip(72 * tile * width / (LETTER * max(1, longest)), *FONT_POINTS))

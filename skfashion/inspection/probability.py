@@ -1,0 +1,155 @@
+"""One image, and how probable each class is for it."""
+
+import numpy as np
+
+from skfashion.inspection.drawing import (
+    COLORS,
+    as_pictures,
+    as_probabilities,
+    axes_row_for,
+    codes_of,
+    image_shape_of,
+    names_of,
+)
+
+
+class ProbabilityDisplay:
+    """An image beside the probabilities of its classes, the true one hatched.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (h, w) or (h, w, 3)
+        From 0 to 1.
+    probabilities : ndarray of shape (n_classes,)
+    names : list of str
+        Of the classes.
+    true : int or None
+        Place of the true class.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    axes_ : ndarray of 2 matplotlib Axes
+        Of the image and of the probabilities.
+    ax_ : matplotlib Axes
+        The latter.
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.inspection import ProbabilityDisplay
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=3, random_state=0).fit(X[:1000], y[:1000])
+    >>> display = ProbabilityDisplay.from_estimator(net, X[1000], y[1000])
+    """
+
+    def __init__(self, picture, probabilities, names, true=None):
+        self.picture = picture
+        self.probabilities = probabilities
+        self.names = names
+        self.true = true
+
+    @classmethod
+    def from_estimator(cls, estimator, x, y=None, *, class_names=None, image_shape="auto", ax=None):
+        """Draw what a fitted classifier makes of an image.
+
+        Parameters
+        ----------
+        estimator : estimator
+            With ``predict_proba`` and ``classes_``.
+        x : array-like
+            One image, in any layout that the classifiers accept, without the axis of the rows;
+            a row of a DataFrame keeps its names.
+        y : label, default=None
+            Its true class, if known.
+        class_names : array-like of str, default=None
+            In the order of ``classes_``; None takes the labels.
+        image_shape : "auto" or tuple of int, default="auto"
+            As the parameter of the classifiers; "auto" is that of the fit.
+        ax : matplotlib axes or sequence of two, default=None
+
+        Returns
+        -------
+        ProbabilityDisplay
+        """
+        X = x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
+        return cls.from_predictions(
+            x,
+            estimator.predict_proba(X)[0],
+            y,
+            classes=estimator.classes_,
+            class_names=class_names,
+            image_shape=image_shape_of(estimator, X, image_shape),
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls, x, y_prob, y_true=None, *, classes=None, class_names=None, image_shape="auto", ax=None
+    ):
+        """Draw given probabilities.
+
+        Parameters
+        ----------
+        x : array-like
+            One image.
+        y_prob : array-like of shape (n_classes,)
+        y_true : label, default=None
+            The true class, if known.
+        classes : array-like of shape (n_classes,), default=None
+            The labels in the order of the probabilities; None is 0, 1, and so on.
+        class_names : array-like of str, default=None
+            In the order of `classes`; None takes the labels.
+        image_shape : "auto" or tuple of int, default="auto"
+            As the parameter of the classifiers.
+        ax : matplotlib axes or sequence of two, default=None
+
+        Returns
+        -------
+        ProbabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not as many probabilities, or names, as classes, or the label is none of
+            these.
+        """
+        classes = np.arange(len(y_prob)) if classes is None else np.asarray(classes)
+        (probabilities,) = as_probabilities([y_prob], classes)
+        true = None if y_true is None else int(codes_of([y_true], classes)[0])
+        picture = as_pictures(np.asarray(x)[np.newaxis], image_shape)[0]
+        return cls(picture, probabilities, names_of(classes, class_names), true).plot(ax=ax)
+
+    def plot(self, *, ax=None):
+        """Draw the image and the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or sequence of two, default=None
+            A single one is divided. None makes a new figure.
+
+        Returns
+        -------
+        ProbabilityDisplay
+            Itself.
+        """
+        n = len(self.names)
+        self.axes_ = axes_row_for(self, ax, [1, 1.3], (6.5, 0.9 + 0.24 * max(n, 6)))
+        image, bars = self.axes_
+        self.ax_, self.figure_ = bars, bars.figure
+        image.imshow(self.picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        image.set_axis_off()
+        drawn = bars.barh(np.arange(n), self.probabilities, color=COLORS[0])
+        names = list(self.names)
+        if self.true is not None:
+            names[self.true] += " (true)"
+            drawn[self.true].set(color=COLORS[2], hatch="///", edgecolor=bars.get_facecolor())
+        labels = [f"{share:.1%}" for share in self.probabilities]
+        bars.bar_label(drawn, labels, padding=2, fontsize="small")
+        bars.set_yticks(np.arange(n), names)
+        bars.invert_yaxis()
+        bars.set(xlim=(0, 1.2), xlabel="probability", xticks=[0, 0.5, 1])
+        return self

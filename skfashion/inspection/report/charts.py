@@ -1,0 +1,157 @@
+"""Charts of a report, as specifications of Vega-Lite."""
+
+from skfashion.inspection.drawing import COLORS, SHAPES
+from skfashion.inspection.training_curve import score_is_loss
+
+# Patterns of lines, so that models differ without colours, too.
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [3, 6])
+
+
+def _by_model(names):
+    import altair as alt
+
+    n = len(names)
+    dashes = [DASHES[i % len(DASHES)] for i in range(n)]
+    colors = [COLORS[i % len(COLORS)] for i in range(n)]
+    shapes = [SHAPES[i % len(SHAPES)] for i in range(n)]
+    return {
+        "shape": alt.Shape("model:N", sort=names, scale=alt.Scale(domain=names, range=shapes)),
+        "color": alt.Color("model:N", sort=names, scale=alt.Scale(domain=names, range=colors)),
+        "strokeDash": alt.StrokeDash(
+            "model:N", sort=names, scale=alt.Scale(domain=names, range=dashes)
+        ),
+    }
+
+
+def reliability(displays):
+    """Return accuracy against confidence, of each model.
+
+    Parameters
+    ----------
+    displays : dict of str to ReliabilityDisplay
+    """
+    import altair as alt
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame(
+            {
+                "model": name,
+                "confidence": one.confidence,
+                "accuracy": one.accuracy,
+                "images": one.counts,
+            }
+        )
+        for name, one in displays.items()
+    ]
+    data = pd.concat(parts, ignore_index=True)
+    share = alt.Scale(domain=[0, 1])
+    ideal = pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]})
+    x = alt.X("confidence:Q", scale=share, axis=alt.Axis(format="%"))
+    y = alt.Y("accuracy:Q", scale=share, axis=alt.Axis(format="%"))
+    diagonal = alt.Chart(ideal).mark_line(color="gray", strokeDash=[2, 4]).encode(x=x, y=y)
+    line = (
+        alt.Chart(data)
+        .mark_line(point=True)
+        .encode(
+            x=x,
+            y=y,
+            tooltip=["model", "confidence", "accuracy", "images"],
+            **_by_model(list(displays)),
+        )
+    )
+    return _sized(diagonal + line, 320)
+
+
+def curves(histories):
+    """Return loss and scores against epochs, of each model that has a history; None if none has.
+
+    Parameters
+    ----------
+    histories : dict of str to pandas.DataFrame
+    """
+    import altair as alt
+    import pandas as pd
+
+    if not histories:
+        return None
+    columns = {
+        "train_loss": ("loss", "training"),
+        "valid_loss": ("loss", "validation"),
+        "train_accuracy": ("accuracy or score", "training"),
+        "valid_score": ("accuracy or score", "validation"),
+    }
+    parts = [
+        pd.DataFrame(
+            {
+                "model": name,
+                "epoch": range(1, len(history) + 1),
+                "value": history[column].to_numpy(),
+                "panel": panel,
+                "rows": rows,
+            }
+        )
+        for name, history in histories.items()
+        for column, (panel, rows) in columns.items()
+        if column in history and not (column == "valid_score" and score_is_loss(history))
+    ]
+    data = pd.concat(parts, ignore_index=True)
+    names = list(histories)
+    styles = _by_model(names)
+    # Whole epochs, ten at most: Vega's own ticks are halves where there are two.
+    n_epochs = int(data["epoch"].max())
+    ticks = list(range(1, n_epochs + 1, max(1, round(n_epochs / 10))))
+    charts = [
+        alt.Chart(part, title=panel)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("epoch:Q", axis=alt.Axis(values=ticks, format="d")),
+            y=alt.Y("value:Q", title=panel, scale=alt.Scale(zero=False)),
+            color=styles["color"],
+            shape=styles["shape"],
+            strokeDash=alt.StrokeDash("rows:N", title="rows"),
+            tooltip=["model", "epoch", "rows", "value"],
+        )
+        for panel, part in data.groupby("panel", sort=False)
+    ]
+    return alt.vconcat(*(_sized(chart, 180) for chart in charts))
+
+
+def distribution(counts, names):
+    """Return how many rows each class has.
+
+    Parameters
+    ----------
+    counts : dict of str to ndarray of shape (n_classes,)
+        By what they are called.
+    names : list of str
+        Of the classes.
+    """
+    import altair as alt
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame({"rows of": what, "class": names, "rows": values})
+        for what, values in counts.items()
+    ]
+    sets = list(counts)
+    return _sized(
+        alt.Chart(pd.concat(parts, ignore_index=True))
+        .mark_bar()
+        .encode(
+            x=alt.X("rows:Q"),
+            y=alt.Y("class:N", sort=names, title=None),
+            yOffset=alt.YOffset("rows of:N", sort=sets),
+            color=alt.Color(
+                "rows of:N",
+                sort=sets,
+                scale=alt.Scale(domain=sets, range=list(COLORS[: len(sets)])),
+            ),
+            tooltip=["class", "rows of", "rows"],
+        ),
+        max(120, 26 * len(names)),
+    )
+
+
+def _sized(chart, height):
+    return chart.properties(width=420, height=height)

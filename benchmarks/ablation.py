@@ -8,6 +8,7 @@ from benchmarks.markdown import pipe_table
 
 START, END = "<!-- ablation-table:start -->", "<!-- ablation-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "ablation.jsonl"
 
 # The default network, long enough in training for the parts to matter.

@@ -10,6 +10,7 @@ from benchmarks.series import caption
 
 START, END = "<!-- cluster-table:start -->", "<!-- cluster-table:end -->"
 PAGE = environment.ROOT / "docs" / "scaling.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "cluster.jsonl"
 
 DESCRIPTION = """\

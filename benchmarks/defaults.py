@@ -13,6 +13,7 @@ from benchmarks.validation import split_images
 START = "<!-- defaults-table:start -->"
 END = "<!-- defaults-table:end -->"
 PAGE = ROOT / "docs" / "design.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "defaults.jsonl"
 
 TABLES = ("wine", "breast_cancer", "digits")

@@ -13,7 +13,7 @@ from benchmarks.studies import means, plus_minus
 NAME = "ensembles"
 START, END = "<!-- ensembles-table:start -->", "<!-- ensembles-table:end -->"
 PAGE = environment.ROOT / "docs" / "ensembles.md"
-PICTURE = None
+PICTURES = ()
 FILE = results.PUBLISHED / "ensembles.jsonl"
 
 DESCRIPTION = """\

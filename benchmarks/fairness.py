@@ -13,6 +13,7 @@ from benchmarks.study_command import add_options, asked, publish_tables
 START, END = "<!-- fairness-table:start -->", "<!-- fairness-table:end -->"
 PAGE = environment.ROOT / "docs" / "fairness.md"
 PICTURE = environment.ROOT / "docs" / "images" / "fairness.png"
+PICTURES = (PICTURE,)
 FILE = results.PUBLISHED / "fairness.jsonl"
 CACHE = results.LOCAL / "cache" / "fairness"
 

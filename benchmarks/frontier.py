@@ -12,6 +12,7 @@ from benchmarks.recipes import FASTEST, REFERENCES
 START, END = "<!-- frontier-table:start -->", "<!-- frontier-table:end -->"
 PAGE = ROOT / "docs" / "frontier.md"
 PICTURE = ROOT / "docs" / "images" / "frontier.png"
+PICTURES = (PICTURE,)
 FILE = results.PUBLISHED / "frontier.jsonl"
 
 DESCRIPTION = """\

@@ -10,6 +10,7 @@ from benchmarks.study_command import add_options, asked, publish_tables
 
 START, END = "<!-- honesty-table:start -->", "<!-- honesty-table:end -->"
 PAGE = environment.ROOT / "docs" / "imbalance.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "honesty.jsonl"
 CACHE = results.LOCAL / "cache" / "honesty"
 

@@ -13,6 +13,7 @@ START, END = "<!-- imbalance-table:start -->", "<!-- imbalance-table:end -->"
 PAGE = environment.ROOT / "docs" / "imbalance.md"
 RECALLS = environment.ROOT / "docs" / "images" / "imbalance_recalls.png"
 RATIOS = environment.ROOT / "docs" / "images" / "imbalance_ratios.png"
+PICTURES = (RECALLS, RATIOS)
 FILE = results.PUBLISHED / "imbalance.jsonl"
 CACHE = results.LOCAL / "cache" / "imbalance"
 

@@ -10,7 +10,7 @@ from benchmarks.labels_report import markdown
 NAME = "labels"
 START, END = "<!-- labels-table:start -->", "<!-- labels-table:end -->"
 PAGE = environment.ROOT / "docs" / "little_labels.md"
-PICTURE = None
+PICTURES = ()
 FILE = results.PUBLISHED / "labels.jsonl"
 PACKAGES = ("skada",)
 

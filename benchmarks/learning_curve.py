@@ -14,7 +14,7 @@ from benchmarks.studies import means
 NAME = "learning-curve"
 START, END = "<!-- learning-curve-table:start -->", "<!-- learning-curve-table:end -->"
 PAGE = environment.ROOT / "docs" / "ensembles.md"
-PICTURE = environment.ROOT / "docs" / "images" / "learning_curve.png"
+PICTURES = (environment.ROOT / "docs" / "images" / "learning_curve.png",)
 FILE = results.PUBLISHED / "learning-curve.jsonl"
 
 DESCRIPTION = """\
@@ -116,7 +116,7 @@ def markdown(rows):
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
     text = pipe_table(lines, headings)
     n_seeds = len({row["seed"] for row in rows})
-    picture = f"\n\n![Accuracy against training rows](images/{PICTURE.name})"
+    picture = f"\n\n![Accuracy against training rows](images/{PICTURES[0].name})"
     return (
         f"{text}\n\nMean ± deviation over {n_seeds} seed{'s' * (n_seeds > 1)}, each of which draws "
         f"the rows anew, classes in equal shares; medians of seconds, number of rows by number of "

@@ -10,6 +10,7 @@ from benchmarks.recipes import REFERENCES
 
 START, END = "<!-- reference-table:start -->", "<!-- reference-table:end -->"
 PAGE = ROOT / "docs" / "references.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "reference.jsonl"
 
 DESCRIPTION = """\

@@ -13,6 +13,7 @@ from benchmarks.models import MODELS, NETS
 START, END = "<!-- robustness-table:start -->", "<!-- robustness-table:end -->"
 PAGE = environment.ROOT / "docs" / "robustness.md"
 PICTURE = environment.ROOT / "docs" / "images" / "robustness.png"
+PICTURES = (PICTURE,)
 FILE = results.PUBLISHED / "robustness.jsonl"
 
 DESCRIPTION = """\

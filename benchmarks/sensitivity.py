@@ -12,6 +12,7 @@ from benchmarks.markdown import pipe_table
 
 START, END = "<!-- sensitivity-table:start -->", "<!-- sensitivity-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "sensitivity.jsonl"
 
 # Pearson correlation with some training image above which a test image is a near-duplicate.

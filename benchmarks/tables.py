@@ -98,8 +98,16 @@ def write_studies():
         path.write_text(text, encoding="utf-8")
 
 
-def _with_studies(texts):
-    """Return pages by path, the tables of all that has been measured in them."""
+def studies():
+    """Return page, tables and module of each study that has been measured.
+
+    A module has ``FILE``, its published results; ``PAGE`` of the documentation, ``START`` and
+    ``END`` of the tables there; ``PICTURES``, a tuple of paths; and ``table() -> str``.
+
+    Returns
+    -------
+    list of (pathlib.Path, str, module)
+    """
     from benchmarks import (
         ablation,
         cluster,
@@ -117,9 +125,9 @@ def _with_studies(texts):
         tuning,
     )
     from benchmarks.search import report as search
-    from benchmarks.speed import report
+    from benchmarks.speed import report as speed
 
-    found = [(path, table, report) for path, table in report.pages()]
+    found = []
     for study in (
         ablation,
         cluster,
@@ -135,12 +143,18 @@ def _with_studies(texts):
         robustness,
         search,
         sensitivity,
+        speed,
         tuning,
     ):
         if results.read(study.FILE):  # what has not been measured yet leaves its page alone
             found.append((study.PAGE, study.table(), study))
+    return found
+
+
+def _with_studies(texts):
+    """Return pages by path, the tables of all that has been measured in them."""
     texts = dict(texts)
-    for path, table, its in found:
+    for path, table, its in studies():
         text = texts.get(path) or path.read_text(encoding="utf-8")
         texts[path] = replace_table(text, table, its.START, its.END, path.name)
     return texts

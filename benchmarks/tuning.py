@@ -19,6 +19,7 @@ from benchmarks.recipes import (
 
 START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
 PAGE = environment.ROOT / "docs" / "frontier.md"
+PICTURES = ()
 FILE = results.PUBLISHED / "tuning.jsonl"
 
 DESCRIPTION = """\

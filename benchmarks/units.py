@@ -1,10 +1,10 @@
 """Benchmarks made of units, each measured once a seed: what their commands have in common.
 
 Such a benchmark is a module with ``NAME`` (of the command), ``FILE`` (published results), ``PAGE``,
-``START``, ``END`` and ``PICTURE`` (None for none), ``FULL`` and ``QUICK`` (settings, JSON's types),
+``START``, ``END`` and ``PICTURES`` (one or none), ``FULL`` and ``QUICK`` (settings, JSON's types),
 ``UNITS`` (names), perhaps ``PACKAGES`` (whose versions are noted, too), and the functions
-``measure(unit, seed, settings, images) -> list of dict``, ``markdown(rows) -> str`` and
-``draw(rows, path)``.
+``measure(unit, seed, settings, images) -> list of dict``, ``markdown(rows) -> str`` and, if it has
+a picture, ``draw(rows, path)``.
 """
 
 import contextlib
@@ -75,8 +75,8 @@ def run(benchmark, options):
             results.append_all(path, [row | one | circumstances for one in found])
     rows = current(results.read(path))
     print(benchmark.markdown(rows))
-    if benchmark.PICTURE is not None:
-        benchmark.draw(rows, benchmark.PICTURE if options.publish else path.with_suffix(".png"))
+    for picture in benchmark.PICTURES:
+        benchmark.draw(rows, picture if options.publish else path.with_suffix(".png"))
     if options.publish:
         from benchmarks.tables import write_studies
 

@@ -92,7 +92,7 @@ def test_exponent_of_a_power():
     assert scaling.exponent(points, "rows", "seconds") == pytest.approx(1.5)
 
 
-def test_tables_hold_medians_and_ranges(tmp_path):
+def test_tables_hold_medians_and_ranges():
     row = {
         "row": "mlp-512",
         "ours": "ours",
@@ -110,9 +110,6 @@ def test_tables_hold_medians_and_ranges(tmp_path):
         "commit": "0" * 40,
         "command": "python -m benchmarks speed --rows mlp-512",
     }
-    path = tmp_path / "speed.jsonl"
-    assert report.pages(path) == []
-    results.append(path, row)
-    (_, short), (_, long) = report.pages(path)
-    assert "2 s an epoch" in short and "1.00" in short
-    assert "1.00 (0.50-1.50)" in long and "0.65" in long and "25%" in long
+    text = report.markdown([row])
+    for part in ("2 s an epoch", "1.00 (0.50-1.50)", "0.65", "25%"):
+        assert part in text

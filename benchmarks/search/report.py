@@ -10,6 +10,7 @@ from benchmarks.search.rows import ROWS, SEARCHES, Weighing
 FILE = results.PUBLISHED / "search.jsonl"
 START, END = "<!-- search-table:start -->", "<!-- search-table:end -->"
 PAGE = ROOT / "docs" / "searching.md"
+PICTURES = ()
 
 
 def table():

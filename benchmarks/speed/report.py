@@ -13,48 +13,28 @@ FILE = results.PUBLISHED / "speed.jsonl"
 SCALING_FILE = results.PUBLISHED / "scaling.jsonl"
 START, END = "<!-- speed-table:start -->", "<!-- speed-table:end -->"
 SCALING_PICTURE = ROOT / "docs" / "images" / "scaling.png"
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "performance.md"
+PICTURES = (SCALING_PICTURE,)
+PAGE = ROOT / "docs" / "performance.md"
 
 
-def pages(path=FILE):
-    """Return the pages with tables of this comparison, each with its table.
+def table():
+    """Write the tables of the published results."""
+    newest = {row["row"]: row for row in results.read(FILE)}
+    return markdown([newest[name] for name in ROWS if name in newest])
+
+
+def markdown(rows):
+    """Write all that was measured: ratios, aims, memory, share of the processor.
 
     Parameters
     ----------
-    path : pathlib.Path
-        Result file.
+    rows : list of dict
+        Result rows.
 
     Returns
     -------
-    list of (pathlib.Path, str)
-        Empty while nothing has been published.
+    str
     """
-    newest = {row["row"]: row for row in results.read(path)}
-    rows = [newest[name] for name in ROWS if name in newest]
-    if not rows:
-        return []
-    return [(README, _short_table(rows)), (PAGE, _long_table(rows))]
-
-
-def _short_table(rows):
-    """Write a line a comparison: ours, theirs, and the ratio."""
-    lines = []
-    for row in rows:
-        shape = ROWS[row["row"]]
-        if isinstance(shape, Weighing | Profile):
-            continue
-        for other in row["targets"]:
-            if other in row["seconds"]:
-                ours, theirs = (_median(row, name) for name in (row["ours"], other))
-                ratio = statistics.median(row["ratios"][other])
-                label = COMPETITORS[other][1]
-                lines.append([shape.title, label, ours, theirs, f"{ratio:.2f}"])
-    headings = ["what", "beside", "skfashion", "theirs", "ours / theirs"]
-    return "\n".join([pipe_table(lines, headings), "", *_caption(rows)])
-
-
-def _long_table(rows):
-    """Write all that was measured: ratios, aims, memory, share of the processor."""
     lines, weighed, shares, profiles = [], [], [], []
     for row in rows:
         shape = ROWS[row["row"]]

@@ -1,0 +1,185 @@
+"""One page of all committed results: tables that can be sorted, and pictures."""
+
+import html
+import re
+import sys
+from pathlib import Path
+
+from benchmarks import results, tables
+from benchmarks.errors import BenchmarkError
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def add_parser(subparsers):
+    """Add the command ``report``.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    """
+    parser = subparsers.add_parser(
+        "report",
+        help="one page of all committed results, to send on",
+        description="Write all tables and pictures of the committed results as one page of HTML, "
+        "which needs no network and no other file.",
+    )
+    parser.add_argument("-o", "--output", default="results.html", help="default results.html")
+    parser.set_defaults(command=main)
+
+
+def main(options):
+    """Write the page.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0.
+    """
+    path = Path(options.output)
+    path.write_text(page(), encoding="utf-8")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    return 0
+
+
+def page():
+    """Return the page of all committed results.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    BenchmarkError
+        If a package that it needs is not installed.
+    """
+    try:
+        from markdown_it import MarkdownIt
+
+        from skfashion.inspection import pages
+
+        pages.import_charts()
+    except ImportError as error:
+        raise BenchmarkError(
+            f"The page needs a package that is not installed ({error}); install all of them with: "
+            "pip install -e '.[tables]'"
+        ) from error
+    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    # No HTML of a table's own passes.
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return pages.render(
+        "results.html",
+        folder=TEMPLATES,
+        title="skfashion: results",
+        charts={"accuracy": pages.specification(accuracy_chart(rows))},
+        sections=[
+            {
+                "title": title,
+                "parts": [
+                    {
+                        "heading": heading,
+                        "html": _scrolled(markdown.render(_without_links(text)), heading or title),
+                        "pictures": [_shown(picture, page, title) for picture in pictures],
+                    }
+                    for heading, text, pictures in parts
+                ],
+            }
+            for title, page, parts in _sections(rows)
+        ],
+    )
+
+
+def _sections(rows):
+    """Yield the comparison, then each page of studies: its title, its text, and its parts.
+
+    A part is a heading or None, tables as Markdown, and the pictures that are there.
+    """
+    readme = tables.README.read_text("utf-8")
+    yield "Classifiers", readme, [(None, tables.markdown(rows), _existing([tables.PICTURE]))]
+    found = {}
+    for path, table, its in tables.studies():
+        found.setdefault(path, []).append((its, table))
+    for path, studies in found.items():
+        page = path.read_text("utf-8")
+        title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)
+        # In the order of the page.
+        studies.sort(key=lambda study: page.index(study[0].START))
+        parts = [
+            (_heading_before(its.START, page), table, _existing(its.PICTURES))
+            for its, table in studies
+        ]
+        yield title, page, parts
+
+
+def _heading_before(marker, page):
+    """Return the heading under which a table stands, None if that is the title of the page."""
+    found = re.findall(r"^##+ (.+)$", page[: page.index(marker)], re.MULTILINE)
+    return found[-1] if found else None
+
+
+def _existing(paths):
+    """Return the pictures that have been drawn already."""
+    return [path for path in paths if path.exists()]
+
+
+def _shown(picture, page, title):
+    """Return a picture as the address of itself, and the words that a page has for it."""
+    from skfashion.inspection.pages import png_uri
+
+    known = re.search(rf"!\[([^\]]+)\]\([^)]*{re.escape(picture.name)}\)", page)
+    words = known.group(1) if known else f"{title}, as a picture"
+    return {"words": words, "address": png_uri(picture.read_bytes())}
+
+
+def _without_links(text):
+    """Return Markdown without pictures, and with only the words of links to files beside it."""
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+
+
+def _scrolled(text, words):
+    """Return HTML whose tables scroll sideways by themselves where the window is narrow."""
+    start = f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(words)}">'
+    return text.replace("<table>", start + "<table>").replace("</table>", "</table></div>")
+
+
+def accuracy_chart(rows):
+    """Return accuracy against seconds of the fit, a point a classifier.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of the comparison.
+    """
+    import altair as alt
+    import pandas as pd
+
+    data = pd.DataFrame(
+        [
+            {
+                "classifier": group[0]["label"],
+                "fit s": tables.mean(group, "seconds", "fit"),
+                "accuracy %": 100 * tables.mean(group, "metrics", "accuracy"),
+                "log-loss": tables.mean(group, "metrics", "log_loss"),
+                "seeds": len(group),
+            }
+            for group in tables.by_model(rows)
+            if group[0]["model"] != "dummy"
+        ]
+    )
+    points = (
+        alt.Chart(data)
+        .mark_point(filled=True, size=90)
+        .encode(
+            x=alt.X("fit s", scale=alt.Scale(type="log")),
+            y=alt.Y("accuracy %", scale=alt.Scale(zero=False, padding=20)),
+            tooltip=list(data.columns),
+        )
+    )
+    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
+    return (points + words).properties(width=640, height=360)

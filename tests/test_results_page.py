@@ -1,0 +1,124 @@
+"""`python -m benchmarks report`: one page of all that has been measured."""
+
+import base64
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).absolute().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import report, results, tables  # noqa: E402
+from benchmarks.__main__ import main  # noqa: E402
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+IMAGES = sorted((ROOT / "docs" / "images").glob("*.png"))
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "results.html"
+    assert main(["report", "-o", str(path)]) == 0
+    return path
+
+
+def without_scripts(html):
+    """Return the page without its scripts, which write HTML, too."""
+    return re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+
+
+def test_every_study_is_there(path):
+    html = path.read_text("utf-8")
+    assert path.stat().st_size < 5e6
+    markup = without_scripts(html)
+    studies = tables.studies()
+    titles = {re.search(r"^# (.+)$", page.read_text("utf-8"), re.M)[1] for page, *_ in studies}
+    headings = re.findall(r"<h2>(.+)</h2>", markup)
+    assert headings[0] == "Classifiers"
+    assert sorted(headings[1:]) == sorted(titles)
+    for page, _, its in studies:
+        before = page.read_text("utf-8").split(its.START)[0]
+        its_headings = re.findall(r"^##+ (.+)$", before, re.M)
+        assert not its_headings or f"<h3>{its_headings[-1]}</h3>" in markup
+    n_tables = sum(len(re.findall(r"^\|:?-", table, re.M)) for _, table, _ in studies)
+    assert markup.count("<table>") == n_tables + 1
+    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    for group in tables.by_model(rows):
+        assert group[0]["label"] in markup
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", markup)
+
+
+@pytest.mark.parametrize("picture", IMAGES, ids=lambda path: path.stem)
+def test_every_picture_of_a_study_is_there(picture, path):
+    html = path.read_text("utf-8")
+    assert html.count(base64.b64encode(picture.read_bytes()).decode()) == 1
+    known = {one for *_, its in tables.studies() for one in its.PICTURES} | {tables.PICTURE}
+    assert picture in known
+
+
+def test_a_picture_that_is_not_drawn_yet_is_left_out(monkeypatch, tmp_path):
+    study = SimpleNamespace(START="<!-- start -->", PICTURES=(tmp_path / "missing.png",))
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\n## Under it\n<!-- start -->\n", "utf-8")
+    monkeypatch.setattr(tables, "studies", lambda: [(page, "| a |\n|---|\n| 1 |", study)])
+    markup = without_scripts(report.page())
+    assert "<h2>Title</h2>" in markup and "<h3>Under it</h3>" in markup
+    assert re.findall(r'src="(.{10})', markup) == ["data:image"]
+
+
+def test_text_of_results_stays_text(monkeypatch):
+    bad = "| a |\n|---|\n| <script>alert(1)</script> |"
+    parts = [("<b>H</b>", bad, [])]
+    monkeypatch.setattr(report, "_sections", lambda rows: [("<b>T</b>", "", parts)])
+    html = report.page()
+    assert "<script>alert" not in html
+    assert "<b>T</b>" not in html and "<b>H</b>" not in html
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
+def test_tables_are_sorted_by_a_click_or_a_key(path, size, opened):
+    page = opened(path, size=size)
+    page.wait_for_selector(".chart svg")
+    table = page.locator("#s1 table")
+    heading = table.locator("th").nth(6)
+
+    def column():
+        texts = table.locator("tbody tr td:nth-child(7)").all_inner_texts()
+        return [float(text.split()[0].replace(",", "")) for text in texts]
+
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert column() == sorted(column())
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert column() == sorted(column(), reverse=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+@pytest.mark.slow
+def test_all_tables_can_be_sorted(path, opened):
+    page = opened(path)
+    tables_ = page.locator("main table")
+    assert page.locator("main table th").count() == page.locator("main table th button").count()
+    for number in range(tables_.count()):
+        heading = tables_.nth(number).locator("th").first
+        heading.locator("button").click()
+        assert heading.get_attribute("aria-sort") == "ascending"
+    # What is empty comes last, whatever the order.
+    found = page.evaluate(
+        """() => [...document.querySelectorAll("main table")].flatMap((table) =>
+          [...table.tHead.rows[0].cells].flatMap((heading, column) => [1, 2].map(() => {
+            heading.firstChild.click();
+            const texts = [...table.tBodies[0].rows].map((row) => row.cells[column].innerText);
+            const numbers = texts.map((text) => Number.isFinite(Number.parseFloat(text)));
+            return numbers.lastIndexOf(true) < numbers.filter(Boolean).length;
+          })))"""
+    )
+    assert len(found) > 100
+    assert all(found)

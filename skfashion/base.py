@@ -30,7 +30,7 @@ classes_ : ndarray of shape (n_classes,)
     The labels, sorted; those whose rows all had weight 0 included.
 n_features_in_ : int
     Number of values of an image, ``h * w * c``.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns; only if `X` had names that are all strings.
 image_shape_ : tuple of int
     Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``.
@@ -181,7 +181,7 @@ class ImageClassifier(
         twin = self._blank_twin()
         if pause:
             check_callbacks(twin, "a training that is paused and goes on")
-            twin.checkpoint_dir = None
+            twin.checkpoint_dir = twin.log_dir = None
         hooks = TaskHooks(self, X, y, sample_weight)
         with own_device(self.device):
             data = training_data.read_training_data(
@@ -203,8 +203,8 @@ class ImageClassifier(
         standardisation are those of the first call, and so is all that concerns network and
         optimizer (those of `fit`, if that came first): of later changes to parameters only those
         of `lr`, `batch_size`, `class_weight`, `augment`, `n_threads` and `device` count.
-        `ema_decay` and `checkpoint_dir` are for `fit` alone. A call that fails leaves the
-        estimator as it was.
+        `ema_decay`, `checkpoint_dir` and `log_dir` are for `fit` alone. A call that fails leaves
+        the estimator as it was.
 
         Parameters
         ----------

@@ -21,6 +21,7 @@ from skfashion.training import (
     DeferredWeights,
     EpochTasks,
     KeepBestWeights,
+    LogRun,
     PauseTraining,
     Progress,
     StopAtTarget,
@@ -392,6 +393,11 @@ def _make_callbacks(estimator, data, hooks, n_epochs):
     if estimator.target_score is not None:
         key = "train_accuracy" if data.valid is None else "valid_score"
         callbacks.append(("skfashion_target", StopAtTarget(estimator.target_score, key)))
+    if estimator.log_dir is not None:
+        names = [str(label) for label in estimator.classes_]
+        params = estimator.get_params(deep=False)
+        run = LogRun(estimator.log_dir, type(estimator).__name__, params, names)
+        callbacks.append(("skfashion_log", run))
     if hooks.has_callbacks:
         tasks = EpochTasks(hooks.begin_epoch, hooks.end_epoch)
         callbacks.append(("skfashion_tasks", tasks))

@@ -283,7 +283,8 @@ class TrainingOptions:
     verbose: int = param(
         0,
         "verbose",
-        doc="0 is silent, 1 shows a progress bar, 2 prints a line an epoch.",
+        doc="""0 is silent, 1 shows a progress bar in a terminal or a notebook and prints a line an
+        epoch where the output is a file, 2 always prints a line an epoch.""",
     )
     checkpoint_dir: object = param(
         None,
@@ -297,6 +298,15 @@ class TrainingOptions:
     )
     checkpoint_every: int = param(
         1, COUNT, doc="Epochs from one checkpoint to the next; used with `checkpoint_dir`."
+    )
+    log_dir: object = param(
+        None,
+        str,
+        PathLike,
+        None,
+        doc="""Folder in which each `fit` makes one of its own for TensorBoard: loss, scores,
+        learning rate and throughput of each epoch, hyper-parameters beside final scores, some
+        predictions. Needs the extra ``tracking``.""",
     )
     skorch_callbacks: object = param(
         None,

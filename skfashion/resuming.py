@@ -32,6 +32,7 @@ NO_INFLUENCE = {
     "checkpoint_dir",
     "checkpoint_every",
     "init_from",
+    "log_dir",
     "n_threads",
     "tta",
     "verbose",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import joblib
 from sklearn import config_context, get_config
-from tqdm.auto import tqdm
 
 from skfashion.cluster import SharedData, here, nothing_leaves, results_of
+from skfashion.progress import make_bar
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
@@ -102,7 +102,7 @@ def run_all(
     }
     results = results_of(_numbered, calls, shared, n_jobs=n_jobs, kept_in=cache)
     # In the order in which they end, so that the bar shows how far it really is.
-    bar = tqdm(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
+    bar = make_bar(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
     for i, result, error in bar:
         ended[i] = result
         if error is not None:

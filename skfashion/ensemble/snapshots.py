@@ -40,7 +40,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
         The labels, sorted.
     n_features_in_ : int
         Number of values of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns; only if `X` had names that are all strings.
     n_iter_ : int
         Number of epochs of all cycles together.

@@ -29,6 +29,7 @@ from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
 from skfashion.training.threads import borrowed_threads, own_device
+from skfashion.training.tracking import LogRun
 from skfashion.training.workers import thread_share
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "EpochTasks",
     "ImageDataset",
     "KeepBestWeights",
+    "LogRun",
     "PauseTraining",
     "Progress",
     "StopAtTarget",

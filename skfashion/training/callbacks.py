@@ -4,7 +4,8 @@ A callback ends the training by setting ``net.stop_training_``; those after it s
 """
 
 from skorch.callbacks import Callback
-from tqdm import tqdm
+
+from skfashion.progress import is_redrawn, make_bar
 
 
 class ValidationScore(Callback):
@@ -160,7 +161,8 @@ class Progress(Callback):
     n_epochs : int
         Epochs that the training takes unless it is stopped early.
     bar : bool
-        True draws a progress bar with loss, score and time left; False prints a line an epoch.
+        True draws a progress bar with loss, score and time left, where the output can be drawn
+        over; False, and in a file, prints a line an epoch.
     """
 
     def __init__(self, n_epochs, bar):
@@ -169,7 +171,8 @@ class Progress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Draw the empty bar."""
-        self.bar_ = tqdm(total=self.n_epochs, unit="epoch", leave=True) if self.bar else None
+        drawn = self.bar and is_redrawn()
+        self.bar_ = make_bar(total=self.n_epochs, unit="epoch") if drawn else None
 
     def on_epoch_end(self, net, **kwargs):
         """Show the epoch that has just ended."""

@@ -18,6 +18,7 @@ from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps
+from skfashion.training.tracking import LogRun
 
 # Attributes that a running training needs, and a prediction does not.
 OF_A_TRAINING = {
@@ -179,7 +180,7 @@ class TrainingNet(NeuralNetClassifier):
             for parameter in self.module_.parameters():
                 parameter.grad = None
             for _, callback in self.callbacks_:
-                if isinstance(callback, Progress):
+                if isinstance(callback, Progress | LogRun):
                     callback.close()
         self._set_training(False)
         return self

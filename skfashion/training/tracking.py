@@ -1,0 +1,154 @@
+"""A training as TensorBoard shows it: a folder a run."""
+
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from skfashion.training.callbacks import KeepBestWeights
+
+# Records of the history, by the names of their charts; those of one group stand in one section.
+CHARTS = {
+    "train_loss": "loss/train",
+    "valid_loss": "loss/valid",
+    "train_accuracy": "score/train_accuracy",
+    "valid_score": "score/valid_score",
+    "lr": "training/lr",
+}
+# Images whose predictions are shown.
+N_SAMPLES = 16
+
+
+class LogRun(Callback):
+    """Write a training for TensorBoard, into a folder of its own.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the runs are; made if missing.
+    name : str
+        What this one's folder begins with.
+    params : dict of str to object
+        Hyper-parameters, for the tab that compares final scores.
+    class_names : list of str
+
+    Attributes
+    ----------
+    folder_ : pathlib.Path
+        The run's folder.
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+
+    def __init__(self, folder, name, params, class_names):
+        self.folder = folder
+        self.name = name
+        self.params = params
+        self.class_names = class_names
+        _import_writer()
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        """Begin the run's folder."""
+        # Unlike any other, also those of fits in other processes that begin at the same moment.
+        own = f"{self.name}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        self.folder_ = Path(self.folder) / own
+        self.writer_ = _import_writer()(str(self.folder_))
+        self.n_rows_, self.n_written_ = len(X), 0
+        # Where a checkpoint leaves no epoch to train, these are all that is ever seen.
+        self.samples_ = X
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        """Remember which images to show in the end."""
+        if dataset_valid is not None:
+            self.samples_ = dataset_valid
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the epoch that has just ended."""
+        self._write_epochs(net.history)
+
+    def on_train_end(self, net, **kwargs):
+        """Write hyper-parameters with final scores, and some predictions."""
+        from torch.utils.tensorboard.summary import hparams
+
+        self._write_epochs(net.history)
+        kept = net.history[_kept_epoch(net)]
+        finals = {f"final/{key}": kept[key] for key in _charts_of(kept) if key != "lr"}
+        finals["final/seconds"] = sum(net.history[:, "seconds"])
+        params = {name: _plain(value) for name, value in self.params.items()}
+        for summary in hparams(params, finals):
+            self.writer_.file_writer.add_summary(summary)
+        for chart, value in finals.items():
+            self.writer_.add_scalar(chart, value)
+        self._show_samples(net)
+
+    def _write_epochs(self, history):
+        """Write what is not written yet; after a checkpoint, the epochs before it as well."""
+        for row in history[self.n_written_ :]:
+            for key, chart in _charts_of(row).items():
+                self.writer_.add_scalar(chart, row[key], row["epoch"])
+            speed = self.n_rows_ / row["seconds"]
+            self.writer_.add_scalar("training/images_per_second", speed, row["epoch"])
+        self.n_written_ = len(history)
+
+    def _show_samples(self, net):
+        from torchvision.utils import make_grid
+
+        rows = self.samples_.rows
+        rows = torch.arange(len(self.samples_)) if rows is None else rows
+        rows = rows[:N_SAMPLES]
+        images, true = self.samples_.images[rows], self.samples_.targets[rows].tolist()
+        weights = next(net.module_.parameters())
+        with torch.no_grad():
+            logits = net.module_(images.to(weights))
+        shares, codes = logits.softmax(1).max(1)
+        if images.shape[1] in (1, 3):
+            grid = make_grid(images.float(), nrow=4, normalize=True)
+            self.writer_.add_image("predictions/images", grid)
+        lines = ["| image | true | predicted | probability |", "|---|---|---|---|"]
+        for i, (code, share) in enumerate(zip(codes.tolist(), shares.tolist(), strict=True)):
+            names = self.class_names[true[i]], self.class_names[code]
+            lines.append(f"| {i} | {names[0]} | {names[1]} | {share:.3f} |")
+        self.writer_.add_text("predictions/table", "\n".join(lines))
+
+    def close(self):
+        """Write what is still in memory, and let go of the data."""
+        if getattr(self, "writer_", None) is not None:
+            self.writer_.close()
+        self.writer_ = self.samples_ = None
+
+
+def _import_writer():
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            "Got a log_dir, which needs TensorBoard; install it with: pip install "
+            "'skfashion[tracking]'"
+        ) from error
+    return SummaryWriter
+
+
+def _charts_of(row):
+    """Return what an epoch has of ``CHARTS``, without a score that is nothing but the loss."""
+    is_loss = row.get("valid_score") == -row.get("valid_loss", float("nan"))
+    return {k: v for k, v in CHARTS.items() if k in row and not (is_loss and k == "valid_score")}
+
+
+def _kept_epoch(net):
+    """Return the place in the history of the epoch whose weights the net has in the end."""
+    if any(isinstance(callback, KeepBestWeights) for _, callback in net.callbacks_):
+        return int(np.argmax(net.history[:, "valid_score"]))
+    return -1
+
+
+def _plain(value):
+    """Return a value as TensorBoard takes it: a number, a truth value or text."""
+    if isinstance(value, np.generic):  # what a RandomizedSearchCV draws
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str) else repr(value)

@@ -264,7 +264,7 @@ def stop(estimator, X, y):
 
 
 def fine_tuned(**params):
-    return small(TorchvisionClassifier, **params)
+    return small(TorchvisionClassifier, **({"backbone": "resnet18"} | params))
 
 
 def test_frozen_parts_keep_weights_and_statistics(digits):

@@ -391,6 +391,7 @@ def fit_with_little_room(folder, result, epoch):
         print(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [0, 3])
 def test_a_full_disk_is_an_error_in_words_and_leaves_the_last_checkpoint(tmp_path, epoch):
     folder, result = tmp_path / "checkpoints", tmp_path / "result.npy"

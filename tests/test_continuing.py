@@ -21,7 +21,7 @@ def test_warm_start_goes_on_from_the_old_weights(estimator_class, digits):
     with pytest.raises(ValueError, match="same as in the previous call to fit"):
         net.fit(X, np.where(y == 3, 33, y))
     with pytest.raises(ValueError, match="other parameters of the architecture"):
-        larger = {"hidden_layer_sizes": (5, 5), "width": 12, "backbone": "mobilenet_v3_small"}
+        larger = {"hidden_layer_sizes": (5, 5), "width": 12, "backbone": "resnet18"}
         net.set_params(**{k: v for k, v in larger.items() if hasattr(net, k)}).fit(X, y)
     net.set_params(warm_start=False).fit(X, np.where(y == 3, 33, y))
     assert 33 in net.classes_

@@ -184,7 +184,7 @@ def fitted(cls, precision, n_threads):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
-@pytest.mark.parametrize("precision", ["fp32", "fp64"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("fp64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n_threads", [1, 2])
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())

@@ -222,6 +222,7 @@ def test_image_shape_of_nonsense(digits, shape):
         MLPNetClassifier(image_shape=shape).fit(*digits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_digits])
 def test_defaults_are_good_on_small_tables(fast_class, load):
     X, y = load(return_X_y=True)
@@ -233,6 +234,7 @@ def test_defaults_are_good_on_small_tables(fast_class, load):
     assert net > linear - (0.03 if fast_class is ConvNetClassifier else 0.015)
 
 
+@pytest.mark.slow
 def test_defaults_are_good_on_2000_images(fast_class):
     X, y = load_fashion_sample(return_X_y=True)
     X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)

@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install benchmark benchmark-full tables test test-slow lint format clean
+.PHONY: help install benchmark benchmark-full tables test test-slow docs docs-links lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ test-slow: $(STAMP) ## run the tests that kill processes, start clusters or meas
 		if [ $$status -ne 5 ]; then exit $$status; fi; \
 		echo "There is no slow test: nothing to run, which is fine."; }
 
+docs: $(STAMP) ## build the site in docs/_build/html, examples executed, warnings as errors
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+docs-links: $(STAMP) ## check that links to other sites lead somewhere (needs the internet)
+	SKFASHION_GALLERY=0 $(BIN)/python -m sphinx -b linkcheck docs docs/_build/linkcheck
+
 lint: $(STAMP) ## check style and format, change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -45,6 +51,7 @@ format: $(STAMP) ## correct style and format where that can be done automaticall
 
 clean: ## remove .venv and all caches; results of benchmarks stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml $(BIN)/python

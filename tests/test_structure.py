@@ -12,7 +12,8 @@ PACKAGE = Path(skfashion.__file__).parent
 # What the modules of each part may import: parts of the package, and libraries that are refused.
 PARTS = {
     "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
-    "training": {"allowed": {"training"}, "refused": {"sklearn"}},
+    "progress": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "training": {"allowed": {"progress", "training"}, "refused": {"sklearn"}},
     "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
     "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
@@ -64,7 +65,7 @@ PARTS = {
 }
 # Many runs through joblib, of whatever kind.
 PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
-PARTS["runs"] = {"allowed": {"cluster"}, "refused": {"torch", "skorch"}}
+PARTS["runs"] = {"allowed": {"cluster", "progress"}, "refused": {"torch", "skorch"}}
 PARTS["model_selection"] = {
     "allowed": {"cluster", "model_selection", "runs"},
     "refused": {"torch", "skorch"},
@@ -81,6 +82,12 @@ PARTS["ensemble"] = {
 }
 # Studies know what a user knows: public names only.
 PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
+# Pictures and reports are made of what is public, too; torch is for weights and gradients.
+PARTS["inspection"] = {
+    "allowed": {"datasets", "images", "inspection", "studies"},
+    "refused": {"skorch"},
+}
+PARTS["__main__"] = {"allowed": {"inspection"}, "refused": {"torch", "skorch"}}
 # The final classifiers.
 CLASSIFIER = {
     "allowed": {"base", "nets", "parameters", "transfer"},

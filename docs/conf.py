@@ -1,0 +1,99 @@
+"""How Sphinx makes the documentation."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+from xml.etree import ElementTree
+
+from sphinx.errors import ExtensionError
+
+import skfashion
+
+project = "skfashion"
+author = "The skfashion developers"
+version = release = skfashion.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery", "sg_execution_times.rst"]
+root_doc = "index"
+nitpicky = False
+
+# Anchors as GitHub makes them, where the pages are read, too.
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+templates_path = ["templates"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skfashion"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": True,
+    "search_as_you_type": True,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_show_sourcelink = False
+
+# The times of the examples that were run, and how many seconds one may take.
+TIMES, LONGEST = "examples.xml", 60
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skfashion",),
+    "matplotlib_animations": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "image_scrapers": ("matplotlib",),
+    "download_all_examples": False,
+    "plot_gallery": os.environ.get("SKFASHION_GALLERY", "1") == "1",
+    # An example that fails, fails the build.
+    "abort_on_example_error": True,
+    "junit": TIMES,
+}
+
+# Of libraries that the examples use, not of these pages.
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def without_references(app, what, name, obj, options, lines):
+    """Leave the words of references to scikit-learn's own site, in docstrings that come from it."""
+    reference = r":(?:ref|term):`([^`<]*?)(?:\s*<[^`>]*>)?`"
+    text = re.sub(reference, lambda found: found[1].replace("_", r"\_"), "\n".join(lines))
+    lines[:] = text.split("\n")
+
+
+def forget_times(app):
+    """Remove the times of an earlier build."""
+    Path(app.outdir, TIMES).unlink(missing_ok=True)
+
+
+def check_times(app, exception):
+    """Fail if an example took too long."""
+    path = Path(app.outdir, TIMES)
+    if exception is not None or not path.exists():
+        return
+    seconds = {
+        case.get("classname"): float(case.get("time"))
+        for case in ElementTree.parse(path).iter("testcase")
+    }
+    slow = [f"{name} ({time:.0f})" for name, time in seconds.items() if time > LONGEST]
+    if slow:
+        raise ExtensionError(f"Examples that took more than {LONGEST} seconds: {', '.join(slow)}")
+
+
+def setup(app):
+    """Connect them; times are forgotten before the examples are run."""
+    app.connect("autodoc-process-docstring", without_references)
+    app.connect("builder-inited", forget_times, priority=1)
+    app.connect("build-finished", check_times)

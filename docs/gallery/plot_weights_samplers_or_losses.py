@@ -1,0 +1,47 @@
+"""
+Class weights, samplers or losses?
+==================================
+
+All three change what a net learns about rare classes, and all three shift its probabilities. A
+fourth way changes nothing in the training, and corrects the probabilities afterwards.
+"""
+
+# %%
+# The last class of a long tail has a fiftieth of the rows of the first.
+import matplotlib.pyplot as plt
+
+from skfashion import MLPNetClassifier
+from skfashion.datasets import load_fashion_sample
+from skfashion.studies import imbalance_study
+
+X, y = load_fashion_sample(return_X_y=True)
+X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+table = imbalance_study(
+    {"MLP": MLPNetClassifier(hidden_layer_sizes=128, n_threads=1)},
+    *(X, y, X_test, y_test),
+    treatments=[
+        "nothing",
+        "class_weight=balanced",
+        "RandomOverSampler",
+        "loss=logit_adjusted",
+        "prior correction",
+    ],
+    ratios=[50],
+    seeds=range(3),
+    n_jobs=2,
+    verbose=0,
+)
+
+# %%
+# Three seeds: look at differences larger than the bars.
+wanted = ["balanced_accuracy", "log_loss"]
+summary = table[table["metric"].isin(wanted) & table["class"].isna()]
+summary = summary.groupby(["metric", "treatment"], sort=False)["value"].agg(["mean", "std"])
+print(summary.round(3))
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
+for ax, metric in zip(axes, wanted, strict=True):
+    rows = summary.loc[metric]
+    ax.errorbar(rows["mean"], rows.index, xerr=rows["std"], fmt="o", capsize=4)
+    ax.set_xlabel(metric.replace("_", " "))
+    ax.grid(alpha=0.3)

@@ -9,6 +9,8 @@ from benchmarks import results, tables
 from benchmarks.errors import BenchmarkError
 
 TEMPLATES = Path(__file__).parent / "templates"
+# A part with a table of more rows than this is folded.
+FOLDED = 50
 
 
 def add_parser(subparsers):
@@ -76,13 +78,18 @@ def page():
         "results.html",
         folder=TEMPLATES,
         title="skfashion: results",
-        charts={"accuracy": pages.specification(accuracy_chart(rows))},
+        about=_about(rows),
+        charts={
+            "accuracy": pages.specification(accuracy_chart(rows)),
+            "accuracy, narrow": pages.specification(narrow_accuracy_chart(rows)),
+        },
         sections=[
             {
                 "title": title,
                 "parts": [
                     {
                         "heading": heading,
+                        "folded": _rows_if_many(text),
                         "html": _scrolled(markdown.render(_without_links(text)), heading or title),
                         "pictures": [_shown(picture, page, title) for picture in pictures],
                     }
@@ -92,6 +99,19 @@ def page():
             for title, page, parts in _sections(rows)
         ],
     )
+
+
+def _about(rows):
+    """Return sentences that say what the first table holds: data, machine, versions and days."""
+    days = sorted({row["date"][:10] for row in rows})
+    return [*tables.caption(rows), f"Measured {' to '.join(dict.fromkeys([days[0], days[-1]]))}."]
+
+
+def _rows_if_many(text):
+    """Return how many rows the longest table of Markdown has, 0 if it need not be folded."""
+    found = re.findall(r"^\|:?-.*\n((?:\|.*(?:\n|$))*)", text, re.M)
+    n_rows = max((body.count("\n|") + body.startswith("|") for body in found), default=0)
+    return n_rows if n_rows > FOLDED else 0
 
 
 def _sections(rows):
@@ -143,7 +163,8 @@ def _without_links(text):
 
 
 def _scrolled(text, words):
-    """Return HTML whose tables scroll sideways by themselves where the window is narrow."""
+    """Return HTML whose tables scroll sideways by themselves; their empty cells have a dash."""
+    text = re.sub(r"(<td[^>]*>)\s*(?=</td>)", "\\1\N{EN DASH}", text)
     start = f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(words)}">'
     return text.replace("<table>", start + "<table>").replace("</table>", "</table></div>")
 
@@ -156,6 +177,27 @@ def accuracy_chart(rows):
     rows : list of dict
         Of the comparison.
     """
+    points = _accuracy_points(rows)
+    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
+    return (points + words).properties(width=640, height=360)
+
+
+def narrow_accuracy_chart(rows):
+    """Return the same with a legend: words beside points need more room than a phone has.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of the comparison.
+    """
+    return (
+        _accuracy_points(rows)
+        .encode(color="classifier", shape="classifier")
+        .properties(width=640, height=300)
+    )
+
+
+def _accuracy_points(rows):
     import altair as alt
     import pandas as pd
 
@@ -172,7 +214,7 @@ def accuracy_chart(rows):
             if group[0]["model"] != "dummy"
         ]
     )
-    points = (
+    return (
         alt.Chart(data)
         .mark_point(filled=True, size=90)
         .encode(
@@ -181,5 +223,3 @@ def accuracy_chart(rows):
             tooltip=list(data.columns),
         )
     )
-    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
-    return (points + words).properties(width=640, height=360)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +10,9 @@ from xml.etree import ElementTree
 from sphinx.errors import ExtensionError
 
 import skfashion
+
+# The module that says in which order examples stand.
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "skfashion"
 author = "The skfashion developers"
@@ -55,6 +59,9 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "image_scrapers": ("matplotlib",),
+    # No address in memory under a picture.
+    "capture_repr": ("_repr_html_", "__str__"),
+    "within_subsection_order": "gallery_order.FromSimpleToSpecial",
     "download_all_examples": False,
     "plot_gallery": os.environ.get("SKFASHION_GALLERY", "1") == "1",
     # An example that fails, fails the build.
@@ -71,6 +78,12 @@ def without_references(app, what, name, obj, options, lines):
     reference = r":(?:ref|term):`([^`<]*?)(?:\s*<[^`>]*>)?`"
     text = re.sub(reference, lambda found: found[1].replace("_", r"\_"), "\n".join(lines))
     lines[:] = text.split("\n")
+
+
+def with_gallery(app, name, source):
+    """Lead links to the examples' scripts, for readers on GitHub, to the pages made of them."""
+    source[0] = re.sub(r"\]\(gallery\)", "](auto_examples/index.rst)", source[0])
+    source[0] = re.sub(r"\]\(gallery/(\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
 
 
 def forget_times(app):
@@ -95,5 +108,6 @@ def check_times(app, exception):
 def setup(app):
     """Connect them; times are forgotten before the examples are run."""
     app.connect("autodoc-process-docstring", without_references)
+    app.connect("source-read", with_gallery)
     app.connect("builder-inited", forget_times, priority=1)
     app.connect("build-finished", check_times)

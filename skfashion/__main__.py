@@ -26,7 +26,8 @@ def main(arguments=None):
     try:
         return options.command(options)
     except (ImportError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        # In one line, whatever was raised.
+        print("error:", *str(error).split(), file=sys.stderr)
         return 2
 
 

@@ -323,7 +323,11 @@ class ImageClassifier(
 
     def _apply(self, what, X):
         """Return "logits" or "features" of `X`, a tensor (n, d) on the CPU."""
-        images = as_planes(as_tensor(self._read_rows(X)), self.image_shape_)
+        rows = as_tensor(self._read_rows(X))
+        return self._apply_to_planes(what, as_planes(rows, self.image_shape_))
+
+    def _apply_to_planes(self, what, images):
+        """Return the same of images (n, c, h, w), a tensor that is taken as it is."""
         module = fitting.module_on_device(self)
         function = self.net_.inference_module()
         if what == "features":

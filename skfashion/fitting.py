@@ -396,7 +396,13 @@ def _make_callbacks(estimator, data, hooks, n_epochs):
     if estimator.log_dir is not None:
         names = [str(label) for label in estimator.classes_]
         params = estimator.get_params(deep=False)
-        run = LogRun(estimator.log_dir, type(estimator).__name__, params, names)
+        run = LogRun(
+            estimator.log_dir,
+            type(estimator).__name__,
+            params,
+            names,
+            lambda images: estimator._apply_to_planes("logits", images).double().softmax(1),
+        )
         callbacks.append(("skfashion_log", run))
     if hooks.has_callbacks:
         tasks = EpochTasks(hooks.begin_epoch, hooks.end_epoch)

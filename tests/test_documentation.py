@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -96,8 +97,34 @@ def test_docstring_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # fairlearn 0.15 itself fills Series in two ways that pandas 3 deprecates.
+        for message in ("Setting a value on a Series via .at", "Setting an item of incompatible"):
+            warnings.filterwarnings("ignore", message)
         outcome = doctest.testmod(importlib.import_module(name))
     assert outcome.failed == 0
+
+
+PUBLIC = ["", ".datasets", ".ensemble", ".inspection", ".model_selection", ".studies"]
+
+
+def public_classes():
+    """Return the public classes by their full names."""
+    modules = [importlib.import_module(f"skfashion{name}") for name in PUBLIC]
+    names = {f"{module.__name__}.{name}": module for module in modules for name in module.__all__}
+    found = {full: getattr(module, full.rsplit(".", 1)[1]) for full, module in names.items()}
+    return {full: value for full, value in found.items() if inspect.isclass(value)}
+
+
+CLASSES = public_classes()
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_public_classes_have_examples(name):
+    # Its own docstring, not one that it inherits.
+    docstring = inspect.cleandoc(CLASSES[name].__dict__.get("__doc__") or "")
+    _, heading, examples = docstring.partition("\nExamples\n--------\n")
+    assert heading, f"{name} has no section Examples"
+    assert doctest.DocTestParser().get_examples(examples)
 
 
 def test_examples_of_the_full_data_run():
@@ -136,6 +163,11 @@ def test_index_links_every_page():
         linked = {(page.parent / file).resolve() for file in files if file.endswith(".md")}
         waiting += linked & set(DOCS) - reached
     assert set(DOCS) == reached
+
+
+def test_index_names_examples_and_reference():
+    links = set(LINK.findall(prose(ROOT / "docs" / "index.md")))
+    assert {"gallery", "api.rst"} <= links
 
 
 def test_tables_are_up_to_date():

@@ -1,6 +1,7 @@
 """Display classes: what they show, in any axes, of any layout of images."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -33,7 +34,8 @@ from skfashion.inspection import (
     SampleGridDisplay,
     TrainingCurveDisplay,
 )
-from skfashion.inspection.drawing import as_pictures
+from skfashion.inspection.drawing import CLASS_COLORS, SYMBOLS, as_pictures
+from skfashion.inspection.embedding import _chart
 from skfashion.studies.metrics import expected_calibration_error
 
 matplotlib.use("Agg")
@@ -233,6 +235,138 @@ def test_pictures_are_those_that_were_looked_at(kind, style, probabilities, tmp_
     # Other releases of matplotlib and of its fonts move letters by a pixel.
     difference = compare_images(str(expected), str(path), tol=TOLERANCE)
     assert difference is None, f"{difference}\nIf that was meant, copy the new one to {expected}."
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def calls_with_labels(model, probabilities):
+    """Yield what makes a display of ten images and labels, for every one that takes both."""
+    images, shares, right = X[:10], probabilities[:10], y[:10]
+    options = {"classes": np.arange(10)}
+    yield "samples", lambda y: SampleGridDisplay.from_data(images, y)
+    yield (
+        "labels with weights",
+        lambda y: ClassDistributionDisplay.from_labels(y, sample_weight=np.ones(10)),
+    )
+    yield (
+        "sampler",
+        lambda y: ClassDistributionDisplay.from_sampler(
+            RandomOverSampler(random_state=0), images, y
+        ),
+    )
+    for display in (
+        EmbeddingDisplay,
+        ErrorAnalysisDisplay,
+        PredictionGridDisplay,
+        ReliabilityDisplay,
+        AttributionDisplay,
+    ):
+        yield (
+            f"{display.__name__} of an estimator",
+            lambda y, display=display: display.from_estimator(model, images, y),
+        )
+    yield "features", lambda y: EmbeddingDisplay.from_features(shares, y)
+    yield (
+        "features of images",
+        lambda y: EmbeddingDisplay.from_features(shares[: len(y)], y, X=images),
+    )
+    yield "errors", lambda y: ErrorAnalysisDisplay.from_predictions(images, y, right, **options)
+    yield (
+        "wrong predictions",
+        lambda y: ErrorAnalysisDisplay.from_predictions(images, right, y, **options),
+    )
+    yield "grid", lambda y: PredictionGridDisplay.from_predictions(images, y, shares, **options)
+    yield (
+        "grid of predictions",
+        lambda y: PredictionGridDisplay.from_predictions(
+            images, right, shares, y_pred=y, **options
+        ),
+    )
+    yield "reliability", lambda y: ReliabilityDisplay.from_predictions(y, shares, **options)
+
+
+CALLS = ["samples", "labels with weights", "sampler", "features", "features of images", "errors"]
+CALLS += ["wrong predictions", "grid", "grid of predictions", "reliability"]
+CALLS += [
+    f"{name}Display of an estimator"
+    for name in ("Embedding", "ErrorAnalysis", "PredictionGrid", "Reliability", "Attribution")
+]
+
+
+@pytest.mark.parametrize("n", [9, 11])
+@pytest.mark.parametrize("kind", CALLS)
+def test_labels_of_another_number_are_refused(kind, n, fitted, probabilities):
+    call = dict(calls_with_labels(fitted, probabilities))[kind]
+    labels = np.arange(n) % 10
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        call(labels)
+    with pytest.raises(ValueError, match=r"y should be a 1d array, got an array of shape \(10, 2"):
+        call(np.zeros((10, 2), dtype=int))
+    assert {name for name, _ in calls_with_labels(fitted, probabilities)} == set(CALLS)
+
+
+OF_IMAGES = (ErrorAnalysisDisplay, PredictionGridDisplay, EmbeddingDisplay)
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        *[(display.from_estimator, {"n_images": -1}) for display in OF_IMAGES],
+        *[(display.from_estimator, {"n_images": 2.5}) for display in OF_IMAGES],
+        (ErrorAnalysisDisplay.from_estimator, {"n_pairs": 0}),
+        (ErrorAnalysisDisplay.from_estimator, {"n_images": None}),
+        (PredictionGridDisplay.from_estimator, {"n_columns": 0}),
+        (PredictionGridDisplay.from_estimator, {"which": "best"}),
+        (PredictionGridDisplay.from_estimator, {"random_state": "seed"}),
+        (ReliabilityDisplay.from_estimator, {"n_bins": 0}),
+        (FilterDisplay.from_estimator, {"n_filters": -3}),
+        (FilterDisplay.from_estimator, {"n_columns": 0}),
+        (AttributionDisplay.from_estimator, {"baseline": "black"}),
+        (AttributionDisplay.from_estimator, {"baseline": np.nan}),
+        (ErrorAnalysisDisplay.from_estimator, {"class_names": 10}),
+        (SampleGridDisplay.from_data, {"n_images": -1}),
+        (SampleGridDisplay.from_data, {"classes": 3}),
+        (ErrorAnalysisDisplay.from_predictions, {"n_pairs": -1}),
+        (ErrorAnalysisDisplay.from_predictions, {"n_images": 0}),
+        (PredictionGridDisplay.from_predictions, {"n_images": 0}),
+        (PredictionGridDisplay.from_predictions, {"n_columns": 0}),
+        (ReliabilityDisplay.from_predictions, {"n_bins": 0}),
+        (EmbeddingDisplay.from_features, {"n_images": 0}),
+        (FilterDisplay(np.ones((3, 2, 2))).plot, {"n_columns": 0}),
+    ],
+    ids=lambda value: value.__qualname__ if callable(value) else str(value),
+)
+def test_parameters_that_make_no_sense_are_refused(make, options, fitted, probabilities):
+    images, labels, shares = X[:20], y[:20], probabilities[:20]
+    given = {
+        "plot": (),
+        "from_data": (images, labels),
+        "from_estimator": (fitted, images, labels),
+        "from_features": (shares, labels),
+        "from_predictions": (images, labels, shares),
+    }[make.__name__]
+    if make.__name__ == "from_predictions" and make.__self__ is ErrorAnalysisDisplay:
+        given = (images, labels, labels)
+    if make.__self__ is ReliabilityDisplay and len(given) == 3 and given[2] is shares:
+        given = (labels, shares)
+    if make.__self__ is FilterDisplay:
+        given = (fitted,)
+    (name,) = options
+    # In the words of the method that was called, not of one that it calls.
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of {make.__qualname__} must be"):
+        make(*given, **options)
+
+
+def test_all_images_are_drawn_with_none(fitted):
+    display = EmbeddingDisplay.from_estimator(fitted, X[:50], y[:50], n_images=None)
+    assert len(display.points) == 50
+
+
+@pytest.mark.parametrize("display", [FilterDisplay, TrainingCurveDisplay])
+def test_other_classifiers_are_refused(display):
+    with pytest.raises(ValueError, match="Got a LogisticRegression without .*_, expected a fitted"):
+        display.from_estimator(make_pipeline(MinMaxScaler(), LogisticRegression()))
 
 
 # --- trainings ------------------------------------------------------------------------------------
@@ -487,6 +621,11 @@ def test_the_true_class_is_marked(probabilities):
     assert labels[y[0]] == f"{NAMES[y[0]]} (true)"
     assert sum("(true)" in label for label in labels) == 1
     assert [bar.get_width() for bar in display.ax_.patches] == probabilities[0].tolist()
+    hatched = [bar for bar in display.ax_.patches if bar.get_hatch()]
+    assert hatched == [display.ax_.patches[y[0]]]
+    assert hatched[0].get_edgecolor() != hatched[0].get_facecolor()
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        ProbabilityDisplay.from_predictions(X[0], probabilities[0], y[:2])
     plain = ProbabilityDisplay.from_predictions(X[0], probabilities[0])
     assert [label.get_text() for label in plain.ax_.get_yticklabels()] == list("0123456789")
 
@@ -517,6 +656,16 @@ def test_reliability_is_that_of_the_bins(probabilities):
     assert len(display.ax_.lines) == 3  # one diagonal
 
 
+def test_reliability_is_named_as_trainings_are(fitted):
+    names = [
+        ReliabilityDisplay.from_estimator(model, X, y).name
+        for model in (fitted, make_pipeline(fitted))
+    ]
+    assert names == ["MLPNetClassifier"] * 2
+    given = ReliabilityDisplay.from_estimator(make_pipeline(fitted), X, y, name="a net")
+    assert given.name == "a net"
+
+
 # --- inside of nets -------------------------------------------------------------------------------
 
 
@@ -534,6 +683,56 @@ def test_points_are_those_of_the_features(fitted):
     assert len(markers) == 10
 
 
+# What those see who lack no cones, the first or the second kind (Machado et al., 2009).
+SEEN = [
+    np.eye(3),
+    np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+]
+# Of linear levels to cones, and of their cube roots to OKLab, where distances are as they are seen.
+TO_CONES = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
+TO_LAB = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+
+
+def test_ten_classes_have_colours_that_everyone_can_tell_apart():
+    levels = np.array([matplotlib.colors.to_rgb(color) for color in CLASS_COLORS])
+    assert len(levels) == 10
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    for seen in SEEN:
+        cones = np.clip(linear @ seen.T, 0, 1) @ np.transpose(TO_CONES)
+        lab = np.cbrt(cones) @ np.transpose(TO_LAB)
+        distances = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+        assert distances[np.triu_indices(10, 1)].min() > 0.07
+    light = linear @ [0.2126, 0.7152, 0.0722] + 0.05
+    assert (light / 0.05).min() > 3  # contrast to black
+    assert (1.05 / light).min() > 1.6  # to white
+
+
+def test_points_look_the_same_on_a_page():
+    pytest.importorskip("altair")
+    n = 12
+    display = EmbeddingDisplay.from_features(
+        np.random.RandomState(0).rand(n, 2), np.arange(n), reducer=FunctionTransformer()
+    )
+    frame = pd.DataFrame({"x": 0.0, "y": 0.0, "class": display.names, "image": ""})
+    encoding = _chart(frame, display.names, display.labels).to_dict()["encoding"]
+    scales = [encoding[channel]["scale"] for channel in ("color", "shape")]
+    assert [scale["domain"] for scale in scales] == [display.names] * 2
+    colors, shapes = (scale["range"] for scale in scales)
+    drawn = [
+        matplotlib.colors.to_hex(points.get_facecolor()[0]).upper()
+        for points in display.ax_.collections
+    ]
+    assert drawn == colors
+    assert len(set(drawn[:10])) == 10 and drawn[10:] == drawn[:2]
+    assert len(set(shapes)) == len(SYMBOLS) == n
+    for points, shape in zip(display.ax_.collections, shapes, strict=True):
+        (marker,) = (marker for marker, name in SYMBOLS if name == shape)
+        style = matplotlib.markers.MarkerStyle(marker)
+        path = style.get_path().transformed(style.get_transform())
+        np.testing.assert_allclose(points.get_paths()[0].vertices, path.vertices)
+
+
 def test_other_reducers(fitted, monkeypatch):
     display = EmbeddingDisplay.from_estimator(fitted, X[:60], y[:60], reducer="tsne")
     assert display.ax_.get_xlabel() == "t-SNE 1"
@@ -544,6 +743,24 @@ def test_other_reducers(fitted, monkeypatch):
         EmbeddingDisplay.from_estimator(fitted, X[:60], y[:60], reducer="lda")
     with pytest.raises(ValueError, match="Got a reducer that returned an array of shape"):
         EmbeddingDisplay.from_estimator(fitted, X[:60], y[:60], reducer=PCA(3))
+
+
+@pytest.mark.slow  # numba compiles
+def test_umap_makes_points_of_few_images_without_a_warning(fitted):
+    with warnings.catch_warnings():
+        # Of parts of the package that miss other packages, which are not needed here.
+        warnings.simplefilter("ignore")
+        pytest.importorskip(
+            "umap",
+            reason="umap-learn is not installed, so that the points it makes cannot be looked at.",
+        )
+    for n in (12, 60):
+        display = EmbeddingDisplay.from_estimator(fitted, X[:n], y[:n], reducer="umap")
+        assert display.points.shape == (n, 2)
+        assert np.isfinite(display.points).all()
+    assert display.ax_.get_xlabel() == "UMAP 1"
+    again = EmbeddingDisplay.from_estimator(fitted, X[:60], y[:60], reducer="umap")
+    np.testing.assert_array_equal(display.points, again.points)
 
 
 def test_filters_are_the_weights_of_the_first_layer(fitted):

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 X, y = load_fashion_sample(subset="test", return_X_y=True)
 BAD = "</script><script>alert(1)</script>"
 NAMES = [*load_fashion_sample(subset="test").target_names[:9], BAD]
+MODELS = [BAD, """a "net" of 'quotes' """]
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
@@ -22,17 +23,15 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     nets = {
-        f"net of {n}": net(MLPNetClassifier, hidden_layer_sizes=n, max_epochs=2).fit(
+        name: net(MLPNetClassifier, hidden_layer_sizes=n, max_epochs=2).fit(
             X[:400], y[:400], X_val=X[400:], y_val=y[400:]
         )
-        for n in (8, 32)
+        for name, n in zip(MODELS, (8, 32), strict=True)
     }
     report = make_report(nets, X, y, class_names=NAMES, n_resamples=20)
     report.save(folder / "report.html")
     (folder / "notebook.html").write_text(report._repr_html_(), encoding="utf-8")
-    display = EmbeddingDisplay.from_estimator(
-        nets["net of 32"], X[:200], y[:200], class_names=NAMES
-    )
+    display = EmbeddingDisplay.from_estimator(nets[MODELS[1]], X[:200], y[:200], class_names=NAMES)
     display.to_html(folder / "embedding.html")
     return folder
 
@@ -63,6 +62,8 @@ def test_a_cell_is_clicked_and_its_images_appear(drawn):
     sizes = shown.locator("img").evaluate_all("found => found.map(one => one.naturalWidth)")
     assert set(sizes) == {28}
     assert f"predicted as {NAMES[0]}: {count}" in shown.inner_text()
+    share = page.evaluate("CELLS[1][0][0].shares[0]")
+    assert f"sure by {share}" in shown.locator("li").first.inner_text()
     assert cell(page, 0, 0, model=1).get_attribute("aria-pressed") == "true"
     other = page.locator('.model[data-model="0"] .shown')
     assert "No cell is chosen" in other.inner_text()
@@ -96,6 +97,22 @@ def test_the_keyboard_reaches_everything(drawn):
     assert sum("predicted as" in text for text in reached) == 2
 
 
+@pytest.mark.parametrize("chart", ["reliability", "curves", "distribution"])
+def test_the_numbers_of_a_chart_are_opened_by_a_key(chart, drawn):
+    page = drawn("report.html", "phone")
+    place = page.locator(f".chart:has([data-chart={chart}])")
+    place.focus()
+    assert place.evaluate("one => one === document.activeElement")
+    assert place.get_attribute("role") == "region" and place.get_attribute("aria-label")
+    table = page.locator(f"section:has([data-chart={chart}]) details table")
+    assert table.count() == 1 and not table.is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert table.is_visible()
+    assert table.locator("tbody tr").count() >= 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"][0]
+
+
 @pytest.mark.parametrize(("name", "n_charts"), [("report.html", 3), ("embedding.html", 1)])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -122,7 +139,14 @@ def test_an_embedding_shows_images_beside_the_pointer(drawn):
 
 
 def test_a_class_that_looks_like_a_script_is_a_word(drawn):
-    assert BAD in drawn("report.html").locator(".matrix thead").first.inner_text()
+    page = drawn("report.html")
+    assert page.evaluate("document.scripts.length") == 3
+    assert BAD in page.locator(".matrix thead").first.inner_text()
+    headings = page.locator("#confusion h3").all_inner_texts()
+    assert headings == [name.strip() for name in MODELS]
+    assert page.locator(".matrix").nth(1).get_attribute("aria-label").endswith(MODELS[1])
+    # A legend cuts long names.
+    assert BAD[:20] in page.locator("[data-chart=reliability] svg").text_content()
     page = drawn("embedding.html")
     # Data, the libraries, what the page does.
     assert page.evaluate("document.scripts.length") == 3

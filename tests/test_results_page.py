@@ -1,4 +1,5 @@
-"""`python -m benchmarks report`: one page of all that has been measured."""
+"""Commands that write pages: `python -m benchmarks report`, of all that has been measured, and
+`python -m skfashion report`, of classifiers in files."""
 
 import base64
 import re
@@ -50,6 +51,7 @@ def test_every_study_is_there(path):
     for group in tables.by_model(rows):
         assert group[0]["label"] in markup
     assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", markup)
+    assert '<div class="chart" tabindex="0" role="region" aria-label="Accuracy against' in markup
 
 
 @pytest.mark.parametrize("picture", IMAGES, ids=lambda path: path.stem)
@@ -79,6 +81,29 @@ def test_text_of_results_stays_text(monkeypatch):
     assert "<b>T</b>" not in html and "<b>H</b>" not in html
 
 
+def test_the_page_says_where_and_when_it_was_measured(path):
+    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    about = re.search(r'<p class="about">(.*?)</p>', path.read_text("utf-8"), re.DOTALL)[1]
+    for known in (rows[0]["machine"]["cpu"], rows[0]["commit"][:10], rows[0]["date"][:10]):
+        assert known in about
+    assert f"torch {rows[0]['versions']['torch']}" in about
+
+
+def test_no_cell_is_empty(path):
+    markup = without_scripts(path.read_text("utf-8"))
+    assert not re.search(r"<td[^>]*>\s*</td>", markup)
+    assert re.search("<td[^>]*>\N{EN DASH}</td>", markup)
+
+
+def test_only_long_tables_are_folded(monkeypatch):
+    short, long = ("| a |\n|---|\n" + "| 1 |\n" * n for n in (report.FOLDED, report.FOLDED + 1))
+    parts = [("Short", short, []), ("Long", long, [])]
+    monkeypatch.setattr(report, "_sections", lambda rows: [("T", "", parts)])
+    markup = without_scripts(report.page())
+    assert re.findall(r"<summary>(\d+ rows)", markup) == [f"{report.FOLDED + 1} rows"]
+    assert markup.index("<h3>Short") < markup.index("<h3>Long") < markup.index("<details>")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
 def test_tables_are_sorted_by_a_click_or_a_key(path, size, opened):
@@ -104,6 +129,7 @@ def test_tables_are_sorted_by_a_click_or_a_key(path, size, opened):
 @pytest.mark.slow
 def test_all_tables_can_be_sorted(path, opened):
     page = opened(path)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     tables_ = page.locator("main table")
     assert page.locator("main table th").count() == page.locator("main table th button").count()
     for number in range(tables_.count()):
@@ -122,3 +148,73 @@ def test_all_tables_can_be_sorted(path, opened):
     )
     assert len(found) > 100
     assert all(found)
+
+
+UNITS = "| a |\n|---|\n" + "".join(
+    f"| {text} |\n" for text in ("0.36 s an epoch", "15.9 ms", "2 min", "716 ms", "", "1.5 ± 0.1 s")
+)
+
+
+@pytest.mark.slow
+def test_a_column_is_sorted_by_what_its_units_mean(monkeypatch, tmp_path, opened):
+    sizes = UNITS.replace("an epoch", "")
+    for old, new in {" s": " GB", " ms": " MB", " min": " GB"}.items():
+        sizes = sizes.replace(f"{old} ", f"{new} ")
+    parts = [(None, UNITS, []), (None, sizes, [])]
+    monkeypatch.setattr(report, "_sections", lambda rows: [("T", "", parts)])
+    (tmp_path / "page.html").write_text(report.page(), "utf-8")
+    page = opened(tmp_path / "page.html")
+    page.locator("th button").first.click()
+    page.locator("th button").nth(1).click()
+    tables_ = page.locator("main table")
+    times = ["15.9 ms", "0.36 s an epoch", "716 ms", "1.5 ± 0.1 s", "2 min", "\N{EN DASH}"]
+    assert tables_.first.locator("td").all_inner_texts() == times
+    sizes = ["15.9 MB", "0.36 GB", "716 MB", "1.5 ± 0.1 GB", "2 GB", "\N{EN DASH}"]
+    assert tables_.nth(1).locator("td").all_inner_texts() == sizes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_column_stays_where_it_is(path, scheme, opened):
+    page = opened(path, size=(390, 844), scheme=scheme)
+    box = page.locator("#s1 .wide")
+    box.evaluate("(box) => { box.scrollLeft = 200; }")
+    assert box.evaluate("(box) => box.scrollLeft") == 200
+    for cell in (box.locator("th").first, box.locator("tbody td").first):
+        assert abs(cell.bounding_box()["x"] - box.bounding_box()["x"]) <= 1
+        # Nothing of the other columns shows through it.
+        back = "(cell) => getComputedStyle(cell).backgroundColor"
+        assert cell.evaluate(back) == page.locator("body").evaluate(back)
+    assert box.locator("tbody td").first.bounding_box()["width"] < 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(390, 844), (1280, 900)], ids=["phone", "desktop"])
+def test_the_chart_is_no_wider_than_the_window(path, size, opened):
+    page = opened(path, size=size)
+    page.wait_for_selector(".chart svg")
+    widths = page.evaluate(
+        """() => [...document.querySelectorAll(".chart, .chart *")].map(
+          (part) => part.getBoundingClientRect().right)"""
+    )
+    assert max(widths) <= size[0]
+    assert page.evaluate(
+        """() => [...document.querySelectorAll(".chart")].every(
+          (one) => one.scrollWidth <= one.clientWidth)"""
+    )
+    words = " ".join(page.locator(".chart svg text").all_text_contents())
+    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    for group in tables.by_model(rows):
+        assert (group[0]["label"][:8] in words) == (group[0]["model"] != "dummy")
+
+
+@pytest.mark.slow
+def test_the_whole_heading_sorts(path, opened):
+    page = opened(path)
+    for heading in (page.locator("#s1 th").first, page.locator("#s1 th").nth(4)):
+        heading.scroll_into_view_if_needed()
+        size = heading.bounding_box()
+        for x, y in ((2, 2), (size["width"] - 3, size["height"] - 3)):
+            before = heading.get_attribute("aria-sort")
+            page.mouse.click(size["x"] + x, size["y"] + y)
+            assert heading.get_attribute("aria-sort") not in (None, before)

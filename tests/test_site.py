@@ -95,6 +95,17 @@ def test_every_example_is_in_the_gallery(site):
     assert [name for name in names if f"{name}.html" not in index] == []
 
 
+def test_pages_lead_to_examples_and_reference(site):
+    # In the text itself, not only beside it.
+    first, guide = (
+        (site / f"{name}.html").read_text(encoding="utf-8").partition("<article")[2]
+        for name in ("index", "user_guide")
+    )
+    assert 'href="auto_examples/index.html"' in first
+    assert 'href="api.html"' in first
+    assert 'href="auto_examples/plot_calibrated_probabilities.html"' in guide
+
+
 def test_search_works_without_a_network(site, opened):
     # Sphinx asks for the pages found, to show some of their words: of files a browser gives none.
     # The theme complains of a mode that nobody has chosen yet.

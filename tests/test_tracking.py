@@ -1,6 +1,7 @@
 """Following a training: event files read back, MLflow's store read back."""
 
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,28 @@ def test_shown_predictions_are_those_of_the_net(tmp_path):
     assert [float(row[3]) for row in rows] == pytest.approx(probabilities.max(axis=1), abs=2e-3)
 
 
+def test_shown_predictions_are_those_of_the_estimator(tmp_path):
+    # With a prior and mirrored views, which the net alone knows nothing of; a bar is no column.
+    model = net(
+        ConvNetClassifier,
+        max_epochs=2,
+        prior="uniform",
+        tta="flip",
+        batch_norm=False,
+        log_dir=tmp_path,
+    ).fit(
+        X, np.char.replace(y, "Bag", "A|B"), X_val=X_val, y_val=np.char.replace(y_val, "Bag", "A|B")
+    )
+    (run,) = runs(tmp_path).values()
+    text = run.Tensors("predictions/table/text_summary")[0].tensor_proto.string_val[0].decode()
+    rows = [line.strip("| ").split(" | ") for line in text.split("\n")[2:]]
+    expected = model.predict_proba(X_val[:16])
+    assert [float(row[3]) for row in rows] == pytest.approx(expected.max(axis=1), abs=6e-4)
+    assert {"A&#124;B"} < {row[1] for row in rows} <= {"A&#124;B", "Sneaker", "Trouser"}
+    plain = model.set_params(prior=None, tta=None).predict_proba(X_val[:16]).max(axis=1)
+    assert np.abs(plain - expected.max(axis=1)).max() > 0.01
+
+
 def test_hyper_parameters_stand_beside_final_scores(tmp_path):
     from tensorboard.plugins.hparams import plugin_data_pb2
 
@@ -107,6 +130,7 @@ def test_hyper_parameters_stand_beside_final_scores(tmp_path):
     start = plugin_data_pb2.HParamsPluginData.FromString(found).session_start_info
     assert start.hparams["lr"].number_value == 0.004
     assert start.hparams["hidden_layer_sizes"].string_value
+    assert start.hparams["candidate"].string_value in run.path
     assert "final/train_accuracy" in run.Tags()["scalars"]
 
 
@@ -115,6 +139,9 @@ def test_each_candidate_is_a_run(n_jobs, tmp_path):
     model = net(MLPNetClassifier, max_epochs=1, log_dir=tmp_path)
     search = GridSearchCV(model, {"lr": [1e-3, 5e-3]}, cv=2, n_jobs=n_jobs).fit(X, y)
     assert len(runs(tmp_path)) == 5
+    # Two folds a candidate, and the last fit with the best one's parameters.
+    candidates = Counter(name.split("-")[1] for name in runs(tmp_path))
+    assert sorted(candidates.values()) == [2, 3]
     plain = GridSearchCV(net(MLPNetClassifier, max_epochs=1), {"lr": [1e-3, 5e-3]}, cv=2).fit(X, y)
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
@@ -169,7 +196,10 @@ def test_without_tensorboard_the_error_says_what_to_install(tmp_path, monkeypatc
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """MLflow with a database of its own, whose default experiment keeps its files beside it."""
+    """MLflow with a database of its own, whose default experiment keeps its files beside it.
+
+    A database, because MLflow warns that its store of plain files is no longer kept up.
+    """
     mlflow = pytest.importorskip("mlflow")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,8 +1,17 @@
-// The first number of a cell, or its text.
+// Seconds, and bytes: a column may have several units of one kind.
+const UNITS = {
+  ns: 1e-9, "µs": 1e-6, us: 1e-6, ms: 1e-3, s: 1, min: 60, h: 3600,
+  B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9,
+};
+// A number, perhaps its deviation, and the word that follows.
+const QUANTITY = /^[-+]?[\d.]+(?:e[-+]?\d+)?(?:\s*±\s*[\d.]+)?\s*([a-zµ]+)/i;
+
+// The first number of a cell, in the unit that it shares with the others, or its text.
 function key(row, column) {
-  const text = row.cells[column].textContent.trim();
-  const number = Number.parseFloat(text.replace(/,/g, ""));
-  return Number.isNaN(number) ? text : number;
+  const text = row.cells[column].textContent.trim().replace(/,/g, "");
+  const number = Number.parseFloat(text);
+  if (Number.isNaN(number)) return row.cells[column].textContent.trim();
+  return number * (UNITS[text.match(QUANTITY)?.[1]] ?? 1);
 }
 
 // Numbers in the asked order, then texts in it: what is not known comes last either way.

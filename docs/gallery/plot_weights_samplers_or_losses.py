@@ -7,18 +7,22 @@ fourth way changes nothing in the training, and corrects the probabilities after
 """
 
 # %%
-# The last class of a long tail has a fiftieth of the rows of the first.
+# The last class of a long tail has a fiftieth of the rows of the first. What is compared is
+# compared on training images that are held out, as many of each class.
 import matplotlib.pyplot as plt
+from sklearn.model_selection import train_test_split
 
 from skfashion import MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.studies import imbalance_study
 
 X, y = load_fashion_sample(return_X_y=True)
-X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+X, X_held, y, y_held = train_test_split(X, y, test_size=1000, stratify=y, random_state=0)
+nets = {"MLP": MLPNetClassifier(hidden_layer_sizes=128, n_threads=1)}
+options = {"ratios": [50], "seeds": range(3), "n_jobs": 2, "verbose": 0}
 table = imbalance_study(
-    {"MLP": MLPNetClassifier(hidden_layer_sizes=128, n_threads=1)},
-    *(X, y, X_test, y_test),
+    nets,
+    *(X, y, X_held, y_held),
     treatments=[
         "nothing",
         "class_weight=balanced",
@@ -26,10 +30,7 @@ table = imbalance_study(
         "loss=logit_adjusted",
         "prior correction",
     ],
-    ratios=[50],
-    seeds=range(3),
-    n_jobs=2,
-    verbose=0,
+    **options,
 )
 
 # %%
@@ -45,3 +46,12 @@ for ax, metric in zip(axes, wanted, strict=True):
     ax.errorbar(rows["mean"], rows.index, xerr=rows["std"], fmt="o", capsize=4)
     ax.set_xlabel(metric.replace("_", " "))
     ax.grid(alpha=0.3)
+
+# %%
+# The best of five may owe that to luck as well. The test images have chosen nothing, so the number
+# to report is theirs; the deviation between seeds does not cover what other images would change.
+chosen = summary.loc["balanced_accuracy"]["mean"].idxmax()
+X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
+last = imbalance_study(nets, *(X, y, X_test, y_test), treatments=[chosen], **options)
+values = last.loc[last["metric"] == "balanced_accuracy", "value"]
+print(f"{chosen}: {values.mean():.3f}, with a deviation of {values.std():.3f} between seeds")

@@ -2,16 +2,22 @@
 
 import numpy as np
 
-from skfashion.images import as_planes, as_rows, planes_shape
+from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.inspection.drawing import (
     LABEL_TILES,
+    as_one_row,
     as_pictures,
     axes_for,
     codes_of,
     draw_tiles,
-    last_step,
+    image_shape_of,
+    is_one_image,
+    labels_of,
+    last_step_with,
     names_of,
+    seen_by_last_step,
     tiles_figsize,
+    validated,
 )
 
 METHODS = {
@@ -54,6 +60,17 @@ class AttributionDisplay:
     Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017 (integrated
     gradients); Selvaraju et al., "Grad-CAM", ICCV 2017; Zeiler and Fergus, "Visualizing and
     understanding convolutional networks", ECCV 2014 (occlusion).
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.inspection import AttributionDisplay
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=3, random_state=0).fit(X[:1000], y[:1000])
+    >>> display = AttributionDisplay.from_estimator(net, X[1000:1003], methods=["saliency"])
+    >>> display.maps["saliency"].shape
+    (3, 28, 28)
     """
 
     def __init__(self, pictures, maps, names):
@@ -62,6 +79,7 @@ class AttributionDisplay:
         self.names = names
 
     @classmethod
+    @validated()
     def from_estimator(
         cls,
         estimator,
@@ -78,22 +96,24 @@ class AttributionDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier of this package; a pipeline's earlier steps are left out, so `X` is
-            what its last step sees.
+            A fitted classifier of this package, or a pipeline or search that ends with one. Maps
+            are of the images that a pipeline's last step sees, pictures of those in `X`.
         X : array-like
-            Images in any layout that the classifiers accept.
-        y : array-like of shape (n,), default=None
-            The classes in question; None is what is predicted.
+            Images in any layout that it accepts, or a single one, without the axis of the rows; a
+            row of a DataFrame keeps its names.
+        y : array-like of shape (n,) or label, default=None
+            The classes in question, a label for a single image; None is what is predicted.
         methods : sequence of {"saliency", "integrated_gradients", "grad_cam", "occlusion"}
             The size of the gradient; the gradient on the way from an image without content, times
             the difference to it; where the last convolution saw something; and what covering a
             part of the image changes.
         baseline : float, default=0.0
             The value of pixels without content, black by default, of integrated gradients and of
-            what covers.
+            what covers; in a pipeline, a value that the last step sees.
         class_names : array-like of str, default=None
             In the order of ``classes_``; None takes the labels.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
@@ -104,18 +124,33 @@ class AttributionDisplay:
         ImportError
             If captum is not installed.
         ValueError
-            If a method is unknown, or needs a convolution that the net has not.
+            If a method is unknown, or needs a convolution that the net has not; the numbers of
+            images and labels differ, there are not as many names as classes, or a label is none of
+            these; the estimator is no fitted one of this package; or steps of a pipeline make
+            something else of images than images of the same height and width.
         """
         unknown = [method for method in methods if method not in METHODS]
         if unknown or not methods:
             raise ValueError(f"Got methods={tuple(methods)!r}, expected some of {tuple(METHODS)}.")
-        net = last_step(estimator)
-        y = net.predict(X) if y is None else y
-        codes = codes_of(y, net.classes_)
+        net = last_step_with(estimator, "net_")
+        if is_one_image(estimator, X):
+            X, y = as_one_row(X), None if y is None else [y]
+        y = None if y is None else labels_of(y, X)
+        pictures = as_pictures(X, image_shape_of(estimator, X, "auto"))
+        seen = seen_by_last_step(estimator, X)
+        sides, sides_seen = pictures.shape[1:3], planes_shape(net.image_shape_)[1:]
+        if sides != sides_seen:
+            raise ValueError(
+                f"Got images of {sides[0]} x {sides[1]} pixels, and a {type(net).__name__} that "
+                f"sees {sides_seen[0]} x {sides_seen[1]}; expected the same, so that each pixel "
+                "has its place on a map. Of a pipeline whose steps make other columns, give the "
+                "last step alone, and X as that step sees it."
+            )
+        infer_image_shape(np.shape(seen), net.image_shape_)  # refuses other channels
+        codes = codes_of(net.predict(seen) if y is None else y, net.classes_)
         names = names_of(net.classes_, class_names)
-        shape = net.image_shape_
-        maps = attributions(net, X, codes, methods, baseline)
-        return cls(as_pictures(X, shape), maps, [names[code] for code in codes]).plot(ax=ax)
+        maps = attributions(net, seen, codes, methods, baseline)
+        return cls(pictures, maps, [names[code] for code in codes]).plot(ax=ax)
 
     def plot(self, *, ax=None):
         """Draw images and maps.
@@ -163,7 +198,7 @@ def attributions(net, X, codes, methods, baseline):
     net : ImageClassifier
         Fitted.
     X : array-like
-        Images in any layout that it accepts.
+        Images in any layout that it accepts; of a pipeline, what its last step sees.
     codes : ndarray of int (n,)
         Places of the classes.
     methods : sequence of str

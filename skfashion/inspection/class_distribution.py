@@ -3,7 +3,14 @@
 import numpy as np
 from sklearn.base import clone
 
-from skfashion.inspection.drawing import COLORS, axes_for, codes_of, names_of
+from skfashion.inspection.drawing import (
+    COLORS,
+    axes_for,
+    codes_of,
+    labels_of,
+    names_of,
+    validated,
+)
 
 HATCHES = ("", "///", "...", "xxx")
 
@@ -46,6 +53,7 @@ class ClassDistributionDisplay:
         self.unit = unit
 
     @classmethod
+    @validated()
     def from_labels(cls, y, *, sample_weight=None, classes=None, class_names=None, ax=None):
         """Draw how frequent labels are.
 
@@ -60,6 +68,7 @@ class ClassDistributionDisplay:
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
@@ -68,14 +77,15 @@ class ClassDistributionDisplay:
         Raises
         ------
         ValueError
-            If weights come with several sets.
+            If weights come with several sets, or are not as many as labels; there are not as many
+            names as classes, or a label is none of these.
         """
         sets = y if isinstance(y, dict) else {"rows": y}
         if sample_weight is not None and len(sets) > 1:
             raise ValueError(
                 f"Got sample_weight with {len(sets)} sets of labels, expected one set."
             )
-        sets = {str(name): np.asarray(labels) for name, labels in sets.items()}
+        sets = {str(name): labels_of(labels, sample_weight) for name, labels in sets.items()}
         if classes is None:
             classes = np.unique(np.concatenate([np.unique(labels) for labels in sets.values()]))
         counts = {
@@ -88,6 +98,7 @@ class ClassDistributionDisplay:
         return cls(counts, names_of(classes, class_names), unit).plot(ax=ax)
 
     @classmethod
+    @validated()
     def from_sampler(cls, sampler, X, y, *, classes=None, class_names=None, ax=None):
         """Draw what a sampler of imbalanced-learn's makes of the classes.
 
@@ -100,11 +111,19 @@ class ClassDistributionDisplay:
         classes, class_names
             As in :meth:`from_labels`.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
         ClassDistributionDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, or a
+            label is none of these.
         """
+        y = labels_of(y, X)
         X = np.asarray(X)
         resampled = clone(sampler).fit_resample(X.reshape(len(X), -1), y)[1]
         sets = {"before": y, "after": resampled}

@@ -1,20 +1,57 @@
-"""What the displays have in common: axes, colours, names of classes, images side by side."""
+"""What the displays have in common: checks, axes, colours, names, images side by side."""
 
 import math
+from inspect import signature
+from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, on white and on black; their
 # yellow and black are left out, each of which is lost on one of the two.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# More than there are colours, so that ten classes differ in one or the other.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
-# The same for Vega, by its names.
-SHAPES = ("circle", "square", "cross", "diamond", "triangle-up", "triangle-down", "triangle-right")
+# With four more, for points of up to ten classes: as far from these and from each other, for
+# colour-blind readers too, as those are, on both.
+CLASS_COLORS = (*COLORS, "#BB0022", "#5544FF", "#66DDAA", "#666666")
+# How matplotlib and Vega call each marker; there are more than colours. Where Vega has no name, it
+# takes a path, within a square from -1 to 1.
+SYMBOLS = (
+    ("o", "circle"),
+    ("s", "square"),
+    ("^", "triangle-up"),
+    ("D", "diamond"),
+    ("v", "triangle-down"),
+    ("P", "cross"),
+    ("X", "M-1,-.5L-.5,-1L0,-.5L.5,-1L1,-.5L.5,0L1,.5L.5,1L0,.5L-.5,1L-1,.5L-.5,0Z"),
+    (
+        "*",
+        "M0,-1L.22,-.31L.95,-.31L.36,.12L.59,.81L0,.38L-.59,.81L-.36,.12L-.95,-.31L-.22,-.31Z",
+    ),
+    ("<", "triangle-left"),
+    (">", "triangle-right"),
+    ("p", "M0,-1L.95,-.31L.59,.81L-.59,.81L-.95,-.31Z"),
+    ("h", "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z"),
+)
+MARKERS, SHAPES = zip(*SYMBOLS, strict=True)
 RIGHT, WRONG = COLORS[0], COLORS[1]
+
+COUNT = Interval(Integral, 1, None, closed="left")
+# What parameters may be that mean the same in several displays, by their names.
+CONSTRAINTS = {
+    "baseline": [Interval(Real, None, None, closed="neither")],
+    "class_names": ["array-like", None],
+    "classes": ["array-like", None],
+    "n_bins": [COUNT],
+    "n_columns": [COUNT],
+    "n_filters": [COUNT],
+    "n_images": [COUNT],
+    "n_pairs": [COUNT],
+    "random_state": ["random_state"],
+}
 
 # In units of a tile's width: between tiles, for the label of a row, for a line of a caption.
 GAP, LABEL_TILES, CAPTION_LINE = 0.12, 2.2, 0.2
@@ -22,6 +59,50 @@ TILE_INCHES = 0.9
 FONT_POINTS = (3.0, 9.0)
 # Of a letter's width and of a line's height to the size of the font, for the usual fonts.
 LETTER, LINE = 0.62, 1.3
+
+
+def validated(**constraints):
+    """Return a decorator that checks the parameters of a method, in scikit-learn's words.
+
+    Parameters
+    ----------
+    **constraints : dict of str to list
+        What parameters may be besides those of ``CONSTRAINTS``, or instead of them.
+
+    Returns
+    -------
+    callable
+    """
+
+    def decorate(method):
+        names = signature(method).parameters
+        rules = {name: rule for name, rule in (CONSTRAINTS | constraints).items() if name in names}
+        # Estimators that are given check their own parameters: not skipped.
+        return validate_params(rules, prefer_skip_nested_validation=False)(method)
+
+    return decorate
+
+
+def labels_of(y, *others):
+    """Return labels as an array of one dimension, checked to be one for each row of the others.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    *others : array-like of shape (n, ...) or None
+        Images, probabilities, weights.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If `y` has more dimensions than one, or the numbers of rows differ.
+    """
+    check_consistent_length(y, *others)
+    return column_or_1d(y)
 
 
 def axes_for(display, ax, figsize=None):
@@ -32,8 +113,13 @@ def axes_for(display, ax, figsize=None):
     display : object
         Whose name an error tells.
     ax : matplotlib axes or None
+        None makes a new figure.
     figsize : tuple of float or None
         Inches of a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
 
     Raises
     ------
@@ -61,6 +147,10 @@ def axes_row_for(display, ax, widths, figsize):
         Of the axes, relative to each other.
     figsize : tuple of float
         Inches of a new figure.
+
+    Returns
+    -------
+    ndarray of matplotlib Axes
 
     Raises
     ------
@@ -103,6 +193,10 @@ def names_of(classes, class_names):
     class_names : array-like of str or None
         In the order of `classes`; None takes the labels themselves.
 
+    Returns
+    -------
+    list of str
+
     Raises
     ------
     ValueError
@@ -118,6 +212,16 @@ def names_of(classes, class_names):
 
 def codes_of(y, classes):
     """Return the places of labels among the classes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    classes : array-like of shape (n_classes,)
+        All labels, in any order.
+
+    Returns
+    -------
+    ndarray of int (n,)
 
     Raises
     ------
@@ -138,6 +242,16 @@ def codes_of(y, classes):
 
 def as_probabilities(y_prob, classes):
     """Return probabilities as an array, a column a class.
+
+    Parameters
+    ----------
+    y_prob : array-like of shape (n, n_classes)
+    classes : array-like of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes)
+        float64.
 
     Raises
     ------
@@ -186,11 +300,64 @@ def as_pictures(X, image_shape="auto"):
     return (pictures - low) / (high - low) if high > low else np.zeros_like(pictures)
 
 
+def as_one_row(x):
+    """Return one image as data of one row.
+
+    Parameters
+    ----------
+    x : array-like
+        In any layout, without the axis of the rows.
+
+    Returns
+    -------
+    ndarray or DataFrame
+        A row of a DataFrame keeps its names.
+    """
+    return x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
+
+
+def is_one_image(estimator, X):
+    """Tell whether data is a single image, without the axis of the rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier of this package, or a pipeline or search that ends with one that sees
+        images of the height and width of these.
+    X : array-like
+
+    Returns
+    -------
+    bool
+        Of what could be read either way, such as ``(3, h, w)`` before a pipeline whose steps may
+        make colours of grey, False: several images.
+    """
+    shape, found = np.shape(X), last_step(estimator)
+    c, h, w = planes_shape(found.image_shape_)
+    if len(shape) == 3:
+        is_alone = found is getattr(estimator, "best_estimator_", estimator)
+        is_first = c > 1 and is_alone and shape == (c, h, w)
+        return is_first or (shape == (h, w, c) and shape[1:] != (h, w))
+    return len(shape) == 1 or (shape == (h, w) and h > 1)
+
+
 def image_shape_of(estimator, X, image_shape):
     """Return the layout of images: that given, or else that which an estimator has learned.
 
     A net behind a step that makes other columns has learned a layout of these, which tells nothing
     about the images.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted; a pipeline or a search that ends with it, too.
+    X : array-like of shape (n, ...)
+        Images in any layout.
+    image_shape : "auto" or tuple of int
+
+    Returns
+    -------
+    "auto" or tuple of int
     """
     if image_shape != "auto":
         return image_shape
@@ -200,7 +367,16 @@ def image_shape_of(estimator, X, image_shape):
 
 
 def last_step(estimator):
-    """Return the classifier itself: of a search its best, of a pipeline its last step."""
+    """Return the classifier itself: of a search its best, of a pipeline its last step.
+
+    Parameters
+    ----------
+    estimator : estimator
+
+    Returns
+    -------
+    estimator
+    """
     if hasattr(estimator, "best_estimator_"):
         return last_step(estimator.best_estimator_)
     if hasattr(estimator, "steps"):
@@ -208,13 +384,93 @@ def last_step(estimator):
     return estimator
 
 
+def last_step_with(estimator, attribute):
+    """Return the classifier itself, which must have what only a fitted one of this package has.
+
+    Parameters
+    ----------
+    estimator : estimator
+    attribute : str
+        Such as ``"net_"``.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    ValueError
+        If it has no such attribute.
+    """
+    found = last_step(estimator)
+    if not hasattr(found, attribute):
+        raise ValueError(
+            f"Got a {type(found).__name__} without {attribute}, expected a fitted classifier of "
+            "skfashion, or a pipeline or search that ends with one."
+        )
+    return found
+
+
+def seen_by_last_step(estimator, X):
+    """Return what the last step of a pipeline, or of a search's best, predicts from.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted; what is no pipeline sees `X` itself.
+    X : array-like
+
+    Returns
+    -------
+    array-like
+        Through all steps before, but for imbalanced-learn's samplers: these change training rows
+        only.
+    """
+    if hasattr(estimator, "best_estimator_"):
+        return seen_by_last_step(estimator.best_estimator_, X)
+    if not hasattr(estimator, "steps"):
+        return X
+    for _, step in estimator.steps[:-1]:
+        is_nothing = step is None or isinstance(step, str)  # "passthrough"
+        if not is_nothing and not hasattr(step, "fit_resample"):
+            X = step.transform(X)
+    return seen_by_last_step(estimator.steps[-1][1], X)
+
+
 def in_rows(items, n_columns):
-    """Return items in rows of so many."""
+    """Return items in rows of so many.
+
+    Parameters
+    ----------
+    items : sequence
+    n_columns : int
+        The last row may have fewer.
+
+    Returns
+    -------
+    list of sequence
+    """
     return [items[start : start + n_columns] for start in range(0, len(items), n_columns)]
 
 
 def tiles_figsize(n_rows, n_columns, *, n_lines=0, label_width=0.0, aspect=1.0):
-    """Return the size of a figure for so many tiles, in inches."""
+    """Return the size of a figure for so many tiles.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+    n_lines : int
+        Of the captions below the tiles.
+    label_width : float
+        Room for labels on the left, in tiles.
+    aspect : float
+        Height of a tile to its width.
+
+    Returns
+    -------
+    tuple of two float
+        Inches.
+    """
     width = n_columns * (1 + GAP) + label_width + GAP
     height = max(1, n_rows) * (aspect + GAP + CAPTION_LINE * n_lines) + GAP
     return TILE_INCHES * width, TILE_INCHES * height + 0.4
@@ -277,7 +533,19 @@ def draw_tiles(ax, pictures, *, captions=None, frames=None, labels=None, **imsho
 
 
 def _tile_inches(ax, width, height):
-    """Return about how wide a tile will be in axes of so many tiles."""
+    """Return about how wide a tile will be in axes of so many tiles.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    width, height : float
+        Of all that is drawn, in tiles.
+
+    Returns
+    -------
+    float
+        Inches.
+    """
     box, figure = ax.get_position(), ax.figure
     # Of the axes' own figure, which may be a part of another one.
     sides = figure.bbox.size / figure.dpi * (box.width, box.height)
@@ -288,6 +556,20 @@ def _tile_inches(ax, width, height):
 
 
 def _font_points(texts, width, tile):
-    """Return the largest size at which no line is wider than so many tiles."""
+    """Return the largest size at which no line is wider than so many tiles.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    width : float
+        In tiles.
+    tile : float
+        Width of a tile, in inches.
+
+    Returns
+    -------
+    float
+        Points, within ``FONT_POINTS``.
+    """
     longest = max((len(line) for text in texts for line in text.split("\n")), default=1)
     return float(np.clip(72 * tile * width / (LETTER * max(1, longest)), *FONT_POINTS))

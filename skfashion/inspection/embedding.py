@@ -7,22 +7,28 @@ from sklearn.manifold import TSNE
 from sklearn.utils import _safe_indexing, check_random_state
 
 from skfashion.inspection.drawing import (
-    COLORS,
+    CLASS_COLORS,
+    COUNT,
     MARKERS,
     SHAPES,
     as_pictures,
     axes_for,
     codes_of,
     image_shape_of,
+    labels_of,
     names_of,
+    validated,
 )
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
 
 REDUCERS = ("pca", "tsne", "umap")
+OPACITY = 0.8
 
 
 class EmbeddingDisplay:
     """Features of images in two dimensions, a colour and a marker for each class.
+
+    Up to ten classes differ in both, beyond that in one or the other.
 
     Use :meth:`from_estimator` or :meth:`from_features` to make one; :meth:`to_html` writes a page
     on which images appear beside the pointer.
@@ -67,6 +73,7 @@ class EmbeddingDisplay:
         self.rows = rows
 
     @classmethod
+    @validated(n_images=[COUNT, None])
     def from_estimator(
         cls,
         estimator,
@@ -97,9 +104,18 @@ class EmbeddingDisplay:
         Returns
         -------
         EmbeddingDisplay
+
+        Raises
+        ------
+        ImportError
+            If `reducer` needs a package that is not installed.
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, a
+            label is none of these, or `reducer` is not as described.
         """
-        rows = _drawn(len(X), n_images, random_state)
-        X, y = _safe_indexing(X, rows), np.asarray(y)[rows]
+        y = labels_of(y, X)
+        rows = _drawn(len(y), n_images, random_state)
+        X, y = _safe_indexing(X, rows), y[rows]
         display = cls.from_features(
             estimator.transform(X),
             y,
@@ -116,6 +132,7 @@ class EmbeddingDisplay:
         return display
 
     @classmethod
+    @validated(n_images=[COUNT, None])
     def from_features(
         cls,
         features,
@@ -137,7 +154,7 @@ class EmbeddingDisplay:
         features : array-like of shape (n, d)
         y : array-like of shape (n,)
             Labels.
-        X : array-like, default=None
+        X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c), default=None
             The images, for :meth:`to_html`.
         reducer : {"pca", "tsne", "umap"} or transformer, default="pca"
             What makes two dimensions of d. "umap" needs the package umap-learn. Only "pca"
@@ -151,7 +168,9 @@ class EmbeddingDisplay:
         image_shape : "auto" or tuple of int, default="auto"
             As the parameter of the classifiers.
         random_state : int, RandomState or None, default=0
+            Draws the images, and is the seed of the reducers that go by name.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
@@ -162,9 +181,11 @@ class EmbeddingDisplay:
         ImportError
             If `reducer` needs a package that is not installed.
         ValueError
-            If `reducer` is not as described, or does not return two columns.
+            If the numbers of features, labels and images differ, there are not as many names as
+            classes, a label is none of these, or `reducer` is not as described, or does not return
+            two columns.
         """
-        features, y = np.asarray(features), np.asarray(y)
+        y, features = labels_of(y, features, X), np.asarray(features)
         rows = _drawn(len(features), n_images, random_state)
         features = features[rows]
         points = np.asarray(_make(reducer, len(rows), random_state).fit_transform(features))
@@ -203,10 +224,10 @@ class EmbeddingDisplay:
         for code in np.unique(self.codes):
             x, y = self.points[self.codes == code].T
             style = {
-                "color": COLORS[code % len(COLORS)],
+                "color": CLASS_COLORS[code % len(CLASS_COLORS)],
                 "marker": MARKERS[code % len(MARKERS)],
             }
-            self.ax_.scatter(x, y, 14, alpha=0.7, lw=0, label=self.names[code], **style)
+            self.ax_.scatter(x, y, 14, alpha=OPACITY, lw=0, label=self.names[code], **style)
         self.ax_.set(xlabel=self.labels[0], ylabel=self.labels[1])
         # Beside the points: inside, it would lie on some of them.
         place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
@@ -271,7 +292,9 @@ def _make(reducer, n_rows, random_state):
                 "Got reducer='umap', which needs a package that is not installed: pip install "
                 "umap-learn. 'tsne' comes with scikit-learn."
             ) from error
-        return UMAP(random_state=random_state)
+        # With a seed it takes one thread whatever it is told, and warns of any other number.
+        n_neighbors = max(2, min(15, n_rows - 1))
+        return UMAP(n_neighbors=n_neighbors, n_jobs=1, random_state=random_state)
     raise ValueError(f"Got reducer={reducer!r}, expected one of {REDUCERS} or a transformer.")
 
 
@@ -284,13 +307,15 @@ def _chart(frame, names, labels):
 
     return (
         alt.Chart(frame, width=640, height=480)
-        .mark_point(filled=True, size=40, opacity=0.7)
+        .mark_point(filled=True, size=40, opacity=OPACITY)
         .encode(
             x=alt.X("x", title=labels[0]),
             y=alt.Y("y", title=labels[1]),
             # Of equal domains, so that one legend has both.
             color=alt.Color(
-                "class", sort=names, scale=alt.Scale(domain=names, range=_repeated(COLORS, names))
+                "class",
+                sort=names,
+                scale=alt.Scale(domain=names, range=_repeated(CLASS_COLORS, names)),
             ),
             shape=alt.Shape(
                 "class", sort=names, scale=alt.Scale(domain=names, range=_repeated(SHAPES, names))

@@ -12,8 +12,10 @@ from skfashion.inspection.drawing import (
     codes_of,
     draw_tiles,
     image_shape_of,
+    labels_of,
     names_of,
     tiles_figsize,
+    validated,
 )
 
 
@@ -77,6 +79,7 @@ class ErrorAnalysisDisplay:
         self.pictures = pictures
 
     @classmethod
+    @validated()
     def from_estimator(
         cls,
         estimator,
@@ -106,7 +109,14 @@ class ErrorAnalysisDisplay:
         Returns
         -------
         ErrorAnalysisDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, or a
+            label is none of these.
         """
+        y = labels_of(y, X)
         return cls.from_predictions(
             X,
             y,
@@ -120,6 +130,7 @@ class ErrorAnalysisDisplay:
         )
 
     @classmethod
+    @validated()
     def from_predictions(
         cls,
         X,
@@ -151,11 +162,19 @@ class ErrorAnalysisDisplay:
         image_shape : "auto" or tuple of int, default="auto"
             As the parameter of the classifiers.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
         ErrorAnalysisDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, or a
+            label is none of these.
         """
+        y_true, y_pred = labels_of(y_true, y_pred, X), labels_of(y_pred)
         classes = np.union1d(y_true, y_pred) if classes is None else np.asarray(classes)
         names, n = names_of(classes, class_names), len(classes)
         true, predicted = codes_of(y_true, classes), codes_of(y_pred, classes)

@@ -3,13 +3,22 @@
 import numpy as np
 
 from skfashion.images import planes_shape
-from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, last_step, tiles_figsize
+from skfashion.inspection.drawing import (
+    axes_for,
+    draw_tiles,
+    in_rows,
+    last_step_with,
+    tiles_figsize,
+    validated,
+)
 
 
 class FilterDisplay:
-    """Weights of the first layer as images: brown is positive, violet negative, white zero.
+    """Weights of the first layer as images.
 
-    Use :meth:`from_estimator` to make one.
+    Brown is positive, violet negative, white zero. Those of three channels are in their colours:
+    mid-grey is zero, and what is brighter in a channel is positive there. Use
+    :meth:`from_estimator` to make one.
 
     Parameters
     ----------
@@ -36,6 +45,7 @@ class FilterDisplay:
         self.filters = filters
 
     @classmethod
+    @validated()
     def from_estimator(cls, estimator, *, n_filters=32, n_columns=8, ax=None):
         """Draw the filters of a fitted net.
 
@@ -51,8 +61,13 @@ class FilterDisplay:
         Returns
         -------
         FilterDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator is no fitted one of this package.
         """
-        net = last_step(estimator)
+        net = last_step_with(estimator, "net_")
         weights = _first_weights(net)
         order = np.argsort(-np.linalg.norm(weights.reshape(len(weights), -1), axis=1))
         kept = weights[np.sort(order[:n_filters])]
@@ -60,6 +75,7 @@ class FilterDisplay:
         filters = kept.transpose(0, 2, 3, 1) if is_colour else kept.mean(axis=1)
         return cls(filters).plot(n_columns=n_columns, ax=ax)
 
+    @validated()
     def plot(self, *, n_columns=8, ax=None):
         """Draw the filters.
 

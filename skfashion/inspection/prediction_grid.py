@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils._param_validation import StrOptions
 
 from skfashion.inspection.drawing import (
     RIGHT,
@@ -14,8 +14,10 @@ from skfashion.inspection.drawing import (
     draw_tiles,
     image_shape_of,
     in_rows,
+    labels_of,
     names_of,
     tiles_figsize,
+    validated,
 )
 
 WHICH = ("wrong", "uncertain", "random", "confident_wrong")
@@ -95,6 +97,7 @@ class PredictionGridDisplay:
         self.rows = rows
 
     @classmethod
+    @validated(which=[StrOptions(set(WHICH))])
     def from_estimator(
         cls,
         estimator,
@@ -126,7 +129,14 @@ class PredictionGridDisplay:
         Returns
         -------
         PredictionGridDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, or a
+            label is none of these.
         """
+        y = labels_of(y, X)
         return cls.from_predictions(
             X,
             y,
@@ -143,7 +153,7 @@ class PredictionGridDisplay:
         )
 
     @classmethod
-    @validate_params({"which": [StrOptions(set(WHICH))]}, prefer_skip_nested_validation=True)
+    @validated(which=[StrOptions(set(WHICH))])
     def from_predictions(
         cls,
         X,
@@ -185,7 +195,9 @@ class PredictionGridDisplay:
         image_shape : "auto" or tuple of int, default="auto"
             As the parameter of the classifiers.
         random_state : int, RandomState or None, default=0
+            Draws the images, where that is by chance.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
@@ -194,8 +206,11 @@ class PredictionGridDisplay:
         Raises
         ------
         ValueError
-            If there are not as many columns, or names, as classes, or a label is none of these.
+            If the numbers of images, labels and probabilities differ, there are not as many
+            columns, or names, as classes, or a label is none of these.
         """
+        y_true = labels_of(y_true, y_prob, y_pred, X)
+        y_pred = None if y_pred is None else labels_of(y_pred)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
         names, codes = names_of(classes, class_names), codes_of(y_true, classes)
         probabilities = as_probabilities(y_prob, classes)
@@ -210,6 +225,7 @@ class PredictionGridDisplay:
             rows,
         ).plot(n_columns=n_columns, ax=ax)
 
+    @validated()
     def plot(self, *, n_columns=5, ax=None):
         """Draw the images.
 

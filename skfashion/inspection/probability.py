@@ -4,12 +4,15 @@ import numpy as np
 
 from skfashion.inspection.drawing import (
     COLORS,
+    as_one_row,
     as_pictures,
     as_probabilities,
     axes_row_for,
     codes_of,
     image_shape_of,
+    labels_of,
     names_of,
+    validated,
 )
 
 
@@ -53,6 +56,7 @@ class ProbabilityDisplay:
         self.true = true
 
     @classmethod
+    @validated()
     def from_estimator(cls, estimator, x, y=None, *, class_names=None, image_shape="auto", ax=None):
         """Draw what a fitted classifier makes of an image.
 
@@ -70,12 +74,19 @@ class ProbabilityDisplay:
         image_shape : "auto" or tuple of int, default="auto"
             As the parameter of the classifiers; "auto" is that of the fit.
         ax : matplotlib axes or sequence of two, default=None
+            Where to draw; a single one is divided, None makes a new figure.
 
         Returns
         -------
         ProbabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are not as many names as classes, or the label is no single one, or none of
+            the classes.
         """
-        X = x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
+        X = as_one_row(x)
         return cls.from_predictions(
             x,
             estimator.predict_proba(X)[0],
@@ -87,6 +98,7 @@ class ProbabilityDisplay:
         )
 
     @classmethod
+    @validated()
     def from_predictions(
         cls, x, y_prob, y_true=None, *, classes=None, class_names=None, image_shape="auto", ax=None
     ):
@@ -106,6 +118,7 @@ class ProbabilityDisplay:
         image_shape : "auto" or tuple of int, default="auto"
             As the parameter of the classifiers.
         ax : matplotlib axes or sequence of two, default=None
+            Where to draw; a single one is divided, None makes a new figure.
 
         Returns
         -------
@@ -114,13 +127,14 @@ class ProbabilityDisplay:
         Raises
         ------
         ValueError
-            If there are not as many probabilities, or names, as classes, or the label is none of
-            these.
+            If there are not as many probabilities, or names, as classes, or the label is no single
+            one, or none of these.
         """
         classes = np.arange(len(y_prob)) if classes is None else np.asarray(classes)
         (probabilities,) = as_probabilities([y_prob], classes)
-        true = None if y_true is None else int(codes_of([y_true], classes)[0])
-        picture = as_pictures(np.asarray(x)[np.newaxis], image_shape)[0]
+        # Refuses several labels: there is one image.
+        true = None if y_true is None else int(codes_of(labels_of([y_true]), classes)[0])
+        picture = as_pictures(as_one_row(x), image_shape)[0]
         return cls(picture, probabilities, names_of(classes, class_names), true).plot(ax=ax)
 
     def plot(self, *, ax=None):
@@ -146,7 +160,9 @@ class ProbabilityDisplay:
         names = list(self.names)
         if self.true is not None:
             names[self.true] += " (true)"
-            drawn[self.true].set(color=COLORS[2], hatch="///", edgecolor=bars.get_facecolor())
+            # Hatches have the colour of the edge: that of the text shows on light and dark styles.
+            text_color = bars.xaxis.label.get_color()
+            drawn[self.true].set(facecolor=COLORS[2], edgecolor=text_color, hatch="///")
         labels = [f"{share:.1%}" for share in self.probabilities]
         bars.bar_label(drawn, labels, padding=2, fontsize="small")
         bars.set_yticks(np.arange(n), names)

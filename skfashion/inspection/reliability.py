@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from skfashion.inspection.drawing import COLORS, as_probabilities, axes_for, codes_of
+from skfashion.inspection.drawing import (
+    COLORS,
+    as_probabilities,
+    axes_for,
+    codes_of,
+    labels_of,
+    last_step,
+    validated,
+)
 from skfashion.studies.metrics import confidence_bins
 
 # By which curves of this display are known among others in the same axes.
@@ -63,6 +71,7 @@ class ReliabilityDisplay:
         return float(self.counts @ np.abs(self.accuracy - self.confidence) / self.counts.sum())
 
     @classmethod
+    @validated()
     def from_estimator(cls, estimator, X, y, *, n_bins=15, name=None, ax=None):
         """Draw the reliability of a fitted classifier.
 
@@ -71,23 +80,33 @@ class ReliabilityDisplay:
         estimator : estimator
             With ``predict_proba`` and ``classes_``.
         X : array-like
+            Images in any layout that it accepts.
         y : array-like of shape (n,)
             The true labels.
         n_bins : int, default=15
             Of equal width, from 0 to 1.
         name : str, default=None
-            None is that of the class.
+            None is that of its class; of a pipeline or a search that of its last step's, as in the
+            other displays.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
         ReliabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, or a label is none of the classes.
         """
-        name = type(estimator).__name__ if name is None else name
+        y = labels_of(y, X)
+        name = type(last_step(estimator)).__name__ if name is None else name
         options = {"classes": estimator.classes_, "n_bins": n_bins, "name": name, "ax": ax}
         return cls.from_predictions(y, estimator.predict_proba(X), **options)
 
     @classmethod
+    @validated()
     def from_predictions(cls, y_true, y_prob, *, classes=None, n_bins=15, name=None, ax=None):
         """Draw the reliability of given probabilities.
 
@@ -101,7 +120,9 @@ class ReliabilityDisplay:
         n_bins : int, default=15
             Of equal width, from 0 to 1.
         name : str, default=None
+            Of the classifier, for the legend.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
@@ -110,8 +131,10 @@ class ReliabilityDisplay:
         Raises
         ------
         ValueError
-            If there are not as many columns as classes, or a label is none of these.
+            If the numbers of labels and probabilities differ, there are not as many columns as
+            classes, or a label is none of these.
         """
+        y_true = labels_of(y_true, y_prob)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
         codes = codes_of(y_true, classes)
         return cls._of(codes, as_probabilities(y_prob, classes), n_bins, name).plot(ax=ax)

@@ -9,8 +9,10 @@ from skfashion.inspection.drawing import (
     axes_for,
     codes_of,
     draw_tiles,
+    labels_of,
     names_of,
     tiles_figsize,
+    validated,
 )
 
 
@@ -46,6 +48,7 @@ class SampleGridDisplay:
         self.names = names
 
     @classmethod
+    @validated()
     def from_data(
         cls,
         X,
@@ -76,11 +79,19 @@ class SampleGridDisplay:
         random_state : int, RandomState or None, default=0
             Chooses the images.
         ax : matplotlib axes, default=None
+            Where to draw; None makes a new figure.
 
         Returns
         -------
         SampleGridDisplay
+
+        Raises
+        ------
+        ValueError
+            If the numbers of images and labels differ, there are not as many names as classes, or a
+            label is none of these.
         """
+        y = labels_of(y, X)
         classes = np.unique(y) if classes is None else np.asarray(classes)
         codes = codes_of(y, classes)
         rng = check_random_state(random_state)

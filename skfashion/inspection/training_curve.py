@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for, last_step
+from skfashion.inspection.drawing import (
+    COLORS,
+    MARKERS,
+    axes_row_for,
+    last_step,
+    last_step_with,
+)
 
 # What each panel shows: columns of `history_`, how they are drawn, and its label.
 PANELS = {
@@ -83,7 +89,8 @@ class TrainingCurveDisplay:
             groups = {type(last_step(runs[0])).__name__ if runs else "": runs}
         histories = {
             str(name): [
-                _history_of(run) for run in (runs if isinstance(runs, list | tuple) else [runs])
+                last_step_with(run, "history_").history_
+                for run in (runs if isinstance(runs, list | tuple) else [runs])
             ]
             for name, runs in groups.items()
         }
@@ -163,16 +170,6 @@ def score_is_loss(history):
     if not {"valid_loss", "valid_score"} <= set(history):
         return False
     return np.array_equal(history["valid_score"], -history["valid_loss"], equal_nan=True)
-
-
-def _history_of(estimator):
-    found = last_step(estimator)
-    if not hasattr(found, "history_"):
-        raise ValueError(
-            f"Got a {type(found).__name__} without history_, expected a fitted classifier of "
-            "skfashion, or a pipeline or search that ends with one."
-        )
-    return found.history_
 
 
 def _column(runs, name):

@@ -23,7 +23,24 @@ from skfashion.studies.fairlearn_mitigations import (
 
 @dataclass(frozen=True)
 class Nothing:
-    """The estimator as it is: what all others are compared with."""
+    """The estimator as it is: what all others are compared with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fairlearn.metrics import equalized_odds_difference
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfashion.studies import Nothing
+    >>> rng = np.random.RandomState(0)
+    >>> groups = rng.choice(["day", "night"], 400)
+    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
+    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
+    >>> fitted = Nothing()(LogisticRegression(), X, y, groups, 0)
+    >>> predicted = fitted.predict(X, groups)
+    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
+    >>> round(float(gap), 2)
+    0.51
+    """
 
     def __call__(self, estimator, X, y, groups, seed):
         """Fit to the rows as they are."""
@@ -32,7 +49,24 @@ class Nothing:
 
 @dataclass(frozen=True)
 class GroupWeights:
-    """Weights with which every cell of group and class weighs the same in sum."""
+    """Weights with which every cell of group and class weighs the same in sum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fairlearn.metrics import equalized_odds_difference
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfashion.studies import GroupWeights
+    >>> rng = np.random.RandomState(0)
+    >>> groups = rng.choice(["day", "night"], 400)
+    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
+    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
+    >>> fitted = GroupWeights()(LogisticRegression(), X, y, groups, 0)
+    >>> predicted = fitted.predict(X, groups)
+    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
+    >>> round(float(gap), 2)
+    0.05
+    """
 
     def refusal(self, estimator, X, y, groups):
         """Say why not, where an estimator takes no weights."""
@@ -52,6 +86,22 @@ class GroupSampling:
     weights: such a net draws the classes equally often, and rows within a class in proportion to
     their weights, so that no row is copied and an epoch keeps its length. For all others rows are
     drawn with replacement until each cell has as many as the largest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fairlearn.metrics import equalized_odds_difference
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfashion.studies import GroupSampling
+    >>> rng = np.random.RandomState(0)
+    >>> groups = rng.choice(["day", "night"], 400)
+    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
+    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
+    >>> fitted = GroupSampling()(LogisticRegression(), X, y, groups, 0)
+    >>> predicted = fitted.predict(X, groups)
+    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
+    >>> round(float(gap), 2)
+    0.05
     """
 
     def __call__(self, estimator, X, y, groups, seed):
@@ -77,6 +127,20 @@ class Augment:
     ----------
     augment : str or object, default="strong"
         Value of that parameter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfashion import Augmentation, MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample, make_groups
+    >>> from skfashion.studies import Augment
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> X, groups = make_groups(X[:300], y[:300], attribute="rotation", random_state=0)
+    >>> net = MLPNetClassifier(hidden_layer_sizes=16, max_epochs=2)
+    >>> mitigation = Augment(Augmentation(rotation=15))
+    >>> fitted = mitigation(net.set_params(random_state=0), X, y[:300], groups, 0)
+    >>> fitted.predict(X, groups).shape
+    (300,)
     """
 
     augment: object = "strong"

@@ -1,5 +1,6 @@
 """A training as TensorBoard shows it: a folder a run."""
 
+import hashlib
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,9 @@ class LogRun(Callback):
     params : dict of str to object
         Hyper-parameters, for the tab that compares final scores.
     class_names : list of str
+    predict_proba : callable
+        ``predict_proba(images) -> probabilities``, tensors (n, c, h, w) and (n, n_classes): as the
+        estimator answers, its prior and views included. It is let go of at the end.
 
     Attributes
     ----------
@@ -46,18 +50,20 @@ class LogRun(Callback):
         If TensorBoard is not installed.
     """
 
-    def __init__(self, folder, name, params, class_names):
+    def __init__(self, folder, name, params, class_names, predict_proba):
         self.folder = folder
         self.name = name
         self.params = params
         self.class_names = class_names
+        self.predict_proba = predict_proba
         _import_writer()
 
     def on_train_begin(self, net, X=None, **kwargs):
         """Begin the run's folder."""
-        # Unlike any other, also those of fits in other processes that begin at the same moment.
-        own = f"{self.name}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        self.folder_ = Path(self.folder) / own
+        # Fits of one candidate, such as a search's folds, stand together and have one word that
+        # finds them all; the end is unlike that of fits that begin at the same moment elsewhere.
+        fit = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        self.folder_ = Path(self.folder) / f"{self.name}-{self._candidate()}-{fit}"
         self.writer_ = _import_writer()(str(self.folder_))
         self.n_rows_, self.n_written_ = len(X), 0
         # Where a checkpoint leaves no epoch to train, these are all that is ever seen.
@@ -81,11 +87,18 @@ class LogRun(Callback):
         finals = {f"final/{key}": kept[key] for key in _charts_of(kept) if key != "lr"}
         finals["final/seconds"] = sum(net.history[:, "seconds"])
         params = {name: _plain(value) for name, value in self.params.items()}
+        params["candidate"] = self._candidate()
         for summary in hparams(params, finals):
             self.writer_.file_writer.add_summary(summary)
         for chart, value in finals.items():
             self.writer_.add_scalar(chart, value)
-        self._show_samples(net)
+        self._show_samples()
+
+    def _candidate(self):
+        """Return a short word that fits of equal parameters share."""
+        params = {name: str(_plain(value)) for name, value in self.params.items()}
+        params.pop("log_dir", None)
+        return hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:8]
 
     def _write_epochs(self, history):
         """Write what is not written yet; after a checkpoint, the epochs before it as well."""
@@ -96,31 +109,29 @@ class LogRun(Callback):
             self.writer_.add_scalar("training/images_per_second", speed, row["epoch"])
         self.n_written_ = len(history)
 
-    def _show_samples(self, net):
+    def _show_samples(self):
         from torchvision.utils import make_grid
 
         rows = self.samples_.rows
         rows = torch.arange(len(self.samples_)) if rows is None else rows
         rows = rows[:N_SAMPLES]
         images, true = self.samples_.images[rows], self.samples_.targets[rows].tolist()
-        weights = next(net.module_.parameters())
-        with torch.no_grad():
-            logits = net.module_(images.to(weights))
-        shares, codes = logits.softmax(1).max(1)
+        shares, codes = self.predict_proba(images).max(1)
         if images.shape[1] in (1, 3):
             grid = make_grid(images.float(), nrow=4, normalize=True)
             self.writer_.add_image("predictions/images", grid)
         lines = ["| image | true | predicted | probability |", "|---|---|---|---|"]
         for i, (code, share) in enumerate(zip(codes.tolist(), shares.tolist(), strict=True)):
-            names = self.class_names[true[i]], self.class_names[code]
-            lines.append(f"| {i} | {names[0]} | {names[1]} | {share:.3f} |")
+            # A bar would begin a column.
+            names = (self.class_names[j].replace("|", "&#124;") for j in (true[i], code))
+            lines.append(f"| {i} | {' | '.join(names)} | {share:.3f} |")
         self.writer_.add_text("predictions/table", "\n".join(lines))
 
     def close(self):
         """Write what is still in memory, and let go of the data."""
         if getattr(self, "writer_", None) is not None:
             self.writer_.close()
-        self.writer_ = self.samples_ = None
+        self.writer_ = self.samples_ = self.predict_proba = None
 
 
 def _import_writer():
@@ -143,7 +154,9 @@ def _charts_of(row):
 def _kept_epoch(net):
     """Return the place in the history of the epoch whose weights the net has in the end."""
     if any(isinstance(callback, KeepBestWeights) for _, callback in net.callbacks_):
-        return int(np.argmax(net.history[:, "valid_score"]))
+        scores = np.array(net.history[:, "valid_score"], dtype=float)
+        # Without a single score that is a number, the last weights are kept.
+        return -1 if np.isnan(scores).all() else int(np.nanargmax(scores))
     return -1
 
 

@@ -5,6 +5,13 @@ from skfashion.inspection.training_curve import score_is_loss
 
 # Patterns of lines, so that models differ without colours, too.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [3, 6])
+# Panel and rows of each column of a history.
+CURVES = {
+    "train_loss": ("loss", "training"),
+    "valid_loss": ("loss", "validation"),
+    "train_accuracy": ("accuracy or score", "training"),
+    "valid_score": ("accuracy or score", "validation"),
+}
 
 
 def _by_model(names):
@@ -23,14 +30,8 @@ def _by_model(names):
     }
 
 
-def reliability(displays):
-    """Return accuracy against confidence, of each model.
-
-    Parameters
-    ----------
-    displays : dict of str to ReliabilityDisplay
-    """
-    import altair as alt
+def numbers_of_reliability(displays):
+    """Return the rows of :func:`reliability`, each model's by its name."""
     import pandas as pd
 
     parts = [
@@ -44,7 +45,20 @@ def reliability(displays):
         )
         for name, one in displays.items()
     ]
-    data = pd.concat(parts, ignore_index=True)
+    return pd.concat(parts).set_index("model")
+
+
+def reliability(displays):
+    """Return accuracy against confidence, of each model.
+
+    Parameters
+    ----------
+    displays : dict of str to ReliabilityDisplay
+    """
+    import altair as alt
+    import pandas as pd
+
+    data = numbers_of_reliability(displays).reset_index()
     share = alt.Scale(domain=[0, 1])
     ideal = pd.DataFrame({"confidence": [0, 1], "accuracy": [0, 1]})
     x = alt.X("confidence:Q", scale=share, axis=alt.Axis(format="%"))
@@ -63,6 +77,28 @@ def reliability(displays):
     return _sized(diagonal + line, 320)
 
 
+def _curves_of(history):
+    """Return which columns are drawn: a score that is the loss is there already."""
+    is_loss = "valid_score" in history and score_is_loss(history)
+    return [name for name in CURVES if name in history and not (name == "valid_score" and is_loss)]
+
+
+def numbers_of_curves(histories):
+    """Return what :func:`curves` draws, a row an epoch, each model's by its name; or None."""
+    import pandas as pd
+
+    if not histories:
+        return None
+    parts = [
+        pd.DataFrame({"model": name, "epoch": range(1, len(history) + 1)}).join(
+            history[_curves_of(history)].reset_index(drop=True)
+        )
+        for name, history in histories.items()
+    ]
+    data = pd.concat(parts).set_index("model")
+    return data[["epoch", *(column for column in CURVES if column in data)]]
+
+
 def curves(histories):
     """Return loss and scores against epochs, of each model that has a history; None if none has.
 
@@ -75,12 +111,6 @@ def curves(histories):
 
     if not histories:
         return None
-    columns = {
-        "train_loss": ("loss", "training"),
-        "valid_loss": ("loss", "validation"),
-        "train_accuracy": ("accuracy or score", "training"),
-        "valid_score": ("accuracy or score", "validation"),
-    }
     parts = [
         pd.DataFrame(
             {
@@ -92,8 +122,8 @@ def curves(histories):
             }
         )
         for name, history in histories.items()
-        for column, (panel, rows) in columns.items()
-        if column in history and not (column == "valid_score" and score_is_loss(history))
+        for column in _curves_of(history)
+        for panel, rows in [CURVES[column]]
     ]
     data = pd.concat(parts, ignore_index=True)
     names = list(histories)
@@ -101,20 +131,25 @@ def curves(histories):
     # Whole epochs, ten at most: Vega's own ticks are halves where there are two.
     n_epochs = int(data["epoch"].max())
     ticks = list(range(1, n_epochs + 1, max(1, round(n_epochs / 10))))
-    charts = [
-        alt.Chart(part, title=panel)
-        .mark_line(point=True)
-        .encode(
+    charts = []
+    for panel, part in data.groupby("panel", sort=False):
+        base = alt.Chart(part, title=panel).encode(
             x=alt.X("epoch:Q", axis=alt.Axis(values=ticks, format="d")),
             y=alt.Y("value:Q", title=panel, scale=alt.Scale(zero=False)),
             color=styles["color"],
-            shape=styles["shape"],
-            strokeDash=alt.StrokeDash("rows:N", title="rows"),
             tooltip=["model", "epoch", "rows", "value"],
         )
-        for panel, part in data.groupby("panel", sort=False)
-    ]
+        # Two layers: in one, the legend of the lines would show points.
+        lines = base.mark_line().encode(strokeDash=alt.StrokeDash("rows:N", title="rows"))
+        charts.append(lines + base.mark_point(filled=True).encode(shape=styles["shape"]))
     return alt.vconcat(*(_sized(chart, 180) for chart in charts))
+
+
+def numbers_of_distribution(counts, names):
+    """Return what :func:`distribution` draws, a row a class."""
+    import pandas as pd
+
+    return pd.DataFrame(counts, index=pd.Index(names, name="class"))
 
 
 def distribution(counts, names):

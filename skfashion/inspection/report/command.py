@@ -3,6 +3,8 @@
 import argparse
 import re
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,8 @@ file.
 A MODEL is a file that joblib.dump has written. Loading one runs code that is in it: open only files
 of people whom you trust with your computer.
 """
+# A limit of data that the command line does not describe.
+UNSAID = "Nothing was said about where these images are from."
 
 
 class _Data(NamedTuple):
@@ -56,6 +60,14 @@ def add_parser(subparsers):
         metavar="HEADING=FILE.csv",
         help="one more table, such as scores of groups; may be given several times",
     )
+    add("--data-name", metavar="TEXT", help="what the images are, such as: photographs of our shop")
+    add(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what a reader must know about the data; may be given several times",
+    )
     add("--title", default="Report")
     add("--resamples", type=int, default=1000, help="for the intervals; default 1000")
     add("-o", "--output", default="report.html", help="default report.html")
@@ -74,25 +86,30 @@ def main(options):
     int
         0.
     """
-    import pandas as pd
-
     from skfashion.inspection.report.page import make_report
 
     paths = dict(_named(model) for model in options.models)
     if len(paths) < len(options.models):
         raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
-    tables = dict(_named(table) for table in options.table)
+    if not Path(options.output).absolute().parent.is_dir():
+        raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
+    tables = {heading: _table(path) for heading, path in map(_named, options.table)}
     data = _read(options.data)
+    models = {name: _load(path) for name, path in paths.items()}
+    data = _labelled_as_learned(data, next(iter(models.values())))
+    limits = [*data.limits, *options.limit]
+    if not (limits or options.data_name):
+        limits = [UNSAID]
     report = make_report(
-        {name: _load(path) for name, path in paths.items()},
+        models,
         data.X,
         data.y,
         class_names=data.class_names,
         y_train=data.y_train,
-        data_name=data.name,
-        data_limits=data.limits,
+        data_name=options.data_name or data.name,
+        data_limits=limits,
         data_card=data.card,
-        tables={heading: pd.read_csv(path) for heading, path in tables.items()},
+        tables=tables,
         title=options.title,
         n_resamples=options.resamples,
     )
@@ -109,17 +126,48 @@ def _named(text):
     return (name, Path(path)) if sign else (Path(text).stem, Path(text))
 
 
+def _table(path):
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as a table of CSV ({error}).") from error
+
+
 def _load(path):
     import joblib
 
     try:
-        return joblib.load(path)
+        model = joblib.load(path)
     except OSError:
         raise
+    except (AttributeError, ImportError) as error:
+        raise ValueError(
+            f"{path} needs code that is not found here ({error}). A class that was defined in a "
+            "script or a notebook must be in a module that can be imported, before the model is "
+            "trained and written."
+        ) from error
     except Exception as error:  # whatever a file of another kind makes pickle do
         raise ValueError(
             f"{path} cannot be read as a file of joblib.dump ({type(error).__name__}: {error})."
         ) from error
+    if isinstance(model, type) or not hasattr(model, "fit"):
+        what = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise ValueError(f"{path} holds {what}, expected a fitted classifier.")
+    return model
+
+
+def _labelled_as_learned(data, model):
+    """Return the data with names as labels, if it is names that the model has learned."""
+    classes = np.asarray(getattr(model, "classes_", []))
+    if data.class_names is None or classes.dtype.kind not in "OSU":
+        return data
+    names = np.asarray(data.class_names)
+    if set(classes) != set(names) or not np.issubdtype(np.asarray(data.y).dtype, np.integer):
+        return data
+    y_train = None if data.y_train is None else names[data.y_train]
+    return data._replace(y=names[data.y], y_train=y_train, class_names=None)
 
 
 def _described(text):
@@ -144,10 +192,23 @@ def _read(name):
         return _Data(test.data, test.target, y_train, test.target_names, what, limits, card)
     if not name.endswith(".npz"):
         raise ValueError(f"Got --data {name}, expected sample, fashion-mnist or an .npz file.")
-    with np.load(name, allow_pickle=False) as file:
-        missing = {"X", "y"} - set(file)
-        if missing:
-            raise ValueError(f"Got {name} without {' and '.join(sorted(missing))}.")
-        optional = (file.get(key) for key in ("y_train", "class_names"))
-        card = {"fingerprint": data_hash(file["X"], file["y"])}
-        return _Data(file["X"], file["y"], *optional, f"images of {Path(name).name}", (), card)
+    arrays = _arrays(name)
+    missing = {"X", "y"} - set(arrays)
+    if missing:
+        raise ValueError(f"Got {name} without {' and '.join(sorted(missing))}.")
+    card = {"fingerprint": data_hash(arrays["X"], arrays["y"])}
+    optional = (arrays.get(key) for key in ("y_train", "class_names"))
+    return _Data(arrays["X"], arrays["y"], *optional, f"images of {Path(name).name}", (), card)
+
+
+def _arrays(path):
+    """Return what an .npz file holds, of the names that are read."""
+    try:
+        # Opened here: numpy leaves open what it cannot read.
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {key: file[key] for key in ("X", "y", "y_train", "class_names") if key in file}
+    # A single array, which np.save writes, is no context manager.
+    except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read as an .npz file ({type(error).__name__}: {error})."
+        ) from error

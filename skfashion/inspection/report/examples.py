@@ -63,8 +63,8 @@ def cells_of(codes, predicted, probabilities, gallery):
     Returns
     -------
     list of list of dict
-        True by predicted class: ``count``, ``share`` of the true class, and ``rows``, the
-        numbers of some images, the surest first.
+        True by predicted class: ``count``, ``share`` of the true class, ``rows``, the numbers of
+        some images, the surest first, and ``shares``, their probabilities of the predicted class.
     """
     n_classes = probabilities.shape[1]
     totals = np.bincount(codes, minlength=n_classes)
@@ -73,12 +73,13 @@ def cells_of(codes, predicted, probabilities, gallery):
         line = []
         for j in range(n_classes):
             rows = np.flatnonzero((codes == i) & (predicted == j))
-            order = np.argsort(-probabilities[rows, j], kind="stable")
+            shown = rows[np.argsort(-probabilities[rows, j], kind="stable")[:PER_CELL]]
             line.append(
                 {
                     "count": len(rows),
                     "share": len(rows) / totals[i] if totals[i] else 0.0,
-                    "rows": gallery.add(rows[order[:PER_CELL]]),
+                    "rows": gallery.add(shown),
+                    "shares": [f"{share:.0%}" for share in probabilities[shown, j]],
                 }
             )
         cells.append(line)

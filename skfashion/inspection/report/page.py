@@ -4,12 +4,12 @@ import importlib.metadata
 import platform
 from dataclasses import dataclass, field
 from datetime import date
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.inspection.drawing import (
     as_pictures,
@@ -21,8 +21,9 @@ from skfashion.inspection.drawing import (
 )
 from skfashion.inspection.pages import import_charts, render, specification
 from skfashion.inspection.reliability import ReliabilityDisplay
-from skfashion.inspection.report import charts, examples, scores
+from skfashion.inspection.report import charts, checks, examples, scores
 from skfashion.inspection.report.parts import part_of
+from skfashion.inspection.report.tables import cells
 
 PACKAGES = ("skfashion", "scikit-learn", "torch", "skorch", "numpy")
 # What is true of any test.
@@ -44,6 +45,8 @@ class Report:
     scores : pandas.DataFrame
         A row a model and score: ``model``, ``score``, ``value``, ``low`` and ``high``, the ends of
         an interval of 95 %.
+    differences : pandas.DataFrame
+        The same of the differences of each further model from the first; no rows for one model.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Report:
 
     html: str = field(repr=False)
     scores: object
+    differences: object
 
     def save(self, path):
         """Write the page to a file.
@@ -86,6 +90,14 @@ class Report:
         )
 
 
+@validate_params(
+    {
+        "n_resamples": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    # What models validate when they predict is theirs.
+    prefer_skip_nested_validation=False,
+)
 def make_report(
     models,
     X,
@@ -108,7 +120,8 @@ def make_report(
     ----------
     models : estimator, or dict of str to estimator
         Fitted classifiers with ``predict``, ``predict_proba`` and equal ``classes_``: of this
-        package, and others to compare them with.
+        package, and others to compare them with. The first is the one that all others are compared
+        with.
     X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
         Test images, which none of the models has seen.
     y : array-like of shape (n,)
@@ -143,8 +156,19 @@ def make_report(
         If altair or vl-convert-python is not installed: the extra ``report``.
     ValueError
         If there is no model, one is not fitted or has no probabilities, models have other classes
-        than each other, or `y` has labels that are none of these; if `data_limits` is a single
-        text, or `n_resamples` is below 1.
+        than each other, or `y` has labels that are none of these; if names of models are equal as
+        text, there are not as many labels as images, `data_limits` is a single text, or
+        `n_resamples` is not a whole number from 1.
+
+    Notes
+    -----
+    Intervals are percentiles of scores of bootstrap samples of the test images. All models get the
+    same samples, and a difference is taken in each: where two models fail on the same images, the
+    interval of their difference is narrower than those of their scores.
+
+    Resampling makes the expected calibration error larger, as it is a sum of sizes. Its interval,
+    and that of its difference, are therefore moved until the mean of the samples is the value, and
+    that of the error is cut at 0: they tell its spread.
 
     Examples
     --------
@@ -162,18 +186,14 @@ def make_report(
     import_charts()
     if isinstance(data_limits, str):
         raise ValueError(f"Got data_limits={data_limits!r}, expected a sequence of sentences.")
-    if n_resamples < 1:
-        raise ValueError(f"Got n_resamples={n_resamples!r}, expected 1 or more.")
-    if not isinstance(models, dict):
-        models = {type(last_step(models)).__name__: models}
-    models = {str(name): model for name, model in models.items()}
-    classes = _common_classes(models)
+    y, models = checks.labels_of(X, y), checks.named(models)
+    classes = checks.common_classes(models)
     names, codes = names_of(classes, class_names), codes_of(y, classes)
     shape = image_shape_of(next(iter(models.values())), X, image_shape)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=2)
     gallery = examples.Gallery(lambda rows: as_pictures(_safe_indexing(X, rows), shape))
-    parts, found, reliabilities, histories, first = [], [], {}, {}, None
+    parts, found, compared, reliabilities, histories, first = [], [], [], {}, {}, None
     for name, model in models.items():
         probabilities = as_probabilities(model.predict_proba(X), classes)
         predicted = codes_of(model.predict(X), classes)
@@ -181,7 +201,11 @@ def make_report(
         draws = np.random.RandomState(seeds[0])
         scored = scores.scores_of(codes, predicted, probabilities, n_resamples, draws)
         found += [(name, score, *ends) for score, ends in scores.intervals(scored).items()]
-        first = first or scored
+        if first is None:
+            first = scored
+        else:
+            between = scores.differences(scored, first)
+            compared += [(name, score, *ends) for score, ends in between.items()]
         reliabilities[name] = ReliabilityDisplay._of(codes, probabilities, name=name)
         if hasattr(last_step(model), "history_"):
             histories[name] = last_step(model).history_
@@ -189,14 +213,19 @@ def make_report(
         parts.append(part_of(name, model, scored, first, outcome, names, gallery, seeds[1]))
     counts = {"test": np.bincount(codes, minlength=len(names))}
     if y_train is not None:
-        counts = {
-            "training": np.bincount(codes_of(y_train, classes), minlength=len(names))
-        } | counts
+        learned = codes_of(column_or_1d(y_train, warn=True), classes)
+        counts = {"training": np.bincount(learned, minlength=len(names))} | counts
     drawn = {
         "distribution": charts.distribution(counts, names),
         "reliability": charts.reliability(reliabilities),
         "curves": charts.curves(histories),
     }
+    numbers = {
+        "distribution": charts.numbers_of_distribution(counts, names),
+        "reliability": charts.numbers_of_reliability(reliabilities),
+        "curves": charts.numbers_of_curves(histories),
+    }
+    is_seed = random_state is None or isinstance(random_state, Integral)
     html = _render(
         title=title,
         models=parts,
@@ -210,55 +239,22 @@ def make_report(
             "n_train": 0 if y_train is None else len(y_train),
         },
         limits=[*data_limits, *LIMITS],
-        tables=[_cells(heading, frame) for heading, frame in (tables or {}).items()],
+        tables=[
+            {"heading": str(heading), **cells(frame)} for heading, frame in (tables or {}).items()
+        ],
         score_names={key: words for key, (words, _) in scores.SCORES.items()},
         images=gallery.addresses(),
         charts={name: specification(chart) for name, chart in drawn.items() if chart is not None},
+        numbers={name: cells(frame) for name, frame in numbers.items() if frame is not None},
+        best=scores.best_of_classes([part["per_class"] for part in parts]),
         n_resamples=n_resamples,
-        random_state=random_state,
+        # A generator prints an address, which tells nothing.
+        random_state=random_state if is_seed else f"a {type(random_state).__name__}",
     )
     columns = ["model", "score", "value", "low", "high"]
-    return Report(html, pd.DataFrame(found, columns=columns))
-
-
-def _common_classes(models):
-    if not models:
-        raise ValueError("Got no models, expected at least one.")
-    for name, model in models.items():
-        check_is_fitted(model)
-        if not hasattr(model, "predict_proba"):
-            raise ValueError(
-                f"Got {name}, a {type(model).__name__} without predict_proba, expected classifiers "
-                "with probabilities; scikit-learn's CalibratedClassifierCV gives it some."
-            )
-    (first, *others) = models.items()
-    for name, model in others:
-        if not np.array_equal(model.classes_, first[1].classes_):
-            raise ValueError(
-                f"Got models of different classes: {first[0]} knows {list(first[1].classes_)}, "
-                f"{name} {list(model.classes_)}; expected equal ones."
-            )
-    return first[1].classes_
-
-
-def _cells(heading, frame):
-    """Return a table as text."""
-    columns, body = [str(column) for column in frame.columns], frame.to_numpy(dtype=object).tolist()
-    if any(frame.index.names):
-        columns = [*(str(name) for name in frame.index.names), *columns]
-        keys = frame.index.to_frame().to_numpy(dtype=object).tolist()
-        body = [key + row for key, row in zip(keys, body, strict=True)]
-    return {
-        "heading": str(heading),
-        "columns": columns,
-        "body": [[_text(value) for value in row] for row in body],
-    }
-
-
-def _text(value):
-    if not isinstance(value, Real) or isinstance(value, Integral | bool):
-        return str(value)
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return Report(
+        html, pd.DataFrame(found, columns=columns), pd.DataFrame(compared, columns=columns)
+    )
 
 
 def _render(**values):

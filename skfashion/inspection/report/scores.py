@@ -122,10 +122,32 @@ def _from_pieces(weights, n_classes, pairs, losses, gaps, bins):
 
 
 def per_class(codes, predicted, names):
-    """Return precision, recall, F1 and rows of each class, a dict each."""
+    """Return precision, recall, F1 and rows of each class, a dict each; NaN where not known."""
     labels = np.arange(len(names))
-    columns = precision_recall_fscore_support(codes, predicted, labels=labels, zero_division=0)
+    columns = precision_recall_fscore_support(codes, predicted, labels=labels, zero_division=np.nan)
     return [
-        {"name": name, "precision": p, "recall": r, "f1": f1, "rows": int(n)}
+        # Without rows of a class its F1 is 0 for every model that ever predicts it.
+        {"name": name, "precision": p, "recall": r, "f1": f1 if n else np.nan, "rows": int(n)}
         for name, p, r, f1, n in zip(names, *columns, strict=True)
     ]
+
+
+def best_of_classes(tables):
+    """Return which models have the best F1 of a class, as it is written.
+
+    Parameters
+    ----------
+    tables : list of list of dict
+        Of each model, as :func:`per_class` returns it.
+
+    Returns
+    -------
+    list of list of bool
+        Class by model. All False where the known ones are alike.
+    """
+    best = []
+    for of_class in zip(*tables, strict=True):
+        written = [float(f"{100 * one['f1']:.1f}") for one in of_class]
+        known = [value for value in written if not np.isnan(value)]
+        best.append([len(set(known)) > 1 and value == max(known) for value in written])
+    return best

@@ -18,6 +18,8 @@ for (const place of document.querySelectorAll("[data-chart]")) {
   const isNarrow = width < 600 && !("scrolled" in place.dataset);
   vegaEmbed(place, isNarrow ? fitted(chart, width) : chart, {
     actions: false,
+    // Expressions are interpreted: the policy of the page lets no text become code.
+    ast: true,
     renderer: place.dataset.renderer || "svg",
     theme: isDark ? "dark" : undefined,
     tooltip: { theme: isDark ? "dark" : "light" },

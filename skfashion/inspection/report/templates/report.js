@@ -13,14 +13,15 @@ function show(model, button) {
   words.textContent = `${NAMES[i]}, predicted as ${NAMES[j]}: ${cell.count}${many}.`;
   const list = document.createElement("ul");
   list.className = "images";
-  for (const row of cell.rows) {
+  for (const [place, row] of cell.rows.entries()) {
     const item = document.createElement("li"), image = document.createElement("img");
     item.className = i === j ? "right" : "wrong";
     image.src = IMAGES[row];
     image.alt = `${NAMES[i]}, image ${row}`;
-    const number = document.createElement("span");
+    const share = document.createElement("span"), number = document.createElement("span");
+    share.textContent = `sure by ${cell.shares[place]}`;
     number.textContent = `image ${row}`;
-    item.append(image, number);
+    item.append(image, share, number);
     list.append(item);
   }
   model.querySelector(".shown").replaceChildren(words, list);

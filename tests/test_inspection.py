@@ -34,8 +34,9 @@ from skfashion.inspection import (
     SampleGridDisplay,
     TrainingCurveDisplay,
 )
-from skfashion.inspection.drawing import CLASS_COLORS, SYMBOLS, as_pictures
+from skfashion.inspection.drawing import CLASS_COLORS, SYMBOLS
 from skfashion.inspection.embedding import _chart
+from skfashion.inspection.inputs import as_pictures
 from skfashion.studies.metrics import expected_calibration_error
 
 matplotlib.use("Agg")

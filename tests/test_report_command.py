@@ -131,7 +131,7 @@ def test_what_cannot_be_compared_is_refused(models):
     for n in (0, "10", 2.5):
         with pytest.raises(ValueError, match=f"must be an int in the range .* Got {n!r} instead"):
             make_report(models["net"], X, y, n_resamples=n)
-    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[1000, 999\]"):
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[999, 1000\]"):
         make_report(models["net"], X, y[1:])
     with pytest.raises(ValueError, match="y should be a 1d array"):
         make_report(models["net"], X, np.stack([y, y], axis=1))

@@ -3,22 +3,18 @@
 import numpy as np
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
-from skfashion.inspection.drawing import (
-    LABEL_TILES,
+from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.inspection.inputs import (
     as_one_row,
     as_pictures,
-    axes_for,
     codes_of,
-    draw_tiles,
     image_shape_of,
     is_one_image,
     labels_of,
-    last_step_with,
     names_of,
-    seen_by_last_step,
-    tiles_figsize,
     validated,
 )
+from skfashion.inspection.steps import last_step_with, seen_by_last_step
 
 METHODS = {
     "saliency": "saliency",

@@ -6,13 +6,10 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import _safe_indexing, check_random_state
 
-from skfashion.inspection.drawing import (
-    CLASS_COLORS,
+from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
+from skfashion.inspection.inputs import (
     COUNT,
-    MARKERS,
-    SHAPES,
     as_pictures,
-    axes_for,
     codes_of,
     image_shape_of,
     labels_of,

@@ -5,16 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skfashion.inspection.drawing import (
-    LABEL_TILES,
+from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.inspection.inputs import (
     as_pictures,
-    axes_for,
     codes_of,
-    draw_tiles,
     image_shape_of,
     labels_of,
     names_of,
-    tiles_figsize,
     validated,
 )
 

@@ -3,14 +3,9 @@
 import numpy as np
 
 from skfashion.images import planes_shape
-from skfashion.inspection.drawing import (
-    axes_for,
-    draw_tiles,
-    in_rows,
-    last_step_with,
-    tiles_figsize,
-    validated,
-)
+from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_figsize
+from skfashion.inspection.inputs import validated
+from skfashion.inspection.steps import last_step_with
 
 
 class FilterDisplay:

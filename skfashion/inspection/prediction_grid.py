@@ -4,19 +4,14 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from skfashion.inspection.drawing import (
-    RIGHT,
-    WRONG,
+from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
+from skfashion.inspection.inputs import (
     as_pictures,
     as_probabilities,
-    axes_for,
     codes_of,
-    draw_tiles,
     image_shape_of,
-    in_rows,
     labels_of,
     names_of,
-    tiles_figsize,
     validated,
 )
 

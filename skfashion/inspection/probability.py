@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from skfashion.inspection.drawing import (
-    COLORS,
+from skfashion.inspection.drawing import COLORS, axes_row_for
+from skfashion.inspection.inputs import (
     as_one_row,
     as_pictures,
     as_probabilities,
-    axes_row_for,
     codes_of,
     image_shape_of,
     labels_of,

@@ -2,13 +2,8 @@
 
 import numpy as np
 
-from skfashion.inspection.drawing import (
-    COLORS,
-    MARKERS,
-    axes_row_for,
-    last_step,
-    last_step_with,
-)
+from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for
+from skfashion.inspection.steps import last_step, last_step_with
 
 # What each panel shows: columns of `history_`, how they are drawn, and its label.
 PANELS = {

@@ -1,10 +1,9 @@
 """What a report refuses, in words."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion.inspection.drawing import last_step
+from skfashion.inspection.steps import last_step
 
 
 def named(models):
@@ -70,18 +69,3 @@ def common_classes(models):
                 f"{np.asarray(model.classes_).tolist()}; expected equal ones."
             )
     return first[1].classes_
-
-
-def labels_of(X, y):
-    """Return labels as an array with a label for each image.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many labels as images, or none, or labels have several columns.
-    """
-    check_consistent_length(X, y)
-    y = column_or_1d(y, warn=True)
-    if not len(y):
-        raise ValueError("Got no test images, expected at least one.")
-    return y

@@ -11,12 +11,12 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skfashion.inspection.drawing import (
+from skfashion.inspection.inputs import (
     as_pictures,
     as_probabilities,
     codes_of,
     image_shape_of,
-    last_step,
+    labels_of,
     names_of,
 )
 from skfashion.inspection.pages import import_charts, render, specification
@@ -24,6 +24,7 @@ from skfashion.inspection.reliability import ReliabilityDisplay
 from skfashion.inspection.report import charts, checks, examples, scores
 from skfashion.inspection.report.parts import part_of
 from skfashion.inspection.report.tables import cells
+from skfashion.inspection.steps import last_step
 
 PACKAGES = ("skfashion", "scikit-learn", "torch", "skorch", "numpy")
 # What is true of any test.
@@ -186,7 +187,9 @@ def make_report(
     import_charts()
     if isinstance(data_limits, str):
         raise ValueError(f"Got data_limits={data_limits!r}, expected a sequence of sentences.")
-    y, models = checks.labels_of(X, y), checks.named(models)
+    y, models = labels_of(y, X), checks.named(models)
+    if not len(y):
+        raise ValueError("Got no test images, expected at least one.")
     classes = checks.common_classes(models)
     names, codes = names_of(classes, class_names), codes_of(y, classes)
     shape = image_shape_of(next(iter(models.values())), X, image_shape)

@@ -22,6 +22,7 @@ from benchmarks import (
     sensitivity,
     tables,
     tuning,
+    verify,
 )
 from benchmarks.errors import BenchmarkError
 from benchmarks.search import command as search
@@ -51,6 +52,7 @@ COMMANDS = (
     speed,
     tables,
     tuning,
+    verify,
 )
 # What commands call in processes of their own: no business of a user's.
 INTERNAL = (run, searches, worker)

@@ -95,8 +95,7 @@ def main(options):
     """
     directory = _directory(options)
     path = results.path_for(directory, options.data)
-    if options.publish and "-dirty" in (environment.commit() or ""):
-        print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
+    results.refuse_dirty(path)
     tasks = _tasks(options)
     wanted = identities_of(tasks)
     if options.resume:
@@ -173,7 +172,7 @@ def _command(options):
 
 
 def identities_of(tasks):
-    """Return what each task's row will be recognised by: its identity and its seed."""
+    """Return what each task's row will be recognised by."""
     from benchmarks.run import describe
 
     splits, found = {}, []
@@ -181,13 +180,13 @@ def identities_of(tasks):
         key = (task["data"], task["rows"])
         if key not in splits:
             splits[key] = data.load_split(*key)
-        found.append((results.identity(describe(task, splits[key])), task["seed"]))
+        found.append(results.identity(describe(task, splits[key])))
     return found
 
 
 def not_yet_there(tasks, identities, rows):
     """Leave out the tasks whose measurement would only repeat a row of the file."""
-    done = {(results.identity(row), row["seed"]) for row in rows}
+    done = {results.identity(row) for row in rows}
     left = []
     for task, identity in zip(tasks, identities, strict=True):
         if identity in done:
@@ -269,7 +268,7 @@ def _report(path, data_name, wanted):
     """
     from benchmarks import tables
 
-    rows = [row for row in results.read(path) if (results.identity(row), row["seed"]) in wanted]
+    rows = [row for row in results.read(path) if results.identity(row) in wanted]
     rows = results.current(rows)
     if not rows:
         return
@@ -282,3 +281,10 @@ def _report(path, data_name, wanted):
         return
     pictures.draw_all(rows, folder)
     print(f"Results: {path}\nPictures: {folder}", file=sys.stderr)
+
+
+def verify(rows):
+    """Yield a net with its defaults on all images, the fastest of them."""
+    from benchmarks import series
+
+    yield from series.verify(rows, "mlp_net")

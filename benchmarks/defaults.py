@@ -4,7 +4,7 @@ import statistics
 import time
 import warnings
 
-from benchmarks import results
+from benchmarks import environment, models, results
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import pipe_table
@@ -17,6 +17,8 @@ PICTURES = ()
 FILE = results.PUBLISHED / "defaults.jsonl"
 
 TABLES = ("wine", "breast_cancer", "digits")
+# Tables for skfashion, too: the 64 columns of "digits" are images.
+STRIPS = ("wine", "breast_cancer")
 
 # What is compared: the classifier, what is set differently from its defaults, and on what.
 EVERYWHERE = ("fashion", "fashion-2000", *TABLES)
@@ -85,47 +87,54 @@ def main(options):
 
 def table():
     """Write the table of the published results."""
-    return markdown(results.read(FILE))
+    return markdown(results.current(results.read(FILE)))
 
 
 def _measure_missing(n_seeds):
-    from benchmarks import environment
-
-    code = environment.code_hash()
-    done = {_identity(row) for row in results.read(FILE)}
+    done = results.measured(FILE)
     for seed in range(n_seeds):
         for classifier, changes, data_names in CANDIDATES:
             for data_name in data_names:
-                row = {
-                    "benchmark": "defaults",
-                    "classifier": classifier,
-                    "changes": {name: _plain(value) for name, value in changes.items()},
-                    "data": data_name,
-                    "seed": seed,
-                    "code": code,
-                }
-                if _identity(row) in done:
+                row = head(classifier, changes, data_name, seed)
+                if results.identity(row) in done:
                     continue
+                results.refuse_dirty(FILE)
                 row |= measure(classifier, changes, data_name, seed)
                 row |= environment.circumstances(f"python -m benchmarks defaults --seeds {n_seeds}")
                 results.append(FILE, row)
-                print(_name(row), data_name, f"{row['accuracy']:.4f}", f"{row['seconds']} s")
+                print(
+                    _name(row["unit"]), data_name, f"{row['accuracy']:.4f}", f"{row['seconds']} s"
+                )
 
 
-def _plain(value):
-    return list(value) if isinstance(value, tuple) else value
+def head(classifier, changes, data_name, seed):
+    """Return what the row of a setting begins with."""
+    unit = {"classifier": classifier, "changes": changes, "data": data_name}
+    settings = models.described(_build(classifier, changes, 0))
+    scope = "tables" if data_name in STRIPS else "images"
+    return results.head(
+        "defaults", models.described(unit), seed, settings, data=data_name, scope=scope
+    )
 
 
-def _identity(row):
-    return str([row[key] for key in ("classifier", "changes", "data", "seed", "code")])
+def _build(classifier, changes, seed):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    import skfashion
+
+    if classifier == "LogisticRegression":
+        return make_pipeline(StandardScaler(), LogisticRegression(**changes))
+    return getattr(skfashion, classifier)(random_state=seed, **changes)
 
 
-def _name(row):
+def _name(unit):
     changes = ", ".join(
         f"{name}={tuple(value) if isinstance(value, list) else value!r}"
-        for name, value in row["changes"].items()
+        for name, value in unit["changes"].items()
     )
-    return f"{row['classifier']}({changes})"
+    return f"{unit['classifier']}({changes})"
 
 
 def measure(classifier, changes, data_name, seed):
@@ -147,17 +156,11 @@ def measure(classifier, changes, data_name, seed):
     dict
         ``accuracy`` (0 to 1; on a table the mean of five folds) and ``seconds`` of all fits.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    import skfashion
-
-    if classifier == "LogisticRegression":
-        net = make_pipeline(StandardScaler(), LogisticRegression(**changes))
-    else:
-        net = getattr(skfashion, classifier)(random_state=seed, **changes)
+    net = _build(classifier, changes, seed)
     with warnings.catch_warnings():
         # Logistic regression stops at its number of iterations; its accuracy is what counts.
         warnings.simplefilter("ignore")
@@ -193,20 +196,28 @@ def markdown(rows):
     -------
     str
     """
-    rows = [row for row in rows if row["code"] == rows[-1]["code"]]
     lines = []
-    for name in dict.fromkeys(map(_name, rows)):
+    for name in dict.fromkeys(_name(row["unit"]) for row in rows):
         line = [f"`{name}`"]
+        named = [row for row in rows if _name(row["unit"]) == name]
         for data_name in EVERYWHERE:
-            group = [row for row in rows if _name(row) == name and row["data"] == data_name]
+            group = [row for row in named if row["data"] == data_name]
             accuracies = [100 * row["accuracy"] for row in group]
             line.append(f"{statistics.fmean(accuracies):.2f}" if accuracies else "")
-        seconds = [
-            row["seconds"] for row in rows if _name(row) == name and row["data"] == "fashion"
-        ]
+        seconds = [row["seconds"] for row in named if row["data"] == "fashion"]
         line.append(f"{statistics.median(seconds):.0f}" if seconds else "")
         lines.append(line)
     headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
     table = pipe_table(lines, headings)
     seeds = sorted({row["seed"] for row in rows})
     return f"{table}\n\nSeeds: {', '.join(map(str, seeds))}; `{rows[-1]['command']}`."
+
+
+def verify(rows):
+    """Yield the smallest data of each scope: images, and a table."""
+    from benchmarks.verify import of_unit
+
+    for data_name in ("fashion-2000", "wine"):
+        row = of_unit(rows, head("MLPNetClassifier", {}, data_name, 0)["unit"])
+        found = measure("MLPNetClassifier", {}, data_name, 0)
+        yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}

@@ -1,5 +1,6 @@
 """What a result depends on besides its parameters: machine, versions, commit, threads."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -15,6 +16,18 @@ PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 # These two steer OpenBLAS towards a fixed kernel or cache size. Where a machine sets them NumPy
 # can lose a third of its speed, and scikit-learn is to be timed at its best.
 OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# The code that decides how long a training takes and what memory it needs, files and folders of
+# skfashion: rows of seconds and memory are measured anew when it changes.
+TRAINING = (
+    "training",
+    "nets",
+    "base.py",
+    "fitting.py",
+    "images.py",
+    "inputs.py",
+    "tasks.py",
+    "training_data.py",
+)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -40,8 +53,13 @@ def child_environment(threads):
     return variables
 
 
-def versions():
+def versions(*libraries):
     """Versions of Python and of the packages that decide a result.
+
+    Parameters
+    ----------
+    *libraries : str
+        More of them, which are left out where they are not installed.
 
     Returns
     -------
@@ -58,6 +76,9 @@ def versions():
         import skfashion
 
         found["skfashion"] = getattr(skfashion, "__version__", None)
+    for library in libraries:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[library] = importlib.metadata.version(library)
     return found
 
 
@@ -126,6 +147,12 @@ def commit():
     return head + ("-dirty" if changes else "")
 
 
+def age(commit):
+    """Count the commits since one; None where git does not know it."""
+    count = _git("rev-list", "--count", f"{(commit or '').removesuffix('-dirty')}..HEAD")
+    return int(count) if count else None
+
+
 def _git(*words):
     """Output of a git command in the repository, None if it fails."""
     try:
@@ -135,20 +162,37 @@ def _git(*words):
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def code_hash():
-    """Fingerprint of skfashion's sources.
+def code_hash(root=None):
+    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date.
 
     Unlike a commit it stays the same when only a page of the documentation or a result file
     changed, and it tells one dirty tree from another.
+
+    Parameters
+    ----------
+    root : pathlib.Path or None
+        The repository; None takes this one.
 
     Returns
     -------
     str
         First 16 hexadecimal digits of a SHA-256.
     """
+    return _hash(root or ROOT, [(root or ROOT) / "skfashion"])
+
+
+def training_hash(root=None):
+    """Fingerprint of the sources that decide seconds and memory of a training, as `code_hash`."""
+    root = root or ROOT
+    return _hash(root, [root / "skfashion" / name for name in TRAINING])
+
+
+def _hash(root, places):
+    """Hash the sources of files and folders, those that are there."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "skfashion").rglob("*.py")):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
+    for path in sorted(files):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -160,7 +204,7 @@ def circumstances(command, *libraries):
     command : str
         The command that measures it again, without any path.
     *libraries : str
-        More packages whose versions decide it, all of them installed.
+        More packages whose versions decide it.
 
     Returns
     -------
@@ -168,7 +212,7 @@ def circumstances(command, *libraries):
         ``versions``, ``machine``, ``commit``, ``command`` and ``date``.
     """
     return {
-        "versions": versions() | {name: importlib.metadata.version(name) for name in libraries},
+        "versions": versions(*libraries),
         "machine": machine(),
         "commit": commit(),
         "command": command,

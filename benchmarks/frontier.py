@@ -145,7 +145,7 @@ def _points():
         if name == "dummy" or kind == "defaults":  # those of other architectures
             continue
         if kind not in MARKS:
-            kind = "defaults" if group[0]["code"] else "others"
+            kind = "defaults" if group[0]["engine"] else "others"
         accuracy = 100 * statistics.fmean(row["metrics"]["accuracy"] for row in group)
         points.append((series.seconds_of(group), accuracy, kind, group[0]["label"]))
     return points
@@ -183,3 +183,8 @@ def draw(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def verify(rows):
+    """Yield the recipe that takes the least time."""
+    yield from series.verify(rows, "fast:mlp-89")

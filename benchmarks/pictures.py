@@ -41,7 +41,7 @@ def _style(rows):
     """Give each model a colour and a marker that do not depend on who else is drawn."""
     from benchmarks.models import MODELS
 
-    order = [*MODELS, *dict.fromkeys(row["model"] for row in rows)]
+    order = [*MODELS, *dict.fromkeys(row["unit"] for row in rows)]
     index = {model: i for i, model in enumerate(dict.fromkeys(order))}
     return {
         model: {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
@@ -80,7 +80,7 @@ def accuracy_against_time(rows, path, metadata=None):
     """
     style = _style(rows)
     groups = tables.by_model(rows)
-    drawn = [group for group in groups if group[0]["model"] != FLOOR] or groups
+    drawn = [group for group in groups if group[0]["unit"] != FLOOR] or groups
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     points = []
     for group in drawn:
@@ -97,7 +97,7 @@ def accuracy_against_time(rows, path, metadata=None):
             yerr=np.reshape(reach[1], (2, 1)),
             markersize=9,
             capsize=3,
-            **style[group[0]["model"]],
+            **style[group[0]["unit"]],
         )
         corners = (x - reach[0][0], y - dy), (x + dx, y + dy)
         points.append((x, y, corners, group[0]["label"]))
@@ -109,7 +109,7 @@ def accuracy_against_time(rows, path, metadata=None):
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.margins(0.15)
-    floor = [row for row in rows if row["model"] == FLOOR]
+    floor = [row for row in rows if row["unit"] == FLOOR]
     guess = ""
     if floor:
         guess = f"; guessing scores {100 * tables.mean(floor, 'metrics', 'accuracy'):.0f} %"
@@ -197,7 +197,7 @@ def per_class_recall(rows, path):
     """
     style = _style(rows)
     groups = tables.by_model(rows)
-    groups = [group for group in groups if group[0]["model"] != FLOOR] or groups
+    groups = [group for group in groups if group[0]["unit"] != FLOOR] or groups
     recalls = [
         100 * np.mean(np.array([row["per_class_recall"] for row in group], dtype=float), axis=0)
         for group in groups
@@ -212,7 +212,7 @@ def per_class_recall(rows, path):
             np.arange(len(names)) + shift,
             linestyle="none",
             label=group[0]["label"],
-            **style[group[0]["model"]],
+            **style[group[0]["unit"]],
         )
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
@@ -254,7 +254,7 @@ def training_curves(rows, path):
     style = _style(rows)
     for axes, (key, heading) in zip(grid[0], panels, strict=True):
         for group in groups:
-            _curve(axes, group, key, style[group[0]["model"]])
+            _curve(axes, group, key, style[group[0]["unit"]])
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(heading)

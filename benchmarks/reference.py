@@ -138,3 +138,8 @@ def _published_cells(entry, theirs, ours):
         f"{seconds:.0f}" + ("" if n_reached else " (never)"),
         f"{series.seconds_of(ours) / seconds:.2f}",
     ]
+
+
+def verify(rows):
+    """Yield our recipe that takes the least time."""
+    yield from series.verify(rows, "ours:mlp-keras")

@@ -211,7 +211,7 @@ def _accuracy_points(rows):
                 "seeds": len(group),
             }
             for group in tables.by_model(rows)
-            if group[0]["model"] != "dummy"
+            if group[0]["unit"] != "dummy"
         ]
     )
     return (

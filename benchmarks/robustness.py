@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 
-from benchmarks import data, environment, results, series
+from benchmarks import data, environment, models, results, series
 from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import pipe_table
 from benchmarks.models import MODELS, NETS
@@ -89,8 +89,8 @@ def main(options):
     if options.publish and options.data != "full":
         raise BenchmarkError("--publish goes with --data full.", exit_code=2)
     path = FILE if options.publish else results.LOCAL / f"robustness-{options.data}.jsonl"
-    done = {_identity(row) for row in results.read(path)}
-    code = environment.code_hash()
+    results.refuse_dirty(path)
+    done = results.measured(path)
     command = f"python -m benchmarks robustness --data {options.data} --seeds {options.seeds}"
     if options.classifiers != list(CLASSIFIERS):
         command += f' --classifiers "{"; ".join(options.classifiers)}"'
@@ -99,9 +99,9 @@ def main(options):
     for seed in range(options.seeds):
         for name in options.classifiers:
             build = CLASSIFIERS[name]
-            row = {"benchmark": "robustness", "classifier": name, "seed": seed, "code": code}
-            row["data"] = options.data
-            if _identity(row) in done:
+            settings = models.described(build(0))
+            row = results.head("robustness", name, seed, settings, data=options.data)
+            if results.identity(row) in done:
                 continue
             # Made once: forty disturbances of the same images.
             disturbed = disturbed or _disturbed(split.X_test)
@@ -124,23 +124,19 @@ def table():
     return markdown(current(results.read(FILE)))
 
 
-def _identity(row):
-    return str([row[key] for key in ("classifier", "seed", "data", "code")])
-
-
 def current(rows):
-    """Return the rows of the newest sources, a row a classifier and seed."""
-    chosen = {(r["classifier"], r["seed"]): r for r in rows if r["code"] == rows[-1]["code"]}
+    """Return the rows that count, in the order of classifiers and seeds."""
     order = list(CLASSIFIERS)
-    return sorted(chosen.values(), key=lambda r: (order.index(r["classifier"]), r["seed"]))
+    return sorted(results.current(rows), key=lambda row: (order.index(row["unit"]), row["seed"]))
 
 
-def _disturbed(X):
-    """Return the disturbed images by kind and severity."""
+def _disturbed(X, kinds=None):
+    """Return the disturbed images by kind, of all kinds unless they are named, and severity."""
     from skfashion.datasets import SEVERITIES, make_corrupted
 
     return {
-        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)] for kind in SEVERITIES
+        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)]
+        for kind in kinds or SEVERITIES
     }
 
 
@@ -184,7 +180,7 @@ def _mean(row):
 def _groups(rows):
     groups = {}
     for row in rows:
-        groups.setdefault(row["classifier"], []).append(row)
+        groups.setdefault(row["unit"], []).append(row)
     return groups
 
 
@@ -255,3 +251,16 @@ def draw(rows, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def verify(rows):
+    """Yield the fastest net, on test images as they are and under one kind of disturbance."""
+    from benchmarks.verify import of_unit
+
+    row, split = of_unit(rows, "MLPNetClassifier"), data.load_split("full")
+    found = measure(CLASSIFIERS["MLPNetClassifier"](0), split, _disturbed(split.X_test, ["noise"]))
+
+    def numbers(of):
+        return {"clean": of["clean"], "noise": of["accuracy"]["noise"]}
+
+    yield row, numbers(row), numbers(found)

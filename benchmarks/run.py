@@ -74,12 +74,11 @@ def measure(task):
         fitted["seconds"]["fit"] = round(estimator.history_["seconds"][-1], 4)
     y_pred = fitted.pop("y_pred")
     quality = metrics.evaluate(split.y_test, y_pred, fitted.pop("proba"), estimator.classes_)
-    if task.get("benchmark") == "frontier":
+    if task.get("study") == "frontier":
         # For accuracies on parts of the test images, see benchmarks.sensitivity.
         quality["wrong"] = (y_pred != split.y_test).nonzero()[0].tolist()
     return {
         "schema": SCHEMA,
-        "benchmark": task.get("benchmark", "accuracy"),
         "label": entry.label,
         "estimator": type(estimator).__name__,
         **description,
@@ -106,24 +105,26 @@ def describe(task, split):
     -------
     dict
     """
-    from benchmarks import environment, models
+    from benchmarks import environment, models, results
 
     entry = models.find(task["model"])
-    return {
-        "model": task["model"],
-        "seed": task["seed"],
-        "parameters": models.parameters(entry.build(task["seed"], task["threads"])),
-        "data": {
+    row = results.head(
+        task.get("study", "accuracy"),
+        task["model"],
+        task["seed"],
+        models.described(entry.build(task["seed"], task["threads"])),
+        data={
             "name": task["data"],
             "sha256": split.sha256(),
             "train_rows": len(split.y_train),
             "test_rows": len(split.y_test),
         },
-        "versions": environment.versions(),
+        scope="images" if entry.ours else None,
+    )
+    return row | {
         "machine": environment.machine(),
         "threads": task["threads"],
         "timing_shared": task["timing_shared"],
-        "code": environment.code_hash() if entry.ours else None,
     }
 
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from benchmarks import environment, results, series
+from benchmarks import environment, models, results, series
 from benchmarks.markdown import pipe_table
 
 START, END = "<!-- sensitivity-table:start -->", "<!-- sensitivity-table:end -->"
@@ -72,15 +72,16 @@ def main(options):
     from benchmarks.tables import write_studies
 
     command = f"python -m benchmarks sensitivity --seeds {options.seeds}"
-    done = {(row["what"], row["seed"], str(row["how"])) for row in results.read(FILE)}
+    done = results.measured(FILE)
     split = load_split("full")
     tasks = [("near-duplicates", None, near_duplicates)]
     tasks += [("labels", seed, suspected_labels) for seed in range(options.seeds)]
     for what, seed, find in tasks:
-        if (what, seed, str(HOW[what])) in done:
+        row = head(what, seed)
+        if results.identity(row) in done:
             continue
+        results.refuse_dirty(FILE)
         start = time.perf_counter()
-        row = {"benchmark": "sensitivity", "what": what, "seed": seed, "how": HOW[what]}
         row |= find(split, seed)
         row["seconds"] = round(time.perf_counter() - start, 1)
         results.append(FILE, row | environment.circumstances(command))
@@ -89,11 +90,22 @@ def main(options):
     return 0
 
 
+def head(what, seed):
+    """Return what a row begins with."""
+    from skfashion import ConvNetClassifier
+
+    settings = dict(HOW[what])
+    if "checker" in settings:
+        settings["checker"] = models.described(ConvNetClassifier(**settings["checker"]))
+    scope = "images" if "checker" in settings else None
+    return results.head("sensitivity", what, seed, settings, data="full", scope=scope)
+
+
 def table():
     """Write the table of the published results."""
     from benchmarks import frontier
 
-    return markdown(results.read(FILE), series.by_model(frontier.FILE))
+    return markdown(results.current(results.read(FILE)), series.by_model(frontier.FILE))
 
 
 def near_duplicates(split, seed=None, block=1000):
@@ -186,9 +198,10 @@ def markdown(rows, groups):
     -------
     str
     """
-    rows = [row for row in rows if row["how"] == HOW[row["what"]]]
-    duplicates = next(row for row in rows if row["what"] == "near-duplicates")
-    checks = [row for row in rows if row["what"] == "labels"]
+    now = {what: results.compared(head(what, 0)["settings"]) for what in HOW}
+    rows = [row for row in rows if results.compared(row["settings"]) == now[row["unit"]]]
+    duplicates = next(row for row in rows if row["unit"] == "near-duplicates")
+    checks = [row for row in rows if row["unit"] == "labels"]
     # Suspected by most of the seeds.
     votes = np.bincount(np.concatenate([row["test"] for row in checks]).astype(int))
     suspected = (votes > len(checks) / 2).nonzero()[0]
@@ -229,3 +242,14 @@ def _accuracy_without(row, left_out):
     n_rows = row["data"]["test_rows"]
     wrong = set(row["wrong"]) - set(map(int, left_out))
     return 100 * (1 - len(wrong) / (n_rows - len(left_out)))
+
+
+def verify(rows):
+    """Yield the share of near-duplicates in the first test images; labels need minutes."""
+    from benchmarks.data import load_split
+    from benchmarks.verify import of_unit
+
+    row, split, n = of_unit(rows, "near-duplicates", None), load_split("full"), 1000
+    parts = {"X_test": split.X_test[:n], "y_test": split.y_test[:n]}
+    then, now = [i for i in row["test"] if i < n], near_duplicates(split._replace(**parts))["test"]
+    yield row, {"share": len(then) / n, "test": then}, {"share": len(now) / n, "test": now}

@@ -3,18 +3,17 @@
 import statistics
 import sys
 
-from benchmarks import environment, models, results
+from benchmarks import models, results
 from benchmarks.accuracy import identities_of, measure_all, not_yet_there
 from benchmarks.progress import name_of
-from benchmarks.validation import in_words
 
 
-def measure(benchmark, models_and_seeds, path, command, threads=None):
+def measure(study, models_and_seeds, path, command, threads=None):
     """Measure what the result file has not yet, and append each row.
 
     Parameters
     ----------
-    benchmark : str
+    study : str
         Name of the series.
     models_and_seeds : list of (str, int)
         Keys of models, see ``benchmarks.models.find``.
@@ -33,7 +32,7 @@ def measure(benchmark, models_and_seeds, path, command, threads=None):
     import joblib
 
     common = {
-        "benchmark": benchmark,
+        "study": study,
         "data": "full",
         "rows": None,
         "threads": threads or joblib.cpu_count(),
@@ -42,8 +41,8 @@ def measure(benchmark, models_and_seeds, path, command, threads=None):
     }
     tasks = [{"model": model, "seed": seed, **common} for model, seed in models_and_seeds]
     left = not_yet_there(tasks, identities_of(tasks), results.read(path))
-    if "-dirty" in (environment.commit() or ""):
-        print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
+    if left:
+        results.refuse_dirty(path)
     failures = measure_all(left, 1, path) if left else []
     for task, error in failures:
         print(f"failed: {name_of(task)}: {error}", file=sys.stderr)
@@ -54,7 +53,7 @@ def by_model(path):
     """Return the rows that count, by model; those of ours only if its settings are still theirs."""
     groups = {}
     for row in results.current(results.read(path)):
-        groups.setdefault(row["model"], []).append(row)
+        groups.setdefault(row["unit"], []).append(row)
     return {name: group for name, group in groups.items() if _is_of_today(name, group[0])}
 
 
@@ -63,10 +62,8 @@ def _is_of_today(name, row):
     model = models.find(name)
     if not model.ours:
         return True
-    estimator = model.build(0, row["threads"])
-    classifier = type(estimator).__name__
-    now, then = results.without_seeds(models.parameters(estimator)), row["parameters"]
-    return in_words(classifier, now) == in_words(classifier, results.without_seeds(then))
+    now = models.described(model.build(0, row["threads"]))
+    return results.compared(now) == results.compared(row["settings"])
 
 
 def accuracy_cell(group):
@@ -116,3 +113,16 @@ def caption(rows):
     from benchmarks.tables import circumstances
 
     return "\n".join(circumstances(rows))
+
+
+def verify(rows, model):
+    """Yield the first seed of a model as it is, and as it is when it is measured again."""
+    from benchmarks.run import measure as measure_one
+    from benchmarks.verify import of_unit
+
+    row = of_unit(rows, model)
+    task = {"study": row["study"], "model": model, "seed": 0, "data": "full", "rows": None}
+    task |= {"threads": row["threads"], "timing_shared": False, "command": row["command"]}
+    found = measure_one(task)
+    keys = ("metrics", "confusion_matrix")
+    yield row, {key: row[key] for key in keys}, {key: found[key] for key in keys}

@@ -2,6 +2,8 @@
 
 import statistics
 
+from benchmarks import results
+
 
 def by_run(frame):
     """Summarise a study's table.
@@ -96,7 +98,6 @@ def caption(rows, what):
     str
     """
     seeds = len({row["seed"] for row in rows})
-    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
     versions = ", ".join(f"{name} {version}" for name, version in rows[-1]["versions"].items())
     # Seeds may have been measured one by one, on machines of the same size.
     machines = dict.fromkeys(
@@ -107,5 +108,5 @@ def caption(rows, what):
         f"Means ± deviations over {seeds} seed{'s' * (seeds > 1)}, differences to nothing with "
         "their paired 95 % intervals, in which the chance of the test rows is not. "
         f"{what} `{rows[-1]['command']}`; "
-        f"{' / '.join(machines)}; {versions}; commit {commits}."
+        f"{' / '.join(machines)}; {versions}; {results.commits(rows)}."
     )

@@ -63,13 +63,14 @@ def asked(options, name, published):
     Raises
     ------
     BenchmarkError
-        If a quick look is to be published.
+        If a quick look is to be published, or what sources give that no commit has.
     """
     if options.publish and options.quick:
         raise BenchmarkError("--publish goes without --quick.", exit_code=2)
     data = "sample" if options.quick else "full"
     n_seeds = options.seeds or (options.quick_seeds if options.quick else 5)
     path = published if options.publish else results.LOCAL / f"{name}-{data}.jsonl"
+    results.refuse_dirty(path)
     command = f"python -m benchmarks {name}{' --quick' * options.quick} --seeds {n_seeds}"
     return Asked(data, n_seeds, path, command + backends.words(options))
 

@@ -188,7 +188,7 @@ def main(options):
 
 def table():
     """Write the table of the published results."""
-    return markdown(results.read(FILE))
+    return markdown(results.current(results.read(FILE), by=("unit", "settings")))
 
 
 def markdown(rows):
@@ -202,10 +202,10 @@ def markdown(rows):
     -------
     str
     """
-    names = list(dict.fromkeys([*CANDIDATES, *(row["name"] for row in rows)]))
+    names = list(dict.fromkeys([*CANDIDATES, *(row["unit"] for row in rows)]))
     groups = {}
-    for row in sorted(rows, key=lambda row: names.index(row["name"])):
-        groups.setdefault((row["name"], validation.words_of(row)), []).append(row)
+    for row in sorted(rows, key=lambda row: names.index(row["unit"])):
+        groups.setdefault((row["unit"], validation.words_of(row)), []).append(row)
     lines = []
     for (recipe, words), group in groups.items():
         line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
@@ -237,7 +237,12 @@ def _settings(names):
 def _chosen():
     """Return the settings that became recipes, in words."""
     return {
-        validation.in_words(classifier, validation.described(classifier, parameters))
+        validation.in_words(validation.described(classifier, parameters))
         for recipe in (FASTEST | REFERENCES).values()
         for classifier, parameters in _varied(recipe.classifier, recipe.parameters, {})
     }
+
+
+def verify(rows):
+    """Yield the last candidate for the smallest network."""
+    yield from validation.verify(rows, *_settings(["mlp-keras"])[-1])

@@ -3,18 +3,16 @@
 Such a benchmark is a module with ``NAME`` (of the command), ``FILE`` (published results), ``PAGE``,
 ``START``, ``END`` and ``PICTURES`` (one or none), ``FULL`` and ``QUICK`` (settings, JSON's types),
 ``UNITS`` (names), perhaps ``PACKAGES`` (whose versions are noted, too), and the functions
-``measure(unit, seed, settings, images) -> list of dict``, ``markdown(rows) -> str`` and, if it has
-a picture, ``draw(rows, path)``.
+``classifiers(unit, settings) -> dict`` (what a unit is made of, by name), ``measure(unit, seed,
+settings, images) -> list of dict``, ``markdown(rows) -> str`` and, if it has a picture,
+``draw(rows, path)``.
 """
 
-import contextlib
-import importlib.metadata
-import json
 import sys
 import time
 import warnings
 
-from benchmarks import data, environment, results
+from benchmarks import data, environment, models, results
 from benchmarks.errors import BenchmarkError
 
 N_SEEDS = 3
@@ -52,28 +50,31 @@ def run(benchmark, options):
     name = "quick" if options.quick else "full"
     n_seeds = options.seeds or (1 if options.quick else N_SEEDS)
     path = benchmark.FILE if options.publish else results.LOCAL / f"{benchmark.NAME}-{name}.jsonl"
+    results.refuse_dirty(path)
     command = f"python -m benchmarks {benchmark.NAME}{' --quick' * options.quick} --seeds {n_seeds}"
-    common = {"benchmark": benchmark.NAME, "data": name, "code": environment.code_hash()}
-    common["settings"] = benchmark.QUICK if options.quick else benchmark.FULL
+    settings = benchmark.QUICK if options.quick else benchmark.FULL
+    packages = getattr(benchmark, "PACKAGES", ())
     images = None
     for seed in range(n_seeds):
-        done = {identity(row) for row in results.read(path)}
+        done = results.measured(path)
         for unit in benchmark.UNITS:
-            row = common | {"unit": unit, "seed": seed}
-            if identity(row) in done:
+            its = settings | {
+                "classifiers": models.described(benchmark.classifiers(unit, settings))
+            }
+            row = results.head(benchmark.NAME, unit, seed, its, data=name, libraries=packages)
+            if results.identity(row) in done:
                 continue
             images = images or data.load_split("sample" if options.quick else "full")
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # such as of solvers that stop early
-                found = benchmark.measure(unit, seed, common["settings"], images)
+                found = benchmark.measure(unit, seed, settings, images)
             seconds = time.perf_counter() - start
             print(f"seed {seed}, {unit}: {seconds:.0f} s", file=sys.stderr)
-            circumstances = environment.circumstances(command)
-            circumstances["versions"] |= _versions(getattr(benchmark, "PACKAGES", ()))
+            circumstances = environment.circumstances(command, *packages)
             # All at once: a unit that is there at all is there as a whole.
             results.append_all(path, [row | one | circumstances for one in found])
-    rows = current(results.read(path))
+    rows = results.current(results.read(path))
     print(benchmark.markdown(rows))
     for picture in benchmark.PICTURES:
         benchmark.draw(rows, picture if options.publish else path.with_suffix(".png"))
@@ -82,28 +83,6 @@ def run(benchmark, options):
 
         write_studies()
     return 0
-
-
-def _versions(packages):
-    """Return versions of what only one benchmark needs, as far as it is installed."""
-    found = {}
-    for package in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
-
-
-def identity(row):
-    """Return what must be equal for a unit to be measured already."""
-    return json.dumps([row[key] for key in ("unit", "seed", "data", "code", "settings")])
-
-
-def current(rows):
-    """Return the rows of the newest sources, settings and data, seed by seed."""
-    newest = rows[-1]
-    keys = ("code", "settings", "data")
-    chosen = [row for row in rows if all(row[key] == newest[key] for key in keys)]
-    return sorted(chosen, key=lambda row: row["seed"])
 
 
 def held_out(images, seed, *, train_rows, valid_rows):

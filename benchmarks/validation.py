@@ -1,9 +1,8 @@
 """What is chosen, is chosen here: settings compared on a split of the training images."""
 
 import sys
-from functools import cache
 
-from benchmarks import environment, results, votes
+from benchmarks import environment, models, results, votes
 from benchmarks.recipes import build
 
 # The split of the 60,000 training images; the 10,000 test images are never read.
@@ -20,12 +19,12 @@ def split_images():
     return train_test_split(X, y, test_size=N_VALIDATION, stratify=y, random_state=SPLIT_SEED)
 
 
-def measure_missing(benchmark, settings, n_seeds, path, command):
-    """Fit settings and score them, unless the result file has them, whatever the sources then.
+def measure_missing(study, settings, n_seeds, path, command):
+    """Fit settings and score them, unless the result file has them.
 
     Parameters
     ----------
-    benchmark : str
+    study : str
         Name of the series.
     settings : list of (str, str, dict)
         A name, and what ``benchmarks.recipes.build`` makes a classifier of.
@@ -38,20 +37,15 @@ def measure_missing(benchmark, settings, n_seeds, path, command):
     """
     data = None
     for seed in range(n_seeds):
-        groups = rows_of(results.read(path), settings)
-        for (name, classifier, parameters), group in zip(settings, groups, strict=True):
-            if any(row["seed"] == seed for row in group):
+        done = results.measured(path)
+        for name, classifier, parameters in settings:
+            row = results.head(study, name, seed, described(classifier, parameters), data="full")
+            if results.identity(row) in done:
                 continue
+            results.refuse_dirty(path)
             data = data or split_images()
-            row = {
-                "benchmark": benchmark,
-                "name": name,
-                "classifier": classifier,
-                "parameters": described(classifier, parameters),
-                "seed": seed,
-                **_measure(build(classifier, parameters, seed), *data),
-                **environment.circumstances(command),
-            }
+            row |= _measure(build(classifier, parameters, seed), *data)
+            row |= environment.circumstances(command)
             results.append(path, row)
             found = ", ".join(f"{100 * value:.2f}" for value in row["accuracy"].values())
             print(f"{name}, seed {seed}: {found} %, {row['seconds']:.0f} s", file=sys.stderr)
@@ -61,66 +55,53 @@ def rows_of(rows, settings):
     """Return the rows of each setting, a list each; rows of what a setting was before are none."""
     found = {}
     for row in rows:
-        found.setdefault((row["name"], words_of(row)), []).append(row)
+        found.setdefault((row["unit"], words_of(row)), []).append(row)
     return [
-        found.get((name, in_words(classifier, described(classifier, parameters))), [])
+        found.get((name, in_words(described(classifier, parameters))), [])
         for name, classifier, parameters in settings
     ]
 
 
 def words_of(row):
     """Return the setting of a row as a reader would write it."""
-    return in_words(row["classifier"], row["parameters"])
+    return in_words(row["settings"])
 
 
-def in_words(classifier, parameters):
+def in_words(settings):
     """Write a setting as a reader would: what differs from the defaults of today.
-
-    A parameter that a class got after a row was written thus changes nothing about that row.
 
     Parameters
     ----------
-    classifier : str
-    parameters : dict
-        All of them, as `described` returns them.
+    settings : dict
+        As ``benchmarks.models.described`` returns it.
 
     Returns
     -------
     str
     """
-    if classifier == "VotingClassifier":
-        members = [
-            in_words(value["class"], value)
-            for name, value in parameters.items()
-            if isinstance(value, dict) and "__" not in name
-        ]
+    return _written(results.compared(settings))
+
+
+def _written(settings):
+    name = settings["class"]
+    if name == "VotingClassifier":
+        members = [_written(value) for value in settings.values() if isinstance(value, dict)]
         kinds = dict.fromkeys(members)
         return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
     words = []
-    for name, value in parameters.items():
-        if name == "class" or "__" in name or value == _defaults(classifier).get(name, ...):
+    for key, value in settings.items():
+        if key == "class":
             continue
         if isinstance(value, dict):
-            words.append(f"{name}={in_words(value['class'], value)}")
+            words.append(f"{key}={_written(value)}")
         else:
-            words.append(f"{name}={tuple(value) if isinstance(value, list) else value!r}")
-    return f"{classifier}({', '.join(words)})"
-
-
-@cache
-def _defaults(name):
-    """Return all parameters of a class of skfashion's, none of them set."""
-    import skfashion
-    from benchmarks import models
-
-    return models.parameters(getattr(skfashion, name)())
+            words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
+    return f"{name}({', '.join(words)})"
 
 
 def described(classifier, parameters):
-    """Return all parameters of a setting in JSON's types, without what a seed decides."""
-    from benchmarks import models
-
-    return results.without_seeds(models.parameters(build(classifier, parameters, 0)))
+    """Return all of a setting in JSON's types, without what a seed decides."""
+    return results.without_seeds(models.described(build(classifier, parameters, 0)))
 
 
 def seeds_of(rows):
@@ -140,3 +121,15 @@ def _measure(net, X, X_valid, y, y_valid):
             str(view): float(net.set_params(tta=view).score(X_valid, y_valid)) for view in views
         }
     return {"accuracy": accuracy, "seconds": round(seconds, 2)}
+
+
+def verify(rows, name, classifier, parameters):
+    """Yield the first seed of a setting as it is, and as it is when it is measured again."""
+    settings = results.compared(described(classifier, parameters))
+    row = next(
+        row
+        for row in rows
+        if (row["unit"], row["seed"]) == (name, 0) and results.compared(row["settings"]) == settings
+    )
+    accuracy = _measure(build(classifier, parameters, 0), *split_images())["accuracy"]
+    yield row, row["accuracy"], accuracy

@@ -16,8 +16,7 @@ DESCRIPTION = """\
 Compare skfashion's classifiers with scikit-learn's on the same images: accuracy, calibration,
 seconds, memory and size. Every run is a process of its own and adds one JSON line to a result
 file as soon as it ends; Ctrl-C loses only the runs in progress. Runs made before are made
-again, unless --resume finds them with the same parameters, data, versions, machine, threads
-and (for skfashion's models) sources.
+again, unless --resume finds them with the same parameters, data, versions, machine and threads.
 """
 
 

@@ -53,7 +53,7 @@ def add_parser(subparsers):
         description=(
             "Fit each setting on 55,000 training images (and on 2,000 of them) and score it on "
             "the other 5,000, and cross-validate it on scikit-learn's small tables. Settings that "
-            f"{FILE.relative_to(ROOT)} has already, from the same sources, are skipped."
+            f"{FILE.relative_to(ROOT)} has already are skipped."
         ),
     )
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds; default 1")

@@ -19,7 +19,7 @@ FILE = results.PUBLISHED / "ensembles.jsonl"
 DESCRIPTION = """\
 Train ensembles and their members on some of the training images, and measure both on others. All
 that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
-rows and initial weights anew. What the result file has already, from the same sources, is skipped.
+rows and initial weights anew. What the result file has already is skipped.
 """
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the

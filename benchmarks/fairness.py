@@ -21,7 +21,7 @@ DESCRIPTION = """\
 Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
 of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
 accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
-initial weights anew. Runs that the result file or the study's cache has, from the same sources, are
+initial weights anew. Runs that the result file or the study's cache has are
 skipped.
 """
 

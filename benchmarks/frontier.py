@@ -18,7 +18,7 @@ FILE = results.PUBLISHED / "frontier.jsonl"
 DESCRIPTION = """\
 Train each recipe with its number of seeds, and the published ones that it is compared with, in the
 same session. Time counts from images in memory to the fitted classifier. Runs that the result file
-has already, from the same sources, are skipped; networks of a vote that were fitted on this machine
+has already are skipped; networks of a vote that were fitted on this machine
 are kept in benchmarks/results/local/members, with their seconds.
 """
 

@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Four ways to do with few labels, all measured on training images that were not trained on:
 self-training on rows without a label; features of a net that knows other classes; weights of such a
 net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
-label. Each seed draws rows, classes and initial weights anew. What the result file has already,
-from the same sources, is skipped.
+label. Each seed draws rows, classes and initial weights anew. What the result file has already
+is skipped.
 """
 
 FULL = {

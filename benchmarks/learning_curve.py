@@ -20,7 +20,7 @@ FILE = results.PUBLISHED / "learning-curve.jsonl"
 DESCRIPTION = """\
 Fit classifiers, all with their defaults, to parts of the training images, and measure them on all
 of the test images. Nothing is chosen by these results. Each seed draws rows and initial weights
-anew. What the result file has already, from the same sources, is skipped.
+anew. What the result file has already is skipped.
 """
 
 FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}

@@ -16,7 +16,7 @@ FILE = results.PUBLISHED / "reference.jsonl"
 DESCRIPTION = """\
 Train each published recipe as its authors do (its accuracy is read on the test images after every
 epoch, which favours it), our recipe for the same architecture (read once), and the same
-architecture with our defaults. Runs that the result file has already, from the same sources, are
+architecture with our defaults. Runs that the result file has already are
 skipped.
 """
 

@@ -19,8 +19,8 @@ FILE = results.PUBLISHED / "robustness.jsonl"
 DESCRIPTION = """\
 Fit each classifier on the training images as they are, with and without augment="strong" where it
 has that, and read its accuracy on the test images under every kind of disturbance of
-skfashion.datasets.make_corrupted, at all five severities. Runs that the result file has already,
-from the same sources, are skipped.
+skfashion.datasets.make_corrupted, at all five severities. Runs that the result file has already
+are skipped.
 """
 
 

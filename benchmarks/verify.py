@@ -25,7 +25,7 @@ TOLERANCE = 0.01
 # No command writes them any more.
 FROZEN = ("stacking",)
 # What every row has; either "engine" or "training" besides.
-KEYS = ("study", "version", "unit", "seed", "settings", "data", "code", "versions")
+KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
 
 
@@ -135,18 +135,20 @@ def verify(name):
 
 
 def _measured_again(name, rows):
-    """Yield what the study's own function does, each with as many threads as the row had."""
-    with _threads(rows[-1]["machine"]["cores"]):
+    """Yield what the study's own function does."""
+    # With another number of threads nothing would be equal to the last bit.
+    n_threads = rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None
+    with _threads(n_threads):
         yield from studies()[name].verify(results.current(rows))
 
 
 @contextmanager
 def _threads(n_threads):
-    """Let PyTorch use so many threads: another number would round otherwise."""
+    """Let PyTorch use so many threads, or as many as it does with None."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(n_threads or before)
     try:
         yield
     finally:
@@ -236,7 +238,8 @@ def in_words(row):
     """Name what a row is of, and its seed."""
     unit = row["unit"]
     if isinstance(unit, dict):
-        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
+        texts = [value for value in unit.values() if isinstance(value, str)]
+        unit = ", ".join(texts or [row["estimator"], row["treatment"]])
     return unit if row["seed"] is None else f"{unit}, seed {row['seed']}"
 
 

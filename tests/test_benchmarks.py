@@ -349,6 +349,112 @@ def test_only_like_is_averaged_with_like(tmp_path):
     ]
 
 
+def trained(**changes):
+    """Return the head of a learned row, as a study would write it."""
+    net = models.described(models.MODELS["mlp_net"].build(0, 1))
+    head = results.head("learning-curve", "mlp_net", 0, {"rows": [100], "net": net}, data="full")
+    return head | {"machine": environment.machine(), "date": "2026"} | changes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": "other sources"},
+        {"machine": {"cpu": "another one"}},
+        {"commit": "1" * 40},
+        {"versions": environment.versions() | {"skfashion": "9", "python": "4"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_makes_no_learned_row_out_of_date(change):
+    assert results.identity(trained(**change)) == results.identity(trained())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"unit": "conv_net"},
+        {"seed": 1},
+        {"settings": {"rows": [200]}},
+        {"data": "quick"},
+        {"engine": {"images": 4}},
+        {"engine": {"tables": 5}},
+        {"versions": environment.versions() | {"torch": "1"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_makes_a_learned_row_another_one(change):
+    assert results.identity(trained(**change)) != results.identity(trained())
+
+
+def test_settings_are_compared_with_the_defaults_of_today():
+    today, older, changed, other_seed = (trained() for _ in range(4))
+    older["settings"] = json.loads(json.dumps(today["settings"]))
+    del older["settings"]["net"]["sam_rho"]  # written before the class had it
+    changed["settings"] = json.loads(json.dumps(today["settings"]))
+    changed["settings"]["net"]["lr"] = 1e-9  # a default then, say
+    other_seed["settings"] = json.loads(json.dumps(today["settings"]))
+    other_seed["settings"]["net"]["random_state"] = 7
+    assert results.identity(older) == results.identity(today) == results.identity(other_seed)
+    assert results.identity(changed) != results.identity(today)
+
+
+def test_rows_of_seconds_are_told_by_the_code_of_the_training_and_the_machine():
+    def head(**changes):
+        row = results.head("speed", "mlp-128", None, {"rounds": 5})
+        return row | {"machine": environment.machine(), "threads": 2} | changes
+
+    assert results.identity(head(code="other sources")) == results.identity(head())
+    for change in ({"training": "other"}, {"machine": {"cpu": "another one"}}, {"threads": 1}):
+        assert results.identity(head(**change)) != results.identity(head())
+
+
+def test_newer_rows_take_the_place_of_older_ones_unit_by_unit():
+    older = [trained(engine={"images": 1}, seed=seed) for seed in (0, 1)]
+    other = [trained(unit="resnet", engine={"images": 1})]
+    newer = [trained(), trained(seed=1), trained(date="2027")]
+    assert results.current(older + other + newer) == [other[0], newer[2], newer[1]]
+    # Rows that were measured together, such as those of several sizes, all count.
+    together = [trained(rows=n, date="2028") for n in (100, 200)]
+    assert results.current(newer + together) == [*together, newer[1]]
+
+
+def test_captions_say_which_sources_no_commit_has():
+    rows = [{"commit": "0123456789abcdef"}, {"commit": "0123456789abcdef-dirty"}, {"commit": None}]
+    assert results.commits(rows) == (
+        "commit 0123456789 / 0123456789-dirty / unknown (1 of these rows come from sources that "
+        "differed from their commit)"
+    )
+    assert results.commits(rows[:1]) == "commit 0123456789"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["accuracy", "--data", "full", "--models", "dummy"],
+        ["cluster"],
+        ["ensembles"],
+        ["fairness"],
+        ["honesty"],
+        ["imbalance"],
+        ["labels"],
+        ["learning-curve"],
+        ["robustness", "--data", "full"],
+        ["search"],
+        ["speed", "--rows", "import"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_published_comes_from_a_commit(words, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(environment, "commit", lambda: "0" * 40 + "-dirty")
+    assert run_here([*words, "--publish"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Got sources that differ from their commit" in printed.err
+    results.refuse_dirty(tmp_path / "rows.jsonl")  # which nobody publishes
+
+
 # --- README's table ---------------------------------------------------------------------------
 
 

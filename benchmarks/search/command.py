@@ -17,7 +17,7 @@ Compare the seconds of searches over the same nets, candidates, folds and rows, 
 library is a process of its own that is warmed up first; then they search in turn, round after
 round, each round on other rows, and ratios are taken within a round. Only training images are
 used: what a search has found is judged by its cross-validation, and by training images held out.
-Rows that the result file has already, from the same sources, are skipped.
+Rows that the result file has already, from the same code of the training, are skipped.
 """
 
 # Libraries' threads go on waiting actively for a moment after they have finished.

@@ -65,7 +65,7 @@ def _send(client, split):
 
 
 def _empty(n_runs):
-    from skfashion.runs import run_all
+    from skfashion.parallel.runs import run_all
 
     with _Meter() as meter:
         run_all(_do_nothing, [{"seed": i} for i in range(n_runs)], {}, verbose=0)
@@ -77,7 +77,7 @@ def _do_nothing(task, shared):
 
 
 def _fits(settings, split):
-    from skfashion.runs import run_all
+    from skfashion.parallel.runs import run_all
 
     tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
     with _Meter() as meter:

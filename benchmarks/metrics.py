@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import metrics
 
-from skfashion.studies.metrics import expected_calibration_error
+from skfashion.metrics import expected_calibration_error
 
 
 def evaluate(y_true, y_pred, proba, classes):

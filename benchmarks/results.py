@@ -156,7 +156,7 @@ def head(study, unit, seed, settings, *, data=None, scope="images", libraries=()
     -------
     dict
     """
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     if study in TIMED:
         decided = {"training": environment.training_hash()}

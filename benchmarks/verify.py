@@ -164,7 +164,7 @@ def form(name, rows):
         Of their file.
     rows : list of dict
     """
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     if not rows:
         return "no rows"
@@ -207,7 +207,7 @@ def compare(row, then, now):
 
 def _is_of_this_kind(row):
     """Tell whether a row was made on this type of processor, with these versions and engine."""
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     here, versions = environment.machine(), environment.versions()
     return (

@@ -547,7 +547,7 @@ def test_commit_is_dirty_for_sources_but_not_for_results(tmp_path, monkeypatch):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    source = tmp_path / "skfashion" / "base.py"
+    source = tmp_path / "skfashion" / "images.py"
     source.parent.mkdir()
     source.write_text("a = 1\n")
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)

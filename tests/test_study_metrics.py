@@ -8,8 +8,8 @@ import pytest
 from sklearn import metrics
 
 import benchmarks.metrics
+from skfashion.metrics import classification_metrics, expected_calibration_error
 from skfashion.studies import memory
-from skfashion.studies.metrics import classification_metrics, expected_calibration_error
 
 
 def table(*args, **kwargs):

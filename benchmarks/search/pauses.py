@@ -49,7 +49,8 @@ def judge(task, decay, number):
 def _scores(candidate, rungs, decay, X, y, X_valid, y_valid):
     from unittest.mock import patch
 
-    from skfashion import MLPNetClassifier, fitting
+    from skfashion import MLPNetClassifier
+    from skfashion.fitting import fit as fitting
     from skfashion.model_selection.stepping import train_until
 
     sizes = tuple(candidate["hidden_layer_sizes"])

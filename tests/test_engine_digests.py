@@ -12,10 +12,12 @@ from common import ESTIMATORS, SMALL
 
 from benchmarks.environment import machine
 from skfashion import ConvNetClassifier
+from skfashion.fitting import resuming
 from skfashion.fitting.resuming import ENGINE
 
 # By kind of processor: each digest, beside the number of ENGINE under which it was made.
 FILE = Path(__file__).with_name("engine_digests.json")
+ENGINE_FILE = Path(resuming.__file__).name
 
 # Parts of a training that the defaults leave out.
 PARTS = {
@@ -86,16 +88,19 @@ def test_trained_weights_are_those_of_this_engine(case):
     )
 
 
-ENGINE_FILE = "skfashion/fitting/resuming.py"
-
-
 def record():
     """Write the digests of this kind of processor; those of other kinds stay."""
     kinds = json.loads(FILE.read_text()) if FILE.exists() else {}
-    kinds[kind_of_processor()] = {
+    before = kinds.get(kind_of_processor(), {})
+    now = {
         case: {"engine": ENGINE[scope], "digest": digest_of(cls, scope, params)}
         for case, (cls, scope, params) in CASES.items()
     }
+    for case, found in now.items():
+        known = before.get(case, found)
+        if known["engine"] == found["engine"] and known != found:
+            raise SystemExit(f"{case}: other weights, but the same ENGINE. Raise it, or undo that.")
+    kinds[kind_of_processor()] = now
     FILE.write_text(json.dumps(kinds, indent=1, sort_keys=True) + "\n")
 
 

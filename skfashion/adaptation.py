@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.classifiers.base import ImageClassifier
-from skfashion.fitting import fit as fitting
-from skfashion.fitting.inputs import as_tensor
+from skfashion.fitting.inputs import as_tensor, find_device
 from skfashion.images import as_planes, channel_statistics
 from skfashion.training import borrowed_threads, estimate_batch_norm, has_batch_norm
+from skfashion.utils.fitted import snapshot
 
 
 @validate_params(
@@ -71,8 +71,9 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     >>> adapt_batch_norm(net, dark).score(dark, y) > net.score(dark, y)
     True
     """
+    estimator = snapshot(estimator)
     rows = estimator._read_rows(X)
-    adapted = copy_with_own_net(estimator)
+    adapted = estimator._with_net(copy.deepcopy(estimator.net_))
     if not has_batch_norm(adapted.net_.module_):
         raise ValueError(
             f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "
@@ -83,14 +84,6 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
         _adapt_standardisation(adapted, rows, n_source)
     replace_statistics(adapted, rows, n_before=n_source)
     return adapted
-
-
-def copy_with_own_net(estimator):
-    """Return a copy of a fitted classifier whose weights can be changed."""
-    # Parameters may hold what cannot be copied deeply, such as a callback with an open file.
-    own = copy.copy(estimator)
-    own.net_ = copy.deepcopy(estimator.net_)
-    return own
 
 
 def replace_statistics(estimator, rows, *, n_before=0):
@@ -114,13 +107,13 @@ def replace_statistics(estimator, rows, *, n_before=0):
             f"Got X with {len(rows)} image, expected at least 2: one has no variance. Several "
             "hundred give good statistics of batch norm."
         )
-    module = fitting.module_on_device(estimator)
+    net = estimator.net_.move_to(find_device(estimator.device))
     with borrowed_threads(estimator.n_threads):
         estimate_batch_norm(
-            module,
+            net.module_,
             as_planes(as_tensor(rows), estimator.image_shape_),
-            fitting.module_device(module),
-            estimator.net_.inference_dtype,
+            net.device_,
+            net.inference_dtype,
             n_before=n_before,
         )
 

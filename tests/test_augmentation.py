@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
-from skfashion.parameters.augmentation import RECIPES, make_augmenter
+from skfashion.fitting.building import make_augmenter
+from skfashion.parameters.augmentation import RECIPES
 from skfashion.training.inference import averaged_over_views
 from skfashion.training.muon import orthogonalized
 
@@ -170,7 +171,7 @@ def test_the_loss_of_mixed_images_is_that_of_both_labels(weighted, digits):
     from skfashion.training.batches import Batch
     from skfashion.training.steps import Steps
 
-    steps = Steps(trainer)
+    steps = Steps(trainer.module_, trainer.criterion_)
     logits = torch.randn(4, 10)
     targets, others = torch.tensor([1, 2, 3, 4]), torch.tensor([4, 3, 2, 1])
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0]) if weighted else None

@@ -2,6 +2,8 @@
 
 import abc
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.base import (
@@ -14,17 +16,16 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion.fitting import data as training_data
 from skfashion.fitting import fit as fitting
-from skfashion.fitting.frequencies import logit_shift
-from skfashion.fitting.inputs import as_tensor, check_images
-from skfashion.fitting.resuming import check_callbacks
-from skfashion.fitting.watching import TaskHooks
-from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
-from skfashion.parameters.augmentation import MIN_SIDE
+from skfashion.fitting.data import read, read_part
+from skfashion.fitting.frequencies import Frequencies, wanted_prior
+from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
+from skfashion.fitting.watching import Tasks
+from skfashion.images import as_planes, as_rows
 from skfashion.parameters.declaring import constraints_of, estimator
-from skfashion.parameters.options import TrainingOptions
+from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
+from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -171,30 +172,50 @@ class ImageClassifier(
 
     def _n_epochs(self, n_rows):
         """Return how many epochs a fit to so many rows has."""
-        size = fitting.batch_size_of(self, n_rows)
-        return fitting.number_of_epochs(self, math.ceil(n_rows / size))
+        return number_of_epochs(self, math.ceil(n_rows / batch_size_of(self, n_rows)))
 
     def _train(
         self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None, **pause
     ):
-        # A blank twin is trained and its fitted attributes adopted at the end: whatever goes
-        # wrong on the way, nothing half-trained is left here.
-        twin = self._blank_twin()
-        if pause:
-            check_callbacks(twin, "a training that is paused and goes on")
-            twin.checkpoint_dir = twin.log_dir = None
-        hooks = TaskHooks(self, X, y, sample_weight)
+        tasks = Tasks(self, X, y, sample_weight)
+        before = self._to_go_on_from()
         with own_device(self.device):
-            data = training_data.read_training_data(
-                twin, X, y, sample_weight, X_val, y_val, sample_weight_val
-            )
-            try:
-                with borrowed_threads(self.n_threads):
-                    paused = fitting.fit(twin, data, hooks, **pause)
-            finally:
-                data.close()
-        self._adopt(twin)
-        return paused
+            given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
+            with borrowed_threads(self.n_threads):
+                as_fitted = partial(self._as_fitted, given)
+                trained = fitting.fit(self, given, tasks, as_fitted, **pause)
+        self._remember(given, trained)
+        return trained.paused
+
+    def _to_go_on_from(self):
+        """Return the fit that a warm start goes on from, None where there is none."""
+        return snapshot(self) if self.warm_start and hasattr(self, "net_") else None
+
+    def _remember(self, given, trained):
+        """Replace all that was fitted, in one step: nothing else sets a fitted attribute."""
+        fitted = {
+            "classes_": given.classes,
+            "image_shape_": given.image_shape,
+            "n_features_in_": given.n_features_in,
+            "feature_names_in_": given.feature_names_in,
+            "class_count_": trained.frequencies.count,
+            "class_prior_": trained.frequencies.prior,
+            "class_weight_": trained.frequencies.weight,
+            "effective_class_prior_": trained.frequencies.learned,
+            "net_": trained.net,
+        }
+        if given.feature_names_in is None:
+            del fitted["feature_names_in_"]
+        replace_fitted(self, fitted)
+        return self
+
+    def _as_fitted(self, given, trained):
+        """Return another estimator with this fit, which takes rows without names."""
+        return unfitted(self)._remember(replace(given, feature_names_in=None), trained)
+
+    def _with_net(self, net):
+        """Return this fitted estimator with another net."""
+        return snapshot(self, net_=net)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -205,7 +226,8 @@ class ImageClassifier(
         optimizer (those of `fit`, if that came first): of later changes to parameters only those
         of `lr`, `batch_size`, `class_weight`, `augment`, `n_threads` and `device` count.
         `ema_decay`, `checkpoint_dir` and `log_dir` are for `fit` alone. A call that fails leaves
-        the estimator as it was.
+        the estimator as it was. The net itself is changed, so that other threads must not predict
+        meanwhile, as they may beside `fit`.
 
         Parameters
         ----------
@@ -227,17 +249,12 @@ class ImageClassifier(
             `deferred_reweighting` or a loss that needs the frequencies of all classes.
         """
         self._validate_params()  # the decorator does so before the first call only
-        training_data.check_partial_fit(self, classes)
-        first = not hasattr(self, "net_")
-        model = self._blank_twin() if first else self
-        current = None if first else fitting.module_device(self.net_.module_)
-        with own_device(self.device, current):
-            data = training_data.read_partial_data(
-                model, X, y, classes if first else None, sample_weight
-            )
+        before = snapshot(self) if hasattr(self, "net_") else None
+        with own_device(self.device, None if before is None else before.net_.device_):
+            given = read_part(self, X, y, classes, sample_weight, before=before)
             with borrowed_threads(self.n_threads):
-                fitting.partial_fit(model, data)
-        return self._adopt(model) if first else self
+                trained = fitting.partial_fit(self, given)
+        return self._remember(given, trained)
 
     def predict(self, X):
         """Return the most probable label of each image, in the dtype of the `y` of fit.
@@ -252,8 +269,9 @@ class ImageClassifier(
         ndarray of shape (n,)
             The labels.
         """
-        codes = self._apply("logits", X).argmax(1).numpy()
-        return self.classes_[codes]
+        fitted = snapshot(self)
+        codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
+        return fitted.classes_[codes]
 
     def predict_proba(self, X):
         """Return the probability of each class, float64, each row summing to 1.
@@ -268,7 +286,7 @@ class ImageClassifier(
         ndarray of shape (n, n_classes)
             In the order of `classes_`.
         """
-        return self._logits(X).softmax(1).numpy()
+        return snapshot(self)._logits(X).softmax(1).numpy()
 
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
@@ -283,7 +301,7 @@ class ImageClassifier(
         ndarray of shape (n, n_classes)
             In the order of `classes_`.
         """
-        return self._logits(X).log_softmax(1).numpy()
+        return snapshot(self)._logits(X).log_softmax(1).numpy()
 
     def decision_function(self, X):
         """Return the logits, float64; for two classes, the log-odds of the second one.
@@ -298,8 +316,8 @@ class ImageClassifier(
         ndarray of shape (n, n_classes), or (n,) for two classes
             Larger is more probable.
         """
-        logits = self._logits(X).numpy()
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+        logits = snapshot(self)._logits(X).numpy()
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def transform(self, X):
         """Return the activations before the last layer: the trained net as a feature extractor.
@@ -314,38 +332,19 @@ class ImageClassifier(
         ndarray of shape (n, n_features_out)
             float64 if `X` is float64 or the precision is "fp64", else float32.
         """
-        features = self._apply("features", X)
-        dtype = _floating_dtype(X)
-        return features.numpy().astype(np.result_type(dtype, features.numpy().dtype), copy=False)
+        fitted = snapshot(self)
+        features = fitted._run(X, fitted._features_of_planes).numpy()
+        return features.astype(np.result_type(_floating_dtype(X), features.dtype), copy=False)
+
+    # What follows reads fitted attributes more than once, and is called on a snapshot.
 
     def _logits(self, X):
-        """Return float64 logits, a tensor (n, n_classes)."""
-        return self._apply("logits", X).double()
+        """Return float64 logits of images in any layout, a tensor (n, k)."""
+        return self._run(X, self._logits_of_planes).double()
 
-    def _apply(self, what, X):
-        """Return "logits" or "features" of `X`, a tensor (n, d) on the CPU."""
-        rows = as_tensor(self._read_rows(X))
-        return self._apply_to_planes(what, as_planes(rows, self.image_shape_))
-
-    def _apply_to_planes(self, what, images):
-        """Return the same of images (n, c, h, w), a tensor that is taken as it is."""
-        module = fitting.module_on_device(self)
-        function = self.net_.inference_module()
-        if what == "features":
-            function = function.transform
-        elif self.tta is not None:
-            function = averaged_over_views(function, self._n_views())
-        with borrowed_threads(self.n_threads):
-            values = apply_by_rows(
-                function,
-                images,
-                fitting.module_device(module),
-                self.net_.inference_dtype,
-                block_size=module.inference_block_size,
-                multiple=module.inference_rows_multiple,
-            )
-        shift = logit_shift(self) if what == "logits" else None
-        return values if shift is None else values + shift.to(values.dtype)
+    def _run(self, X, function):
+        """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
+        return function(as_planes(as_tensor(self._read_rows(X)), self.image_shape_))
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""
@@ -353,36 +352,40 @@ class ImageClassifier(
             check_is_fitted(self)  # raises, in scikit-learn's words
         return as_rows(check_images(self, X, reset=False), self.image_shape_)
 
-    def _n_views(self):
-        self._validate_params()  # it may have been set after the fit
-        if min(planes_shape(self.image_shape_)[1:]) < MIN_SIDE:
-            raise ValueError(
-                f"Got tta={self.tta!r} for images of image_shape={self.image_shape_}, expected "
-                "None for a table's rows, whose columns are not neighbours."
+    def _logits_of_planes(self, images):
+        """Return logits (n, k) of a tensor (n, c, h, w), moved to the wanted prior."""
+        function = self._inference_module()
+        if self.tta is not None:
+            self._validate_params()  # it may have been set after the fit
+            check_views(self.tta, self.image_shape_)
+            function = averaged_over_views(function, 2 if self.tta == "flip" else self.tta)
+        logits = self._apply_by_rows(function, images)
+        if self.prior is None:
+            return logits
+        frequencies = Frequencies(
+            self.class_count_, self.class_prior_, self.class_weight_, self.effective_class_prior_
+        )
+        wanted = wanted_prior(self.prior, self.classes_, self.class_prior_)
+        return logits + as_tensor(frequencies.shift(wanted)).to(logits.dtype)
+
+    def _features_of_planes(self, images):
+        """Return the activations before the last layer (n, d) of a tensor (n, c, h, w)."""
+        return self._apply_by_rows(self._inference_module().transform, images)
+
+    def _inference_module(self):
+        return self.net_.move_to(find_device(self.device)).inference_module()
+
+    def _apply_by_rows(self, function, images):
+        module = self.net_.module_
+        with borrowed_threads(self.n_threads):
+            return apply_by_rows(
+                function,
+                images,
+                self.net_.device_,
+                self.net_.inference_dtype,
+                block_size=module.inference_block_size,
+                multiple=module.inference_rows_multiple,
             )
-        return 2 if self.tta == "flip" else self.tta
-
-    def _learn_shape(self, X):
-        """Return images as rows, and remember their shape."""
-        self.image_shape_ = infer_image_shape(X.shape, self.image_shape)
-        rows = as_rows(X, self.image_shape_)
-        self.n_features_in_ = rows.shape[1]
-        return rows
-
-    def _blank_twin(self):
-        """Return an unfitted estimator with the very same parameter values."""
-        twin = type(self)(**self.get_params(deep=False))
-        if self.warm_start and hasattr(self, "net_"):
-            twin._warm_start_from = self
-        return twin
-
-    def _adopt(self, twin):
-        """Replace everything fitted by what was fitted in the twin."""
-        for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
-            delattr(self, name)
-        fitted = {n: v for n, v in vars(twin).items() if _is_fitted_attribute(n)}
-        vars(self).update(fitted)
-        return self
 
     @property
     def history_(self):
@@ -429,7 +432,7 @@ class ImageClassifier(
         # same parameters would pass for one.
         token = [type(self).__qualname__, self.get_params(deep=False)]
         if hasattr(self, "net_"):
-            fitted = {n: v for n, v in vars(self).items() if _is_fitted_attribute(n)}
+            fitted = fitted_attributes(self)
             weights = fitted.pop("net_").module_.state_dict()
             token += [fitted, {k: v.cpu().numpy() for k, v in weights.items()}]
         return token
@@ -440,7 +443,3 @@ def _floating_dtype(X):
     dtypes = X.dtypes if hasattr(X, "columns") else [getattr(X, "dtype", None)]
     floating = [d for d in dtypes if isinstance(d, np.dtype) and d.kind == "f"]
     return np.result_type(np.float32, *floating)
-
-
-def _is_fitted_attribute(name):
-    return name.endswith("_") and not name.startswith("__")

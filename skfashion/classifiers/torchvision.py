@@ -86,7 +86,7 @@ class TorchvisionClassifier(ImageClassifier):
             )
         check_name(self.backbone)  # before any weights are looked for
         # The first fit of a warm start has nothing to go on from.
-        goes_on = hasattr(self, "_warm_start_from")
+        goes_on = self._to_go_on_from() is not None
         begins_at_random = self.weights is None and self.init_from is None and not goes_on
         if self.freeze != "none" and begins_at_random:
             what = "the last layer" if self.freeze == "backbone" else "what is not frozen"

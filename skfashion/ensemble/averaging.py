@@ -1,16 +1,18 @@
 """One net out of several: the mean of their weights."""
 
+import copy
 from dataclasses import fields
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion.adaptation import copy_with_own_net, replace_statistics
+from skfashion.adaptation import replace_statistics
 from skfashion.classifiers.base import ImageClassifier
-from skfashion.fitting.lineage import hash_of_weights
+from skfashion.fitting.initial_weights import hash_of_weights
 from skfashion.images import planes_shape
 from skfashion.parameters.options import TrainingOptions
 from skfashion.training import has_batch_norm
+from skfashion.utils.fitted import snapshot
 
 # Parameters of classes that change a training and not the network.
 OF_TRAININGS = {"dropout", "conv_dropout", "stochastic_depth"}
@@ -74,6 +76,7 @@ def average_weights(estimators, X=None):
     """
     estimators = list(estimators)
     _check_kinds(estimators)
+    estimators = [snapshot(estimator) for estimator in estimators]
     first = estimators[0]
     for number, other in enumerate(estimators[1:], start=1):
         _check_pair(first, other, number)
@@ -86,7 +89,7 @@ def average_weights(estimators, X=None):
             "average_weights(estimators, X)."
         )
     rows = first._read_rows(X) if with_batch_norm else None
-    average = copy_with_own_net(first)
+    average = first._with_net(copy.deepcopy(first.net_))
     states = [estimator.net_.module_.state_dict() for estimator in estimators]
     average.net_.module_.load_state_dict({name: _mean(states, name) for name in states[0]})
     if with_batch_norm:

@@ -1,6 +1,5 @@
 """Snapshots: the nets that one training passes on its way."""
 
-import copy
 from numbers import Integral
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
+from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
 
 
 class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
@@ -117,10 +117,9 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
                 sample_weight_val=sample_weight_val,
             )
             # A fit makes a new net, so that the snapshot can keep this one.
-            snapshots.append(copy.copy(net).set_params(warm_start=self.estimator.warm_start))
+            snapshots.append(snapshot(net).set_params(warm_start=self.estimator.warm_start))
             net.set_params(warm_start=True)
-        self._adopt(snapshots)
-        return self
+        return self._remember(snapshots)
 
     def _lengths_of_cycles(self, net, X):
         """Return the epochs of each cycle, the longer ones first."""
@@ -144,14 +143,15 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
         length, rest = divmod(total, self.n_snapshots)
         return [length + (i < rest) for i in range(self.n_snapshots)]
 
-    def _adopt(self, snapshots):
-        vars(self).pop("feature_names_in_", None)
-        first = snapshots[0]
-        for name in ("classes_", "n_features_in_", "feature_names_in_"):
-            if hasattr(first, name):
-                setattr(self, name, getattr(first, name))
-        self.n_iter_ = sum(snapshot.n_iter_ for snapshot in snapshots)
-        self.estimators_ = snapshots
+    def _remember(self, snapshots):
+        """Replace all that was fitted, in one step: nothing else sets a fitted attribute."""
+        of_first = fitted_attributes(snapshots[0])
+        shared = ("classes_", "n_features_in_", "feature_names_in_")
+        fitted = {name: of_first[name] for name in shared if name in of_first}
+        fitted["n_iter_"] = sum(net.n_iter_ for net in snapshots)
+        fitted["estimators_"] = snapshots
+        replace_fitted(self, fitted)
+        return self
 
     def predict(self, X):
         """Return the label of the largest mean probability of each image.
@@ -166,8 +166,9 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n,)
             The labels, in the dtype of the `y` of fit.
         """
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
+        fitted = snapshot(self)
+        proba = fitted.predict_proba(X)
+        return fitted.classes_[proba.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Return the mean over the snapshots of the probability of each class.
@@ -183,7 +184,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
             float64, in the order of `classes_`.
         """
         check_is_fitted(self)
-        return np.mean([snapshot.predict_proba(X) for snapshot in self.estimators_], axis=0)
+        return np.mean([net.predict_proba(X) for net in self.estimators_], axis=0)
 
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
@@ -199,7 +200,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        logs = [snapshot.predict_log_proba(X) for snapshot in self.estimators_]
+        logs = [net.predict_log_proba(X) for net in self.estimators_]
         return np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
 
     def __sklearn_tags__(self):

@@ -1,4 +1,4 @@
-"""From the arguments of `fit` to what a training sees."""
+"""From the arguments of `fit` to what a training sees: checked values, then datasets."""
 
 import math
 import warnings
@@ -9,11 +9,11 @@ import torch
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 
-from skfashion.fitting.frequencies import check_partial, sampling_shares
-from skfashion.fitting.initial_weights import read_initial_weights
+from skfashion.fitting.frequencies import check_partial
 from skfashion.fitting.inputs import (
     as_tensor,
     check_images,
+    check_views,
     check_weights,
     draw_seed,
     encode_labels,
@@ -22,12 +22,73 @@ from skfashion.fitting.inputs import (
     torch_dtype,
     weigh_classes,
 )
-from skfashion.fitting.resuming import open_checkpoint
-from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
-from skfashion.training import CheckpointFile, ClassSampler, ImageDataset
+from skfashion.images import (
+    as_planes,
+    as_rows,
+    channel_statistics,
+    infer_image_shape,
+    planes_shape,
+)
+from skfashion.training import ClassSampler, ImageDataset
+from skfashion.utils.fitted import snapshot, unfitted
 
 
-@dataclass
+@dataclass(frozen=True)
+class Given:
+    """The arguments of `fit` or `partial_fit`, checked, and what follows from them alone.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, h*w*c)
+        The images.
+    y, codes : ndarray of shape (n,)
+        Their labels, and the numbers of these among the classes.
+    sample_weight, weights : ndarray of shape (n,) or None
+        What the user gave, and the total weights, of mean 1.
+    classes : ndarray of shape (k,)
+        The labels, sorted.
+    class_weight : ndarray of shape (k,)
+        Factors of the weights of each class's rows.
+    class_totals : ndarray of shape (k,)
+        Rows of each class, counted by their `sample_weight`.
+    image_shape : tuple of int
+        Layout of a row.
+    feature_names_in : ndarray of str or None
+        Names of the columns.
+    seed : int
+        Of the fit's own generator.
+    held_out : tuple
+        Rows, labels and total weights for validation, as `fit` was given them; else three None.
+    before : ImageClassifier or None
+        The fit that this one goes on from.
+    """
+
+    rows: np.ndarray
+    y: np.ndarray
+    codes: np.ndarray
+    sample_weight: np.ndarray | None
+    weights: np.ndarray | None
+    classes: np.ndarray
+    class_weight: np.ndarray
+    class_totals: np.ndarray
+    image_shape: tuple
+    feature_names_in: np.ndarray | None
+    seed: int
+    held_out: tuple = (None, None, None)
+    before: object = None
+
+    @property
+    def n_features_in(self):
+        """Number of values of an image."""
+        return self.rows.shape[1]
+
+    @property
+    def used(self):
+        """Numbers of the rows that have any weight."""
+        return _used_rows(self.rows, self.weights)
+
+
+@dataclass(frozen=True)
 class Data:
     """What a training sees: datasets for the net, and plain arrays for scorers."""
 
@@ -36,134 +97,137 @@ class Data:
     X_val: np.ndarray | None
     y_val: np.ndarray | None
     weight_val: np.ndarray | None
-    class_weight: np.ndarray
-    class_totals: np.ndarray
-    n_rows: int
     statistics: tuple | None
-    seed: int
-    checkpoint: CheckpointFile | None = None
-
-    def close(self):
-        """Let go of the checkpoint, if there is one."""
-        if self.checkpoint is not None:
-            self.checkpoint.close()
 
 
-def read_training_data(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val):
-    """Check the arguments of `fit`, set the fitted attributes that follow from them alone."""
+def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, before):
+    """Return the arguments of `fit` as :class:`Given`; `before` is what a warm start goes on from.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not as described there.
+    """
     _check_validation_arguments(estimator, X_val, y_val, sample_weight_val)
-    X, y = check_images(estimator, X, y, reset=True)
-    rows = estimator._learn_shape(X)
-    if estimator.tta is not None:
-        estimator._n_views()  # raises where there are none, before a training and not after it
-    warm_start_from = getattr(estimator, "_warm_start_from", None)
-    estimator.classes_, codes = encode_labels(y)
-    if len(estimator.classes_) < 2:
+    # scikit-learn's checks leave names of columns behind, which are not the estimator's own yet.
+    carrier = unfitted(estimator)
+    X, y = check_images(carrier, X, y, reset=True)
+    image_shape = infer_image_shape(X.shape, estimator.image_shape)
+    rows = as_rows(X, image_shape)
+    carrier = snapshot(carrier, n_features_in_=rows.shape[1])
+    check_views(estimator.tta, image_shape)
+    classes, codes = encode_labels(y)
+    if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
-            f"data contains only one class: {estimator.classes_[0]!r}."
+            f"data contains only one class: {classes[0]!r}."
         )
-    if warm_start_from is not None:
-        _check_same_task(estimator, warm_start_from)
+    if before is not None:
+        _check_same_task(before, classes, image_shape)
     sample_weight = check_weights(sample_weight, X)
-    class_weight, weights = _total_weights(estimator, codes, sample_weight)
-    totals = _class_totals(estimator, codes, sample_weight)
+    class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
     seed = draw_seed(estimator.random_state)
-
-    used, valid, held_out = _used_rows(rows, weights), None, (None, None, None)
+    held_out = None, None, None
     if X_val is not None:
-        held_out = _read_validation_data(estimator, X_val, y_val, sample_weight_val, class_weight)
-    checkpoint = open_checkpoint(estimator, _all_given(estimator, rows, y, weights, held_out), seed)
-    try:
-        if checkpoint is not None:
-            seed = checkpoint.seed
-        if X_val is None and estimator.early_stopping:
-            used, kept = _split(used, codes, estimator.validation_fraction, seed)
-            held_out = rows[kept], y[kept], None if weights is None else weights[kept]
-        rows_val, y_val, weights_val = held_out
-        if rows_val is not None:
-            _, codes_val = encode_labels(y_val, estimator.classes_)
-            used_val = _used_rows(rows_val, weights_val)
-            valid = _make_dataset(estimator, rows_val, codes_val, weights_val, used_val)
-        if estimator.sampling is None:
-            train = _make_dataset(estimator, rows, codes, weights, used)
-        else:
-            # What the rows weigh decides how often they are drawn, and nothing else.
-            of_classes = _normalise(estimator, class_weight[codes])
-            train = _make_dataset(estimator, rows, codes, of_classes, used)
-            train.sampler = _make_sampler(estimator, codes, sample_weight, totals, used)
-        statistics = _learn_statistics(estimator, rows, weights, used)
-    except BaseException:
-        if checkpoint is not None:
-            checkpoint.close()
-        raise
-    return Data(
-        train,
-        valid,
-        X_val=rows_val,
-        y_val=y_val,
-        weight_val=weights_val,
-        class_weight=class_weight,
-        class_totals=totals,
-        n_rows=int(np.count_nonzero(np.ones(len(codes)) if weights is None else weights)),
-        statistics=statistics,
-        seed=seed,
-        checkpoint=checkpoint,
+        X_val, y_val = check_images(carrier, X_val, y_val, reset=False)
+        _, codes_val = encode_labels(y_val, classes, name="y_val")
+        weights_val = class_weight[codes_val]
+        sample_weight_val = check_weights(sample_weight_val, X_val)
+        if sample_weight_val is not None:
+            weights_val = weights_val * sample_weight_val
+        held_out = as_rows(X_val, image_shape), y_val, _normalise(estimator, weights_val)
+    return Given(
+        rows,
+        y,
+        codes,
+        sample_weight,
+        weights,
+        classes,
+        class_weight,
+        _class_totals(classes, codes, sample_weight),
+        image_shape,
+        getattr(carrier, "feature_names_in_", None),
+        seed,
+        held_out,
+        before,
     )
 
 
-def _all_given(estimator, rows, y, weights, held_out):
-    """Return all that a fit's result depends on besides parameters, by name."""
-    shape = np.array(planes_shape(estimator.image_shape_))
-    given = {"X": rows, "image shape": shape, "y": y, "sample_weight": weights}
-    given |= dict(zip(("X_val", "y_val", "sample_weight_val"), held_out, strict=True))
-    before = getattr(estimator, "_warm_start_from", None)
-    if before is not None:
-        given["weights before"] = _as_vector(before.net_.module_.state_dict())
-    if estimator.init_from is not None:
-        given["weights of init_from"] = _as_vector(
-            read_initial_weights(estimator.init_from, estimator.classes_)
-        )
-    return given
+def read_part(estimator, X, y, classes, sample_weight, *, before):
+    """Return the arguments of `partial_fit` as :class:`Given`; `before` is None in the first call.
 
-
-def _as_vector(weights):
-    return torch.cat([tensor.cpu().double().ravel() for tensor in weights.values()]).numpy()
-
-
-def read_partial_data(estimator, X, y, classes, sample_weight):
-    """Check the arguments of `partial_fit`; `classes` is given for the first call only."""
-    first = classes is not None
-    X, y = check_images(estimator, X, y, reset=first)
-    if first:
-        rows = estimator._learn_shape(X)
-        estimator.classes_ = np.unique(np.asarray(classes))
-        if len(estimator.classes_) < 2:
+    Raises
+    ------
+    ValueError
+        If one of them is not as described there.
+    """
+    _check_partial_fit(estimator, classes, before)
+    if before is None:
+        carrier = unfitted(estimator)
+        X, y = check_images(carrier, X, y, reset=True)
+        image_shape = infer_image_shape(X.shape, estimator.image_shape)
+        rows = as_rows(X, image_shape)
+        known = np.unique(np.asarray(classes))
+        if len(known) < 2:
             raise ValueError(f"Got classes={classes!r}, expected at least 2 classes.")
     else:
-        rows = as_rows(X, estimator.image_shape_)
-    _, codes = encode_labels(y, estimator.classes_)
+        carrier, known, image_shape = before, before.classes_, before.image_shape_
+        X, y = check_images(carrier, X, y, reset=False)
+        rows = as_rows(X, image_shape)
+    _, codes = encode_labels(y, known)
     sample_weight = check_weights(sample_weight, X)
-    class_weight, weights = _total_weights(estimator, codes, sample_weight)
-    used = _used_rows(rows, weights)
-    train = _make_dataset(estimator, rows, codes, weights, used)
-    statistics = _learn_statistics(estimator, rows, weights, used) if first else None
-    seed = draw_seed(estimator.random_state)
-    return Data(
-        train,
-        None,
-        X_val=None,
-        y_val=None,
-        weight_val=None,
-        class_weight=class_weight,
-        class_totals=_class_totals(estimator, codes, sample_weight),
-        n_rows=len(used),
-        statistics=statistics,
-        seed=seed,
+    class_weight, weights = _total_weights(estimator, known, codes, sample_weight)
+    return Given(
+        rows,
+        y,
+        codes,
+        sample_weight,
+        weights,
+        known,
+        class_weight,
+        _class_totals(known, codes, sample_weight),
+        image_shape,
+        getattr(carrier, "feature_names_in_", None),
+        draw_seed(estimator.random_state),
+        before=before,
     )
 
 
-def check_partial_fit(estimator, classes):
+def make_data(estimator, given, balance, seed):
+    """Return the :class:`Data` of a fit, its own validation split drawn from `seed`."""
+    used, valid = given.used, None
+    rows_val, y_val, weights_val = given.held_out
+    if rows_val is None and estimator.early_stopping:
+        used, kept = _split(used, given.codes, estimator.validation_fraction, seed)
+        rows_val, y_val = given.rows[kept], given.y[kept]
+        weights_val = None if given.weights is None else given.weights[kept]
+    if rows_val is not None:
+        _, codes_val = encode_labels(y_val, given.classes)
+        used_val = _used_rows(rows_val, weights_val)
+        valid = _make_dataset(
+            estimator, given.image_shape, rows_val, codes_val, weights_val, used_val
+        )
+    # Where rows are drawn, what they weigh decides how often they are, and nothing else.
+    is_drawn = balance.drawn is not None
+    weights = _normalise(estimator, given.class_weight[given.codes]) if is_drawn else given.weights
+    train = _make_dataset(estimator, given.image_shape, given.rows, given.codes, weights, used)
+    if is_drawn:
+        train.sampler = _make_sampler(given, balance.drawn, used)
+    statistics = _learn_statistics(estimator, given, used)
+    return Data(train, valid, rows_val, y_val, weights_val, statistics)
+
+
+def make_part(estimator, given):
+    """Return the :class:`Data` of one call of `partial_fit`."""
+    used = given.used
+    train = _make_dataset(
+        estimator, given.image_shape, given.rows, given.codes, given.weights, used
+    )
+    statistics = _learn_statistics(estimator, given, used) if given.before is None else None
+    return Data(train, None, None, None, None, statistics)
+
+
+def _check_partial_fit(estimator, classes, before):
     """Refuse what cannot be learned from one pass over a part of the data."""
     if estimator.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True; use fit.")
@@ -174,7 +238,7 @@ def check_partial_fit(estimator, classes):
             "yet to come are unknown. Use compute_class_weight from sklearn.utils.class_weight on "
             "all labels and pass the result as a dict."
         )
-    known = getattr(estimator, "classes_", None)
+    known = None if before is None else before.classes_
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     if known is not None and classes is not None:
@@ -216,38 +280,38 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
         )
 
 
-def _check_same_task(estimator, before):
-    if not np.array_equal(before.classes_, estimator.classes_):
+def _check_same_task(before, classes, image_shape):
+    if not np.array_equal(before.classes_, classes):
         raise ValueError(
             "warm_start can only be used where `self.classes_` is the same as in the previous "
-            f"call to fit. Previously got {before.classes_}, `y` has {estimator.classes_}."
+            f"call to fit. Previously got {before.classes_}, `y` has {classes}."
         )
-    if planes_shape(before.image_shape_) != planes_shape(estimator.image_shape_):
+    if planes_shape(before.image_shape_) != planes_shape(image_shape):
         raise ValueError(
-            f"Got images of image_shape={estimator.image_shape_} with warm_start=True, expected "
+            f"Got images of image_shape={image_shape} with warm_start=True, expected "
             f"{before.image_shape_} as in the previous call to fit."
         )
 
 
-def _class_totals(estimator, codes, sample_weight):
-    """Return the sum of the weights of each class's rows, (n_classes,)."""
-    return np.bincount(codes, sample_weight, minlength=len(estimator.classes_)).astype(float)
+def _class_totals(classes, codes, sample_weight):
+    """Return the sum of the weights of each class's rows, (k,)."""
+    return np.bincount(codes, sample_weight, minlength=len(classes)).astype(float)
 
 
-def _make_sampler(estimator, codes, sample_weight, totals, used):
+def _make_sampler(given, drawn, used):
     """Return what draws the rows of an epoch: positions among those that are used."""
-    codes = codes[used]
-    present = np.bincount(codes, minlength=len(totals)) > 0
+    codes = given.codes[used]
+    present = np.bincount(codes, minlength=len(drawn)) > 0
     # Of a class whose rows are all held out, or weigh nothing, none can be drawn.
-    shares = sampling_shares(estimator.sampling, estimator.classes_, totals / totals.sum())
-    shares = np.where(present, shares, 0.0)
-    weights = None if sample_weight is None else torch.from_numpy(sample_weight[used])
+    shares = np.where(present, drawn, 0.0)
+    weights = given.sample_weight
+    weights = None if weights is None else torch.from_numpy(weights[used])
     return ClassSampler(torch.from_numpy(codes), weights, torch.from_numpy(shares / shares.sum()))
 
 
-def _total_weights(estimator, codes, sample_weight):
+def _total_weights(estimator, classes, codes, sample_weight):
     """Return the classes' factors, and the rows' total weights as `_normalise` makes them."""
-    factors = weigh_classes(estimator.class_weight, estimator.classes_, codes, sample_weight)
+    factors = weigh_classes(estimator.class_weight, classes, codes, sample_weight)
     weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
     return factors, _normalise(estimator, weights)
 
@@ -285,30 +349,21 @@ def _split(used, codes, fraction, seed):
             f"{smallest} row{'' if smallest == 1 else 's'}, and {n_held_out} of {len(used)} rows "
             f"are held out for {n_classes} classes. Holding out rows regardless of their class.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=8,
         )
         stratify = None
     return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
 
 
-def _read_validation_data(estimator, X_val, y_val, sample_weight_val, class_weight):
-    X_val, y_val = check_images(estimator, X_val, y_val, reset=False)
-    _, codes = encode_labels(y_val, estimator.classes_, name="y_val")
-    sample_weight_val = check_weights(sample_weight_val, X_val)
-    weights = class_weight[codes]
-    if sample_weight_val is not None:
-        weights = weights * sample_weight_val
-    return as_rows(X_val, estimator.image_shape_), y_val, _normalise(estimator, weights)
-
-
-def _learn_statistics(estimator, rows, weights, used):
+def _learn_statistics(estimator, given, used):
     """Return the mean and the deviation of each channel, None if nothing is standardised."""
     if not estimator.standardize:
         return None
-    return channel_statistics(as_planes(rows, estimator.image_shape_), weights, used)
+    images = as_planes(given.rows, given.image_shape)
+    return channel_statistics(images, given.weights, used)
 
 
-def _make_dataset(estimator, rows, codes, weights, used):
+def _make_dataset(estimator, image_shape, rows, codes, weights, used):
     device = find_device(estimator.device)
     if device is None:
         raise ValueError(
@@ -317,7 +372,7 @@ def _make_dataset(estimator, rows, codes, weights, used):
         )
     if weights is not None and (weights[used] == weights[used[0]]).all():
         weights = None  # the rows of other weights are those of weight 0, which take no part
-    images = as_planes(as_tensor(rows), estimator.image_shape_)
+    images = as_planes(as_tensor(rows), image_shape)
     if device == "cuda" and images.nbytes > torch.cuda.mem_get_info()[0] / 2:
         device = "cpu"  # more than half of what is free there: batches are copied one by one
     if weights is not None:

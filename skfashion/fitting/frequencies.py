@@ -1,12 +1,14 @@
 """Frequencies of classes: of the labels, of what a net learns from, and of where it predicts."""
 
+import math
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
-import torch
 
 from skfashion.parameters.losses import (
     DEFERRED_BETA,
+    LossTerms,
     effective_number_weights,
     find_loss,
     loss_terms,
@@ -51,75 +53,152 @@ def sampling_shares(sampling, classes, prior):
     return shares / shares.sum()
 
 
-def deferred_weights(loss, counts):
-    """Return the weights of classes that begin late, (k,)."""
-    own = loss_terms(loss, counts).class_weight
-    return effective_number_weights(positive(counts), DEFERRED_BETA) if own is None else own
+@dataclass(frozen=True)
+class Frequencies:
+    """How frequent the classes are: in the data, and for the net.
 
-
-def effective_prior(estimator, counts, *, reweighted):
-    """Return the frequencies that the logits of a trained net stand for, (k,), of sum 1.
-
-    Those of the labels, changed by sampling, weights of classes, and offsets of the logits.
-
-    Parameters
+    Attributes
     ----------
-    estimator : ImageClassifier
-        With ``class_prior_`` and ``class_weight_``.
-    counts : ndarray of shape (k,)
-        Rows of each class.
-    reweighted : bool
-        Whether the weights of `deferred_reweighting` have begun.
+    count : ndarray of shape (k,)
+        Rows of each class, counted by their weight.
+    prior : ndarray of shape (k,)
+        Their shares.
+    weight : ndarray of shape (k,)
+        Factors of the rows' weights.
+    learned : ndarray of shape (k,) or None
+        Frequencies that the logits of a net stand for; None before there is a net.
     """
-    prior = estimator.class_prior_
-    if estimator.sampling is not None:
-        prior = sampling_shares(estimator.sampling, estimator.classes_, prior)
-    prior = prior * estimator.class_weight_
-    terms = loss_terms(estimator.loss, counts)
-    if terms.offset is not None:
-        prior = prior * np.exp(-terms.offset)
-    if estimator.deferred_reweighting is not None:
-        if reweighted:
-            prior = prior * deferred_weights(estimator.loss, counts)
-    elif terms.class_weight is not None:
-        prior = prior * terms.class_weight
-    return prior / prior.sum()
+
+    count: np.ndarray
+    prior: np.ndarray
+    weight: np.ndarray
+    learned: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, count, weight):
+        """Return the frequencies in data with so many rows of each class."""
+        return cls(count, count / count.sum(), weight)
+
+    def effective(self, *, drawn=None, offset=None, factors=None):
+        """Return the frequencies for a net that is trained on the data.
+
+        Parameters
+        ----------
+        drawn : ndarray of shape (k,) or None
+            Shares in which rows of the classes are drawn; None draws each row once.
+        offset : ndarray of shape (k,) or None
+            What the loss adds to the logits.
+        factors : ndarray of shape (k,) or None
+            Weights of the classes in the loss.
+
+        Returns
+        -------
+        Frequencies
+            The same, with what the net has learned.
+        """
+        learned = (self.prior if drawn is None else drawn) * self.weight
+        if offset is not None:
+            learned = learned * np.exp(-offset)
+        if factors is not None:
+            learned = learned * factors
+        return replace(self, learned=learned / learned.sum())
+
+    def shift(self, wanted):
+        """Return what to add to logits, (k,), for classes as frequent as `wanted`, (k,)."""
+        # A class that no row taught, or that cannot be, keeps its logit.
+        known = (self.learned > 0) & (wanted > 0)
+        shift = np.zeros(len(wanted))
+        shift[known] = np.log(wanted[known]) - np.log(self.learned[known])
+        return shift
 
 
-def logit_shift(estimator):
-    """Return what `prior` adds to the logits, a float64 tensor (k,), or None for nothing.
+@dataclass(frozen=True)
+class Balance:
+    """What a training does about the frequencies of the classes, computed once.
+
+    Attributes
+    ----------
+    frequencies : Frequencies
+        Of the data.
+    terms : LossTerms
+        What the loss does to the cross-entropy.
+    drawn : ndarray of shape (k,) or None
+        Shares in which rows of the classes are drawn; None draws each row once.
+    factors : ndarray of shape (k,) or None
+        Weights of the classes in the loss.
+    deferred : float or None
+        Share of the epochs after which these begin; None is from the first on.
+    """
+
+    frequencies: Frequencies
+    terms: LossTerms
+    drawn: np.ndarray | None
+    factors: np.ndarray | None
+    deferred: float | None
+
+    def n_epochs_without_factors(self, n_epochs):
+        """Return how many of all epochs come before `factors` begin; the last one has them."""
+        if self.deferred is None:
+            return 0
+        return min(math.ceil(self.deferred * n_epochs), n_epochs - 1)
+
+    def frequencies_after(self, n_done, n_epochs):
+        """Return the frequencies for a net that has behind it `n_done` of all epochs."""
+        has_factors = n_done > self.n_epochs_without_factors(n_epochs)
+        return self.frequencies.effective(
+            drawn=self.drawn,
+            offset=self.terms.offset,
+            factors=self.factors if has_factors else None,
+        )
+
+
+def balance_of(estimator, given, earlier=0.0):
+    """Return the :class:`Balance` of a fit; `earlier` are the rows of each class of calls before.
 
     Raises
     ------
     ValueError
-        If `prior` is no distribution over the classes.
+        If a parameter of the loss, or `sampling`, is not as described.
     """
-    if estimator.prior is None:
-        return None
-    prior = _wanted_prior(estimator)
-    learned = estimator.effective_class_prior_
-    # A class that no row taught, or that cannot be, keeps its logit.
-    known = (learned > 0) & (prior > 0)
-    shift = np.zeros(len(prior))
-    shift[known] = np.log(prior[known]) - np.log(learned[known])
-    return torch.from_numpy(shift)
+    frequencies = Frequencies.of(earlier + given.class_totals, given.class_weight)
+    counts = frequencies.prior * len(given.used)
+    terms = loss_terms(estimator.loss, counts)
+    factors, drawn = terms.class_weight, None
+    if factors is None and estimator.deferred_reweighting is not None:
+        factors = effective_number_weights(positive(counts), DEFERRED_BETA)
+    if estimator.sampling is not None:
+        drawn = sampling_shares(estimator.sampling, given.classes, frequencies.prior)
+    return Balance(frequencies, terms, drawn, factors, estimator.deferred_reweighting)
 
 
-def _wanted_prior(estimator):
-    n_classes = len(estimator.classes_)
-    if isinstance(estimator.prior, str):
-        uniform = np.full(n_classes, 1 / n_classes)
-        return uniform if estimator.prior == "uniform" else estimator.class_prior_
+def wanted_prior(prior, classes, class_prior):
+    """Return the frequencies, (k,), that a parameter `prior` other than None means.
+
+    Raises
+    ------
+    ValueError
+        If it is no distribution over the classes.
+    """
+    if isinstance(prior, str):
+        return np.full(len(classes), 1 / len(classes)) if prior == "uniform" else class_prior
+    check_prior(prior, classes)
+    wanted = np.asarray(prior, dtype=float)
+    return wanted / wanted.sum()
+
+
+def check_prior(prior, classes):
+    """Refuse a parameter `prior` that is neither None, nor a name, nor a distribution."""
+    if prior is None or isinstance(prior, str):
+        return
     try:
-        prior = np.asarray(estimator.prior, dtype=float)
+        shares = np.asarray(prior, dtype=float)
     except (TypeError, ValueError):
-        prior = np.empty(0)
-    if prior.shape != (n_classes,) or not (prior > 0).all() or not np.isclose(prior.sum(), 1):
+        shares = np.empty(0)
+    if shares.shape != (len(classes),) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         raise ValueError(
-            f"Got prior={estimator.prior!r}, expected {n_classes} positive numbers that sum to 1, "
-            f"one for each of classes_ in their order: {estimator.classes_.tolist()}."
+            f"Got prior={prior!r}, expected {len(classes)} positive numbers that sum to 1, "
+            f"one for each of classes_ in their order: {classes.tolist()}."
         )
-    return prior / prior.sum()
 
 
 def check_partial(estimator):

@@ -8,6 +8,9 @@ from sklearn.utils import check_array, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skfashion.images import planes_shape
+from skfashion.parameters.augmentation import MIN_SIDE
+
 NO_LABELS = object()
 
 
@@ -75,6 +78,15 @@ def _needs_no_conversion(estimator, X):
     # A sum that is not finite may only have overflowed: scikit-learn will look closer.
     with np.errstate(over="ignore", invalid="ignore"):
         return X.dtype == numpy_dtype(estimator.precision) and bool(np.isfinite(X.sum()))
+
+
+def check_views(tta, image_shape):
+    """Refuse a parameter `tta` for a table's rows."""
+    if tta is not None and min(planes_shape(image_shape)[1:]) < MIN_SIDE:
+        raise ValueError(
+            f"Got tta={tta!r} for images of image_shape={image_shape}, expected "
+            "None for a table's rows, whose columns are not neighbours."
+        )
 
 
 def encode_labels(y, classes=None, name="y"):

@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 import pickle
+from contextlib import contextmanager
 from os import PathLike
 from os.path import isfile
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import sklearn
 import torch
 
+from skfashion.fitting.initial_weights import read_initial_weights
 from skfashion.fitting.inputs import find_device
+from skfashion.images import planes_shape
 from skfashion.training import (
     CheckpointFile,
     has_bfloat16,
@@ -44,19 +47,22 @@ NO_INFLUENCE = {
 BLOCK_BYTES = 2**24
 
 
-def open_checkpoint(estimator, data, seed):
-    """Return the :class:`CheckpointFile` of a fit, None without ``checkpoint_dir``.
-
-    Its ``seed`` is the one to use: the stored one where the fit goes on from a checkpoint.
+@contextmanager
+def checkpoint_of(estimator, given):
+    """Give a fit its checkpoint, and remove it when the fit has succeeded.
 
     Parameters
     ----------
     estimator : ImageClassifier
         What is being fitted.
-    data : dict of str to array or None
-        All that the result depends on besides parameters.
-    seed : int
-        What was drawn for a fit that begins.
+    given : Given
+        The fit's arguments.
+
+    Yields
+    ------
+    CheckpointFile or None
+        Its ``seed`` is the one to use: the stored one where the fit goes on from a checkpoint. None
+        without ``checkpoint_dir``.
 
     Raises
     ------
@@ -66,12 +72,22 @@ def open_checkpoint(estimator, data, seed):
         If the folder cannot be written.
     """
     if estimator.checkpoint_dir is None:
-        return None
+        yield None
+        return
+    file = _open(estimator, given)
+    try:
+        yield file
+        file.remove()
+    finally:
+        file.close()
+
+
+def _open(estimator, given):
     check_callbacks(estimator, "checkpoint_dir")
     identity = {
-        "parameter": _describe_parameters(estimator, seed),
-        "data": {name: _digest(array) for name, array in data.items()},
-        "environment": _environment(estimator, scope_of(data["image shape"])),
+        "parameter": _describe_parameters(estimator, given.seed),
+        "data": {name: _digest(array) for name, array in _arrays_of(estimator, given).items()},
+        "environment": _environment(estimator, scope_of(planes_shape(given.image_shape))),
     }
     folder = Path(estimator.checkpoint_dir).absolute()
     named = folder.is_file()
@@ -84,13 +100,34 @@ def open_checkpoint(estimator, data, seed):
         path = folder / f"{type(estimator).__name__}-{name}.ckpt"
     file = CheckpointFile(path, identity, estimator.checkpoint_every, named)
     if file.seed is None:
-        file.seed = seed
+        file.seed = given.seed
     return file
 
 
 def scope_of(shape):
     """Return the key of ``ENGINE`` for images of a shape ``(c, h, w)``."""
     return "tables" if shape[1] == 1 else "images"
+
+
+def _arrays_of(estimator, given):
+    """Return all that a fit's result depends on besides parameters, by name."""
+    arrays = {
+        "X": given.rows,
+        "image shape": np.array(planes_shape(given.image_shape)),
+        "y": given.y,
+        "sample_weight": given.weights,
+    }
+    arrays |= dict(zip(("X_val", "y_val", "sample_weight_val"), given.held_out, strict=True))
+    if given.before is not None:
+        arrays["weights before"] = _as_vector(given.before.net_.module_.state_dict())
+    if estimator.init_from is not None:
+        weights = read_initial_weights(estimator.init_from, given.classes)
+        arrays["weights of init_from"] = _as_vector(weights)
+    return arrays
+
+
+def _as_vector(weights):
+    return torch.cat([tensor.cpu().double().ravel() for tensor in weights.values()]).numpy()
 
 
 def _environment(estimator, scope):

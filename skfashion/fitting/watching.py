@@ -1,9 +1,23 @@
-"""scikit-learn's callback protocol, as a fit sees it."""
+"""What watches a fit: scores, progress, logs, and scikit-learn's callbacks."""
 
 import copy
+import inspect
+from functools import partial
+
+from sklearn.metrics import check_scoring
+
+from skfashion.training import (
+    EpochTasks,
+    KeepBestWeights,
+    LogRun,
+    Progress,
+    StopAtTarget,
+    ValidationScore,
+)
+from skfashion.utils.fitted import fitted_attributes
 
 
-class TaskHooks:
+class Tasks:
     """scikit-learn's callback protocol: one task for the fit, one for each epoch.
 
     Parameters
@@ -20,9 +34,8 @@ class TaskHooks:
         self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.has_callbacks = bool(getattr(estimator, "_skl_callbacks", None))
 
-    def start(self, twin, n_epochs):
-        """Announce the fit: `twin` is what is being trained."""
-        self.twin = twin
+    def start(self, n_epochs):
+        """Announce the fit."""
         self.root = self.estimator._init_callback_context(max_subtasks=n_epochs)
         self.root.call_on_fit_task_begin(**self.given)
 
@@ -31,22 +44,100 @@ class TaskHooks:
         self.epoch = self.root.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self.given)
 
-    def end_epoch(self):
+    def end_epoch(self, state):
         """Report an epoch; return whether a callback asks to stop."""
-        return self.epoch.call_on_fit_task_end(
-            **self.given, reconstruction_attributes=self._fitted_state
-        )
+        return self.epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=state)
 
-    def finish(self):
+    def finish(self, state):
         """Report the fit."""
-        self.root.call_on_fit_task_end(**self.given, reconstruction_attributes=self._fitted_state)
+        self.root.call_on_fit_task_end(**self.given, reconstruction_attributes=state)
 
-    def _fitted_state(self):
-        """Return what makes a copy of the estimator a fitted one, as of now."""
-        state = {name: value for name, value in vars(self.twin).items() if name.endswith("_")}
-        # A copy, since the training goes on.
-        # The copy is made from the user's estimator, which may know other names from before.
-        state.setdefault("feature_names_in_", None)
-        state["net_"] = copy.deepcopy(state["net_"])
-        state["net_"].module_.eval()
-        return state
+
+def fitted_state(as_fitted, net, names):
+    """Return what makes a copy of the user's estimator a fitted one, whatever it knew before.
+
+    Parameters
+    ----------
+    as_fitted : callable
+        ``as_fitted(net) -> estimator``.
+    net : TrainingNet
+        Its training may go on.
+    names : ndarray or None
+        Of the columns.
+    """
+    net = copy.deepcopy(net)
+    net.module_.eval()
+    return fitted_attributes(as_fitted(net)) | {"feature_names_in_": names}
+
+
+def make_callbacks(estimator, given, data, tasks, as_fitted, *, n_epochs, log_dir):
+    """Return the callbacks of a fit's own, as pairs of a name and a callback.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+    given : Given
+    data : Data
+    tasks : Tasks
+    as_fitted : callable
+        ``as_fitted(net) -> estimator``: a net in training as a fitted estimator, which takes rows
+        without names.
+    n_epochs : int
+    log_dir : path-like or None
+        Where to log the run, if it is logged.
+    """
+    callbacks = []
+    if data.valid is not None:
+        score = _make_score(estimator, data, as_fitted)
+        callbacks.append(("skfashion_score", ValidationScore(score)))
+    if estimator.verbose:
+        bar = estimator.verbose is True or estimator.verbose == 1
+        callbacks.append(("skfashion_progress", Progress(n_epochs, bar=bar)))
+    if estimator.early_stopping:
+        keep = KeepBestWeights(estimator.n_iter_no_change, estimator.tol)
+        callbacks.append(("skfashion_best", keep))
+    if estimator.target_score is not None:
+        key = "train_accuracy" if data.valid is None else "valid_score"
+        callbacks.append(("skfashion_target", StopAtTarget(estimator.target_score, key)))
+    if log_dir is not None:
+        run = LogRun(
+            log_dir,
+            type(estimator).__name__,
+            estimator.get_params(deep=False),
+            [str(label) for label in given.classes],
+            lambda net, images: as_fitted(net)._logits_of_planes(images).softmax(1),
+        )
+        callbacks.append(("skfashion_log", run))
+    if tasks.has_callbacks:
+
+        def end(net):
+            return tasks.end_epoch(partial(fitted_state, as_fitted, net, given.feature_names_in))
+
+        callbacks.append(("skfashion_tasks", EpochTasks(tasks.begin_epoch, end)))
+    return callbacks
+
+
+def _takes_weights(scorer):
+    """Tell whether a scorer has a use for `sample_weight`."""
+    # Every scorer of scikit-learn's takes the argument; what matters is its metric.
+    function = getattr(scorer, "_score_func", scorer)
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return takes_any or "sample_weight" in parameters
+
+
+def _make_score(estimator, data, as_fitted):
+    """Return a function that scores a net on the validation data; None for "loss"."""
+    if estimator.scoring == "loss":
+        return None
+    scorer = check_scoring(estimator, estimator.scoring)
+    weights = {}
+    if data.weight_val is not None:
+        if not _takes_weights(scorer):
+            raise ValueError(
+                f"Got scoring={estimator.scoring!r}, which takes no sample_weight, together with "
+                "weights of rows or classes; expected scoring(estimator, X, y, "
+                "sample_weight=None)."
+            )
+        weights = {"sample_weight": data.weight_val}
+    return lambda net: scorer(as_fitted(net), data.X_val, data.y_val, **weights)

@@ -1,24 +1,15 @@
 """Augmentation as a parameter: named recipes, and an object whose parts can be searched."""
 
-from dataclasses import fields
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, constraints_of, estimator, param
-from skfashion.training import Augmenter
+from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, estimator, param
 
 # Images smaller than this, in pixels, are taken for tables of so many columns that a square of them
 # could be an image.
 MIN_SIDE = 5
-
-# What needs an image with height and width.
-GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")
 
 
 @estimator
@@ -119,69 +110,3 @@ RECIPES = {
         erase=0.5,
     ),
 }
-
-
-def make_augmenter(augment, image_shape, dtype):
-    """Return what changes the batches of a training, None for nothing.
-
-    Parameters
-    ----------
-    augment : None, str, Augmentation or callable
-        The parameter of a classifier.
-    image_shape : tuple (c, h, w)
-        Shape of an image.
-    dtype : torch.dtype
-        Type of the network's weights.
-
-    Raises
-    ------
-    ValueError
-        If an image has no height or width and geometry is asked for, or a parameter is not as
-        described.
-    """
-    if augment is None:
-        return None
-    if isinstance(augment, type):
-        raise ValueError(
-            f"Got augment={augment.__name__}, a class, expected an instance: {augment.__name__}()."
-        )
-    if callable(augment):
-        return CallableAugmenter(augment)
-    recipe = RECIPES[augment] if isinstance(augment, str) else augment
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    validate_parameter_constraints(constraints_of(Augmentation), values, "Augmentation")
-    asked = [name for name in GEOMETRY if values[name]]
-    if asked and min(image_shape[1:]) < MIN_SIDE:
-        raise ValueError(
-            f"Got augment={augment!r} for images of (c, h, w)={tuple(image_shape)}, expected no "
-            f"{', '.join(asked)} for a table's rows, whose columns are not neighbours. Use "
-            "augment=None, or set image_shape if these rows are images."
-        )
-    return Augmenter(**values, dtype=dtype)
-
-
-class CallableAugmenter:
-    """A function of the user's: ``function(images, generator) -> images``.
-
-    Parameters
-    ----------
-    function : callable
-        Gets a tensor (n, c, h, w) in the dtype of the data, which it must not change, and a
-        ``torch.Generator`` on the CPU; returns a tensor of the same shape.
-    """
-
-    mixes = False
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, images, rows, epoch, generator):
-        """Return what the function makes of the images."""
-        changed = self.function(images, generator)
-        shape = tuple(getattr(changed, "shape", ()))
-        if type(changed) is not type(images) or shape != images.shape:
-            raise ValueError(
-                f"Got {type(changed).__name__} of shape {shape} from augment, expected a tensor of "
-                f"shape {tuple(images.shape)}, like its argument."
-            )
-        return changed

@@ -1,5 +1,6 @@
 """The parameters that all classifiers share: how a network is trained."""
 
+import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
@@ -7,10 +8,33 @@ from os import PathLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skfashion.fitting.fit import MAX_EPOCHS, MIN_STEPS
 from skfashion.parameters.augmentation import RECIPES, Augmentation
 from skfashion.parameters.declaring import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, param
 from skfashion.parameters.losses import LOSSES, Loss
+
+# What "auto" means; chosen on validation splits of the training images and on small tables, see
+# docs/design.md.
+BATCH_SIZES = (16, 128)
+BATCHES_PER_EPOCH = 30
+MIN_STEPS = 600
+MAX_EPOCHS = 100
+
+
+def batch_size_of(options, n_rows):
+    """Return the number of rows of a step that `batch_size` means for so many training rows."""
+    size = options.batch_size
+    if size == "auto":
+        smallest, largest = BATCH_SIZES
+        size = min(largest, max(smallest, n_rows // BATCHES_PER_EPOCH))
+    return min(n_rows, size)
+
+
+def number_of_epochs(options, steps_per_epoch):
+    """Return the number of epochs that `max_epochs` means for epochs of so many steps."""
+    if options.max_epochs != "auto":
+        return options.max_epochs
+    needed = min(MAX_EPOCHS, math.ceil(MIN_STEPS / steps_per_epoch))
+    return max(options._full_data_epochs, needed)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -8,6 +8,8 @@ from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from skfashion.utils.fitted import replace_fitted, snapshot
+
 # More rounds than coordinate ascent was ever seen to take on ten classes.
 MAX_SWEEPS = 20
 
@@ -94,30 +96,32 @@ class ClassFactorsClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             raise ValueError(f"Got factors={self.factors!r}, expected 'prior' or 'tuned'.")
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        self.estimator_ = clone(estimator).fit(X, y)
-        self.classes_ = self.estimator_.classes_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
-        codes = np.searchsorted(self.classes_, y)
+        fitted = clone(estimator).fit(X, y)
+        codes = np.searchsorted(fitted.classes_, y)
         factors = len(y) / np.bincount(codes)
         if self.factors == "tuned":
             proba = cross_val_predict(
-                estimator, X, y, cv=self._folds(codes), method="predict_proba"
+                estimator, X, y, cv=self._folds(codes, fitted.classes_), method="predict_proba"
             )
             factors = tuned_factors(codes, proba, [factors, np.ones_like(factors)])
-        self.factors_ = factors / factors.mean()
+        return self._remember(fitted, factors / factors.mean())
+
+    def _remember(self, estimator, factors):
+        """Replace all that was fitted, in one step: nothing else sets a fitted attribute."""
+        shared = ("classes_", "n_features_in_", "feature_names_in_")
+        fitted = {name: getattr(estimator, name) for name in shared if hasattr(estimator, name)}
+        replace_fitted(self, fitted | {"estimator_": estimator, "factors_": factors})
         return self
 
     def _get_estimator(self):
         return LogisticRegression() if self.estimator is None else self.estimator
 
-    def _folds(self, codes):
+    def _folds(self, codes, classes):
         if not isinstance(self.cv, int | np.integer) or self.cv < 2:
             raise ValueError(f"Got cv={self.cv!r}, expected an int of 2 or more.")
         counts = np.bincount(codes)
         if counts.min() < 2:
-            label = self.classes_.tolist()[counts.argmin()]
+            label = classes.tolist()[counts.argmin()]
             raise ValueError(
                 f"Got a single row of class {label!r}, expected two rows of each class or more to "
                 "tune factors on. Give more rows, or set factors='prior'."
@@ -138,7 +142,8 @@ class ClassFactorsClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             they belong to no such world, and only their order means something.
         """
         check_is_fitted(self)
-        weighted = self.estimator_.predict_proba(X) * self.factors_
+        fitted = snapshot(self)
+        weighted = fitted.estimator_.predict_proba(X) * fitted.factors_
         return weighted / weighted.sum(axis=1, keepdims=True)
 
     def predict(self, X):
@@ -153,8 +158,9 @@ class ClassFactorsClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
         ndarray, shape (n,)
             Labels.
         """
-        columns = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[columns]
+        fitted = snapshot(self)
+        columns = fitted.predict_proba(X).argmax(axis=1)
+        return fitted.classes_[columns]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

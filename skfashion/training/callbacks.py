@@ -14,7 +14,7 @@ class ValidationScore(Callback):
     Parameters
     ----------
     score : callable or None
-        ``score() -> float``, called with the module in evaluation mode; None records the
+        ``score(net) -> float``, called with the module in evaluation mode; None records the
         negative validation loss.
     """
 
@@ -23,7 +23,7 @@ class ValidationScore(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Record the score of the epoch that has just ended."""
-        value = -net.history[-1, "valid_loss"] if self.score is None else float(self.score())
+        value = -net.history[-1, "valid_loss"] if self.score is None else float(self.score(net))
         net.history.record("valid_score", value)
 
 
@@ -114,20 +114,16 @@ class DeferredWeights(Callback):
         Factors of the weights of each class's rows.
     first : int
         Number of epochs without them.
-    begin : callable
-        Called without arguments before each epoch that has them.
     """
 
-    def __init__(self, class_weight, first, begin):
+    def __init__(self, class_weight, first):
         self.class_weight = class_weight
         self.first = first
-        self.begin = begin
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         """Set the weights if it is time."""
         if len(net.history) > self.first:  # the epoch that begins is counted already
             dataset_train.class_weight = self.class_weight
-            self.begin()
 
 
 class EpochTasks(Callback):
@@ -136,7 +132,7 @@ class EpochTasks(Callback):
     Parameters
     ----------
     begin, end : callable
-        Called without arguments; training stops when ``end()`` returns True.
+        ``begin()`` and ``end(net)``; training stops when the latter returns True.
     """
 
     def __init__(self, begin, end):
@@ -149,7 +145,7 @@ class EpochTasks(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Report the epoch that has just ended."""
-        if self.end():
+        if self.end(net):
             net.stop_training_ = True
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from skfashion.training.dense import DenseForward, dense_layers
 from skfashion.training.products import processor_maker
 
 # Rows of every block of a dense net where nothing less gives a row the same bits in each.
@@ -65,6 +66,57 @@ def _fold(layers):
         if fold is not None:
             layers[i - 1 : i + 1] = [fold(layers[i - 1], layers[i])]
     return layers
+
+
+class FastForward:
+    """What computes ``forward`` and ``transform`` of a network for predictions, fast.
+
+    Batch norm is folded into the layers before it, and a multilayer perceptron's layers are written
+    out. Made anew when a layer, or what was folded, has changed. Several threads may ask at once:
+    each of the two things that are kept is replaced as a whole.
+    """
+
+    def __init__(self):
+        self._dense = self._folded = None
+
+    def of(self, module):
+        """Return what computes as `module` does in evaluation mode."""
+        if module.training:
+            # Asked in the middle of an epoch, by a callback.
+            return fold_batch_norm(copy.deepcopy(module).eval())
+        dense = self._dense
+        if dense is not None and dense.is_current(module):
+            return dense
+        if is_watched(module):
+            return module
+        if has_batch_norm(module):
+            return self._fold(module)
+        self._dense = dense = _written_out(module)
+        return module if dense is None else dense
+
+    def _fold(self, module):
+        layers, state = [*module.modules()], [*module.state_dict().values()]
+        known = self._folded
+        # Compared by value: PyTorch's count of changes does not see all of them.
+        if known is None or known[0] != layers or not _are_equal(known[1], state):
+            copies = [tensor.clone() for tensor in state]
+            folded = fold_batch_norm(module)
+            self._folded = known = layers, copies, _written_out(folded) or folded
+        return known[2]
+
+
+def _written_out(module):
+    """Return a network's predictions written out, None if it has other layers than dense ones."""
+    layers = dense_layers(module)
+    return None if layers is None else DenseForward(module, layers)
+
+
+def _are_equal(tensors, others):
+    """Tell whether tensors have the same values, types and devices, one by one."""
+    return len(tensors) == len(others) and all(
+        a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
+        for a, b in zip(tensors, others, strict=True)
+    )
 
 
 # By how many pixels, down and to the right, views of an image are moved.

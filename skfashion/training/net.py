@@ -2,23 +2,23 @@
 
 import copy
 import math
+import threading
 import time
 
+import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
+from skfashion.parallel.threads import own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
-from skfashion.training.callbacks import Progress
 from skfashion.training.criterion import WeightedCrossEntropy
-from skfashion.training.dense import DenseForward, dense_layers
-from skfashion.training.inference import fold_batch_norm, has_batch_norm, is_watched
+from skfashion.training.inference import FastForward
 from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
-from skfashion.training.states import load_training_state
+from skfashion.training.states import generators_of, load_training_state, training_state
 from skfashion.training.steps import Steps
-from skfashion.training.tracking import LogRun
 
 # Attributes that a running training needs, and a prediction does not.
 OF_A_TRAINING = {
@@ -27,12 +27,14 @@ OF_A_TRAINING = {
     "steps_",
     "averaged_",
     "scaler_",
-    "_folded",
-    "_dense",
+    "_fast",
 }
 
 # Rows of a block when skorch's own methods predict or validate.
 EVALUATION_BATCH_SIZE = 256
+
+
+MOVING = threading.Lock()
 
 
 class TrainingNet(NeuralNetClassifier):
@@ -120,7 +122,7 @@ class TrainingNet(NeuralNetClassifier):
     stop_training_ = False
     steps_ = averaged_ = scaler_ = None
     # How to predict, known since the last time.
-    _dense = _folded = None
+    _fast = None
 
     @property
     def _default_callbacks(self):
@@ -165,7 +167,22 @@ class TrainingNet(NeuralNetClassifier):
         self.announces_batches_ = self._is_heard("on_batch_begin", "on_batch_end")
         self.announces_gradients_ = self._is_heard("on_grad_computed")
         self.stop_training_ = False
-        self.steps_ = Steps(self)
+        # float16 has so small a range that gradients must be scaled up; bfloat16 has not. By how
+        # much is learned in training, so it is kept from one pass to the next.
+        if self.compute_dtype is torch.float16 and self.scaler_ is None:
+            self.scaler_ = torch.amp.GradScaler(self.device)
+        self.steps_ = Steps(
+            self.module_,
+            self.criterion_,
+            scaler=self.scaler_,
+            generators=generators_of(self),
+            augment=self.augment,
+            max_grad_norm=self.max_grad_norm,
+            sam_rho=self.sam_rho,
+            compute_dtype=self.compute_dtype,
+            compiles=self.compiles,
+            keeps_logits=self.announces_batches_,
+        )
         decay = self.pause_decay if self.ema_decay is None else self.ema_decay
         self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
         try:
@@ -180,9 +197,99 @@ class TrainingNet(NeuralNetClassifier):
             for parameter in self.module_.parameters():
                 parameter.grad = None
             for _, callback in self.callbacks_:
-                if isinstance(callback, Progress | LogRun):
+                if hasattr(callback, "close"):
                     callback.close()
         self._set_training(False)
+        return self
+
+    def one_pass(self, dataset, *, lr, batch_size, augment, seed):
+        """Go on with the training for one pass over a data set; undo everything if that fails.
+
+        Parameters
+        ----------
+        dataset : ImageDataset
+            What to train on.
+        lr : float
+            The learning rate, a constant one.
+        batch_size : int
+            Rows of a step.
+        augment : callable or None
+            As in the constructor.
+        seed : int
+            Of the generator, where the one before is lost.
+        """
+        self._find_optimizer_again()
+        if self.generator is None:
+            seed = (seed + len(self.history)) % np.iinfo(np.int32).max
+            self.generator = torch.Generator().manual_seed(seed)
+            self._draw_noise_on_device()
+        before = training_state(self)
+        # Rows of the history are only ever added, and after many calls there are many.
+        before = copy.deepcopy(before, {id(before["history"]): before["history"]})
+        settings = {"lr": lr, "batch_size": batch_size, "augment": augment}
+        # One pass has no schedule, and is no path to average over.
+        settings |= {"schedule": None, "ema_decay": None, "pause_decay": None}
+        settings_before = {name: getattr(self, name) for name in settings}
+        vars(self).update(settings)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = lr * group.get("lr_factor", 1.0)
+        try:
+            self.train(dataset, epochs=1)
+        except BaseException:
+            load_training_state(self, before)
+            vars(self).update(settings_before)
+            self._set_training(False)
+            raise
+        return self
+
+    def _find_optimizer_again(self):
+        """Make an optimizer where there is none, or its state is on another device."""
+        device = self.device_
+        if getattr(self, "optimizer_device_", device) != device:
+            vars(self).pop("optimizer_", None)
+            self.generator = None
+        if not hasattr(self, "optimizer_"):
+            # The net comes out of a pickle, which holds no optimizer.
+            self._initialize_optimizer()
+        self.optimizer_device_ = device
+
+    def _draw_noise_on_device(self):
+        """Let random layers draw from the generator, or from one on the device that it seeds."""
+        generator, device = self.generator, self.device_
+        if device.type != "cpu":
+            seed = torch.randint(2**31, (), generator=generator).item()
+            generator = torch.Generator(device).manual_seed(seed)
+        self.module_.use_generator(generator)
+
+    @property
+    def device_(self):
+        """The device on which the module computes."""
+        return self.module_.standardize.mean.device
+
+    def move_to(self, device):
+        """Let the module compute on a type of device, such as "cuda", if it does not yet.
+
+        A net out of a pickle lies on the CPU, and stays there where its own device is missing.
+
+        Parameters
+        ----------
+        device : str or None
+            None, for a device that is missing, leaves the module where it is.
+        """
+        # Of several threads that predict, one moves the module and the others wait.
+        with MOVING:
+            if device is not None and self.device_.type != device:
+                with own_device(device):
+                    self.module_.to(device)
+                self.device = device
+        return self
+
+    def initialize(self):
+        """Make everything that a training needs out of the parameters."""
+        super().initialize()
+        self.optimizer_device_ = self.device_
+        if self.generator is not None:
+            self._draw_noise_on_device()
         return self
 
     def _is_heard(self, *hooks):
@@ -207,7 +314,7 @@ class TrainingNet(NeuralNetClassifier):
             self._set_training(True)
             if self.averaged_ is not None:
                 self.averaged_.put_aside()
-            self.steps_.choose()
+            self.steps_.choose(self.optimizer_)
             iterator = self.get_iterator(X, training=True)
             self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
@@ -250,7 +357,11 @@ class TrainingNet(NeuralNetClassifier):
             except torch.OutOfMemoryError:
                 pass  # and let go of what the failed step holds, before trying smaller ones
             if step is None:
-                raise self.steps_.memory_error(batch) if training else _validation_error(batch)
+                raise (
+                    self.steps_.memory_error(batch, self.batch_size)
+                    if training
+                    else _validation_error(batch)
+                )
             targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
             weights.append(len(targets) if weight is None else weight)
@@ -289,7 +400,7 @@ class TrainingNet(NeuralNetClassifier):
                 group["lr"] = self.lr * self.schedule(self.step_) * group.get("lr_factor", 1.0)
         self.step_ += 1
         if self.augment is not None:
-            batch = self.steps_.augment(batch)
+            batch = self.steps_.augment(batch, self.history[-1, "epoch"])
         if not self.steps_.are_ours:
             step = super().train_step(batch)
             if self.averaged_ is not None:
@@ -323,33 +434,10 @@ class TrainingNet(NeuralNetClassifier):
         return {"loss": self.criterion_(logits, targets, batch.weight), "y_pred": logits}
 
     def inference_module(self):
-        """Return what computes ``forward`` and ``transform`` for predictions, fast.
-
-        Batch norm is folded into the layers before it, and a multilayer perceptron's layers are
-        written out. Made anew when a layer, or what was folded, has changed.
-        """
-        module = self.module_
-        if module.training:
-            # Asked in the middle of an epoch, by a callback.
-            return fold_batch_norm(copy.deepcopy(module).eval())
-        if self._dense is not None and self._dense.is_current(module):
-            return self._dense
-        if is_watched(module):
-            return module
-        if has_batch_norm(module):
-            return self._folded_module()
-        self._dense = _written_out(module)
-        return module if self._dense is None else self._dense
-
-    def _folded_module(self):
-        layers, state = [*self.module_.modules()], [*self.module_.state_dict().values()]
-        known = self._folded
-        # Compared by value: PyTorch's count of changes does not see all of them.
-        if known is None or known[0] != layers or not _are_equal(known[1], state):
-            copies = [tensor.clone() for tensor in state]
-            folded = fold_batch_norm(self.module_)
-            self._folded = known = layers, copies, _written_out(folded) or folded
-        return known[2]
+        """Return what computes ``forward`` and ``transform`` for predictions, fast."""
+        if self._fast is None:
+            self._fast = FastForward()
+        return self._fast.of(self.module_)
 
     def _check_finite(self):
         row = self.history[-1]
@@ -389,20 +477,6 @@ class TrainingNet(NeuralNetClassifier):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-
-
-def _written_out(module):
-    """Return a network's predictions written out, None if it has other layers than dense ones."""
-    layers = dense_layers(module)
-    return None if layers is None else DenseForward(module, layers)
-
-
-def _are_equal(tensors, others):
-    """Tell whether tensors have the same values, types and devices, one by one."""
-    return len(tensors) == len(others) and all(
-        a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
-        for a, b in zip(tensors, others, strict=True)
-    )
 
 
 def _validation_error(batch):

@@ -36,8 +36,8 @@ class LogRun(Callback):
         Hyper-parameters, for the tab that compares final scores.
     class_names : list of str
     predict_proba : callable
-        ``predict_proba(images) -> probabilities``, tensors (n, c, h, w) and (n, n_classes): as the
-        estimator answers, its prior and views included. It is let go of at the end.
+        ``predict_proba(net, images) -> probabilities``, tensors (n, c, h, w) and (n, n_classes): as
+        the estimator answers, its prior and views included. It is let go of at the end.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class LogRun(Callback):
             self.writer_.file_writer.add_summary(summary)
         for chart, value in finals.items():
             self.writer_.add_scalar(chart, value)
-        self._show_samples()
+        self._show_samples(net)
 
     def _candidate(self):
         """Return a short word that fits of equal parameters share."""
@@ -109,14 +109,14 @@ class LogRun(Callback):
             self.writer_.add_scalar("training/images_per_second", speed, row["epoch"])
         self.n_written_ = len(history)
 
-    def _show_samples(self):
+    def _show_samples(self, net):
         from torchvision.utils import make_grid
 
         rows = self.samples_.rows
         rows = torch.arange(len(self.samples_)) if rows is None else rows
         rows = rows[:N_SAMPLES]
         images, true = self.samples_.images[rows], self.samples_.targets[rows].tolist()
-        shares, codes = self.predict_proba(images).max(1)
+        shares, codes = self.predict_proba(net, images).max(1)
         if images.shape[1] in (1, 3):
             grid = make_grid(images.float(), nrow=4, normalize=True)
             self.writer_.add_image("predictions/images", grid)

@@ -1,0 +1,238 @@
+"""A net that is ready to be trained: network, loss, augmentation, optimizer."""
+
+import copy
+from dataclasses import fields
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from skfashion.fitting.initial_weights import begin_with, lineage_of, read_initial_weights
+from skfashion.fitting.inputs import find_device, torch_dtype
+from skfashion.images import planes_shape
+from skfashion.parameters.augmentation import MIN_SIDE, RECIPES, Augmentation
+from skfashion.parameters.declaring import constraints_of
+from skfashion.training import (
+    NAMED_DTYPES,
+    OPTIMIZERS,
+    Augmenter,
+    TrainingNet,
+    compute_dtype,
+    resolve_optimizer,
+)
+
+# What needs an image with height and width.
+GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")
+
+
+def make_net(
+    estimator, given, terms, statistics, *, batch_size, n_epochs, seed, callbacks=(), schedule=None
+):
+    """Return an initialised net, not yet trained.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        Whose parameters count.
+    given : Given
+        The fit's arguments.
+    terms : LossTerms
+        What the loss does to the cross-entropy.
+    statistics : tuple or None
+        Mean and deviation of each channel.
+    batch_size, n_epochs, seed : int
+        Rows of a step, passes over the data, seed of all that is random.
+    callbacks : list of (str, Callback)
+        The package's own, before those of `skorch_callbacks`.
+    schedule : callable or None
+        See :class:`TrainingNet`.
+
+    Raises
+    ------
+    ValueError
+        If parameters do not go together, or weights to begin with do not fit.
+    """
+    if estimator.sam_rho is not None and estimator.precision == "fp16":
+        raise ValueError(
+            f"Got sam_rho={estimator.sam_rho} with precision='fp16', whose scaled gradients are "
+            "taken once a step; expected another precision, such as 'bf16'."
+        )
+    optimizer, options = resolve_optimizer(
+        estimator.optimizer,
+        weight_decay=estimator.weight_decay,
+        momentum=estimator.momentum,
+        nesterovs_momentum=estimator.nesterovs_momentum,
+    )
+    generator = torch.Generator().manual_seed(int(seed))
+    module, lineage = _make_module(estimator, given, terms, statistics, generator)
+    if optimizer in OPTIMIZERS.values():
+        # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
+        # other optimizers, such as LBFGS, want to see weights as vectors.
+        module = module.to(memory_format=torch.channels_last)
+    if module.lr_factors:
+        options["param_groups"] = [
+            (pattern, {"lr": estimator.lr * factor, "lr_factor": factor})
+            for pattern, factor in module.lr_factors
+        ]
+    dtype = torch_dtype(estimator.precision)
+    tensors = {
+        f"criterion__{name}": torch.as_tensor(value, dtype=dtype)
+        for name, value in (("offset", terms.offset), ("margins", terms.margins))
+        if value is not None
+    }
+    net = TrainingNet(
+        module,
+        criterion__gamma=terms.gamma,
+        criterion__label_smoothing=estimator.label_smoothing,
+        optimizer=optimizer,
+        lr=estimator.lr,
+        batch_size=batch_size,
+        max_epochs=n_epochs,
+        classes=np.arange(len(given.classes)),
+        callbacks=[*callbacks, *_copy_callbacks(estimator.skorch_callbacks)],
+        schedule=schedule,
+        generator=generator,
+        standardizes=estimator.standardize,
+        compute_dtype=compute_dtype(estimator.precision, module, find_device(estimator.device)),
+        inference_dtype=NAMED_DTYPES.get(estimator.precision),
+        compiles=estimator.compile,
+        augment=make_augmenter(estimator.augment, planes_shape(given.image_shape), dtype),
+        ema_decay=estimator.ema_decay,
+        max_grad_norm=estimator.max_grad_norm,
+        sam_rho=estimator.sam_rho,
+        device=find_device(estimator.device),
+        **tensors,
+        **{f"optimizer__{name}": value for name, value in options.items()},
+    ).initialize()
+    net.lineage_ = lineage
+    return net
+
+
+def _copy_callbacks(callbacks):
+    """Return copies, so that a fit leaves the parameter as it was."""
+    return [
+        (callback[0], _copy_callback(callback[1]))
+        if isinstance(callback, tuple)
+        else _copy_callback(callback)
+        for callback in callbacks or []
+    ]
+
+
+def _copy_callback(callback):
+    try:
+        return copy.deepcopy(callback)
+    except Exception:
+        # Open files and the like (a TensorBoard writer) cannot be copied, only shared.
+        return copy.copy(callback)
+
+
+def _make_module(estimator, given, terms, statistics, generator):
+    """Build the network, and say which nets have its beginning in common.
+
+    What is random about its weights comes from `generator` and from nowhere else.
+    """
+    # Built without storage, so that PyTorch's own initialisation touches no global generator.
+    with torch.device("meta"):
+        module = estimator._build_module(planes_shape(given.image_shape), len(given.classes))
+        if terms.head_scale is not None:
+            module.normalize_head(terms.head_scale)
+    module = module.to(torch_dtype(estimator.precision)).to_empty(device="cpu")
+    module.initialize(generator)
+    if statistics is not None:
+        module.standardize.set_statistics(*statistics)
+    before = given.before
+    if before is not None:
+        if before.net_.standardizes != estimator.standardize:
+            raise ValueError(
+                f"Got standardize={estimator.standardize} with warm_start=True, expected "
+                f"{before.net_.standardizes} as in the previous call to fit."
+            )
+        try:
+            module.load_state_dict(before.net_.module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "Got warm_start=True with other parameters of the architecture than in the "
+                "previous call to fit; expected the same. Set warm_start=False to begin anew."
+            ) from error
+    weights = read_initial_weights(estimator.init_from, given.classes)
+    source = "init_from"
+    if weights is None and module.pretrained is not None:
+        weights, source = module.pretrained, "weights"
+    module.pretrained = None
+    if before is None and weights is not None:
+        begin_with(module, weights, source)
+        standardizes = not module.standardize.is_identity()
+        if source == "init_from" and standardizes != estimator.standardize:
+            raise ValueError(
+                f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
+                "as in the training that the weights come from."
+            )
+    return module, lineage_of(
+        module, None if before is None else before.net_, is_given=weights is not None
+    )
+
+
+def make_augmenter(augment, image_shape, dtype):
+    """Return what changes the batches of a training, None for nothing.
+
+    Parameters
+    ----------
+    augment : None, str, Augmentation or callable
+        The parameter of a classifier.
+    image_shape : tuple (c, h, w)
+        Shape of an image.
+    dtype : torch.dtype
+        Type of the network's weights.
+
+    Raises
+    ------
+    ValueError
+        If an image has no height or width and geometry is asked for, or a parameter is not as
+        described.
+    """
+    if augment is None:
+        return None
+    if isinstance(augment, type):
+        raise ValueError(
+            f"Got augment={augment.__name__}, a class, expected an instance: {augment.__name__}()."
+        )
+    if callable(augment):
+        return CallableAugmenter(augment)
+    recipe = RECIPES[augment] if isinstance(augment, str) else augment
+    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    validate_parameter_constraints(constraints_of(Augmentation), values, "Augmentation")
+    asked = [name for name in GEOMETRY if values[name]]
+    if asked and min(image_shape[1:]) < MIN_SIDE:
+        raise ValueError(
+            f"Got augment={augment!r} for images of (c, h, w)={tuple(image_shape)}, expected no "
+            f"{', '.join(asked)} for a table's rows, whose columns are not neighbours. Use "
+            "augment=None, or set image_shape if these rows are images."
+        )
+    return Augmenter(**values, dtype=dtype)
+
+
+class CallableAugmenter:
+    """A function of the user's: ``function(images, generator) -> images``.
+
+    Parameters
+    ----------
+    function : callable
+        Gets a tensor (n, c, h, w) in the dtype of the data, which it must not change, and a
+        ``torch.Generator`` on the CPU; returns a tensor of the same shape.
+    """
+
+    mixes = False
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, images, rows, epoch, generator):
+        """Return what the function makes of the images."""
+        changed = self.function(images, generator)
+        shape = tuple(getattr(changed, "shape", ()))
+        if type(changed) is not type(images) or shape != images.shape:
+            raise ValueError(
+                f"Got {type(changed).__name__} of shape {shape} from augment, expected a tensor of "
+                f"shape {tuple(images.shape)}, like its argument."
+            )
+        return changed

@@ -1,0 +1,33 @@
+"""The fitted attributes of an estimator: read, copied and replaced all at once.
+
+An estimator that is fitted again while another thread predicts, or whose fit is interrupted, then
+has the old fit or the new one, and never a part of each.
+"""
+
+
+def fitted_attributes(estimator):
+    """Return the fitted attributes of an estimator, by name."""
+    return {name: value for name, value in dict(vars(estimator)).items() if _is_fitted(name)}
+
+
+def replace_fitted(estimator, fitted):
+    """Replace all fitted attributes of an estimator, in one step."""
+    now = dict(vars(estimator))
+    others = {name: value for name, value in now.items() if not _is_fitted(name)}
+    estimator.__dict__ = others | fitted
+
+
+def snapshot(estimator, **changes):
+    """Return an estimator with the attributes that this one has now, some of them changed."""
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = vars(estimator) | changes
+    return copied
+
+
+def unfitted(estimator):
+    """Return an estimator with the very same parameters, and nothing fitted."""
+    return type(estimator)(**estimator.get_params(deep=False))
+
+
+def _is_fitted(name):
+    return name.endswith("_") and not name.startswith("__")

@@ -1,6 +1,7 @@
-"""Imports go one way."""
+"""Imports go one way, and fitted attributes are set in one place."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,23 +18,20 @@ PARTS = {
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "parallel": {"allowed": {"parallel"}, "refused": {"skorch"}},
-    "parameters": {
-        "allowed": {"fitting", "parameters", "training"},
-        "refused": {"torch", "skorch"},
-    },
+    "parameters": {"allowed": {"parameters"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
     "training": {"allowed": {"parallel", "training"}, "refused": {"sklearn"}},
     "fitting": {
-        "allowed": {"fitting", "images", "parallel", "parameters", "training"},
+        "allowed": {"fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},
     },
     "classifiers": {
-        "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training"},
+        "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training", "utils"},
         "refused": {"torch", "skorch"},
     },
     # What is made of fitted classifiers.
     "adaptation": {
-        "allowed": {"classifiers", "fitting", "images", "training"},
+        "allowed": {"classifiers", "fitting", "images", "training", "utils"},
         "refused": {"torch", "skorch"},
     },
     "ensemble": {
@@ -45,6 +43,7 @@ PARTS = {
             "images",
             "parameters",
             "training",
+            "utils",
         },
         "refused": {"skorch"},
     },
@@ -106,3 +105,89 @@ def test_imports_go_one_way(path):
 def test_only_training_imports_skorch():
     importers = {part_of(p) for p in FILES if any(n.startswith("skorch") for n in imports_of(p))}
     assert importers == {"training"}
+
+
+def test_every_part_has_a_rule():
+    assert set(PARTS) == {part_of(path) for path in FILES}
+
+
+def module_name(path):
+    return ".".join(("skfashion", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    )
+
+
+def modules_imported_by(path, modules):
+    """Yield the modules of the package that a file imports, wherever it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in modules else node.module
+
+
+def test_no_import_closes_a_circle():
+    modules = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {name: set(modules_imported_by(path, modules)) for name, path in modules.items()}
+    list(TopologicalSorter(graph).static_order())  # raises, and names the circle
+    parts = {part: set() for part in PARTS}
+    for name, imported in graph.items():
+        if name != "skfashion":
+            part = name.split(".")[1]
+            parts[part] |= {other.split(".")[1] for other in imported} - {part}
+    list(TopologicalSorter(parts).static_order())
+
+
+# Where estimators of the package are fitted. What ends with an underscore on a net is the net's.
+FITS = [
+    *(PACKAGE / "classifiers").glob("*.py"),
+    *(PACKAGE / "fitting").glob("*.py"),
+    *(PACKAGE / "ensemble").glob("*.py"),
+    PACKAGE / "adaptation.py",
+    PACKAGE / "studies" / "thresholds.py",
+]
+WRITES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"}
+
+
+def is_dict_of_attributes(node):
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "vars"
+    return isinstance(node, ast.Attribute) and node.attr == "__dict__"
+
+
+def sets_fitted_attributes(node):
+    """Tell whether a piece of code sets or deletes fitted attributes of an estimator."""
+    changes = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
+    if isinstance(node, ast.Attribute) and changes:
+        on_net = isinstance(node.value, ast.Name) and node.value.id == "net"
+        is_fitted = node.attr.endswith("_") and not node.attr.startswith("__")
+        return node.attr == "__dict__" or (is_fitted and not on_net)
+    if isinstance(node, ast.Subscript) and changes:
+        return is_dict_of_attributes(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in {"setattr", "delattr", "replace_fitted"}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in {"__setattr__", "__delattr__"}:
+            return True
+        return node.func.attr in WRITES and is_dict_of_attributes(node.func.value)
+    return False
+
+
+def test_one_function_of_each_class_sets_fitted_attributes():
+    places = set()
+    for path in FITS:
+        tree = ast.parse(path.read_text())
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        inside = {id(node): f.name for f in functions for node in ast.walk(f)}
+        places |= {
+            (path.name, inside.get(id(node)))
+            for node in ast.walk(tree)
+            if sets_fitted_attributes(node)
+        }
+    assert places == {
+        ("base.py", "_remember"),
+        ("snapshots.py", "_remember"),
+        ("thresholds.py", "_remember"),
+    }

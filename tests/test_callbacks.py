@@ -1,6 +1,8 @@
 """Callbacks of skorch's and scikit-learn's, and what a fit shows."""
 
 import re
+from contextlib import nullcontext
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -110,6 +112,24 @@ def test_callbacks_that_cannot_be_copied_are_shared(digits, tmp_path):
         small(MLPNetClassifier, skorch_callbacks=callbacks).fit(*digits)
     assert (tmp_path / "log").read_text() == "done done "
     assert not any(hasattr(callback, "seen") for callback in (callbacks[0], callbacks[1][1]))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_callback_that_can_be_closed_is_closed(fails, digits):
+    class Holder(Callback):
+        log: ClassVar = []
+
+        def on_epoch_end(self, net, **kwargs):
+            if fails:
+                raise RuntimeError("stop here")
+
+        def close(self):
+            self.log.append("closed")
+
+    net = small(MLPNetClassifier, max_epochs=2, skorch_callbacks=[Holder()])
+    with pytest.raises(RuntimeError, match="stop here") if fails else nullcontext():
+        net.fit(*digits)
+    assert Holder.log == ["closed"]
 
 
 def test_skorch_net_predicts_by_itself(digits):

@@ -96,6 +96,16 @@ def test_a_paused_model_has_averaged_weights(kind, digits):
     assert abs(_vector(net.net_) - steps[-1]).max() > 1e-3
 
 
+def test_a_pause_leaves_the_parameters_and_writes_no_files(digits, tmp_path):
+    params = {"checkpoint_dir": tmp_path / "checkpoints", "log_dir": tmp_path / "logs"}
+    net = small(MLPNetClassifier, **params)
+    before = net.get_params()
+    in_parts(net, *digits, stops=(1, 3))
+    net._fit_until(*digits, until=1)
+    assert net.get_params() == before
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_deferred_weights_count_in_a_training_that_had_ended(digits):
     net = small(MLPNetClassifier, deferred_reweighting=0.25, max_epochs=8)
     net.set_params(target_score=clone(net).fit(*digits).history_["train_accuracy"][4])

@@ -106,3 +106,16 @@ def test_a_warm_start_goes_on_from_its_own_weights(digits):
     assert not torch.equal(weight, before.net_.module_.head.weight)
     net.set_params(**STILL).fit(X, y)
     assert torch.equal(net.net_.module_.head.weight, weight)
+
+
+def test_a_file_is_read_once(digits, tmp_path, monkeypatch):
+    path, paths = tmp_path / "weights.pt", []
+    small(MLPNetClassifier).fit(*digits).net_.save_params(f_params=path)
+
+    def load(path, *args, load=torch.load, **kwargs):
+        paths.append(path)
+        return load(path, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "load", load)
+    small(MLPNetClassifier, init_from=path, max_epochs=1).fit(*digits)
+    assert paths == [path]

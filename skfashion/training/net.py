@@ -230,10 +230,10 @@ class TrainingNet(NeuralNetClassifier):
         # One pass has no schedule, and is no path to average over.
         settings |= {"schedule": None, "ema_decay": None, "pause_decay": None}
         settings_before = {name: getattr(self, name) for name in settings}
-        vars(self).update(settings)
-        for group in self.optimizer_.param_groups:
-            group["lr"] = lr * group.get("lr_factor", 1.0)
         try:
+            vars(self).update(settings)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = lr * group.get("lr_factor", 1.0)
             self.train(dataset, epochs=1)
         except BaseException:
             load_training_state(self, before)
@@ -357,11 +357,9 @@ class TrainingNet(NeuralNetClassifier):
             except torch.OutOfMemoryError:
                 pass  # and let go of what the failed step holds, before trying smaller ones
             if step is None:
-                raise (
-                    self.steps_.memory_error(batch, self.batch_size)
-                    if training
-                    else _validation_error(batch)
-                )
+                if not training:
+                    raise _validation_error(batch)
+                raise self.steps_.memory_error(batch, self.batch_size)
             targets, weight = batch[1], batch.weight
             losses.append(step["loss"].detach())
             weights.append(len(targets) if weight is None else weight)

@@ -2,7 +2,15 @@
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import AttentionNet
-from skfashion.parameters.declaring import COUNT, POSITIVE, SHARE, estimator, param, redefault
+from skfashion.parameters.declaring import (
+    COUNT,
+    POSITIVE,
+    SHARE,
+    Optimizer,
+    estimator,
+    param,
+    redefault,
+)
 
 
 @estimator
@@ -12,6 +20,8 @@ class AttentionNetClassifier(ImageClassifier):
     Convolutions turn an image into a few dozen tokens, and layers of self-attention let each look
     at all others (Hassani et al., "Escaping the big data paradigm with compact transformers",
     arXiv:2104.05704). Any image size works, a table's ``1 x n`` strip included.
+
+    {groups}
 
     Parameters
     ----------
@@ -36,27 +46,31 @@ class AttentionNetClassifier(ImageClassifier):
     True
     """
 
-    width: int = param(64, COUNT, doc="Number of values of a token; a multiple of `n_heads`.")
-    depth: int = param(3, COUNT, doc="Number of transformer layers.")
-    n_heads: int = param(4, COUNT, doc="Number of attention heads of each layer.")
+    width: int = param(
+        COUNT, default=64, doc="Number of values of a token; a multiple of `n_heads`."
+    )
+    depth: int = param(COUNT, default=3, doc="Number of transformer layers.")
+    n_heads: int = param(COUNT, default=4, doc="Number of attention heads of each layer.")
     mlp_ratio: float = param(
-        2.0, POSITIVE, doc="Hidden neurons of each layer, for each value of a token."
+        POSITIVE, default=2.0, doc="Hidden neurons of each layer, for each value of a token."
     )
     n_stem_blocks: int = param(
-        2,
         COUNT,
+        default=2,
         doc="""Number of convolutional blocks before the transformer; each halves height and
         width, so that images of 28 x 28 pixels become 49 tokens with 2 blocks, 196 with 1.""",
     )
     stochastic_depth: float = param(
-        0.0,
         SHARE,
+        default=0.0,
         doc="""Probability that an image skips half of the last of L layers in training; for layer
         l it is l / L of that (Huang et al., ECCV 2016).""",
     )
-    dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
+    dropout: float = param(
+        SHARE, default=0.0, doc="Share of the hidden activations dropped in training."
+    )
 
-    optimizer: object = redefault(ImageClassifier, "optimizer", "muon")
+    optimizer: Optimizer = redefault(ImageClassifier, "optimizer", default="muon")
 
     _full_data_epochs = 5
 

@@ -4,6 +4,7 @@ import abc
 import math
 from dataclasses import replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 from sklearn.base import (
@@ -22,6 +23,7 @@ from skfashion.fitting.frequencies import Frequencies, wanted_prior
 from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_planes, as_rows
+from skfashion.nets.network import Network
 from skfashion.parameters.declaring import constraints_of, estimator
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
@@ -99,7 +101,7 @@ class ImageClassifier(
     _attributes_doc = ATTRIBUTES_DOC
 
     @abc.abstractmethod
-    def _build_module(self, image_shape, n_classes):
+    def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
 
     @property
@@ -108,7 +110,9 @@ class ImageClassifier(
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+    ) -> Self:
         """Train the network.
 
         A fit that fails, or is interrupted, leaves the estimator as it was.
@@ -218,7 +222,7 @@ class ImageClassifier(
         return snapshot(self, net_=net)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train for one pass over the given rows, at the constant learning rate `lr`.
 
         The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
@@ -256,7 +260,7 @@ class ImageClassifier(
                 trained = fitting.partial_fit(self, given)
         return self._remember(given, trained)
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.
 
         Parameters
@@ -273,7 +277,7 @@ class ImageClassifier(
         codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
         return fitted.classes_[codes]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each class, float64, each row summing to 1.
 
         Parameters
@@ -288,7 +292,7 @@ class ImageClassifier(
         """
         return snapshot(self)._logits(X).softmax(1).numpy()
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X) -> np.ndarray:
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
 
         Parameters
@@ -303,7 +307,7 @@ class ImageClassifier(
         """
         return snapshot(self)._logits(X).log_softmax(1).numpy()
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Return the logits, float64; for two classes, the log-odds of the second one.
 
         Parameters
@@ -319,7 +323,7 @@ class ImageClassifier(
         logits = snapshot(self)._logits(X).numpy()
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Return the activations before the last layer: the trained net as a feature extractor.
 
         Parameters
@@ -397,23 +401,23 @@ class ImageClassifier(
         return pd.DataFrame(rows)
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """The number of epochs that were run."""
         return len(self.net_.history)
 
     @property
-    def loss_curve_(self):
+    def loss_curve_(self) -> list[float]:
         """The training loss of each epoch."""
         return [row["train_loss"] for row in self.net_.history]
 
     @property
-    def validation_scores_(self):
+    def validation_scores_(self) -> list[float] | None:
         """The validation score of each epoch, or None."""
         scores = [row["valid_score"] for row in self.net_.history if "valid_score" in row]
         return scores or None
 
     @property
-    def best_validation_score_(self):
+    def best_validation_score_(self) -> float | None:
         """The largest validation score, or None."""
         return max(self.validation_scores_ or (), default=None)
 

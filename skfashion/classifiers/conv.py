@@ -5,7 +5,15 @@ from sklearn.utils._param_validation import StrOptions
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ConvNet
 from skfashion.nets.layers import ACTIVATIONS
-from skfashion.parameters.declaring import COUNT, SHARE, as_sizes, estimator, param
+from skfashion.parameters.declaring import (
+    COUNT,
+    SHARE,
+    Activation,
+    Sizes,
+    as_sizes,
+    estimator,
+    param,
+)
 
 
 @estimator
@@ -14,6 +22,8 @@ class ConvNetClassifier(ImageClassifier):
 
     Blocks of convolutions with batch norm, activation and 2 x 2 max-pool, then fully connected
     hidden layers. Any image size works, a table's ``1 x n`` strip included.
+
+    {groups}
 
     Parameters
     ----------
@@ -38,39 +48,43 @@ class ConvNetClassifier(ImageClassifier):
     True
     """
 
-    channels: object = param(
-        (32, 64),
+    channels: Sizes = param(
         "array-like",
         COUNT,
+        default=(32, 64),
         doc="Number of filters of each convolution of a block; an int is one block.",
     )
     depth: int = param(
-        1,
         COUNT,
+        default=1,
         doc="""Number of convolutions of each block. Those behind the first come after the
         max-pool, where they cost a quarter (as in Jordan, arXiv:2404.00498).""",
     )
-    kernel_size: int = param(3, COUNT, doc="Height and width of the filters, in pixels.")
-    hidden_layer_sizes: object = param(
-        (128,),
+    kernel_size: int = param(COUNT, default=3, doc="Height and width of the filters, in pixels.")
+    hidden_layer_sizes: Sizes = param(
         "array-like",
         COUNT,
+        default=(128,),
         doc="Number of neurons of each fully connected hidden layer; an int is one layer.",
     )
-    activation: str = param(
-        "relu", StrOptions(set(ACTIVATIONS)), doc="Activation function of all hidden layers."
+    activation: Activation = param(
+        StrOptions(set(ACTIVATIONS)),
+        default="relu",
+        doc="Activation function of all hidden layers.",
     )
     batch_norm: bool = param(
-        True,
         "boolean",
+        default=True,
         doc="""Whether batch normalisation (Ioffe and Szegedy, ICML 2015) follows each
         convolution and hidden linear layer.""",
     )
     conv_dropout: float = param(
-        0.0, SHARE, doc="Share of the activations dropped after each block in training."
+        SHARE, default=0.0, doc="Share of the activations dropped after each block in training."
     )
     dropout: float = param(
-        0.0, SHARE, doc="Share of the fully connected hidden activations dropped in training."
+        SHARE,
+        default=0.0,
+        doc="Share of the fully connected hidden activations dropped in training.",
     )
 
     _full_data_epochs = 3

@@ -5,12 +5,23 @@ from sklearn.utils._param_validation import StrOptions
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
-from skfashion.parameters.declaring import COUNT, SHARE, as_sizes, estimator, param, redefault
+from skfashion.parameters.declaring import (
+    COUNT,
+    SHARE,
+    Activation,
+    Sizes,
+    as_sizes,
+    estimator,
+    param,
+    redefault,
+)
 
 
 @estimator
 class MLPNetClassifier(ImageClassifier):
     """Multilayer perceptron for images and tables, trained by PyTorch.
+
+    {groups}
 
     Parameters
     ----------
@@ -36,24 +47,28 @@ class MLPNetClassifier(ImageClassifier):
     True
     """
 
-    lr: float = redefault(ImageClassifier, "lr", 2e-3)
-    hidden_layer_sizes: object = param(
-        (512, 256),
+    lr: float = redefault(ImageClassifier, "lr", default=2e-3)
+    hidden_layer_sizes: Sizes = param(
         "array-like",
         COUNT,
+        default=(512, 256),
         doc="""Number of neurons of each hidden layer; an int is one layer, an empty tuple is
         logistic regression.""",
     )
-    activation: str = param(
-        "relu", StrOptions(set(ACTIVATIONS)), doc="Activation function of the hidden layers."
+    activation: Activation = param(
+        StrOptions(set(ACTIVATIONS)),
+        default="relu",
+        doc="Activation function of the hidden layers.",
     )
     batch_norm: bool = param(
-        False,
         "boolean",
+        default=False,
         doc="""Whether batch normalisation (Ioffe and Szegedy, ICML 2015) follows each hidden
         linear layer.""",
     )
-    dropout: float = param(0.0, SHARE, doc="Share of the hidden activations dropped in training.")
+    dropout: float = param(
+        SHARE, default=0.0, doc="Share of the hidden activations dropped in training."
+    )
 
     _full_data_epochs = 12
 

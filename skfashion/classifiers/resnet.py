@@ -1,13 +1,23 @@
 """The residual network as a scikit-learn classifier."""
 
 from numbers import Integral
+from typing import Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ResNet
 from skfashion.nets.residual import BLOCKS
-from skfashion.parameters.declaring import COUNT, SHARE, as_sizes, estimator, param, redefault
+from skfashion.parameters.declaring import (
+    COUNT,
+    SHARE,
+    Optimizer,
+    Sizes,
+    as_sizes,
+    estimator,
+    param,
+    redefault,
+)
 
 
 @estimator
@@ -17,6 +27,8 @@ class ResNetClassifier(ImageClassifier):
     A stem, stages of residual blocks, each stage after the first at half the height and width and
     with twice the channels, and the average of what is left of each channel. Any image size
     works, a table's ``1 x n`` strip included.
+
+    {groups}
 
     Parameters
     ----------
@@ -42,38 +54,40 @@ class ResNetClassifier(ImageClassifier):
     True
     """
 
-    width: int = param(32, COUNT, doc="Channels of the first stage; each stage doubles them.")
-    depth: object = param(
-        (1, 1, 1),
+    width: int = param(
+        COUNT, default=32, doc="Channels of the first stage; each stage doubles them."
+    )
+    depth: Sizes = param(
         "array-like",
         COUNT,
+        default=(1, 1, 1),
         doc="Number of blocks of each stage; an int is three stages of so many.",
     )
-    block: str = param(
-        "basic",
+    block: Literal["basic", "preact", "se", "depthwise"] = param(
         StrOptions(set(BLOCKS)),
+        default="basic",
         doc="""What the blocks are: "basic" (He et al., CVPR 2016), "preact" (norm and activation
         first, He et al., ECCV 2016), "se" (basic with squeeze-and-excitation, Hu et al., CVPR
         2018) or "depthwise" (inverted residuals as in EfficientNet, Tan and Le, ICML 2019).""",
     )
     stem_stride: int = param(
-        2,
         Interval(Integral, 1, 2, closed="both"),
+        default=2,
         doc="""2: the first convolution halves height and width, as deep networks on small
         images need for a bearable time; 1: it keeps the size.""",
     )
     stochastic_depth: float = param(
-        0.0,
         SHARE,
+        default=0.0,
         doc="""Probability that an image skips the last of L blocks in training; for block l it is
         l / L of that (Huang et al., ECCV 2016).""",
     )
     dropout: float = param(
-        0.0, SHARE, doc="Share of the values before the last layer dropped in training."
+        SHARE, default=0.0, doc="Share of the values before the last layer dropped in training."
     )
 
-    optimizer: object = redefault(ImageClassifier, "optimizer", "muon")
-    lr: float = redefault(ImageClassifier, "lr", 1e-2)
+    optimizer: Optimizer = redefault(ImageClassifier, "optimizer", default="muon")
+    lr: float = redefault(ImageClassifier, "lr", default=1e-2)
 
     _full_data_epochs = 5
 

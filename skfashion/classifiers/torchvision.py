@@ -4,6 +4,7 @@ import os
 import warnings
 from numbers import Real
 from os import PathLike
+from typing import Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -22,6 +23,8 @@ class TorchvisionClassifier(ImageClassifier):
     and the last layer by one for this task. Architectures of the resnet, regnet, mobilenet,
     efficientnet, densenet and convnext families accept small images (some with their edges
     continued to 32 pixels a side); all others are refused by name.
+
+    {groups}
 
     Parameters
     ----------
@@ -46,23 +49,23 @@ class TorchvisionClassifier(ImageClassifier):
     """
 
     backbone: str = param(
-        "resnet18",
         str,
+        default="resnet18",
         doc="""Name of the architecture, as ``torchvision.models.list_models()`` has it.""",
     )
-    weights: object = param(
-        None,
+    weights: str | PathLike | None = param(
         str,
         PathLike,
         None,
+        default=None,
         doc="""Weights to begin with: a name of torchvision's, such as "DEFAULT" (downloaded once
         into ``torch.hub.get_dir()``), or the path of a file with a state dict of the same
         architecture; None begins at random.""",
     )
-    freeze: object = param(
-        "none",
+    freeze: Literal["none", "backbone"] | int = param(
         StrOptions({"none", "backbone"}),
         COUNT,
+        default="none",
         doc="""What keeps its weights and its batch norm's statistics in training: nothing, all
         but the last layer, or so many of the architecture's parts, counted from the image. Parts
         are its modules with weights, such as conv1, bn1, layer1 to layer4 of "resnet18"; of
@@ -70,8 +73,8 @@ class TorchvisionClassifier(ImageClassifier):
         error that names them.""",
     )
     layer_lr_decay: float = param(
-        1.0,
         Interval(Real, 0, 1, closed="right"),
+        default=1.0,
         doc="""Factor of the learning rate of each of the architecture's parts to that of the part
         after it; the last layer's is `lr` (Howard and Ruder, ACL 2018).""",
     )

@@ -1,6 +1,7 @@
 """Augmentation as a parameter: named recipes, and an object whose parts can be searched."""
 
 from numbers import Integral, Real
+from typing import Literal
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -37,59 +38,59 @@ class Augmentation(BaseEstimator):
     10
     """
 
-    _attributes_doc = ""
-
-    flip: object = param(
-        False,
+    flip: bool | Literal["alternate"] = param(
         "boolean",
         StrOptions({"alternate"}),
+        default=False,
         doc="""Whether half of the images, drawn anew in each epoch, are mirrored left to right;
         "alternate" draws one half and takes the other in every second epoch.""",
     )
     shift: int = param(
-        0,
         Interval(Integral, 0, None, closed="left"),
+        default=0,
         doc="Largest number of pixels by which an image moves, in either direction.",
     )
     rotation: float = param(
-        0.0, Interval(Real, 0, 180, closed="both"), doc="Largest angle to either side, in degrees."
+        Interval(Real, 0, 180, closed="both"),
+        default=0.0,
+        doc="Largest angle to either side, in degrees.",
     )
     shear: float = param(
-        0.0,
         Interval(Real, 0, 60, closed="both"),
+        default=0.0,
         doc="Largest angle to either side by which vertical lines slant, in degrees.",
     )
-    scale: float = param(0.0, SHARE, doc="Largest change of the size, as a share of it.")
+    scale: float = param(SHARE, default=0.0, doc="Largest change of the size, as a share of it.")
     brightness: float = param(
-        0.0, SHARE, doc="Largest change, as a share of the image's range of values."
+        SHARE, default=0.0, doc="Largest change, as a share of the image's range of values."
     )
     contrast: float = param(
-        0.0, SHARE, doc="Largest change, as a share of each value's distance from the mean."
+        SHARE, default=0.0, doc="Largest change, as a share of each value's distance from the mean."
     )
     gamma: float = param(
-        1.0,
         Interval(Real, 1, None, closed="left"),
+        default=1.0,
         doc="Largest exponent of values between 0 and 1; the smallest is its inverse.",
     )
     erase: float = param(
-        0.0,
         Interval(Real, 0, 1, closed="both"),
+        default=0.0,
         doc="Probability that a rectangle of an image is erased.",
     )
     erase_area: float = param(
-        0.3,
         Interval(Real, 0, 1, closed="right"),
+        default=0.3,
         doc="Largest area that is erased, as a share of the image.",
     )
     mixup: float = param(
-        0.0,
         NOT_NEGATIVE,
+        default=0.0,
         doc="""Both parameters of the beta distribution from which the share of another image is
         drawn; 0 mixes nothing.""",
     )
     cutmix: float = param(
-        0.0,
         NOT_NEGATIVE,
+        default=0.0,
         doc="The same for a rectangle of another image; with both, each is used half of the time.",
     )
 

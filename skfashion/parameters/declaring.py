@@ -1,9 +1,13 @@
 """Parameters of estimators, declared once: default, constraint and documentation together."""
 
 import dataclasses
+import inspect
 import textwrap
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Literal, TypeVar, dataclass_transform, get_args
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
 
 # Constraints that many parameters have.
@@ -12,39 +16,77 @@ NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 
+# Annotations that several parameters have.
+Sizes = int | Sequence[int] | np.ndarray
+Activation = Literal["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"]
+Optimizer = Literal["adamw", "adam", "sgd", "muon"] | type
 
-def param(default, *constraints, doc):
-    """Declare a parameter of an estimator, as the value of a class attribute.
+# The groups of a classifier's parameters, in the order of signatures and docstrings.
+Group = Literal[
+    "architecture",
+    "optimisation",
+    "regularisation and augmentation",
+    "imbalance",
+    "validation",
+    "input",
+    "running",
+]
+GROUPS = get_args(Group)
+
+Value = TypeVar("Value")
+Class = TypeVar("Class", bound=type)
+
+
+def param(*constraints, default: Value, doc: str, group: Group = "architecture") -> Value:
+    """Declare a parameter of an estimator, as the value of an annotated class attribute.
+
+    For a type checker it returns the default, whose type the annotation must admit.
 
     Parameters
     ----------
-    default : object
-        An immutable default.
     *constraints : scikit-learn constraints
         What the parameter may be (``Interval``, ``StrOptions``, a type, None …); one must hold.
+    default : object
+        An immutable default.
     doc : str
         What it means, for the class's docstring.
+    group : str, default="architecture"
+        Which of `GROUPS` it belongs to.
     """
-    return dataclasses.field(default=default, metadata={"constraints": constraints, "doc": doc})
+    metadata = {"constraints": constraints, "doc": doc, "group": group}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def redefault(cls, name, default):
+def redefault(cls, name: str, *, default: Value) -> Value:
     """Declare a parameter of a parent again, with another default and nothing else changed."""
     field = next(f for f in dataclasses.fields(cls) if f.name == name)
     return dataclasses.field(default=default, metadata=field.metadata)
 
 
-def estimator(cls):
+@dataclass_transform(kw_only_default=True, field_specifiers=(param, redefault))
+def estimator(cls: Class) -> Class:
     """Make a class with :func:`param` attributes an estimator.
 
-    The constructor, with an explicit keyword-only signature that ``clone`` and ``GridSearchCV``
-    understand, comes from :mod:`dataclasses`. ``{parameters}`` in the class's docstring is
-    replaced by the documentation of all parameters, those of its parents included, and
-    ``{attributes}`` by the class's ``_attributes_doc``.
+    The constructor, with an explicit keyword-only signature that ``clone``, ``GridSearchCV`` and
+    editors understand, comes from :mod:`dataclasses`. Three words in the class's docstring are
+    replaced: ``{parameters}`` by the documentation of all parameters, those of its parents
+    included, ``{groups}`` by their names, a line a group, and ``{attributes}`` by the class's
+    ``_attributes_doc``.
     """
     cls = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
-    doc = cls.__doc__.replace("    {parameters}", _document(cls))
-    cls.__doc__ = doc.replace("    {attributes}", textwrap.indent(cls._attributes_doc, "    "))
+    fields = _fields_by_group(cls)
+    signature = inspect.signature(cls.__init__)
+    order = ["self", *(field.name for field in fields)]
+    vars(cls)["__init__"].__signature__ = signature.replace(
+        parameters=[signature.parameters[name] for name in order]
+    )
+    parts = {
+        "parameters": _entries(fields),
+        "groups": _overview(fields),
+        "attributes": getattr(cls, "_attributes_doc", ""),
+    }
+    for word, text in parts.items():
+        cls.__doc__ = cls.__doc__.replace(f"    {{{word}}}", textwrap.indent(text, "    "))
     return cls
 
 
@@ -53,16 +95,31 @@ def constraints_of(cls):
     return {f.name: list(f.metadata["constraints"]) for f in dataclasses.fields(cls)}
 
 
-def _document(cls):
+def _fields_by_group(cls):
+    """Return the fields of a class in the order of `GROUPS`, as declared within a group."""
+    return sorted(dataclasses.fields(cls), key=lambda f: GROUPS.index(f.metadata["group"]))
+
+
+def _entries(fields):
+    """Return the entries of a numpydoc section "Parameters"."""
     entries = []
-    # First what makes the class what it is, then what it shares with the others.
-    own = vars(cls).get("__annotations__", {})
-    for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in own):
+    for field in fields:
         kinds = [_kind(constraint) for constraint in field.metadata["constraints"]]
         entries.append(f"{field.name} : {' or '.join(kinds)}, default={field.default!r}")
         text = " ".join(field.metadata["doc"].split())
         entries.append(textwrap.fill(text, 90, initial_indent="    ", subsequent_indent="    "))
-    return textwrap.indent("\n".join(entries), "    ")
+    return "\n".join(entries)
+
+
+def _overview(fields):
+    """Return the names of the parameters as a list, an item a group."""
+    items = []
+    for group in GROUPS:
+        names = [f"`{field.name}`" for field in fields if field.metadata["group"] == group]
+        if names:
+            item = f"- {group}: {', '.join(names)}"
+            items.append(textwrap.fill(item, 90, subsequent_indent="  "))
+    return "The parameters by group, in this order:\n\n" + "\n".join(items)
 
 
 # scikit-learn's own words for these are made for error messages.

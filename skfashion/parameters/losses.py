@@ -49,13 +49,11 @@ class LossTerms:
 class Loss(BaseEstimator, abc.ABC):
     """Base class of the losses that a classifier takes as `loss`."""
 
-    _attributes_doc = ""
-
     # Whether the numbers of rows of the classes play a part.
     _needs_counts = True
 
     @abc.abstractmethod
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         """Return the :class:`LossTerms` for classes of `counts` rows, all positive."""
 
 
@@ -84,12 +82,12 @@ class FocalLoss(Loss):
     """
 
     gamma: float = param(
-        2.0, NOT_NEGATIVE, doc="How much less an easy row counts; 0 is cross-entropy."
+        NOT_NEGATIVE, default=2.0, doc="How much less an easy row counts; 0 is cross-entropy."
     )
 
     _needs_counts = False
 
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         return LossTerms(gamma=self.gamma)
 
 
@@ -115,12 +113,12 @@ class ClassBalancedLoss(Loss):
     """
 
     beta: float = param(
-        0.9999,
         SHARE,
+        default=0.9999,
         doc="Between 0, which is cross-entropy, and 1, towards which weights become n's inverse.",
     )
 
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         return LossTerms(class_weight=effective_number_weights(counts, self.beta))
 
 
@@ -146,10 +144,10 @@ class LogitAdjustedLoss(Loss):
     """
 
     tau: float = param(
-        1.0, NOT_NEGATIVE, doc="How far frequencies are made up for; 0 is cross-entropy."
+        NOT_NEGATIVE, default=1.0, doc="How far frequencies are made up for; 0 is cross-entropy."
     )
 
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         return LossTerms(offset=self.tau * np.log(counts / counts.sum()))
 
 
@@ -174,7 +172,7 @@ class BalancedSoftmaxLoss(Loss):
     >>> net = MLPNetClassifier(loss=BalancedSoftmaxLoss())
     """
 
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         return LossTerms(offset=np.log(counts / counts.sum()))
 
 
@@ -202,11 +200,13 @@ class LDAMLoss(Loss):
     """
 
     max_margin: float = param(
-        0.5, Interval(Real, 0, 2, closed="both"), doc="Margin of the rarest class, in cosines."
+        Interval(Real, 0, 2, closed="both"),
+        default=0.5,
+        doc="Margin of the rarest class, in cosines.",
     )
-    scale: float = param(30.0, POSITIVE, doc="Factor of cosines and margins.")
+    scale: float = param(POSITIVE, default=30.0, doc="Factor of cosines and margins.")
 
-    def _terms(self, counts):
+    def _terms(self, counts) -> LossTerms:
         margins = self.max_margin * (counts.min() / counts) ** 0.25
         return LossTerms(margins=self.scale * margins, head_scale=self.scale)
 

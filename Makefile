@@ -41,9 +41,10 @@ docs: $(STAMP) ## build the site in docs/_build/html, examples executed, warning
 docs-links: $(STAMP) ## check that links to other sites lead somewhere (needs the internet)
 	SKFASHION_GALLERY=0 $(BIN)/python -m sphinx -b linkcheck docs docs/_build/linkcheck
 
-lint: $(STAMP) ## check style and format, change nothing
+lint: $(STAMP) ## check style, format and public signatures, change nothing
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
 format: $(STAMP) ## correct style and format where that can be done automatically
 	$(BIN)/python -m ruff check --fix .

@@ -34,6 +34,8 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
 autosummary_generate = True
+# The docstrings say what a parameter may be, in fewer words than its annotation.
+autodoc_typehints = "none"
 numpydoc_show_class_members = False
 templates_path = ["templates"]
 

@@ -4,7 +4,7 @@ import abc
 import math
 from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import (
@@ -63,6 +63,21 @@ effective_class_prior_ : ndarray of shape (n_classes,)
 net_ : skorch.NeuralNetClassifier
     The trained net; the PyTorch module is ``net_.module_``."""
 
+
+class FittedAttributes:
+    """The types of what :meth:`ImageClassifier.fit` learns; in a dataclass they would be fields."""
+
+    classes_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    image_shape_: tuple[int, ...]
+    class_weight_: np.ndarray
+    class_count_: np.ndarray
+    class_prior_: np.ndarray
+    effective_class_prior_: np.ndarray
+    net_: Any
+
+
 HISTORY = (
     "epoch",
     "train_loss",
@@ -81,6 +96,7 @@ class ImageClassifier(
     ClassifierMixin,
     CallbackSupportMixin,
     TrainingOptions,
+    FittedAttributes,
     BaseEstimator,
     abc.ABC,
 ):

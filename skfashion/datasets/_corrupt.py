@@ -38,7 +38,9 @@ QUANTA = np.array(
 )
 
 
-def make_corrupted(X, kind, severity=3, *, image_shape="auto", random_state=0):
+def make_corrupted(
+    X, kind, severity=3, *, image_shape: str | tuple[int, ...] = "auto", random_state=0
+):
     """Return images disturbed in a known way, as a camera, a hand or a cable would.
 
     The same call gives the same images. What is random about an image depends on `random_state`,

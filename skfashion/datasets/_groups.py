@@ -24,7 +24,7 @@ def make_groups(
     share=0.1,
     correlation=0.0,
     correlated_class=None,
-    image_shape="auto",
+    image_shape: str | tuple[int, ...] = "auto",
     random_state=None,
 ):
     """Make up a sensitive attribute: change part of the images, and say which.

@@ -13,7 +13,15 @@ from skfashion.datasets._labels import encode_labels
 DEEPSMOTE = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 
 
-def make_imbalanced(X, y, profile="exponential", *, ratio=100, permutation=None, random_state=None):
+def make_imbalanced(
+    X,
+    y,
+    profile: str | dict = "exponential",
+    *,
+    ratio: float = 100,
+    permutation=None,
+    random_state=None,
+):
     """Return part of the rows, so that some classes are rare.
 
     Rows are drawn without replacement and stay in their order; nothing is copied within `X` or

@@ -52,7 +52,14 @@ def param(*constraints, default: Value, doc: str, group: Group = "architecture")
         What it means, for the class's docstring.
     group : str, default="architecture"
         Which of `GROUPS` it belongs to.
+
+    Raises
+    ------
+    ValueError
+        If there is no such group.
     """
+    if group not in GROUPS:
+        raise ValueError(f"Got group={group!r}, expected one of {GROUPS}.")
     metadata = {"constraints": constraints, "doc": doc, "group": group}
     return dataclasses.field(default=default, metadata=metadata)
 

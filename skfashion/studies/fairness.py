@@ -3,6 +3,7 @@
 import copy
 import inspect
 import time
+from collections.abc import Iterable
 
 import joblib
 import numpy as np
@@ -30,7 +31,7 @@ def fairness_study(
     groups_test,
     *,
     mitigations=None,
-    seeds=(0,),
+    seeds: Iterable[int] = (0,),
     n_jobs=None,
     cache=None,
     verbose=1,

@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -28,10 +29,10 @@ def imbalance_study(
     y_test,
     *,
     treatments=None,
-    profiles=("exponential",),
-    ratios=(100,),
-    permutations=(None,),
-    seeds=(0,),
+    profiles: Iterable = ("exponential",),
+    ratios: Iterable[float] = (100,),
+    permutations: Iterable = (None,),
+    seeds: Iterable[int] = (0,),
     n_jobs=None,
     cache=None,
     verbose=1,

@@ -1,5 +1,7 @@
 """Which pixels a net's decision hangs on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
@@ -82,7 +84,7 @@ class AttributionDisplay:
         X,
         y=None,
         *,
-        methods=("saliency", "integrated_gradients", "occlusion"),
+        methods: Sequence[str] = ("saliency", "integrated_gradients", "occlusion"),
         baseline=0.0,
         class_names=None,
         ax=None,

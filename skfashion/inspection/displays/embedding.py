@@ -1,7 +1,7 @@
 """What a net sees of images, as points in a plane."""
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import _safe_indexing, check_random_state
@@ -77,11 +77,11 @@ class EmbeddingDisplay:
         X,
         y,
         *,
-        reducer="pca",
-        n_images=2000,
+        reducer: str | BaseEstimator = "pca",
+        n_images: int | None = 2000,
         class_names=None,
-        image_shape="auto",
-        random_state=0,
+        image_shape: str | tuple[int, ...] = "auto",
+        random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
         """Draw what a fitted net's ``transform`` makes of images.
@@ -136,12 +136,12 @@ class EmbeddingDisplay:
         y,
         *,
         X=None,
-        reducer="pca",
-        n_images=2000,
+        reducer: str | BaseEstimator = "pca",
+        n_images: int | None = 2000,
         classes=None,
         class_names=None,
-        image_shape="auto",
-        random_state=0,
+        image_shape: str | tuple[int, ...] = "auto",
+        random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
         """Draw given features.

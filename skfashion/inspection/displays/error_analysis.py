@@ -86,7 +86,7 @@ class ErrorAnalysisDisplay:
         n_pairs=5,
         n_images=6,
         class_names=None,
-        image_shape="auto",
+        image_shape: str | tuple[int, ...] = "auto",
         ax=None,
     ):
         """Draw the confusions of a fitted classifier.
@@ -138,7 +138,7 @@ class ErrorAnalysisDisplay:
         n_pairs=5,
         n_images=6,
         class_names=None,
-        image_shape="auto",
+        image_shape: str | tuple[int, ...] = "auto",
         ax=None,
     ):
         """Draw the confusions of given predictions.

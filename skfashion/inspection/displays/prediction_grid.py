@@ -103,8 +103,8 @@ class PredictionGridDisplay:
         n_images=20,
         n_columns=5,
         class_names=None,
-        image_shape="auto",
-        random_state=0,
+        image_shape: str | tuple[int, ...] = "auto",
+        random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
         """Draw predictions of a fitted classifier.
@@ -161,8 +161,8 @@ class PredictionGridDisplay:
         n_images=20,
         n_columns=5,
         class_names=None,
-        image_shape="auto",
-        random_state=0,
+        image_shape: str | tuple[int, ...] = "auto",
+        random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
         """Draw given predictions.

@@ -56,7 +56,16 @@ class ProbabilityDisplay:
 
     @classmethod
     @validated()
-    def from_estimator(cls, estimator, x, y=None, *, class_names=None, image_shape="auto", ax=None):
+    def from_estimator(
+        cls,
+        estimator,
+        x,
+        y=None,
+        *,
+        class_names=None,
+        image_shape: str | tuple[int, ...] = "auto",
+        ax=None,
+    ):
         """Draw what a fitted classifier makes of an image.
 
         Parameters
@@ -99,7 +108,15 @@ class ProbabilityDisplay:
     @classmethod
     @validated()
     def from_predictions(
-        cls, x, y_prob, y_true=None, *, classes=None, class_names=None, image_shape="auto", ax=None
+        cls,
+        x,
+        y_prob,
+        y_true=None,
+        *,
+        classes=None,
+        class_names=None,
+        image_shape: str | tuple[int, ...] = "auto",
+        ax=None,
     ):
         """Draw given probabilities.
 

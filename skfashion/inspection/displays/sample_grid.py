@@ -48,8 +48,8 @@ class SampleGridDisplay:
         classes=None,
         n_images=10,
         class_names=None,
-        image_shape="auto",
-        random_state=0,
+        image_shape: str | tuple[int, ...] = "auto",
+        random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
         """Draw images of each class, chosen at random.

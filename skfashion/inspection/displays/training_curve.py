@@ -1,5 +1,7 @@
 """How a training went: loss, scores and learning rate, epoch by epoch."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for
@@ -58,7 +60,7 @@ class TrainingCurveDisplay:
         self.histories = histories
 
     @classmethod
-    def from_estimator(cls, estimator, *, panels=("loss", "score", "lr"), ax=None):
+    def from_estimator(cls, estimator, *, panels: Sequence[str] = ("loss", "score", "lr"), ax=None):
         """Draw what fitted classifiers remember of their trainings.
 
         Parameters
@@ -93,7 +95,7 @@ class TrainingCurveDisplay:
             raise ValueError("Got no estimator, expected at least one by each name.")
         return cls(histories).plot(panels=panels, ax=ax)
 
-    def plot(self, *, panels=("loss", "score", "lr"), ax=None):
+    def plot(self, *, panels: Sequence[str] = ("loss", "score", "lr"), ax=None):
         """Draw the curves.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from numbers import Integral
@@ -105,15 +106,15 @@ def make_report(
     y,
     *,
     class_names=None,
-    image_shape="auto",
+    image_shape: str | tuple[int, ...] = "auto",
     y_train=None,
     data_name="test images",
-    data_limits=(),
+    data_limits: Sequence[str] = (),
     data_card=None,
     tables=None,
     title="Report",
     n_resamples=1000,
-    random_state=0,
+    random_state: int | np.random.RandomState | None = 0,
 ):
     """Write down what fitted classifiers do on test images, as one page to send on.
 

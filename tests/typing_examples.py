@@ -1,0 +1,143 @@
+"""What an editor makes of the public names: right calls pass, and wrong ones are refused.
+
+``make lint`` has pyright read this file; nothing runs it. A comment that ignores an error is itself
+one where there is none.
+"""
+
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+from sklearn.metrics import make_scorer
+
+from skfashion import (
+    AttentionNetClassifier,
+    Augmentation,
+    BalancedSoftmaxLoss,
+    ClassBalancedLoss,
+    ConvNetClassifier,
+    FocalLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    MLPNetClassifier,
+    ResNetClassifier,
+    TorchvisionClassifier,
+)
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.datasets import make_corrupted, make_groups, make_imbalanced
+from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.inspection import EmbeddingDisplay, PredictionGridDisplay, TrainingCurveDisplay
+from skfashion.model_selection import EpochHalvingSearchCV
+from skfashion.nets.network import Network
+from skfashion.parameters.declaring import COUNT, estimator, param, redefault
+
+
+def own_parameters():
+    MLPNetClassifier(hidden_layer_sizes=(3, 2), activation="gelu", batch_norm=True, dropout=0)
+    MLPNetClassifier(hidden_layer_sizes=np.array([3, 2]))
+    ConvNetClassifier(channels=[8, 16], depth=2, kernel_size=5, conv_dropout=0.1)
+    ResNetClassifier(width=8, depth=1, block="preact", stem_stride=1, stochastic_depth=0.1)
+    AttentionNetClassifier(width=8, depth=1, n_heads=2, mlp_ratio=1, n_stem_blocks=1)
+    TorchvisionClassifier(backbone="resnet18", weights=Path("w.pt"), freeze=2, layer_lr_decay=0.5)
+
+    MLPNetClassifier((3, 2))  # pyright: ignore[reportCallIssue]
+    MLPNetClassifier(hidden_layers=3)  # pyright: ignore[reportCallIssue]
+    MLPNetClassifier(channels=(8,))  # pyright: ignore[reportCallIssue]
+    MLPNetClassifier(hidden_layer_sizes="3")  # pyright: ignore[reportArgumentType]
+    ConvNetClassifier(activation="rely")  # pyright: ignore[reportArgumentType]
+    ConvNetClassifier(kernel_size=2.5)  # pyright: ignore[reportArgumentType]
+    ResNetClassifier(block="bottleneck")  # pyright: ignore[reportArgumentType]
+    AttentionNetClassifier(n_heads="2")  # pyright: ignore[reportArgumentType]
+    TorchvisionClassifier(freeze="all")  # pyright: ignore[reportArgumentType]
+
+
+def shared_parameters(net: MLPNetClassifier):
+    MLPNetClassifier(optimizer="sgd", lr=1, batch_size=32, max_epochs="auto", warmup_fraction=0.1)
+    MLPNetClassifier(max_grad_norm=1.0, warm_start=True, init_from=net)
+    MLPNetClassifier(init_from="weights.pt", augment="standard", tta=4, ema_decay=0.99)
+    MLPNetClassifier(augment=Augmentation(flip="alternate", rotation=10), tta="flip")
+    MLPNetClassifier(augment=lambda images, generator: images, sam_rho=None)
+    MLPNetClassifier(loss="focal", class_weight={"shirt": 2}, sampling="sqrt", prior=[0.5, 0.5])
+    MLPNetClassifier(loss=LDAMLoss(max_margin=0.3), sampling={0: 1, 1: 2}, prior=np.ones(2) / 2)
+    MLPNetClassifier(scoring=make_scorer(len), target_score=0.9, image_shape=(28, 28))
+    MLPNetClassifier(precision="bf16", random_state=np.random.RandomState(0), verbose=True)
+    MLPNetClassifier(checkpoint_dir=Path("there"), log_dir="here", skorch_callbacks=[])
+
+    MLPNetClassifier(learning_rate=1e-3)  # pyright: ignore[reportCallIssue]
+    MLPNetClassifier(optimizer="adamm")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(lr="auto")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(max_epochs=None)  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(augment="weak")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(loss="hinge")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(class_weight="sqrt")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(prior="even")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(image_shape="square")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(device="gpu")  # pyright: ignore[reportArgumentType]
+
+
+def parameter_objects():
+    FocalLoss(gamma=1)
+    ClassBalancedLoss(beta=0.99)
+    LogitAdjustedLoss(tau=0.5)
+
+    BalancedSoftmaxLoss(tau=1.0)  # pyright: ignore[reportCallIssue]
+    LDAMLoss(scale=None)  # pyright: ignore[reportArgumentType]
+    Augmentation(flip="sometimes")  # pyright: ignore[reportArgumentType]
+    Augmentation(zoom=0.1)  # pyright: ignore[reportCallIssue]
+
+
+def methods(X: np.ndarray, y: np.ndarray):
+    net = assert_type(MLPNetClassifier().fit(X, y, X_val=X, y_val=y), MLPNetClassifier)
+    assert_type(net.partial_fit(X, y, classes=[0, 1]), MLPNetClassifier)
+    assert_type(net.predict(X), np.ndarray)
+    assert_type(net.predict_proba(X), np.ndarray)
+    assert_type(net.predict_log_proba(X), np.ndarray)
+    assert_type(net.decision_function(X), np.ndarray)
+    assert_type(net.transform(X), np.ndarray)
+    assert_type(net.classes_, np.ndarray)
+    assert_type(net.loss_curve_, list[float])
+    assert_type(net.best_validation_score_, float | None)
+    assert_type(net.lr, float)
+    net.score(X, y)
+    net.set_params(lr=1e-3).get_params(deep=False)
+    net.net_.save_params(f_params="net.pt")
+
+    net.fit(X)  # pyright: ignore[reportCallIssue]
+    net.fit(X, y, X_valid=X)  # pyright: ignore[reportCallIssue]
+    print(net.layers_)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def around_a_classifier(X: np.ndarray, y: np.ndarray):
+    net = ConvNetClassifier()
+    EpochHalvingSearchCV(net, {"lr": [1e-3]}, n_candidates=2, factor=2.5, min_resources=2)
+    SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X, y).predict(X)
+    make_corrupted(X, "noise", image_shape=(28, 28))
+    make_groups(X, y, image_shape=(28, 28), random_state=None)
+    make_imbalanced(X, y, {"shirt": 0.1}, ratio=2.5)
+    EmbeddingDisplay.from_estimator(net, X, y, n_images=None, image_shape=(28, 28))
+    PredictionGridDisplay.from_estimator(net, X, y, random_state=None).plot(n_columns=3)
+    TrainingCurveDisplay.from_estimator(net, panels=["loss"])
+
+    EpochHalvingSearchCV(net, {}, n_epochs=2)  # pyright: ignore[reportCallIssue]
+    SnapshotEnsembleClassifier(net, n_snapshots="3")  # pyright: ignore[reportArgumentType]
+    make_imbalanced(X, y, ratio="high")  # pyright: ignore[reportArgumentType]
+
+
+@estimator
+class OwnClassifier(ImageClassifier):
+    """A network of the user's."""
+
+    lr: float = redefault(ImageClassifier, "lr", default=1e-3)
+    width: int = param(COUNT, default=8, doc="Channels.")
+    depth: int = param(COUNT, default="2", doc="Layers.")  # pyright: ignore[reportAssignmentType]
+    tol: float = redefault(ImageClassifier, "tol", default="0")  # pyright: ignore[reportAssignmentType]
+
+    def _build_module(self, image_shape, n_classes):
+        return Network(image_shape[0])
+
+
+def own_classifier():
+    OwnClassifier(width=2, max_epochs=2)
+
+    OwnClassifier(width="2")  # pyright: ignore[reportArgumentType]
+    OwnClassifier(hidden_layer_sizes=2)  # pyright: ignore[reportCallIssue]

@@ -26,7 +26,7 @@ from skfashion import (
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.datasets import make_corrupted, make_groups, make_imbalanced
 from skfashion.ensemble import SnapshotEnsembleClassifier
-from skfashion.inspection import EmbeddingDisplay, PredictionGridDisplay, TrainingCurveDisplay
+from skfashion.inspection import PredictionGridDisplay, TrainingCurveDisplay
 from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
@@ -114,7 +114,6 @@ def around_a_classifier(X: np.ndarray, y: np.ndarray):
     make_corrupted(X, "noise", image_shape=(28, 28))
     make_groups(X, y, image_shape=(28, 28), random_state=None)
     make_imbalanced(X, y, {"shirt": 0.1}, ratio=2.5)
-    EmbeddingDisplay.from_estimator(net, X, y, n_images=None, image_shape=(28, 28))
     PredictionGridDisplay.from_estimator(net, X, y, random_state=None).plot(n_columns=3)
     TrainingCurveDisplay.from_estimator(net, panels=["loss"])
 

@@ -541,7 +541,7 @@ def test_labels_that_are_text_are_their_own_names():
     model = net(MLPNetClassifier, max_epochs=1).fit(rows, labels)
     display = PredictionGridDisplay.from_estimator(model, rows, labels, which="random")
     assert set(display.true) == {"Bag", "Sneaker"}
-    with pytest.raises(ValueError, match="Got labels .*Coat.* that are none of the classes"):
+    with pytest.raises(ValueError, match="Got y with the labels .*Coat.*, expected only"):
         PredictionGridDisplay.from_estimator(model, rows[:1], ["Coat"])
     with pytest.raises(ValueError, match="Got 1 class_names and 2 classes"):
         PredictionGridDisplay.from_estimator(model, rows, labels, class_names=["Bag"])

@@ -17,10 +17,10 @@ PARTS = {
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "parallel": {"allowed": {"parallel"}, "refused": {"skorch"}},
+    "parallel": {"allowed": {"parallel", "utils"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters"}, "refused": {"torch", "skorch"}},
-    "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
-    "training": {"allowed": {"parallel", "training"}, "refused": {"sklearn"}},
+    "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
+    "training": {"allowed": {"parallel", "training", "utils"}, "refused": {"sklearn"}},
     "fitting": {
         "allowed": {"fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},
@@ -48,7 +48,7 @@ PARTS = {
         "refused": {"skorch"},
     },
     "model_selection": {
-        "allowed": {"model_selection", "parallel"},
+        "allowed": {"model_selection", "parallel", "utils"},
         "refused": {"torch", "skorch"},
     },
     # Studies know what a user knows: public names only.
@@ -58,7 +58,7 @@ PARTS = {
     },
     # Pictures and reports are made of what is public, too; torch is for weights and gradients.
     "inspection": {
-        "allowed": {"datasets", "images", "inspection", "metrics"},
+        "allowed": {"datasets", "images", "inspection", "metrics", "utils"},
         "refused": {"skorch"},
     },
     "__main__": {"allowed": {"inspection"}, "refused": {"torch", "skorch"}},

@@ -1,12 +1,10 @@
 """Download one file of Fashion-MNIST so that it lands whole, verified, or not at all."""
 
-import contextlib
 import http.client
-import os
 import urllib.request
-import uuid
 
 from skfashion.datasets._files import decode
+from skfashion.utils.files import write_atomically
 
 TIMEOUT = 30  # seconds without a byte before a mirror is given up
 CHUNK = 1 << 16  # bytes between two steps of the progress bar
@@ -44,7 +42,8 @@ def download(file, folder):
         except (OSError, http.client.HTTPException, ValueError) as error:
             failures.append(f"  {url}: {error or type(error).__name__}")
             continue
-        _save(blob, folder / f"{file.name}.gz")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{file.name}.gz", lambda stream, blob=blob: stream.write(blob))
         return array
     raise OSError(
         f"Could not download {file.name} of Fashion-MNIST. Tried:\n"
@@ -80,25 +79,3 @@ def _read(url, file):
                 if len(blob) > limit:
                     raise ValueError(f"more than {limit:,} bytes, too long to be {file.name}")
     return bytes(blob)
-
-
-def _save(blob, target):
-    """Write verified bytes at ``target`` atomically.
-
-    The temporary name is unique, so two processes never write to the same file; each then renames
-    a complete file over the same name, and either order leaves the same content.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files can be read by their owner only, and a cache may be shared.
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(blob)
-            stream.flush()
-            # Otherwise a power cut could leave the final name on an empty file.
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise

@@ -6,8 +6,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skfashion.datasets._labels import encode_labels
 from skfashion.datasets._pixels import change_image, copy_images, rotate
+from skfashion.utils.labels import check_label_per_row, encode_labels
 
 # How strong each attribute is; what each number means is said in the docstring below.
 LIGHT = 0.4
@@ -123,7 +123,9 @@ def make_groups(
             "correlate the group with. Set correlated_class to a label of y, or correlation to 0."
         )
     images, planes = copy_images(X, image_shape)
-    classes, codes = encode_labels(y, len(images))
+    check_label_per_row(images, y)
+    classes, codes = encode_labels(y)
+    classes = classes.tolist()
     parts = [np.arange(len(images))]
     if correlated_class is not None:
         is_class = codes == _find_class(classes, correlated_class)

@@ -5,9 +5,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import _num_samples
 
-from skfashion.datasets._labels import encode_labels
+from skfashion.utils.labels import check_label_per_row, encode_labels
 
 # Rows of each class, from the most frequent to the rarest, of the DeepSMOTE paper.
 DEEPSMOTE = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
@@ -93,7 +92,9 @@ def make_imbalanced(
     >>> np.bincount(y_part).tolist()
     [600, 60, 600, 600, 600, 60, 600, 60, 60, 60]
     """
-    classes, codes = encode_labels(y, _num_samples(X))
+    check_label_per_row(X, y)
+    classes, codes = encode_labels(y)
+    classes = classes.tolist()
     if len(classes) < 2:
         raise ValueError(
             f"Got y with the labels {classes} only, expected two classes at least. Add rows of "

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
+from skfashion.utils import labels
 
 NO_LABELS = object()
 
@@ -90,25 +91,9 @@ def check_views(tta, image_shape):
 
 
 def encode_labels(y, classes=None, name="y"):
-    """Return the sorted classes and the number of each label among them.
-
-    Raises
-    ------
-    ValueError
-        If `y` is no classification target, or holds labels that are not among `classes`.
-    """
+    """Return the classes and the position of each label among them; numbers must be whole."""
     check_classification_targets(y)
-    if classes is None:
-        return np.unique(y, return_inverse=True)
-    # NumPy would compare numbers with strings by turning them all into strings.
-    comparable = (y.dtype.kind in "OUST") == (classes.dtype.kind in "OUST")
-    unknown = np.setdiff1d(y, classes) if comparable else np.unique(y)
-    if len(unknown):
-        raise ValueError(
-            f"`{name}` has classes not in `self.classes_`. `self.classes_` has {classes.tolist()}, "
-            f"'{name}' has {unknown.tolist()} besides. Fit a new estimator to learn new labels."
-        )
-    return classes, np.searchsorted(classes, y)
+    return labels.encode_labels(y, classes, name)
 
 
 def check_weights(sample_weight, X):

@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
-from skfashion.inspection.steps import last_step
+from skfashion.utils.pipelines import last_step
 
 COUNT = Interval(Integral, 1, None, closed="left")
 # What parameters may be that mean the same in several displays, by their names.
@@ -94,36 +94,6 @@ def names_of(classes, class_names):
             f"Got {len(names)} class_names and {len(classes)} classes, expected a name for each."
         )
     return names
-
-
-def codes_of(y, classes):
-    """Return the places of labels among the classes.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-    classes : array-like of shape (n_classes,)
-        All labels, in any order.
-
-    Returns
-    -------
-    ndarray of int (n,)
-
-    Raises
-    ------
-    ValueError
-        If a label is none of them.
-    """
-    y, classes = np.asarray(y), np.asarray(classes)
-    order = np.argsort(classes)
-    found = np.searchsorted(classes, y, sorter=order)
-    codes = order[np.minimum(found, len(classes) - 1)]
-    if len(y) and not (classes[codes] == y).all():
-        unknown = np.unique(y[classes[codes] != y])
-        raise ValueError(
-            f"Got labels {unknown.tolist()[:5]} that are none of the classes {classes.tolist()}."
-        )
-    return codes
 
 
 def as_probabilities(y_prob, classes):
@@ -250,3 +220,30 @@ def image_shape_of(estimator, X, image_shape):
     learned = getattr(last_step(estimator), "image_shape_", "auto")
     is_theirs = learned != "auto" and math.prod(learned) == math.prod(np.shape(X)[1:])
     return learned if is_theirs else "auto"
+
+
+def fitted_last_step(estimator, attribute):
+    """Return the classifier itself, which must have what only a fitted one of this package has.
+
+    Parameters
+    ----------
+    estimator : estimator
+    attribute : str
+        Such as ``"net_"``.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    ValueError
+        If it has no such attribute.
+    """
+    last = last_step(estimator)
+    if not hasattr(last, attribute):
+        raise ValueError(
+            f"Got a {type(last).__name__} without {attribute}, expected a fitted classifier of "
+            "skfashion, or a pipeline or search that ends with one."
+        )
+    return last

@@ -25,12 +25,13 @@ from skfashion.model_selection.stepping import (
     can_go_on,
     epochs_of,
     is_around_a_net,
-    last_of,
     train_until,
     train_wholly,
 )
 from skfashion.parallel.cluster import SharedData
 from skfashion.parallel.runs import run_all
+from skfashion.utils.pipelines import last_step
+from skfashion.utils.seeds import get_seeds
 
 # Parameters that say how long an estimator trains, of ours and of scikit-learn's.
 EPOCHS = {"max_epochs", "max_iter"}
@@ -315,19 +316,19 @@ class EpochHalvingSearchCV(BaseSearchCV):
             model = clone(self.estimator).set_params(**clone(candidate, safe=False))
             if not can_go_on(model):
                 raise ValueError(
-                    f"Got a {type(last_of(model)).__name__}, whose training cannot be stopped and "
-                    "continued; expected a classifier of skfashion or an estimator with "
+                    f"Got a {type(last_step(model)).__name__}, whose training cannot be stopped "
+                    "and continued; expected a classifier of skfashion or an estimator with "
                     "partial_fit, alone or as the last step of a pipeline. scikit-learn's "
                     "HalvingGridSearchCV takes all others."
                 )
             if is_around_a_net(model):
                 raise ValueError(
-                    f"Got a {type(last_of(model)).__name__} around a classifier of skfashion, "
+                    f"Got a {type(last_step(model)).__name__} around a classifier of skfashion, "
                     "whose training does not travel with it from process to process; expected the "
                     "classifier itself. scikit-learn's HalvingGridSearchCV takes such estimators."
                 )
             # Where epochs are counted from outside, max_iter has no say.
-            counted = {"max_epochs"} if hasattr(last_of(model), "_fit_until") else EPOCHS
+            counted = {"max_epochs"} if hasattr(last_step(model), "_fit_until") else EPOCHS
             for name in candidate:
                 if name.split("__")[-1] in counted:
                     raise ValueError(
@@ -339,8 +340,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
     def _check_that_the_cache_is_of_use(self):
         """Warn where seeds differ from call to call, so that nothing kept is found again."""
         drawn = not isinstance(self.random_state, Integral) and any(
-            name.split("__")[-1] == "random_state" and not isinstance(value, Integral)
-            for name, value in self.estimator.get_params().items()
+            not isinstance(seed, Integral) for seed in get_seeds(self.estimator).values()
         )
         # A splitter of one's own need not have these.
         seed = getattr(self.cv, "random_state", 0)
@@ -361,7 +361,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
             largest = epochs_of(self.estimator, n_rows)
             if largest is None:
                 raise ValueError(
-                    f"Got max_resources='auto' with a {type(last_of(self.estimator)).__name__}, "
+                    f"Got max_resources='auto' with a {type(last_step(self.estimator)).__name__}, "
                     "which has neither max_epochs nor max_iter; expected a number of epochs."
                 )
         smallest = 1 if self.min_resources == "exhaust" else self.min_resources
@@ -399,11 +399,10 @@ class EpochHalvingSearchCV(BaseSearchCV):
     def _seeded(self, candidate, rng):
         """Return an estimator with a candidate's parameters, which draws nothing by chance."""
         model = clone(self.estimator).set_params(**clone(candidate, safe=False))
-        known = model.get_params()
-        names = [name for name in known if name.split("__")[-1] == "random_state"]
-        seeds = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in sorted(names)}
+        known = get_seeds(model)
+        drawn = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in known}
         return model.set_params(
-            **{name: seed for name, seed in seeds.items() if not isinstance(known[name], Integral)}
+            **{name: seed for name, seed in drawn.items() if not isinstance(known[name], Integral)}
         )
 
     def _climb(self, candidates, trainings, shared, root):

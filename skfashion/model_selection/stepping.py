@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
+from skfashion.utils.pipelines import last_step
+
 
 def train_until(estimator, X, y, fit_params, *, until, total, paused):
     """Train an estimator up to an epoch.
@@ -53,20 +55,15 @@ def train_until(estimator, X, y, fit_params, *, until, total, paused):
     return fitted, (fitted, until)
 
 
-def last_of(estimator):
-    """Return the estimator, or the last step of a pipeline."""
-    return last_of(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
-
-
 def can_go_on(estimator):
     """Tell whether an estimator can be trained for some epochs and then for some more."""
-    last = last_of(estimator)
+    last = last_step(estimator)
     return hasattr(last, "_fit_until") or hasattr(last, "partial_fit")
 
 
 def is_around_a_net(estimator):
     """Tell whether an estimator with ``partial_fit`` trains a classifier of this package inside."""
-    last = last_of(estimator)
+    last = last_step(estimator)
     inside = last.get_params().values()
     return not hasattr(last, "_fit_until") and any(hasattr(value, "_fit_until") for value in inside)
 
@@ -84,7 +81,7 @@ def epochs_of(estimator, n_rows):
     -------
     int or None
     """
-    last = last_of(estimator)
+    last = last_step(estimator)
     if hasattr(last, "_fit_until"):
         return last._n_epochs(n_rows)
     # A placeholder in a pipeline, "passthrough", has none.
@@ -108,7 +105,7 @@ def train_wholly(estimator, X, y, fit_params, *, total):
     estimator
         The same, fitted.
     """
-    last = last_of(estimator)
+    last = last_step(estimator)
     if hasattr(last, "_fit_until"):
         last.set_params(max_epochs=total)
         return estimator.fit(X, y, **fit_params)

@@ -2,14 +2,12 @@
 
 import importlib.metadata
 import inspect
-import os
 import pickle
 import sys
 import tempfile
 import traceback
-import uuid
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import joblib
@@ -17,6 +15,7 @@ from sklearn import config_context, get_config
 
 from skfashion.parallel.cluster import SharedData, here, nothing_leaves, results_of
 from skfashion.parallel.progress import make_bar
+from skfashion.utils.files import write_atomically
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
@@ -108,7 +107,8 @@ def run_all(
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
         elif files[i] is not None and (is_lasting is None or is_lasting(result)):
-            _write(files[i], result)
+            files[i].parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(files[i], partial(joblib.dump, result))
     return [ended[i] for i in range(len(tasks))]
 
 
@@ -173,11 +173,3 @@ def _numbered(i, function, task, extra, on_error, config, **shared):
             raise
         # As text: not every exception can be sent from one process to another.
         return i, None, "".join(traceback.format_exception_only(error)).strip()
-
-
-def _write(file, result):
-    """Put a result in its place in one step: after a crash it is there as a whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    joblib.dump(result, unfinished)
-    os.replace(unfinished, file)

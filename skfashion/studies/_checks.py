@@ -1,4 +1,4 @@
-"""What both studies refuse before the first run, and how a seed reaches every part of a model."""
+"""Checks of arguments that both studies share; all are made before the first run."""
 
 from collections.abc import Iterable
 from numbers import Integral
@@ -76,20 +76,3 @@ def checked_seeds(seeds):
         if not isinstance(seed, Integral) or isinstance(seed, bool | np.bool_) or seed < 0:
             raise ValueError(f"Got the seed {seed!r}, expected ints that are not negative.")
     return [int(seed) for seed in seeds]
-
-
-def set_seeds(estimator, seed):
-    """Set every parameter `random_state` of an estimator and of those inside of it.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Changed.
-    seed : int
-
-    Returns
-    -------
-    estimator
-    """
-    names = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
-    return estimator.set_params(**dict.fromkeys(names, seed))

@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 
 from skfashion.parallel.runs import run_all
-from skfashion.studies._checks import check_estimators, checked_seeds, set_seeds
-from skfashion.studies._fairlearn import require_fairlearn
+from skfashion.studies._checks import check_estimators, checked_seeds
 from skfashion.studies._fitting import Fitted
-from skfashion.studies.group_metrics import group_metrics
+from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
+from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value"]
 
@@ -231,7 +231,7 @@ def _tasks(estimators, functions, seeds, shared):
     for estimator, unfitted in estimators.items():
         for mitigation, function in functions.items():
             refusal = getattr(function, "refusal", None)
-            reason = refusal(unfitted, *data) if refusal is not None else None
+            reason = refusal(clone(unfitted), *data) if refusal is not None else None
             if reason is not None:
                 skipped.append({"estimator": estimator, "mitigation": mitigation, "reason": reason})
                 continue

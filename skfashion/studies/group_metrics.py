@@ -1,9 +1,11 @@
 """How a classifier treats groups: rates by group, by class within group, and the gaps."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 
-from skfashion.studies._fairlearn import require_fairlearn
+from skfashion.utils.labels import encode_labels
 
 # Rates of one class against the rest, by group.
 BY_CLASS = ("recall", "selection rate", "false positive rate")
@@ -62,12 +64,20 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     y_true, y_pred, groups = (np.asarray(part) for part in (y_true, y_pred, groups))
     if not len(y_true) == len(y_pred) == len(groups):
         lengths = f"{len(y_true)}, {len(y_pred)} and {len(groups)}"
-        raise ValueError(f"y_true, y_pred and groups have {lengths} rows, not the same number.")
+        raise ValueError(
+            f"Got y_true, y_pred and groups of {lengths} rows, expected as many of each. Give the "
+            "labels and groups of the same rows."
+        )
     names, codes = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        raise ValueError(f"Gaps need two groups at least; groups has {names.tolist()} only.")
+        raise ValueError(
+            f"Got groups with {names.tolist()} only, expected two groups at least. Add rows of "
+            "another group."
+        )
     classes = np.unique(y_true if classes is None else classes)
-    frame = _frame(_codes(y_true, classes), _codes(y_pred, classes), codes, len(classes))
+    _, true = encode_labels(y_true, classes, "y_true")
+    _, predicted = encode_labels(y_pred, classes, "y_pred")
+    frame = _frame(true, predicted, codes, len(classes))
     rows = []
 
     def add(metric, value, group=None, label=None):
@@ -86,13 +96,13 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     return table
 
 
-def _codes(labels, classes):
-    """Return labels as positions in the sorted classes."""
-    known = np.isin(labels, classes)
-    if not known.all():
-        unknown = np.unique(labels[~known]).tolist()
-        raise ValueError(f"Labels {unknown} are not among the classes, {classes.tolist()}.")
-    return np.searchsorted(classes, labels)
+def require_fairlearn():
+    """Raise an ImportError that says how to install fairlearn, where it is missing."""
+    if find_spec("fairlearn") is None:
+        raise ImportError(
+            "Fairness is measured with fairlearn, which is not installed: pip install "
+            '"skfashion[fairness]".'
+        )
 
 
 def _frame(y_true, y_pred, groups, n_classes):

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
 from skfashion.metrics import classification_metrics
 from skfashion.parallel.runs import run_all
 from skfashion.studies import memory
-from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds, set_seeds
+from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
+from skfashion.utils.labels import check_label_per_row
+from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
 
@@ -232,11 +233,7 @@ def _frame(cells, results):
 
 def _check_data(X, y, X_test, y_test, treatments):
     for name, rows, labels in (("", X, y), ("_test", X_test, y_test)):
-        if _num_samples(rows) != len(labels):
-            raise ValueError(
-                f"Got X{name} of {_num_samples(rows)} rows and y{name} of {len(labels)}, expected "
-                "one label a row."
-            )
+        check_label_per_row(rows, labels, name)
     unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)
     if unknown and y.dtype.kind != y_test.dtype.kind:
         raise ValueError(

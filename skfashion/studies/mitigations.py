@@ -18,7 +18,7 @@ from skfashion.studies.fairlearn_mitigations import (
     GridSearchReduction,
     ThresholdOptimization,
 )
-from skfashion.utils.pipelines import last_step, no_weights, weights_name
+from skfashion.utils.pipelines import last_step, no_weights, prefix_of_last_step, weights_name
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,9 @@ class GroupSampling:
 
     def __call__(self, estimator, X, y, groups, seed):
         """Fit to balanced draws."""
-        prefix, step = last_step(estimator)
         name = weights_name(estimator)
-        if name is not None and "sampling" in step.get_params(deep=False):
-            estimator.set_params(**{f"{prefix}sampling": "balanced"})
+        if name is not None and "sampling" in last_step(estimator).get_params(deep=False):
+            estimator.set_params(**{f"{prefix_of_last_step(estimator)}sampling": "balanced"})
             return Fitted.blind(estimator.fit(X, y, **{name: cell_weights(y, groups)}))
         from imblearn.over_sampling import RandomOverSampler
 
@@ -147,7 +146,7 @@ class Augment:
 
     def refusal(self, estimator, X, y, groups):
         """Say why not, where an estimator has no such parameter or rows are not images."""
-        known = last_step(estimator)[1].get_params(deep=False)
+        known = last_step(estimator).get_params(deep=False)
         if "augment" not in known:
             return "the estimator has no parameter `augment`"
         if len(X.shape) == 2 and known.get("image_shape") == "auto":
@@ -159,7 +158,7 @@ class Augment:
 
     def __call__(self, estimator, X, y, groups, seed):
         """Fit with the parameter set."""
-        estimator.set_params(**{f"{last_step(estimator)[0]}augment": self.augment})
+        estimator.set_params(**{f"{prefix_of_last_step(estimator)}augment": self.augment})
         return Fitted.blind(estimator.fit(X, y))
 
 

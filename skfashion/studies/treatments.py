@@ -52,7 +52,7 @@ def correct_prior(estimator):
     estimator or None
         With ``prior="uniform"``, or in a ``ClassFactorsClassifier``; None without probabilities.
     """
-    last = last_step(estimator)[1]
+    last = last_step(estimator)
     if "prior" in last.get_params():
         last.set_params(prior="uniform")
         return estimator
@@ -116,7 +116,7 @@ def smote_on_components(estimator):
     Pipeline or None
         None for an estimator of images.
     """
-    params = last_step(estimator)[1].get_params()
+    params = last_step(estimator).get_params()
     of_images = "image_shape" in params and OF_IMAGES & set(params)
     if of_images or params.get("image_shape", "auto") != "auto":
         return None
@@ -234,7 +234,7 @@ def treated(estimator, treatment):
     """
     model, before = clone(estimator), []
     if isinstance(treatment, dict):
-        last = last_step(model)[1]
+        last = last_step(model)
         if not set(treatment) <= set(last.get_params()):
             return None
         last.set_params(**{name: clone(value, safe=False) for name, value in treatment.items()})

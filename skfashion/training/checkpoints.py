@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from skorch.callbacks import Callback, GradientNormClipping, PrintLog, ProgressBar, TensorBoard
 
 from skfashion.training.states import training_state
+from skfashion.utils.files import write_atomically
 
 try:
     import fcntl
@@ -108,39 +108,6 @@ def state_from_bytes(content):
     return _load(io.BytesIO(content))
 
 
-def write_state(path, state):
-    """Write a state to a file: after a crash at any moment there is the old one or the new one.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; what was there before is left as it was.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            _save(file, state)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder):
-    """Make a rename outlive a power cut, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def read_state(path):
     """Return the state in a file.
 
@@ -233,7 +200,7 @@ class CheckpointFile:
         """
         content = {"identity": self.identity, "seed": self.seed, "state": state}
         try:
-            write_state(self.path, content)
+            write_atomically(self.path, lambda stream: _save(stream, content))
         except OSError as error:
             kept = (
                 "The checkpoint before it is still there: make room and fit again to go on from it."

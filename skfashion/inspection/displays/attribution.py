@@ -8,7 +8,7 @@ from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.inspection.arguments import (
     as_one_row,
     as_pictures,
-    codes_of,
+    fitted_last_step,
     image_shape_of,
     is_one_image,
     labels_of,
@@ -16,7 +16,8 @@ from skfashion.inspection.arguments import (
     validated,
 )
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
-from skfashion.inspection.steps import last_step_with, seen_by_last_step
+from skfashion.utils.labels import encode_labels
+from skfashion.utils.pipelines import input_of_last_step
 
 METHODS = {
     "saliency": "saliency",
@@ -130,12 +131,12 @@ class AttributionDisplay:
         unknown = [method for method in methods if method not in METHODS]
         if unknown or not methods:
             raise ValueError(f"Got methods={tuple(methods)!r}, expected some of {tuple(METHODS)}.")
-        net = last_step_with(estimator, "net_")
+        net = fitted_last_step(estimator, "net_")
         if is_one_image(estimator, X):
             X, y = as_one_row(X), None if y is None else [y]
         y = None if y is None else labels_of(y, X)
         pictures = as_pictures(X, image_shape_of(estimator, X, "auto"))
-        seen = seen_by_last_step(estimator, X)
+        seen = input_of_last_step(estimator, X)
         sides, sides_seen = pictures.shape[1:3], planes_shape(net.image_shape_)[1:]
         if sides != sides_seen:
             raise ValueError(
@@ -145,7 +146,7 @@ class AttributionDisplay:
                 "last step alone, and X as that step sees it."
             )
         infer_image_shape(np.shape(seen), net.image_shape_)  # refuses other channels
-        codes = codes_of(net.predict(seen) if y is None else y, net.classes_)
+        codes = encode_labels(net.predict(seen) if y is None else y, net.classes_)[1]
         names = names_of(net.classes_, class_names)
         maps = attributions(net, seen, codes, methods, baseline)
         return cls(pictures, maps, [names[code] for code in codes]).plot(ax=ax)

@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.base import clone
 
-from skfashion.inspection.arguments import codes_of, labels_of, names_of, validated
+from skfashion.inspection.arguments import labels_of, names_of, validated
 from skfashion.inspection.drawing import COLORS, axes_for
+from skfashion.utils.labels import encode_labels
 
 HATCHES = ("", "///", "...", "xxx")
 
@@ -84,7 +85,7 @@ class ClassDistributionDisplay:
             classes = np.unique(np.concatenate([np.unique(labels) for labels in sets.values()]))
         counts = {
             name: np.bincount(
-                codes_of(labels, classes), weights=sample_weight, minlength=len(classes)
+                encode_labels(labels, classes)[1], weights=sample_weight, minlength=len(classes)
             ).astype(float)
             for name, labels in sets.items()
         }

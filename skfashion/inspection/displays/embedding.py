@@ -9,7 +9,6 @@ from sklearn.utils import _safe_indexing, check_random_state
 from skfashion.inspection.arguments import (
     COUNT,
     as_pictures,
-    codes_of,
     image_shape_of,
     labels_of,
     names_of,
@@ -17,6 +16,7 @@ from skfashion.inspection.arguments import (
 )
 from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
+from skfashion.utils.labels import encode_labels
 
 REDUCERS = ("pca", "tsne", "umap")
 OPACITY = 0.8
@@ -196,7 +196,7 @@ class EmbeddingDisplay:
         word = {"pca": "principal component", "tsne": "t-SNE", "umap": "UMAP"}.get(name, name)
         return cls(
             points,
-            codes_of(y, classes)[rows],
+            encode_labels(y, classes)[1][rows],
             names_of(classes, class_names),
             None if X is None else as_pictures(_safe_indexing(X, rows), image_shape),
             (f"{word} 1", f"{word} 2"),

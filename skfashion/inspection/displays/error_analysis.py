@@ -7,13 +7,13 @@ from sklearn.utils import _safe_indexing
 
 from skfashion.inspection.arguments import (
     as_pictures,
-    codes_of,
     image_shape_of,
     labels_of,
     names_of,
     validated,
 )
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.utils.labels import encode_labels
 
 
 class Confusion(NamedTuple):
@@ -174,7 +174,8 @@ class ErrorAnalysisDisplay:
         y_true, y_pred = labels_of(y_true, y_pred, X), labels_of(y_pred)
         classes = np.union1d(y_true, y_pred) if classes is None else np.asarray(classes)
         names, n = names_of(classes, class_names), len(classes)
-        true, predicted = codes_of(y_true, classes), codes_of(y_pred, classes)
+        _, true = encode_labels(y_true, classes)
+        _, predicted = encode_labels(y_pred, classes, "y_pred")
         counts = np.bincount(true * n + predicted, minlength=n * n).reshape(n, n)
         totals = counts.sum(axis=1)
         np.fill_diagonal(counts, 0)

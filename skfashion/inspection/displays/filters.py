@@ -3,9 +3,8 @@
 import numpy as np
 
 from skfashion.images import planes_shape
-from skfashion.inspection.arguments import validated
+from skfashion.inspection.arguments import fitted_last_step, validated
 from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_figsize
-from skfashion.inspection.steps import last_step_with
 
 
 class FilterDisplay:
@@ -62,7 +61,7 @@ class FilterDisplay:
         ValueError
             If the estimator is no fitted one of this package.
         """
-        net = last_step_with(estimator, "net_")
+        net = fitted_last_step(estimator, "net_")
         weights = _first_weights(net)
         order = np.argsort(-np.linalg.norm(weights.reshape(len(weights), -1), axis=1))
         kept = weights[np.sort(order[:n_filters])]

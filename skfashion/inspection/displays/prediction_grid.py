@@ -7,13 +7,13 @@ from sklearn.utils._param_validation import StrOptions
 from skfashion.inspection.arguments import (
     as_pictures,
     as_probabilities,
-    codes_of,
     image_shape_of,
     labels_of,
     names_of,
     validated,
 )
 from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
+from skfashion.utils.labels import encode_labels
 
 WHICH = ("wrong", "uncertain", "random", "confident_wrong")
 
@@ -207,9 +207,12 @@ class PredictionGridDisplay:
         y_true = labels_of(y_true, y_prob, y_pred, X)
         y_pred = None if y_pred is None else labels_of(y_pred)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
-        names, codes = names_of(classes, class_names), codes_of(y_true, classes)
+        names, codes = names_of(classes, class_names), encode_labels(y_true, classes)[1]
         probabilities = as_probabilities(y_prob, classes)
-        predicted = probabilities.argmax(axis=1) if y_pred is None else codes_of(y_pred, classes)
+        if y_pred is None:
+            predicted = probabilities.argmax(axis=1)
+        else:
+            _, predicted = encode_labels(y_pred, classes, "y_pred")
         rows = choose_rows(codes, predicted, probabilities, which, n_images, random_state)
         return cls(
             as_pictures(_safe_indexing(X, rows), image_shape),

@@ -6,13 +6,13 @@ from skfashion.inspection.arguments import (
     as_one_row,
     as_pictures,
     as_probabilities,
-    codes_of,
     image_shape_of,
     labels_of,
     names_of,
     validated,
 )
 from skfashion.inspection.drawing import COLORS, axes_row_for
+from skfashion.utils.labels import encode_labels
 
 
 class ProbabilityDisplay:
@@ -149,7 +149,7 @@ class ProbabilityDisplay:
         classes = np.arange(len(y_prob)) if classes is None else np.asarray(classes)
         (probabilities,) = as_probabilities([y_prob], classes)
         # Refuses several labels: there is one image.
-        true = None if y_true is None else int(codes_of(labels_of([y_true]), classes)[0])
+        true = None if y_true is None else int(encode_labels(labels_of([y_true]), classes)[1][0])
         picture = as_pictures(as_one_row(x), image_shape)[0]
         return cls(picture, probabilities, names_of(classes, class_names), true).plot(ax=ax)
 

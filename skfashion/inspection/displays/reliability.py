@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from skfashion.inspection.arguments import as_probabilities, codes_of, labels_of, validated
+from skfashion.inspection.arguments import as_probabilities, labels_of, validated
 from skfashion.inspection.drawing import COLORS, axes_for
-from skfashion.inspection.steps import last_step
 from skfashion.metrics import confidence_bins
+from skfashion.utils.labels import encode_labels
+from skfashion.utils.pipelines import last_step
 
 # By which curves of this display are known among others in the same axes.
 GID = "skfashion-reliability"
@@ -130,7 +131,7 @@ class ReliabilityDisplay:
         """
         y_true = labels_of(y_true, y_prob)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
-        codes = codes_of(y_true, classes)
+        codes = encode_labels(y_true, classes)[1]
         return cls._of(codes, as_probabilities(y_prob, classes), n_bins, name).plot(ax=ax)
 
     @classmethod

@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 
-from skfashion.inspection.arguments import as_pictures, codes_of, labels_of, names_of, validated
+from skfashion.inspection.arguments import as_pictures, labels_of, names_of, validated
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.utils.labels import encode_labels
 
 
 class SampleGridDisplay:
@@ -84,7 +85,7 @@ class SampleGridDisplay:
         """
         y = labels_of(y, X)
         classes = np.unique(y) if classes is None else np.asarray(classes)
-        codes = codes_of(y, classes)
+        codes = encode_labels(y, classes)[1]
         rng = check_random_state(random_state)
         chosen = [
             np.sort(rng.permutation(np.flatnonzero(codes == code))[:n_images])

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skfashion.inspection.arguments import fitted_last_step
 from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for
-from skfashion.inspection.steps import last_step, last_step_with
+from skfashion.utils.pipelines import last_step
 
 # What each panel shows: columns of `history_`, how they are drawn, and its label.
 PANELS = {
@@ -86,7 +87,7 @@ class TrainingCurveDisplay:
             groups = {type(last_step(runs[0])).__name__ if runs else "": runs}
         histories = {
             str(name): [
-                last_step_with(run, "history_").history_
+                fitted_last_step(run, "history_").history_
                 for run in (runs if isinstance(runs, list | tuple) else [runs])
             ]
             for name, runs in groups.items()

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion.inspection.steps import last_step
+from skfashion.utils.pipelines import last_step
 
 
 def named(models):

@@ -3,12 +3,12 @@
 import argparse
 import re
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from skfashion.utils.files import read_arrays
 
 DESCRIPTION = """\
 Write one page of HTML about fitted classifiers: scores with intervals, a confusion matrix whose
@@ -192,23 +192,10 @@ def _read(name):
         return _Data(test.data, test.target, y_train, test.target_names, what, limits, card)
     if not name.endswith(".npz"):
         raise ValueError(f"Got --data {name}, expected sample, fashion-mnist or an .npz file.")
-    arrays = _arrays(name)
+    arrays = read_arrays(name, ("X", "y", "y_train", "class_names"))
     missing = {"X", "y"} - set(arrays)
     if missing:
         raise ValueError(f"Got {name} without {' and '.join(sorted(missing))}.")
     card = {"fingerprint": data_hash(arrays["X"], arrays["y"])}
     optional = (arrays.get(key) for key in ("y_train", "class_names"))
     return _Data(arrays["X"], arrays["y"], *optional, f"images of {Path(name).name}", (), card)
-
-
-def _arrays(path):
-    """Return what an .npz file holds, of the names that are read."""
-    try:
-        # Opened here: numpy leaves open what it cannot read.
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {key: file[key] for key in ("X", "y", "y_train", "class_names") if key in file}
-    # A single array, which np.save writes, is no context manager.
-    except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be read as an .npz file ({type(error).__name__}: {error})."
-        ) from error

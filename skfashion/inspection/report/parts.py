@@ -4,7 +4,7 @@ import re
 
 from skfashion.inspection.displays.prediction_grid import choose_rows
 from skfashion.inspection.report import examples, scores
-from skfashion.inspection.steps import last_step
+from skfashion.utils.pipelines import last_step
 
 # Signs of a printed parameter: an array or a frame may be one.
 LONGEST = 2000

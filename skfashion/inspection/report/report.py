@@ -15,7 +15,6 @@ from sklearn.utils._param_validation import Interval, validate_params
 from skfashion.inspection.arguments import (
     as_pictures,
     as_probabilities,
-    codes_of,
     image_shape_of,
     labels_of,
     names_of,
@@ -25,7 +24,8 @@ from skfashion.inspection.pages import import_charts, render, specification
 from skfashion.inspection.report import charts, checks, examples, scores
 from skfashion.inspection.report.parts import part_of
 from skfashion.inspection.report.tables import cells
-from skfashion.inspection.steps import last_step
+from skfashion.utils.labels import encode_labels
+from skfashion.utils.pipelines import last_step
 
 PACKAGES = ("skfashion", "scikit-learn", "torch", "skorch", "numpy")
 # What is true of any test.
@@ -192,7 +192,7 @@ def make_report(
     if not len(y):
         raise ValueError("Got no test images, expected at least one.")
     classes = checks.common_classes(models)
-    names, codes = names_of(classes, class_names), codes_of(y, classes)
+    names, codes = names_of(classes, class_names), encode_labels(y, classes)[1]
     shape = image_shape_of(next(iter(models.values())), X, image_shape)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=2)
@@ -200,7 +200,7 @@ def make_report(
     parts, found, compared, reliabilities, histories, first = [], [], [], {}, {}, None
     for name, model in models.items():
         probabilities = as_probabilities(model.predict_proba(X), classes)
-        predicted = codes_of(model.predict(X), classes)
+        predicted = encode_labels(model.predict(X), classes)[1]
         # The same draws for each model: what differs is the models.
         draws = np.random.RandomState(seeds[0])
         scored = scores.scores_of(codes, predicted, probabilities, n_resamples, draws)
@@ -217,7 +217,7 @@ def make_report(
         parts.append(part_of(name, model, scored, first, outcome, names, gallery, seeds[1]))
     counts = {"test": np.bincount(codes, minlength=len(names))}
     if y_train is not None:
-        learned = codes_of(column_or_1d(y_train, warn=True), classes)
+        learned = encode_labels(column_or_1d(y_train, warn=True), classes)[1]
         counts = {"training": np.bincount(learned, minlength=len(names))} | counts
     drawn = {
         "distribution": charts.distribution(counts, names),

@@ -1,0 +1,88 @@
+"""Labels as numbers."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import column_or_1d
+
+
+def encode_labels(y, classes=None, name="y"):
+    """Turn labels into numbers: the position of each label among the classes.
+
+    Parameters
+    ----------
+    y : array-like of str, int or bool, shape (n,)
+        Labels, one per row.
+    classes : array-like, shape (n_classes,), default=None
+        All classes, each once, in any order. None takes the labels in `y`, sorted.
+    name : str, default="y"
+        What error messages call `y`.
+
+    Returns
+    -------
+    classes : ndarray, shape (n_classes,)
+        The classes, in the order that the numbers refer to.
+    codes : ndarray of int, shape (n,)
+        ``classes[codes]`` equals `y`.
+
+    Raises
+    ------
+    ValueError
+        If `y` does not have one dimension, if labels are missing (None, NaN) or of types that
+        cannot be sorted, or if a label is not among `classes`.
+
+    Examples
+    --------
+    >>> classes, codes = encode_labels(["coat", "bag", "coat"])
+    >>> classes.tolist(), codes.tolist()
+    (['bag', 'coat'], [1, 0, 1])
+    """
+    labels = column_or_1d(y)
+    missing = np.flatnonzero(pd.isna(labels))
+    if len(missing):
+        raise ValueError(
+            f"Got {name} with {len(missing)} missing labels, the first in row {missing[0]}; "
+            "expected a label in each row. Leave these rows out."
+        )
+    if classes is None:
+        try:
+            return np.unique(labels, return_inverse=True)
+        except TypeError:
+            types = sorted({type(label).__name__ for label in labels})
+            raise ValueError(
+                f"Got {name} with labels of the types {', '.join(types)}, which have no order; "
+                "expected labels of one type. Turn them all into str, say."
+            ) from None
+    classes = np.asarray(classes)
+    if not len(labels):
+        return classes, np.zeros(0, dtype=int)
+    # NumPy would compare numbers with strings by turning them all into strings.
+    if _are_text(labels) == _are_text(classes):
+        order = np.argsort(classes)
+        places = np.searchsorted(classes, labels, sorter=order)
+        codes = order[np.minimum(places, len(classes) - 1)]
+        unknown = np.unique(labels[classes[codes] != labels])
+    else:
+        codes, unknown = None, np.unique(labels)
+    if len(unknown):
+        raise ValueError(
+            f"Got {name} with the labels {unknown.tolist()}, expected only the classes "
+            f"{classes.tolist()}. Leave these rows out, or begin anew with all classes."
+        )
+    return classes, codes
+
+
+def check_label_per_row(X, y, end=""):
+    """Raise a ValueError unless there are as many labels as rows; `end` completes their names."""
+    n_rows, n_labels = (part.shape[0] if hasattr(part, "shape") else len(part) for part in (X, y))
+    if n_rows != n_labels:
+        raise ValueError(
+            f"Got X{end} of {n_rows} rows and y{end} of {n_labels} labels, expected one label a "
+            f"row. Give X{end} and y{end} of the same rows."
+        )
+
+
+def _are_text(labels):
+    """Tell whether labels are text, and not numbers or the like."""
+    if labels.dtype == object:
+        return any(isinstance(label, str) for label in labels)
+    return labels.dtype.kind in "STU"

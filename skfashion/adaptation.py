@@ -4,12 +4,12 @@ import copy
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import as_tensor, find_device
 from skfashion.images import as_planes, channel_statistics
-from skfashion.training import borrowed_threads, estimate_batch_norm, has_batch_norm
+from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm
+from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
 
 
@@ -74,7 +74,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     estimator = snapshot(estimator)
     rows = estimator._read_rows(X)
     adapted = estimator._with_net(copy.deepcopy(estimator.net_))
-    if not has_batch_norm(adapted.net_.module_):
+    if not batch_norms(adapted.net_.module_):
         raise ValueError(
             f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "
             "statistics to adapt; fit it with batch_norm=True where it has that parameter, or take "

@@ -1,6 +1,7 @@
 """A real cluster: the same results as in one process, and data that is sent once."""
 
 import threading
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -20,6 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
 from skfashion import MLPNetClassifier
+from skfashion.parallel import _private
 from skfashion.parallel.runs import run_all
 from skfashion.parallel.workers import thread_share, worker_number
 from skfashion.studies import fairness_study, imbalance_study
@@ -239,6 +241,21 @@ def test_fits_share_what_threads_a_worker_is_given(
     # Consecutive, so that workers take the devices of a machine in turn.
     assert sorted(each[2] for each in found) == list(range(n_workers))
     assert n_threads == share
+
+
+def share_without_a_private_name():
+    with mock.patch.object(_private, "_find", lambda owner, name, default=None: default):
+        before = torch.get_num_threads()
+        torch.set_num_threads(8)
+        try:
+            return thread_share()
+        finally:
+            torch.set_num_threads(before)
+
+
+def test_fits_share_threads_where_dask_has_lost_a_private_name():
+    with local_cluster(1, threads_per_worker=2) as client:
+        assert client.submit(share_without_a_private_name).result() == 4
 
 
 def shares_in_a_pool():

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.nets import MLP, ConvNet
-from skfashion.training import BatchIterator, ImageDataset, products
+from skfashion.training import BatchIterator, ImageDataset, arithmetic
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.dense import ACTIVATIONS, DenseGradients, dense_layers
 from skfashion.training.inference import fold_batch_norm
@@ -325,11 +325,11 @@ def test_products_are_exact_whoever_computes_them(n_rows, dtype, monkeypatch):
     weight, bias = torch.randn(128, 784, generator=generator).to(dtype), torch.arange(128).to(dtype)
     before = torch.backends.mkldnn.matmul.fp32_precision
     for better in (True, False):
-        monkeypatch.setattr(products, "onednn_is_better", lambda better=better: better)
+        monkeypatch.setattr(arithmetic, "onednn_is_better", lambda better=better: better)
         values = torch.empty(128, n_rows, dtype=dtype)
-        values = products.product(weight, x.t(), values, bias.unsqueeze(1))
+        values = arithmetic.product(weight, x.t(), values, bias.unsqueeze(1))
         columns = torch.empty(128, 784, dtype=dtype)
-        columns = products.product(grad.t().contiguous(), x, columns)
+        columns = arithmetic.product(grad.t().contiguous(), x, columns)
         for found, exact in (
             (values, weight.double() @ x.double().t() + bias.double().unsqueeze(1)),
             (columns, grad.double().t() @ x.double()),
@@ -366,7 +366,7 @@ def test_auto_precision_is_bfloat16_in_training_of_convolutions_only(digits, mon
 
     def trained(cls, precision, has_bfloat16):
         monkeypatch.setattr(
-            "skfashion.training.precision.has_bfloat16", lambda device: has_bfloat16
+            "skfashion.training.arithmetic.has_bfloat16", lambda device: has_bfloat16
         )
         return weights_of(small(cls, precision=precision).fit(X, y))
 

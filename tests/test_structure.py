@@ -1,10 +1,12 @@
-"""Imports go one way, and fitted attributes are set in one place."""
+"""Imports go one way, fitted attributes are set in one place, and private names have a home."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import skorch
 
 import skfashion
 
@@ -17,10 +19,10 @@ PARTS = {
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "parallel": {"allowed": {"parallel", "utils"}, "refused": {"skorch"}},
-    "parameters": {"allowed": {"parameters"}, "refused": {"torch", "skorch"}},
+    "parallel": {"allowed": {"parallel", "utils.files"}, "refused": {"skorch"}},
+    "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
-    "training": {"allowed": {"parallel", "training", "utils"}, "refused": {"sklearn"}},
+    "training": {"allowed": {"parallel", "training", "utils.files"}, "refused": {"sklearn"}},
     "fitting": {
         "allowed": {"fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},
@@ -92,7 +94,8 @@ def test_imports_go_one_way(path):
         if top == "skfashion":
             known = {p.stem for p in PACKAGE.glob("*")} - {"__init__"}
             if rest and rest[0] in known:
-                assert rest[0] in rule["allowed"], f"{path.name} imports {name}"
+                parts = {rest[0], ".".join(rest[:2])}
+                assert parts & rule["allowed"], f"{path.name} imports {name}"
             else:
                 # The package itself imports everything: whoever imports from it closes a circle.
                 assert not rest, f"{path.name} imports {name}"
@@ -191,3 +194,43 @@ def test_one_function_of_each_class_sets_fitted_attributes():
         ("snapshots.py", "_remember"),
         ("thresholds.py", "_remember"),
     }
+
+
+# The only modules that may use private names of scikit-learn, torch, and of what runs in parallel.
+HOMES = {"utils/_sklearn.py", "training/_torch.py", "parallel/_private.py"}
+PRIVATE = re.compile(r"_[a-zA-Z]\w*")
+
+
+def names_defined_in(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def attributes_in(tree):
+    """Yield the names of attributes that are read, by a dot or by ``getattr``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"getattr", "hasattr"}:
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def test_private_names_of_other_packages_are_used_in_their_homes_only():
+    trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    ours = {name for tree in trees.values() for name in names_defined_in(tree)}
+    ours |= {"_replace"}  # of named tuples, and documented
+    for path, tree in trees.items():
+        if path.relative_to(PACKAGE).as_posix() in HOMES:
+            continue
+        others = (name for name in imports_of(path) if not name.startswith("skfashion"))
+        imported = {part for name in others for part in name.split(".")}
+        private = filter(PRIVATE.fullmatch, (str(name) for name in attributes_in(tree)))
+        # skorch has no such home: all of the training knows what is inside of its nets.
+        theirs = {name for name in set(private) - ours if not hasattr(skorch.NeuralNet, name)}
+        theirs |= set(filter(PRIVATE.fullmatch, imported))
+        assert not theirs, f"{path.name} uses private names: {theirs}"

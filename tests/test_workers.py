@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skfashion import MLPNetClassifier
+from skfashion.parallel import _private
 from skfashion.parallel.threads import own_device
 from skfashion.parallel.workers import thread_share, worker_number
 
@@ -218,3 +219,40 @@ def test_a_worker_on_the_processor_asks_for_no_device(devices, digits):
 
     joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(fit)(i) for i in range(2))
     assert devices == []
+
+
+def take_away(monkeypatch, name):
+    """Let a private name be missing, in threads and forked processes too."""
+    find = _private._find
+
+    def find_others(owner, wanted, default=None):
+        return default if wanted == name else find(owner, wanted, default)
+
+    monkeypatch.setattr(_private, "_find", find_others)
+
+
+@pytest.mark.parametrize("name", ["_start_method", "_identity"])
+def test_forked_workers_without_a_private_name(name, all_cores, digits, monkeypatch):
+    take_away(monkeypatch, name)
+    with joblib.parallel_config("multiprocessing"):
+        assert seen_by(search(n_jobs=2).fit(*digits)) == {1}
+    assert threads_inside_fit(search(n_jobs=1).fit(*digits).best_estimator_) == all_cores
+
+
+def test_numbers_of_forked_workers_without_a_private_name(tmp_path, monkeypatch):
+    take_away(monkeypatch, "_identity")
+    numbers = joblib.Parallel(n_jobs=2, backend="multiprocessing", batch_size=1)(
+        joblib.delayed(meet)(tmp_path, i, 2) for i in range(2)
+    )
+    assert len(set(numbers)) == 2
+
+
+def test_threads_of_a_pool_without_a_private_name(all_cores, digits, monkeypatch):
+    take_away(monkeypatch, "_parent")
+    with joblib.parallel_config("threading"):
+        assert seen_by(search(n_jobs=2).fit(*digits)) == {all_cores // 2}
+
+
+def test_siblings_on_a_system_that_does_not_list_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(_private, "PROCESSES", tmp_path)
+    assert _private.count_siblings() is None

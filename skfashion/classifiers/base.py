@@ -12,7 +12,6 @@ from sklearn.base import (
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
@@ -27,6 +26,7 @@ from skfashion.nets.network import Network
 from skfashion.parameters.declaring import constraints_of, estimator
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
+from skfashion.utils._sklearn import check_params, fit_context
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 
 ATTRIBUTES_DOC = """\
@@ -125,7 +125,7 @@ class ImageClassifier(
         return constraints_of(type(self))
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
     ) -> Self:
@@ -160,7 +160,7 @@ class ImageClassifier(
         return self
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def _fit_until(self, X, y, *, until, paused=None, **fit_params):
         """Train up to an epoch of `max_epochs`: for searches that stop and go on.
 
@@ -237,7 +237,7 @@ class ImageClassifier(
         """Return this fitted estimator with another net."""
         return snapshot(self, net_=net)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train for one pass over the given rows, at the constant learning rate `lr`.
 
@@ -268,7 +268,7 @@ class ImageClassifier(
             ``early_stopping=True``, ``class_weight="balanced"``, `sampling`,
             `deferred_reweighting` or a loss that needs the frequencies of all classes.
         """
-        self._validate_params()  # the decorator does so before the first call only
+        check_params(self)  # the decorator does so before the first call only
         before = snapshot(self) if hasattr(self, "net_") else None
         with own_device(self.device, None if before is None else before.net_.device_):
             given = read_part(self, X, y, classes, sample_weight, before=before)
@@ -376,7 +376,7 @@ class ImageClassifier(
         """Return logits (n, k) of a tensor (n, c, h, w), moved to the wanted prior."""
         function = self._inference_module()
         if self.tta is not None:
-            self._validate_params()  # it may have been set after the fit
+            check_params(self)  # it may have been set after the fit
             check_views(self.tta, self.image_shape_)
             function = averaged_over_views(function, 2 if self.tta == "flip" else self.tta)
         logits = self._apply_by_rows(function, images)

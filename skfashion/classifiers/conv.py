@@ -1,7 +1,5 @@
 """The convolutional network as a scikit-learn classifier."""
 
-from sklearn.utils._param_validation import StrOptions
-
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ConvNet
 from skfashion.nets.layers import ACTIVATIONS
@@ -14,6 +12,7 @@ from skfashion.parameters.declaring import (
     estimator,
     param,
 )
+from skfashion.utils._sklearn import StrOptions
 
 
 @estimator

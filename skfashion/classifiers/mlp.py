@@ -1,7 +1,5 @@
 """The multilayer perceptron as a scikit-learn classifier."""
 
-from sklearn.utils._param_validation import StrOptions
-
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
@@ -15,6 +13,7 @@ from skfashion.parameters.declaring import (
     param,
     redefault,
 )
+from skfashion.utils._sklearn import StrOptions
 
 
 @estimator

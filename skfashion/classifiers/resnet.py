@@ -3,8 +3,6 @@
 from numbers import Integral
 from typing import Literal
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ResNet
 from skfashion.nets.residual import BLOCKS
@@ -18,6 +16,7 @@ from skfashion.parameters.declaring import (
     param,
     redefault,
 )
+from skfashion.utils._sklearn import Interval, StrOptions
 
 
 @estimator

@@ -6,13 +6,12 @@ from numbers import Real
 from os import PathLike
 from typing import Literal
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import check_name, read_weights
 from skfashion.parameters.declaring import COUNT, estimator, param
+from skfashion.utils._sklearn import Interval, StrOptions
 
 
 @estimator

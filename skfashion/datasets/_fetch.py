@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-from sklearn.utils._param_validation import StrOptions, validate_params
-
 from skfashion.datasets._bunch import SPLITS, make_result
 from skfashion.datasets._download import download
 from skfashion.datasets._files import FILES, decode
+from skfashion.utils._sklearn import StrOptions, validate_params
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # apt install dataset-fashion-mnist
 

@@ -4,8 +4,9 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
+from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import check_label_per_row, encode_labels
 
 # Rows of each class, from the most frequent to the rarest, of the DeepSMOTE paper.
@@ -116,7 +117,7 @@ def make_imbalanced(
         for code, count in enumerate(wanted)
     ]
     rows = np.sort(np.concatenate(kept))
-    return _safe_indexing(X, rows), _safe_indexing(y, rows)
+    return take_rows(X, rows), take_rows(y, rows)
 
 
 def _wanted_by_label(profile, classes, available, permutation):

@@ -3,9 +3,9 @@
 from importlib import resources
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skfashion.datasets._bunch import SPLITS, make_result
+from skfashion.utils._sklearn import StrOptions, validate_params
 
 
 @validate_params(

@@ -11,7 +11,7 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.initial_weights import hash_of_weights
 from skfashion.images import planes_shape
 from skfashion.parameters.options import TrainingOptions
-from skfashion.training import has_batch_norm
+from skfashion.training import batch_norms
 from skfashion.utils.fitted import snapshot
 
 # Parameters of classes that change a training and not the network.
@@ -81,7 +81,7 @@ def average_weights(estimators, X=None):
     for number, other in enumerate(estimators[1:], start=1):
         _check_pair(first, other, number)
     _check_beginning(estimators)
-    with_batch_norm = has_batch_norm(first.net_.module_)
+    with_batch_norm = batch_norms(first.net_.module_)
     if with_batch_norm and X is None:
         raise ValueError(
             "Got X=None with nets that have batch norm, expected training images: the statistics "

@@ -4,13 +4,13 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
+from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
 
 
@@ -77,7 +77,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self.estimator = estimator
         self.n_snapshots = n_snapshots
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train for all cycles.
 
@@ -100,7 +100,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
             `target_score`, or as in the `fit` of `estimator`.
         """
         net = clone(self.estimator)
-        net._validate_params()
+        check_params(net)
         lengths = self._lengths_of_cycles(net, X)
         # A second order of the rows for the second cycle. The first is that of a plain fit.
         random = np.random.RandomState(draw_seed(net.random_state))
@@ -133,7 +133,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
                 )
         total = net.max_epochs
         if total == "auto":
-            total = max(net._n_epochs(max(1, _num_samples(X))), self.n_snapshots)
+            total = max(net._n_epochs(max(1, count_rows(X))), self.n_snapshots)
         if total < self.n_snapshots:
             raise ValueError(
                 f"Got n_snapshots={self.n_snapshots} with an estimator of max_epochs={total}, "

@@ -5,7 +5,6 @@ from dataclasses import fields
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skfashion.fitting.initial_weights import begin_with, lineage_of, read_initial_weights
 from skfashion.fitting.inputs import find_device, torch_dtype
@@ -20,6 +19,7 @@ from skfashion.training import (
     compute_dtype,
     resolve_optimizer,
 )
+from skfashion.utils._sklearn import validate_parameter_constraints
 
 # What needs an image with height and width.
 GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")

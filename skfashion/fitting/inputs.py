@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from sklearn.utils import check_array, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.utils import labels
+from skfashion.utils._sklearn import check_sample_weight
 
 NO_LABELS = object()
 
@@ -100,7 +101,7 @@ def check_weights(sample_weight, X):
     """Return the weights as a float64 array (n,), or None for None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 def weigh_classes(class_weight, classes, codes, sample_weight):

@@ -14,6 +14,7 @@ from skfashion.training import (
     StopAtTarget,
     ValidationScore,
 )
+from skfashion.utils._sklearn import has_callbacks, metric_of, start_callbacks
 from skfashion.utils.fitted import fitted_attributes
 
 
@@ -32,11 +33,11 @@ class Tasks:
         self.estimator = estimator
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.has_callbacks = bool(getattr(estimator, "_skl_callbacks", None))
+        self.has_callbacks = has_callbacks(estimator)
 
     def start(self, n_epochs):
         """Announce the fit."""
-        self.root = self.estimator._init_callback_context(max_subtasks=n_epochs)
+        self.root = start_callbacks(self.estimator, n_epochs)
         self.root.call_on_fit_task_begin(**self.given)
 
     def begin_epoch(self):
@@ -120,7 +121,7 @@ def make_callbacks(estimator, given, data, tasks, as_fitted, *, n_epochs, log_di
 def _takes_weights(scorer):
     """Tell whether a scorer has a use for `sample_weight`."""
     # Every scorer of scikit-learn's takes the argument; what matters is its metric.
-    function = getattr(scorer, "_score_func", scorer)
+    function = metric_of(scorer)
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return takes_any or "sample_weight" in parameters

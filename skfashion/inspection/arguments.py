@@ -6,9 +6,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
+from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.pipelines import last_step
 
 COUNT = Interval(Integral, 1, None, closed="left")

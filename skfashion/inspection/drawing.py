@@ -1,7 +1,8 @@
 """How the displays draw: colours, markers, axes, images side by side."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from skfashion.utils._sklearn import check_matplotlib_support
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, on white and on black; their
 # yellow and black are left out, each of which is lost on one of the two.

@@ -10,15 +10,11 @@ from os import PathLike
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
-from sklearn.model_selection._search import BaseSearchCV, _search_estimator_has
-from sklearn.model_selection._validation import _score, _warn_or_raise_about_fit_failures
 from sklearn.utils import check_random_state, get_tags, indexable
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import _safe_split, available_if
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.metaestimators import available_if
 
 from skfashion.model_selection.rungs import plan_rungs
 from skfashion.model_selection.stepping import (
@@ -30,6 +26,21 @@ from skfashion.model_selection.stepping import (
 )
 from skfashion.parallel.cluster import SharedData
 from skfashion.parallel.runs import run_all
+from skfashion.utils._sklearn import (
+    BaseSearchCV,
+    Interval,
+    StrOptions,
+    cv_results,
+    fit_context,
+    params_of_rows,
+    routed_params,
+    score_or_error,
+    scorer_of,
+    search_estimator_has,
+    split_rows,
+    start_callbacks,
+    warn_or_raise_about_fit_failures,
+)
 from skfashion.utils.pipelines import last_step
 from skfashion.utils.seeds import get_seeds
 
@@ -204,7 +215,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         tags.transformer_tags = deepcopy(get_tags(self.estimator).transformer_tags)
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Search, and train the best candidate on all rows.
 
@@ -239,9 +250,9 @@ class EpochHalvingSearchCV(BaseSearchCV):
                 "Compute the others from best_estimator_."
             )
         self._check_that_the_cache_is_of_use()
-        scorer, _ = self._get_scorers()
+        scorer = scorer_of(self)
         X, y = indexable(X, y)
-        routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
+        routed = routed_params(self, X, params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         # Drawn once: a rung must not see other rows than the one before.
         splits = list(splitter.split(X, y, **routed.splitter.split))
@@ -258,7 +269,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         given = {"estimator": self, "X": X, "y": y}
         weight = params.get("sample_weight")
         given["metadata"] = None if weight is None else {"sample_weight": weight}
-        root = self._init_callback_context(max_subtasks=len(self.n_resources_) + bool(self.refit))
+        root = start_callbacks(self, len(self.n_resources_) + bool(self.refit))
         root.call_on_fit_task_begin(**given)
 
         # One object for all rungs: a Dask cluster is sent the data once.
@@ -290,7 +301,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         root.call_on_fit_task_end(**given)
         return self
 
-    @available_if(_search_estimator_has("transform"))
+    @available_if(search_estimator_has("transform"))
     def fit_transform(self, X, y=None, **params):
         """Search, and return what the best estimator makes of the rows.
 
@@ -427,7 +438,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
             )
             # Those that have dropped out are let go of here.
             paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}
-            _warn_or_raise_about_fit_failures(found, self.error_score)
+            warn_or_raise_about_fit_failures(found, self.error_score)
             scores = [one["test_scores"] for one in found]
             wrong = [score for score in scores if isinstance(score, dict)]
             if wrong:
@@ -447,7 +458,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
             more["iter"] += [rung] * len(alive)
             more["n_resources"] += [until] * len(alive)
             context.call_on_fit_task_end(estimator=self)
-        return self._format_results(rows, self.n_splits_, out, more)
+        return cv_results(self, rows, self.n_splits_, out, more)
 
     def _find_best(self, results):
         if callable(self.refit):
@@ -496,9 +507,9 @@ def _advance(task, shared, paused):
     """
     X, y, (train, test) = shared["X"], shared["y"], shared["splits"][task["split"]]
     model, scorer, error_score = clone(task["model"]), task["scorer"], task["error_score"]
-    X_train, y_train = _safe_split(model, X, y, train)
-    X_test, y_test = _safe_split(model, X, y, test, train)
-    fit_params = _check_method_params(X, shared["fit_params"], train)
+    X_train, y_train = split_rows(model, X, y, train)
+    X_test, y_test = split_rows(model, X, y, test, train)
+    fit_params = params_of_rows(X, shared["fit_params"], train)
     options = {"until": task["until"], "total": task["total"], "paused": paused}
     result = {"fit_error": None, "paused": None, "score_time": 0.0}
     start = time.perf_counter()
@@ -515,10 +526,12 @@ def _advance(task, shared, paused):
         return result
     result["fit_time"] = time.perf_counter() - start
     start = time.perf_counter()
-    of_test = _check_method_params(X, shared["score_params"], test)
-    result["test_scores"] = _score(model, X_test, y_test, scorer, of_test, error_score)
+    of_test = params_of_rows(X, shared["score_params"], test)
+    result["test_scores"] = score_or_error(model, X_test, y_test, scorer, of_test, error_score)
     result["score_time"] = time.perf_counter() - start
     if task["return_train_score"]:
-        of_train = _check_method_params(X, shared["score_params"], train)
-        result["train_scores"] = _score(model, X_train, y_train, scorer, of_train, error_score)
+        of_train = params_of_rows(X, shared["score_params"], train)
+        result["train_scores"] = score_or_error(
+            model, X_train, y_train, scorer, of_train, error_score
+        )
     return result

@@ -159,8 +159,8 @@ def nothing_leaves():
     return nullcontext() if active_client() is None else joblib.parallel_config("threading")
 
 
-def here(value):
-    """Return the value of a future that joblib did not send to a worker after all."""
+def without_future(value):
+    """Return the value itself where joblib handed on a Dask future instead of it."""
     return value.result() if type(value).__module__ == "distributed.client" else value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import joblib
 from sklearn import config_context, get_config
 
-from skfashion.parallel.cluster import SharedData, here, nothing_leaves, results_of
+from skfashion.parallel.cluster import SharedData, nothing_leaves, results_of, without_future
 from skfashion.parallel.progress import make_bar
 from skfashion.utils.files import write_atomically
 
@@ -163,7 +163,7 @@ def _versions():
 
 
 def _numbered(i, function, task, extra, on_error, config, **shared):
-    shared = {name: here(value) for name, value in shared.items()}
+    shared = {name: without_future(value) for name, value in shared.items()}
     try:
         # scikit-learn's configuration is that of the thread that called.
         with config_context(**config), nothing_leaves():

@@ -4,9 +4,9 @@ from numbers import Integral, Real
 from typing import Literal
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, estimator, param
+from skfashion.utils._sklearn import Interval, StrOptions
 
 # Images smaller than this, in pixels, are taken for tables of so many columns that a square of them
 # could be an image.

@@ -8,7 +8,8 @@ from numbers import Integral, Real
 from typing import Literal, TypeVar, dataclass_transform, get_args
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
+
+from skfashion.utils._sklearn import Interval, StrOptions, make_constraint
 
 # Constraints that many parameters have.
 POSITIVE = Interval(Real, 0, None, closed="neither")

@@ -6,7 +6,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skfashion.parameters.declaring import (
     NOT_NEGATIVE,
@@ -16,6 +15,7 @@ from skfashion.parameters.declaring import (
     estimator,
     param,
 )
+from skfashion.utils._sklearn import Interval, validate_parameter_constraints
 
 # Of the weights that begin late, unless the loss has its own: as in the paper of LDAM.
 DEFERRED_BETA = 0.9999

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skfashion.parameters.augmentation import RECIPES, Augmentation
 from skfashion.parameters.declaring import (
@@ -21,6 +20,7 @@ from skfashion.parameters.declaring import (
     param,
 )
 from skfashion.parameters.losses import LOSSES, Loss
+from skfashion.utils._sklearn import Interval, StrOptions
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
 # docs/design.md.

@@ -12,9 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline as TransformersPipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import _num_samples
 
 from skfashion.studies.thresholds import ClassFactorsClassifier
+from skfashion.utils._sklearn import count_rows
 from skfashion.utils.pipelines import last_step, steps_of
 
 LOSSES = ("cross_entropy", "focal", "class_balanced", "balanced_softmax", "logit_adjusted", "ldam")
@@ -35,7 +35,7 @@ class RowCounter(BaseEstimator):
 
     def fit_resample(self, X, y):
         """Return `X` and `y` as they are."""
-        self.n_rows_ = _num_samples(X)
+        self.n_rows_ = count_rows(X)
         return X, y
 
 

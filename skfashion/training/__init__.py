@@ -2,8 +2,14 @@
 
 from skfashion.parallel.threads import borrowed_threads, own_device
 from skfashion.parallel.workers import thread_share
+from skfashion.training.arithmetic import (
+    NAMED_DTYPES,
+    compute_dtype,
+    has_bfloat16,
+    onednn_is_better,
+)
 from skfashion.training.augmenting import Augmenter
-from skfashion.training.batch_norm import estimate_batch_norm
+from skfashion.training.batch_norm import batch_norms, estimate_batch_norm
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
     DeferredWeights,
@@ -22,11 +28,9 @@ from skfashion.training.checkpoints import (
     state_from_bytes,
 )
 from skfashion.training.criterion import WeightedCrossEntropy
-from skfashion.training.inference import apply_by_rows, averaged_over_views, has_batch_norm
+from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
-from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
-from skfashion.training.products import onednn_is_better
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
@@ -53,10 +57,10 @@ __all__ = [
     "WriteCheckpoints",
     "apply_by_rows",
     "averaged_over_views",
+    "batch_norms",
     "borrowed_threads",
     "compute_dtype",
     "estimate_batch_norm",
-    "has_batch_norm",
     "has_bfloat16",
     "is_resumable",
     "is_watching",

@@ -3,11 +3,20 @@
 import math
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import nn
 
 # Rows of a block: enough for good statistics of each, few enough for what the layers return to fit
 # into memory.
 BLOCK_SIZE = 512
+
+
+# All of PyTorch's own.
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def batch_norms(module):
+    """Return the batch norm layers of a network, a list."""
+    return [layer for layer in module.modules() if isinstance(layer, BATCH_NORMS)]
 
 
 @torch.no_grad()
@@ -32,11 +41,7 @@ def estimate_batch_norm(module, images, device, dtype=None, *, n_before=0):
     n_before : float >= 0
         Number of rows that the statistics so far count as; 0 forgets them.
     """
-    layers = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, _BatchNorm) and layer.running_mean is not None
-    ]
+    layers = [layer for layer in batch_norms(module) if layer.running_mean is not None]
     before = [(layer.momentum, *(b.clone() for b in layer.buffers())) for layer in layers]
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     try:

@@ -8,7 +8,8 @@ already (but for large products, which oneDNN returns in new memory).
 import torch
 from torch import nn
 
-from skfashion.training.products import product
+from skfashion.training._torch import has_forward_hooks
+from skfashion.training.arithmetic import product
 
 
 def _relu_backward(grad, out):
@@ -83,7 +84,7 @@ class DenseForward:
         return (
             module is self._module
             and self._parts == self._all_parts()
-            and not any(part._forward_hooks or part._forward_pre_hooks for part in self._parts)
+            and not any(map(has_forward_hooks, self._parts))
         )
 
     def _all_parts(self):

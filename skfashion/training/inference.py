@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from skfashion.training._torch import has_backward_hooks, has_forward_hooks, has_gradient_hooks
+from skfashion.training.arithmetic import processor_maker
+from skfashion.training.batch_norm import batch_norms
 from skfashion.training.dense import DenseForward, dense_layers
-from skfashion.training.products import processor_maker
 
 # Rows of every block of a dense net where nothing less gives a row the same bits in each.
 SAME_ROWS = 256
@@ -18,23 +20,11 @@ FOLDED = {
 }
 
 
-def has_batch_norm(module):
-    """Tell whether a network has batch norm layers."""
-    return any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in module.modules())
-
-
 def is_watched(module):
     """Tell whether somebody has put hooks on a network's layers or parameters."""
     return any(
-        layer._forward_hooks
-        or layer._forward_pre_hooks
-        or layer._backward_hooks
-        or layer._backward_pre_hooks
-        for layer in module.modules()
-    ) or any(
-        parameter._backward_hooks or parameter._post_accumulate_grad_hooks
-        for parameter in module.parameters()
-    )
+        has_forward_hooks(layer) or has_backward_hooks(layer) for layer in module.modules()
+    ) or any(map(has_gradient_hooks, module.parameters()))
 
 
 def fold_batch_norm(module):
@@ -47,7 +37,7 @@ def fold_batch_norm(module):
     module : torch.nn.Module
         In evaluation mode; returned as it is where there is nothing to fold.
     """
-    if not has_batch_norm(module):
+    if not batch_norms(module):
         return module
     with torch.no_grad():
         folded = copy.deepcopy(module)
@@ -89,7 +79,7 @@ class FastForward:
             return dense
         if is_watched(module):
             return module
-        if has_batch_norm(module):
+        if batch_norms(module):
             return self._fold(module)
         self._dense = dense = _written_out(module)
         return module if dense is None else dense

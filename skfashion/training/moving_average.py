@@ -2,6 +2,8 @@
 
 import torch
 
+from skfashion.training._torch import foreach_lerp_
+
 
 class AveragedWeights:
     """Follow a network's weights, and take their place between the epochs.
@@ -33,7 +35,7 @@ class AveragedWeights:
         """Take the weights of a step into the average."""
         self._n_steps += 1
         decay = min(self._decay, (1 + self._n_steps) / (10 + self._n_steps))
-        torch._foreach_lerp_(self._other, self._current, 1 - decay)
+        foreach_lerp_(self._other, self._current, 1 - decay)
 
     def put_in_place(self):
         """Put the average into the network, to be validated or kept."""

@@ -2,8 +2,8 @@
 
 import torch
 
-from skfashion.training.precision import has_bfloat16
-from skfashion.training.products import product
+from skfashion.training._torch import adamw_step_, foreach_lerp, foreach_lerp_, foreach_mul_
+from skfashion.training.arithmetic import has_bfloat16, product
 
 # Coefficients of Jordan's quintic iteration, and how often it is applied.
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -85,10 +85,10 @@ class MuonAdamW(torch.optim.Optimizer):
                 self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters]
         momenta = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
-        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         if group["nesterov"]:
-            momenta = torch._foreach_lerp(gradients, momenta, group["momentum"])
-        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+            momenta = foreach_lerp(gradients, momenta, group["momentum"])
+        foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         for parameter, momentum in zip(parameters, momenta, strict=True):
             matrix = _as_matrix(parameter)
             step = orthogonalized(_as_matrix(momentum))
@@ -102,20 +102,17 @@ class MuonAdamW(torch.optim.Optimizer):
                 state["exp_avg_sq"] = torch.zeros_like(parameter)
                 state["step"] = torch.zeros((), device=parameter.device)
             state["step"] += 1
-        torch._fused_adamw_(
+        adamw_step_(
             parameters,
             [p.grad for p in parameters],
             [self.state[p]["exp_avg"] for p in parameters],
             [self.state[p]["exp_avg_sq"] for p in parameters],
-            [],
             [self.state[p]["step"] for p in parameters],
-            amsgrad=False,
             lr=group["lr"],
             beta1=group["betas"][0],
             beta2=group["betas"][1],
             weight_decay=group["weight_decay"],
             eps=group["eps"],
-            maximize=False,
         )
 
 

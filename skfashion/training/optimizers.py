@@ -4,6 +4,15 @@ import inspect
 
 import torch
 
+from skfashion.training._torch import (
+    ADAM_LISTS,
+    SGD_LISTS,
+    collect_state,
+    collects_state,
+    fused_adam,
+    fused_sgd,
+    has_step_hooks,
+)
 from skfashion.training.muon import MuonAdamW
 
 
@@ -76,14 +85,11 @@ def make_update(optimizer):
     if type(optimizer) not in FUSED.values():
         return None
     # A scheduler of PyTorch's puts a step of its own on the instance, to count it.
-    hooked = (
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or "step" in vars(optimizer)
-    )
-    if hooked or len(optimizer.param_groups) > 1:
+    hooked = has_step_hooks(optimizer) or "step" in vars(optimizer)
+    update = SGDUpdate if isinstance(optimizer, torch.optim.SGD) else AdamUpdate
+    if hooked or len(optimizer.param_groups) > 1 or not update.is_possible(optimizer):
         return optimizer.step
-    return (SGDUpdate if isinstance(optimizer, torch.optim.SGD) else AdamUpdate)(optimizer)
+    return update(optimizer)
 
 
 class AdamUpdate:
@@ -101,14 +107,22 @@ class AdamUpdate:
 
     def __init__(self, optimizer):
         self.optimizer = optimizer
-        decoupled = isinstance(optimizer, torch.optim.AdamW)
-        self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+        self._kernel = self._find_kernel(optimizer)
         self._params = None
+
+    @staticmethod
+    def _find_kernel(optimizer):
+        return fused_adam(decoupled=isinstance(optimizer, torch.optim.AdamW))
+
+    @classmethod
+    def is_possible(cls, optimizer):
+        """Tell whether this version of PyTorch has what is needed."""
+        has_kernel = cls._find_kernel(optimizer) is not None
+        return has_kernel and collects_state(type(optimizer), ADAM_LISTS)
 
     def _collect(self):
         """Collect the parameters that have gradients, and their state, made here if missing."""
-        lists = [], [], [], [], [], []
-        self.optimizer._init_group(self.optimizer.param_groups[0], *lists)
+        lists = collect_state(self.optimizer, ADAM_LISTS)
         self._params, _, self._averages, self._squares, _, steps = lists
         # The numbers of steps become views of one tensor, so that one addition counts for all.
         self._counts = torch.stack(steps)
@@ -151,12 +165,16 @@ class SGDUpdate:
 
     def __init__(self, optimizer):
         self.optimizer = optimizer
+        self._kernel = fused_sgd()
         self._params = None
 
+    @staticmethod
+    def is_possible(optimizer):
+        """Tell whether this version of PyTorch has what is needed."""
+        return fused_sgd() is not None and collects_state(type(optimizer), SGD_LISTS)
+
     def _collect(self):
-        lists = [], [], []
-        self.optimizer._init_group(self.optimizer.param_groups[0], *lists)
-        self._params, _, self._momenta = lists
+        self._params, _, self._momenta = collect_state(self.optimizer, SGD_LISTS)
         for i, parameter in enumerate(self._params[: len(self._momenta)]):
             if self._momenta[i] is None:
                 # The first momentum is the gradient; adding it to nothing gives the same.
@@ -168,7 +186,7 @@ class SGDUpdate:
         if self._params is None:
             self._collect()
         group = self.optimizer.param_groups[0]
-        torch._fused_sgd_(
+        self._kernel(
             self._params,
             [parameter.grad for parameter in self._params],
             self._momenta,

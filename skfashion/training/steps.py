@@ -2,8 +2,8 @@
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from skfashion.training.batch_norm import batch_norms
 from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
@@ -117,7 +117,7 @@ class Steps:
             return loss, logits.clone() if self._keeps_logits else logits
         for parameter in self._module.parameters():
             parameter.grad = None
-        frozen = self._batch_norms() if len(images) == 1 else []
+        frozen = batch_norms(self._module) if len(images) == 1 else []
         for layer in frozen:
             # One row has no variance to learn from: use the running statistics.
             layer.eval()
@@ -198,6 +198,3 @@ class Steps:
             f"Got batch_size={batch_size}, for which the memory of the device is not "
             f"enough; {advice}."
         )
-
-    def _batch_norms(self):
-        return [layer for layer in self._module.modules() if isinstance(layer, _BatchNorm)]

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
 from skfashion.inspection.arguments import (
     COUNT,
@@ -16,6 +16,7 @@ from skfashion.inspection.arguments import (
 )
 from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
+from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
 
 REDUCERS = ("pca", "tsne", "umap")
@@ -112,7 +113,7 @@ class EmbeddingDisplay:
         """
         y = labels_of(y, X)
         rows = _drawn(len(y), n_images, random_state)
-        X, y = _safe_indexing(X, rows), y[rows]
+        X, y = take_rows(X, rows), y[rows]
         display = cls.from_features(
             estimator.transform(X),
             y,
@@ -198,7 +199,7 @@ class EmbeddingDisplay:
             points,
             encode_labels(y, classes)[1][rows],
             names_of(classes, class_names),
-            None if X is None else as_pictures(_safe_indexing(X, rows), image_shape),
+            None if X is None else as_pictures(take_rows(X, rows), image_shape),
             (f"{word} 1", f"{word} 2"),
             rows,
         ).plot(ax=ax)

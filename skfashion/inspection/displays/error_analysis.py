@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from skfashion.inspection.arguments import (
     as_pictures,
@@ -13,6 +12,7 @@ from skfashion.inspection.arguments import (
     validated,
 )
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
 
 
@@ -190,7 +190,7 @@ class ErrorAnalysisDisplay:
         chosen = [confusion.rows for confusion in confusions]
         # Scaled together, so that brightness can be compared.
         numbers = np.concatenate([*chosen, np.empty(0, dtype=int)]).astype(int)
-        together = as_pictures(_safe_indexing(X, numbers), image_shape)
+        together = as_pictures(take_rows(X, numbers), image_shape)
         pictures = np.split(together, np.cumsum([len(rows) for rows in chosen]))[:-1]
         return cls(confusions, pictures).plot(ax=ax)
 

@@ -1,8 +1,7 @@
 """Images with what was predicted for them, right or wrong."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils import check_random_state
 
 from skfashion.inspection.arguments import (
     as_pictures,
@@ -13,6 +12,7 @@ from skfashion.inspection.arguments import (
     validated,
 )
 from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
+from skfashion.utils._sklearn import StrOptions, take_rows
 from skfashion.utils.labels import encode_labels
 
 WHICH = ("wrong", "uncertain", "random", "confident_wrong")
@@ -215,7 +215,7 @@ class PredictionGridDisplay:
             _, predicted = encode_labels(y_pred, classes, "y_pred")
         rows = choose_rows(codes, predicted, probabilities, which, n_images, random_state)
         return cls(
-            as_pictures(_safe_indexing(X, rows), image_shape),
+            as_pictures(take_rows(X, rows), image_shape),
             [names[code] for code in predicted[rows]],
             [names[code] for code in codes[rows]],
             probabilities[rows, predicted[rows]],

@@ -1,10 +1,11 @@
 """Images of each class, side by side."""
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
 from skfashion.inspection.arguments import as_pictures, labels_of, names_of, validated
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
 
 
@@ -92,7 +93,7 @@ class SampleGridDisplay:
             for code in range(len(classes))
         ]
         # Scaled together, so that brightness can be compared.
-        together = as_pictures(_safe_indexing(X, np.concatenate(chosen)), image_shape)
+        together = as_pictures(take_rows(X, np.concatenate(chosen)), image_shape)
         pictures = np.split(together, np.cumsum([len(rows) for rows in chosen])[:-1])
         return cls(pictures, names_of(classes, class_names)).plot(ax=ax)
 

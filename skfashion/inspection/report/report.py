@@ -9,8 +9,7 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils import check_random_state, column_or_1d
 
 from skfashion.inspection.arguments import (
     as_pictures,
@@ -24,6 +23,7 @@ from skfashion.inspection.pages import import_charts, render, specification
 from skfashion.inspection.report import charts, checks, examples, scores
 from skfashion.inspection.report.parts import part_of
 from skfashion.inspection.report.tables import cells
+from skfashion.utils._sklearn import Interval, take_rows, validate_params
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.pipelines import last_step
 
@@ -196,7 +196,7 @@ def make_report(
     shape = image_shape_of(next(iter(models.values())), X, image_shape)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=2)
-    gallery = examples.Gallery(lambda rows: as_pictures(_safe_indexing(X, rows), shape))
+    gallery = examples.Gallery(lambda rows: as_pictures(take_rows(X, rows), shape))
     parts, found, compared, reliabilities, histories, first = [], [], [], {}, {}, None
     for name, model in models.items():
         probabilities = as_probabilities(model.predict_proba(X), classes)
@@ -238,7 +238,7 @@ def make_report(
             "name": data_name,
             "n": len(codes),
             "shape": list(np.shape(X)[1:]),
-            "dtype": str(np.asarray(_safe_indexing(X, [0])).dtype),
+            "dtype": str(np.asarray(take_rows(X, [0])).dtype),
             "card": {str(key): str(text) for key, text in (data_card or {}).items()},
             "n_train": 0 if y_train is None else len(y_train),
         },

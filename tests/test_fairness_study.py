@@ -479,7 +479,7 @@ def test_a_class_without_test_rows_has_no_recall_but_is_predicted():
 @pytest.mark.parametrize("name", BINARY_ONLY)
 def test_binary_mitigations_asked_for_on_three_classes_are_an_error(name):
     data = three_classes()
-    with pytest.raises(ValueError, match=f"'{name}' applies to none.*'refuser': .*3 classes"):
+    with pytest.raises(ValueError, match=f"'{name}', which applies to none.*: .*3 classes"):
         fairness_study({"refuser": Refuser()}, *data, *data, mitigations=["nothing", name])
 
 
@@ -508,32 +508,40 @@ def test_other_reasons_for_which_a_mitigation_does_not_apply():
 
 
 BAD = {
-    "labels": ((X := TRAIN[0], TRAIN[1][:-1], TRAIN[2], *TEST), {}, "X has 500, y has 499"),
-    "groups": ((*TRAIN, TEST[0], TEST[1], TEST[2][:-1]), {}, "groups_test has 499"),
-    "one group": ((*TRAIN[:2], ["a"] * 500, *TEST[:2], ["a"] * 500), {}, r"\['a'\] only; two"),
-    "one test group": ((*TRAIN, *TEST[:2], ["day"] * 500), {}, r"groups_test has \['day'\] only"),
-    "one class": ((X, [0] * 500, TRAIN[2], TEST[0], [0] * 500, TEST[2]), {}, r"y has \[0\] only"),
+    "labels": ((X := TRAIN[0], TRAIN[1][:-1], TRAIN[2], *TEST), {}, "X of 500 rows, y of 499 rows"),
+    "groups": ((*TRAIN, TEST[0], TEST[1], TEST[2][:-1]), {}, "groups_test of 499 rows"),
+    "one group": (
+        (*TRAIN[:2], ["a"] * 500, *TEST[:2], ["a"] * 500),
+        {},
+        r"\['a'\] only, expected",
+    ),
+    "one test group": ((*TRAIN, *TEST[:2], ["day"] * 500), {}, r"groups_test with \['day'\] only"),
+    "one class": ((X, [0] * 500, TRAIN[2], TEST[0], [0] * 500, TEST[2]), {}, r"y with \[0\] only"),
     "new class": (
         (*TRAIN, TEST[0], TEST[1] + 1, TEST[2]),
         {},
-        r"y_test has \[2\], which y has not",
+        r"y_test with \[2\], expected only what y has",
     ),
-    "new group": ((*TRAIN, *TEST[:2], ["dusk"] * 500), {}, r"groups_test has \['dusk'\]"),
-    "missing": ((*TRAIN[:2], [None] * 500, *TEST), {}, "groups has missing values"),
-    "two columns": ((X, X, TRAIN[2], *TEST), {}, "y must have one dimension"),
+    "new group": ((*TRAIN, *TEST[:2], ["dusk"] * 500), {}, r"groups_test with \['dusk'\]"),
+    "missing": ((*TRAIN[:2], [None] * 500, *TEST), {}, "groups with missing values"),
+    "two columns": ((X, X, TRAIN[2], *TEST), {}, "y of shape .*, expected one dimension"),
     "numbers": ((X, X[:, 0], TRAIN[2], *TEST), {}, "Unknown label type: continuous"),
     "seeds": ((*TRAIN, *TEST), {"seeds": (1, 1)}, "expected each of them once"),
     "no seeds": ((*TRAIN, *TEST), {"seeds": ()}, "Got no seeds, expected one"),
     "seed": ((*TRAIN, *TEST), {"seeds": (0.5,)}, r"Got the seed 0\.5, expected ints"),
     "one number": ((*TRAIN, *TEST), {"seeds": 5}, r"Got seeds=5, .*Write seeds=range\(5\)"),
-    "name": ((*TRAIN, *TEST), {"mitigations": ["prayer"]}, "no mitigation 'prayer'; choose from"),
-    "word": ((*TRAIN, *TEST), {"mitigations": "nothing"}, r"try \['nothing'\]"),
-    "no mitigation": ((*TRAIN, *TEST), {"mitigations": []}, "mitigations is empty"),
-    "class": ((*TRAIN, *TEST), {"mitigations": {"a": Augment}}, "must be a function"),
+    "name": (
+        (*TRAIN, *TEST),
+        {"mitigations": ["prayer"]},
+        "'prayer', expected one of",
+    ),
+    "word": ((*TRAIN, *TEST), {"mitigations": "nothing"}, r"Write mitigations=\['nothing'\]"),
+    "no mitigation": ((*TRAIN, *TEST), {"mitigations": []}, "Got no mitigations"),
+    "class": ((*TRAIN, *TEST), {"mitigations": {"a": Augment}}, "expected a function"),
     "lambda": (
         (*TRAIN, *TEST),
         {"mitigations": {"mine": lambda *_: None}, "cache": "unused"},
-        "'mine' cannot be kept in a cache",
+        "'mine', which cannot be kept",
     ),
 }
 

@@ -7,12 +7,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skfashion.studies._fitting import Fitted, ZeroOne
+from skfashion.studies._mitigation import GroupPredictor, with_example
+from skfashion.utils.labels import encode_labels
 from skfashion.utils.pipelines import no_weights, weights_name
 
 
+class BinaryMitigation:
+    """What fairlearn's mitigations for two classes, which must be 0 and 1, have in common.
+
+    A subclass has ``_missing(estimator)``, which says what an estimator lacks or returns None, and
+    ``_fit(estimator, X, y, groups, seed)``, which returns ``predict(X, groups)``, both for 0 and 1.
+    """
+
+    def refusal(self, estimator, X, y, groups):
+        """Say why not, where the task is not binary or the estimator lacks something."""
+        return not_binary(y, groups) or self._missing(estimator)
+
+    def __call__(self, estimator, X, y, groups, seed):
+        """Fit fairlearn's mitigation around the estimator."""
+        classes, codes = encode_labels(y)
+        predict = self._fit(estimator, X, codes, groups, seed)
+        return GroupPredictor(lambda X, groups: classes[np.asarray(predict(X, groups)).astype(int)])
+
+
+@with_example(0.02)
 @dataclass(frozen=True)
-class ExponentiatedGradientReduction:
+class ExponentiatedGradientReduction(BinaryMitigation):
     """fairlearn's ``ExponentiatedGradient`` with equalized odds as its constraint.
 
     A vote, at random for each row, over nets that are fitted one after the other with weights and
@@ -28,33 +48,15 @@ class ExponentiatedGradientReduction:
     References
     ----------
     Agarwal et al., "A reductions approach to fair classification", ICML 2018.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import ExponentiatedGradientReduction
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = ExponentiatedGradientReduction()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.02
     """
 
     max_iter: int = 5
     eps: float = 0.01
 
-    def refusal(self, estimator, X, y, groups):
-        """Say why not, where the task is not binary or the estimator takes no weights."""
-        return not_binary(y, groups) or no_weights(estimator)
+    def _missing(self, estimator):
+        return no_weights(estimator)
 
-    def __call__(self, estimator, X, y, groups, seed):
-        """Fit the reduction."""
+    def _fit(self, estimator, X, y, groups, seed):
         from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
 
         reduction = ExponentiatedGradient(
@@ -64,13 +66,13 @@ class ExponentiatedGradientReduction:
             eps=self.eps,
             sample_weight_name=weights_name(estimator),
         )
-        labels = ZeroOne(y)
-        reduction.fit(X, labels.encode(y), sensitive_features=groups)
-        return Fitted(lambda X, _: labels.decode(reduction.predict(X, random_state=seed)))
+        reduction.fit(X, y, sensitive_features=groups)
+        return lambda X, groups: reduction.predict(X, random_state=seed)
 
 
+@with_example(0.07, "grid_size=25")
 @dataclass(frozen=True)
-class GridSearchReduction:
+class GridSearchReduction(BinaryMitigation):
     """fairlearn's ``GridSearch`` with equalized odds as its constraint.
 
     Fits the estimator once for each of a grid of prices that are set on the gaps, and keeps the
@@ -86,34 +88,15 @@ class GridSearchReduction:
     References
     ----------
     Agarwal et al., "A reductions approach to fair classification", ICML 2018.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import GridSearchReduction
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> mitigation = GridSearchReduction(grid_size=25)
-    >>> fitted = mitigation(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.07
     """
 
     grid_size: int = 9
     constraint_weight: float = 0.5
 
-    def refusal(self, estimator, X, y, groups):
-        """Say why not, where the task is not binary or the estimator takes no weights."""
-        return not_binary(y, groups) or no_weights(estimator)
+    def _missing(self, estimator):
+        return no_weights(estimator)
 
-    def __call__(self, estimator, X, y, groups, seed):
-        """Fit the grid."""
+    def _fit(self, estimator, X, y, groups, seed):
         from fairlearn.reductions import EqualizedOdds, GridSearch
 
         reduction = GridSearch(
@@ -123,13 +106,13 @@ class GridSearchReduction:
             constraint_weight=self.constraint_weight,
             sample_weight_name=weights_name(estimator),
         )
-        labels = ZeroOne(y)
-        reduction.fit(X, labels.encode(y), sensitive_features=groups)
-        return Fitted(lambda X, _: labels.decode(reduction.predict(X)))
+        reduction.fit(X, y, sensitive_features=groups)
+        return lambda X, groups: reduction.predict(X)
 
 
+@with_example(0.03)
 @dataclass(frozen=True)
-class ThresholdOptimization:
+class ThresholdOptimization(BinaryMitigation):
     """fairlearn's ``ThresholdOptimizer`` with equalized odds as its constraint.
 
     A threshold of its own for each group, some of them drawn at random, on the probabilities of
@@ -143,35 +126,15 @@ class ThresholdOptimization:
     References
     ----------
     Hardt, Price and Srebro, "Equality of opportunity in supervised learning", NeurIPS 2016.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import ThresholdOptimization
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = ThresholdOptimization()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.03
     """
 
     objective: str = "accuracy_score"
 
-    def refusal(self, estimator, X, y, groups):
-        """Say why not, where the task is not binary or there are no probabilities."""
-        if reason := not_binary(y, groups):
-            return reason
-        known = hasattr(estimator, "predict_proba")
-        return None if known else "the estimator has no predict_proba"
+    def _missing(self, estimator):
+        has_them = hasattr(estimator, "predict_proba")
+        return None if has_them else "the estimator has no predict_proba"
 
-    def __call__(self, estimator, X, y, groups, seed):
-        """Fit the estimator, then the thresholds to the same rows."""
+    def _fit(self, estimator, X, y, groups, seed):
         from fairlearn.postprocessing import ThresholdOptimizer
 
         optimizer = ThresholdOptimizer(
@@ -181,16 +144,11 @@ class ThresholdOptimization:
             prefit=False,
             predict_method="predict_proba",
         )
-        labels = ZeroOne(y)
-        optimizer.fit(X, labels.encode(y), sensitive_features=groups)
-
-        def predict(X, groups):
-            found = optimizer.predict(X, sensitive_features=groups, random_state=seed)
-            return labels.decode(found)
-
-        return Fitted(predict)
+        optimizer.fit(X, y, sensitive_features=groups)
+        return lambda X, groups: optimizer.predict(X, sensitive_features=groups, random_state=seed)
 
 
+@with_example(0.23)
 @dataclass(frozen=True)
 class CorrelationRemoval:
     """fairlearn's ``CorrelationRemover``: columns without their linear trace of the group.
@@ -202,22 +160,6 @@ class CorrelationRemoval:
     ----------
     alpha : float, default=1.0
         How much of the trace is removed, 0 to 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import CorrelationRemoval
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = CorrelationRemoval()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.23
     """
 
     alpha: float = 1.0
@@ -250,20 +192,11 @@ class CorrelationRemoval:
             return left.reshape(X.shape)
 
         estimator.fit(cleaned(X, groups), y)
-        return Fitted(lambda X, groups: estimator.predict(cleaned(X, groups)))
+        return GroupPredictor(lambda X, groups: estimator.predict(cleaned(X, groups)))
 
 
 def not_binary(y, groups):
-    """Say why a task is not one for the binary mitigations; None if it is.
-
-    Parameters
-    ----------
-    y, groups : ndarray, shape (n,)
-
-    Returns
-    -------
-    str or None
-    """
+    """Say why labels and groups are not a task for the binary mitigations; None if they are."""
     n_classes = len(np.unique(y))
     if n_classes != 2:
         return f"it is for binary tasks only, and y has {n_classes} classes"

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skfashion.parallel.runs import run_all
 from skfashion.studies._checks import check_estimators, checked_seeds
-from skfashion.studies._fitting import Fitted
+from skfashion.studies._mitigation import GroupPredictor
 from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
 from skfashion.utils.seeds import set_seeds
@@ -160,7 +160,7 @@ def _as_fitted(fitted, mitigation):
         )
     takes_groups = "groups" in inspect.signature(fitted.predict).parameters
     is_plain = isinstance(fitted, BaseEstimator) and not takes_groups
-    return Fitted.blind(fitted) if is_plain else fitted
+    return GroupPredictor.without_groups(fitted) if is_plain else fitted
 
 
 def _checked_data(X, y, groups, X_test, y_test, groups_test):
@@ -175,15 +175,24 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
     for end in ("", "_test"):
         lengths = {name + end: data[name + end].shape[0] for name in ("X", "y", "groups")}
         if len(set(lengths.values())) > 1:
-            found = ", ".join(f"{name} has {n}" for name, n in lengths.items())
-            raise ValueError(f"Each row needs a label and a group, but of rows {found}.")
+            sizes = ", ".join(f"{name} of {n} rows" for name, n in lengths.items())
+            raise ValueError(
+                f"Got {sizes}, expected a label and a group for each row. Give those of the same "
+                "rows."
+            )
     for name in ("y", "groups"):
         known, tested = np.unique(data[name]), np.unique(data[f"{name}_test"])
         if unknown := sorted(set(tested.tolist()) - set(known.tolist())):
-            raise ValueError(f"{name}_test has {unknown}, which {name} has not: {known.tolist()}.")
+            raise ValueError(
+                f"Got {name}_test with {unknown}, expected only what {name} has: {known.tolist()}. "
+                "Leave these rows out."
+            )
         if len(known) < 2 or (name == "groups" and len(tested) < 2):
             end = "" if len(known) < 2 else "_test"
-            raise ValueError(f"{name}{end} has {tested.tolist()} only; two are needed at least.")
+            raise ValueError(
+                f"Got {name}{end} with {tested.tolist()} only, expected two different values at "
+                "least. Add rows of another one."
+            )
     return data
 
 
@@ -191,9 +200,14 @@ def _column(values, name):
     """Return labels as an array without missing values, strings as NumPy's strings."""
     values = np.asarray(values)
     if values.ndim != 1:
-        raise ValueError(f"{name} must have one dimension, got an array of shape {values.shape}.")
+        raise ValueError(
+            f"Got {name} of shape {values.shape}, expected one dimension. Give one value a row."
+        )
     if pd.isna(values).any():
-        raise ValueError(f"{name} has missing values; give them a name of their own, or drop them.")
+        raise ValueError(
+            f"Got {name} with missing values, expected one in each row. Give them a name of their "
+            "own, or leave these rows out."
+        )
     is_text = values.dtype == object and all(isinstance(value, str) for value in values)
     return values.astype(str) if is_text else values
 
@@ -203,10 +217,16 @@ def _functions(mitigations):
     if mitigations is None:
         return dict(MITIGATIONS)
     if isinstance(mitigations, str):
-        raise TypeError(f"mitigations must be a list or a dict; try [{mitigations!r}].")
+        raise TypeError(
+            f"Got mitigations={mitigations!r}, expected a list or a dict. Write "
+            f"mitigations=[{mitigations!r}]."
+        )
     chosen = mitigations if isinstance(mitigations, dict) else {name: name for name in mitigations}
     if not chosen:
-        raise ValueError('mitigations is empty; try ["nothing"].')
+        raise ValueError(
+            "Got no mitigations, expected one at least. Write mitigations=['nothing'] to fit the "
+            "estimators as they are."
+        )
     functions = {}
     for name, function in chosen.items():
         if function is None:
@@ -214,12 +234,15 @@ def _functions(mitigations):
         if isinstance(function, str):
             if function not in MITIGATIONS:
                 raise ValueError(
-                    f"There is no mitigation {function!r}; choose from {', '.join(MITIGATIONS)}, "
-                    "or give a dict with a function of your own."
+                    f"Got the mitigation {function!r}, expected one of {', '.join(MITIGATIONS)}. "
+                    "Mitigations of your own go into a dict of names to functions."
                 )
             function = MITIGATIONS[function]
         if not callable(function) or inspect.isclass(function):
-            raise TypeError(f"mitigations[{name!r}] must be a function, got {function!r}.")
+            raise TypeError(
+                f"Got mitigations[{name!r}]={function!r}, expected a function. An instance of one "
+                "of this package's classes is one; call the class to make it."
+            )
         functions[name] = function
     return functions
 
@@ -265,7 +288,7 @@ def _check_that_each_applies(functions, tasks, skipped):
                 f"{s['estimator']!r}: {s['reason']}" for s in skipped if s["mitigation"] == name
             }
             raise ValueError(
-                f"The mitigation {name!r} applies to none of the estimators "
+                f"Got the mitigation {name!r}, which applies to none of the estimators "
                 f"({'; '.join(sorted(reasons))}). Leave it out."
             )
 
@@ -276,7 +299,7 @@ def _check_that_it_can_be_kept(tasks):
             joblib.hash(task)
         except Exception as error:
             raise ValueError(
-                f"The run of {task['estimator']!r} with {task['mitigation']!r} cannot be kept in "
-                "a cache, because it cannot be pickled. Define its functions and classes at the "
-                "top of a module, or leave the cache out."
+                f"Got a cache and the run of {task['estimator']!r} with {task['mitigation']!r}, "
+                "which cannot be kept in it, because it cannot be pickled. Define its functions "
+                "and classes at the top of a module, or leave the cache out."
             ) from error

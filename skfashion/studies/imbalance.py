@@ -327,6 +327,9 @@ def _combine(estimators, treatments, explicit, verbose):
                 f"{list(estimators)} can take it. Leave it out, or add an estimator that can."
             )
     if not models:
-        raise ValueError("None of the treatments is for one of the estimators.")
+        raise ValueError(
+            f"Got the treatments {list(treatments)}, none of which is for one of the estimators "
+            f"{list(estimators)}. Add 'nothing', say."
+        )
     order = [(name, treatment) for name in estimators for treatment in treatments]
     return {names: models[names] for names in order if names in models}

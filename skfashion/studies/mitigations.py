@@ -11,62 +11,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skfashion.studies._fitting import Fitted, take
+from skfashion.studies._mitigation import GroupPredictor, with_example
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,
     ExponentiatedGradientReduction,
     GridSearchReduction,
     ThresholdOptimization,
 )
+from skfashion.utils._sklearn import take_rows
 from skfashion.utils.pipelines import last_step, no_weights, prefix_of_last_step, weights_name
 
 
+@with_example(0.51)
 @dataclass(frozen=True)
 class Nothing:
-    """The estimator as it is: what all others are compared with.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import Nothing
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = Nothing()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.51
-    """
+    """The estimator as it is: what all others are compared with."""
 
     def __call__(self, estimator, X, y, groups, seed):
         """Fit to the rows as they are."""
-        return Fitted.blind(estimator.fit(X, y))
+        return GroupPredictor.without_groups(estimator.fit(X, y))
 
 
+@with_example(0.05)
 @dataclass(frozen=True)
 class GroupWeights:
-    """Weights with which every cell of group and class weighs the same in sum.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import GroupWeights
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = GroupWeights()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.05
-    """
+    """Weights with which every cell of group and class weighs the same in sum."""
 
     def refusal(self, estimator, X, y, groups):
         """Say why not, where an estimator takes no weights."""
@@ -75,9 +44,10 @@ class GroupWeights:
     def __call__(self, estimator, X, y, groups, seed):
         """Fit with the weights as ``sample_weight``."""
         weights = {weights_name(estimator): cell_weights(y, groups)}
-        return Fitted.blind(estimator.fit(X, y, **weights))
+        return GroupPredictor.without_groups(estimator.fit(X, y, **weights))
 
 
+@with_example(0.05)
 @dataclass(frozen=True)
 class GroupSampling:
     """As many training rows of every cell of group and class.
@@ -86,22 +56,6 @@ class GroupSampling:
     weights: such a net draws the classes equally often, and rows within a class in proportion to
     their weights, so that no row is copied and an epoch keeps its length. For all others rows are
     drawn with replacement until each cell has as many as the largest.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fairlearn.metrics import equalized_odds_difference
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from skfashion.studies import GroupSampling
-    >>> rng = np.random.RandomState(0)
-    >>> groups = rng.choice(["day", "night"], 400)
-    >>> y = rng.rand(400) < np.where(groups == "day", 0.7, 0.3)
-    >>> X = np.column_stack([y + rng.normal(size=400), groups == "day"])
-    >>> fitted = GroupSampling()(LogisticRegression(), X, y, groups, 0)
-    >>> predicted = fitted.predict(X, groups)
-    >>> gap = equalized_odds_difference(y, predicted, sensitive_features=groups)
-    >>> round(float(gap), 2)
-    0.05
     """
 
     def __call__(self, estimator, X, y, groups, seed):
@@ -109,13 +63,15 @@ class GroupSampling:
         name = weights_name(estimator)
         if name is not None and "sampling" in last_step(estimator).get_params(deep=False):
             estimator.set_params(**{f"{prefix_of_last_step(estimator)}sampling": "balanced"})
-            return Fitted.blind(estimator.fit(X, y, **{name: cell_weights(y, groups)}))
+            fitted = estimator.fit(X, y, **{name: cell_weights(y, groups)})
+            return GroupPredictor.without_groups(fitted)
         from imblearn.over_sampling import RandomOverSampler
 
         # Numbers of rows instead of rows, which may have any number of dimensions.
         numbers = np.arange(len(y)).reshape(-1, 1)
-        rows, _ = RandomOverSampler(random_state=seed).fit_resample(numbers, cells(y, groups))
-        return Fitted.blind(estimator.fit(take(X, rows.ravel()), y[rows.ravel()]))
+        sampler = RandomOverSampler(random_state=seed)
+        rows = sampler.fit_resample(numbers, cell_numbers(y, groups))[0].ravel()
+        return GroupPredictor.without_groups(estimator.fit(take_rows(X, rows), y[rows]))
 
 
 @dataclass(frozen=True)
@@ -159,7 +115,7 @@ class Augment:
     def __call__(self, estimator, X, y, groups, seed):
         """Fit with the parameter set."""
         estimator.set_params(**{f"{prefix_of_last_step(estimator)}augment": self.augment})
-        return Fitted.blind(estimator.fit(X, y))
+        return GroupPredictor.without_groups(estimator.fit(X, y))
 
 
 MITIGATIONS = {
@@ -174,34 +130,15 @@ MITIGATIONS = {
 }
 
 
-def cells(y, groups):
-    """Return the cell of group and class of each row, as a number.
-
-    Parameters
-    ----------
-    y, groups : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        0, 1 … for the cells that occur.
-    """
+def cell_numbers(y, groups):
+    """Return a number for each row, which stands for its pair of group and class."""
     names, labels = np.unique(y, return_inverse=True)
     _, codes = np.unique(groups, return_inverse=True)
     return np.unique(codes * len(names) + labels, return_inverse=True)[1]
 
 
 def cell_weights(y, groups):
-    """Return weights of mean 1, of equal sum in each cell of group and class.
-
-    Parameters
-    ----------
-    y, groups : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-    """
-    cell = cells(y, groups)
+    """Return weights of rows, 1 in the mean, with equal sums over each pair of group and class."""
+    cell = cell_numbers(y, groups)
     counts = np.bincount(cell)
     return len(cell) / (len(counts) * counts[cell])

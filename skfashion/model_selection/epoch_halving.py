@@ -2,7 +2,6 @@
 
 import math
 import time
-import traceback
 import warnings
 from copy import deepcopy
 from numbers import Integral, Real
@@ -10,42 +9,28 @@ from os import PathLike
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 
+from skfashion.model_selection.candidates import draw_candidates, with_params, with_seeds
+from skfashion.model_selection.climbing import best_index, climb
 from skfashion.model_selection.rungs import plan_rungs
-from skfashion.model_selection.stepping import (
-    can_go_on,
-    epochs_of,
-    is_around_a_net,
-    train_until,
-    train_wholly,
-)
+from skfashion.model_selection.stepping import epochs_of, train_wholly
 from skfashion.parallel.cluster import SharedData
-from skfashion.parallel.runs import run_all
 from skfashion.utils._sklearn import (
     BaseSearchCV,
     Interval,
     StrOptions,
-    cv_results,
     fit_context,
-    params_of_rows,
     routed_params,
-    score_or_error,
     scorer_of,
     search_estimator_has,
-    split_rows,
     start_callbacks,
-    warn_or_raise_about_fit_failures,
 )
-from skfashion.utils.pipelines import last_step
 from skfashion.utils.seeds import get_seeds
-
-# Parameters that say how long an estimator trains, of ours and of scikit-learn's.
-EPOCHS = {"max_epochs", "max_iter"}
 
 
 class EpochHalvingSearchCV(BaseSearchCV):
@@ -211,7 +196,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Of an estimator that transforms, such as a net, which the base class forgets.
+        # BaseSearchCV copies the tags of classifiers and regressors, but not of transformers.
         tags.transformer_tags = deepcopy(get_tags(self.estimator).transformer_tags)
         return tags
 
@@ -258,7 +243,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         splits = list(splitter.split(X, y, **routed.splitter.split))
         self.n_splits_ = len(splits)
         rng = check_random_state(self.random_state)
-        candidates = self._draw_candidates(rng)
+        candidates = draw_candidates(self.estimator, self.param_grid, self.n_candidates, rng)
         if not splits or not candidates:
             raise ValueError(
                 f"Got {len(candidates)} candidates in param_grid and {len(splits)} splits from cv, "
@@ -286,15 +271,15 @@ class EpochHalvingSearchCV(BaseSearchCV):
             [self._make_training(candidate, j, scorer, rng) for j in range(len(splits))]
             for candidate in candidates
         ]
-        results = self._climb(candidates, trainings, shared, root)
+        results = climb(self, candidates, trainings, shared, root)
 
         # As BaseSearchCV names what it finds; one metric, whose name is "score".
         self.multimetric_ = False
-        self.best_index_ = self._find_best(results)
+        self.best_index_ = best_index(self, results)
         self.best_params_ = results["params"][self.best_index_]
         self.best_score_ = results["mean_test_score"][self.best_index_]
         if self.refit:
-            model = self._seeded(self.best_params_, rng)
+            model = with_seeds(with_params(self.estimator, self.best_params_), rng)
             self._refit(model, X, y, routed.estimator.fit, root, given)
         self.scorer_ = scorer
         self.cv_results_ = results
@@ -315,38 +300,6 @@ class EpochHalvingSearchCV(BaseSearchCV):
         array-like of shape (n_samples, n_features_out)
         """
         return self.fit(X, y, **params).transform(X)
-
-    def _draw_candidates(self, rng):
-        if self.n_candidates == "all":
-            candidates = list(ParameterGrid(self.param_grid))
-        else:
-            candidates = list(
-                ParameterSampler(self.param_grid, self.n_candidates, random_state=rng)
-            )
-        for candidate in candidates:
-            model = clone(self.estimator).set_params(**clone(candidate, safe=False))
-            if not can_go_on(model):
-                raise ValueError(
-                    f"Got a {type(last_step(model)).__name__}, whose training cannot be stopped "
-                    "and continued; expected a classifier of skfashion or an estimator with "
-                    "partial_fit, alone or as the last step of a pipeline. scikit-learn's "
-                    "HalvingGridSearchCV takes all others."
-                )
-            if is_around_a_net(model):
-                raise ValueError(
-                    f"Got a {type(last_step(model)).__name__} around a classifier of skfashion, "
-                    "whose training does not travel with it from process to process; expected the "
-                    "classifier itself. scikit-learn's HalvingGridSearchCV takes such estimators."
-                )
-            # Where epochs are counted from outside, max_iter has no say.
-            counted = {"max_epochs"} if hasattr(last_step(model), "_fit_until") else EPOCHS
-            for name in candidate:
-                if name.split("__")[-1] in counted:
-                    raise ValueError(
-                        f"Got {candidate}, in which {name} is searched; expected other parameters: "
-                        "epochs are what this search spends. Set max_resources to their number."
-                    )
-        return candidates
 
     def _check_that_the_cache_is_of_use(self):
         """Warn where seeds differ from call to call, so that nothing kept is found again."""
@@ -370,17 +323,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         largest = self.max_resources
         if largest == "auto":
             largest = epochs_of(self.estimator, n_rows)
-            if largest is None:
-                raise ValueError(
-                    f"Got max_resources='auto' with a {type(last_step(self.estimator)).__name__}, "
-                    "which has neither max_epochs nor max_iter; expected a number of epochs."
-                )
         smallest = 1 if self.min_resources == "exhaust" else self.min_resources
-        if smallest > largest:
-            raise ValueError(
-                f"Got min_resources={smallest} and max_resources={largest}, expected at most as "
-                "many in the first rung as in the last."
-            )
         self.n_candidates_, self.n_resources_ = plan_rungs(
             n_candidates, self.factor, smallest, largest
         )
@@ -396,82 +339,16 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.n_remaining_candidates_ = math.ceil(self.n_candidates_[-1] / self.factor)
 
     def _make_training(self, candidate, split, scorer, rng):
-        """Return what one candidate does on one split, as a task of `run_all`'s without epochs."""
+        """Return the task of training one candidate on one split, still without its epochs."""
         return {
             # Seeded here: the same at every rung, in whatever process that is.
-            "model": self._seeded(candidate, rng),
+            "model": with_seeds(with_params(self.estimator, candidate), rng),
             "split": split,
             "scorer": scorer,
             "total": self.max_resources_,
             "error_score": self.error_score,
             "return_train_score": self.return_train_score,
         }
-
-    def _seeded(self, candidate, rng):
-        """Return an estimator with a candidate's parameters, which draws nothing by chance."""
-        model = clone(self.estimator).set_params(**clone(candidate, safe=False))
-        known = get_seeds(model)
-        drawn = {name: int(rng.randint(np.iinfo(np.int32).max)) for name in known}
-        return model.set_params(
-            **{name: seed for name, seed in drawn.items() if not isinstance(known[name], Integral)}
-        )
-
-    def _climb(self, candidates, trainings, shared, root):
-        """Train rung by rung; return what `cv_results_` is to be."""
-        alive, means, paused = np.arange(len(candidates)), None, {}
-        rows, out, more = [], [], {"iter": [], "n_resources": []}
-        for rung, until in enumerate(self.n_resources_):
-            context = root.subcontext(task_name="rung", max_subtasks=0)
-            context.call_on_fit_task_begin(estimator=self)
-            if rung > 0:
-                alive = _best(alive, means, self.n_candidates_[rung])
-            cells = [(i, j) for i in alive for j in range(self.n_splits_)]
-            found = run_all(
-                _advance,
-                [trainings[i][j] | {"until": until} for i, j in cells],
-                shared,
-                given=[paused.get(cell) for cell in cells],
-                n_jobs=self.n_jobs,
-                cache=self.cache,
-                is_lasting=_has_not_failed,
-                verbose=self.verbose,
-            )
-            # Those that have dropped out are let go of here.
-            paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}
-            warn_or_raise_about_fit_failures(found, self.error_score)
-            scores = [one["test_scores"] for one in found]
-            wrong = [score for score in scores if isinstance(score, dict)]
-            if wrong:
-                raise ValueError(
-                    f"Got a scoring that returned {wrong[0]}, expected one number; rungs are cut "
-                    "by a single metric. Compute the others from best_estimator_."
-                )
-            means = np.reshape(scores, (len(alive), self.n_splits_)).mean(axis=1)
-            if np.isnan(scores).all():
-                raise ValueError(
-                    f"Got scoring={self.scoring!r}, which gave no candidate a number after {until} "
-                    "epochs; warnings say why. Of several classes, scikit-learn's scorers take a "
-                    "mean: 'f1_macro', 'roc_auc_ovr'."
-                )
-            rows += [candidates[i] for i in alive]
-            out += found
-            more["iter"] += [rung] * len(alive)
-            more["n_resources"] += [until] * len(alive)
-            context.call_on_fit_task_end(estimator=self)
-        return cv_results(self, rows, self.n_splits_, out, more)
-
-    def _find_best(self, results):
-        if callable(self.refit):
-            best = self.refit(results)
-            if not isinstance(best, Integral) or not 0 <= best < len(results["params"]):
-                raise ValueError(
-                    f"Got a refit that returned {best!r}, expected the index of a row of "
-                    f"cv_results_, from 0 to {len(results['params']) - 1}."
-                )
-            return best
-        last = np.flatnonzero(results["iter"] == self.n_iterations_ - 1)
-        scores = results["mean_test_score"][last]
-        return last[0] if np.isnan(scores).all() else last[np.nanargmax(scores)]
 
     def _refit(self, model, X, y, fit_params, root, given):
         context = root.subcontext(task_name="refit-with-best-params")
@@ -483,55 +360,3 @@ class EpochHalvingSearchCV(BaseSearchCV):
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
         context.call_on_fit_task_end(**given)
-
-
-def _best(candidates, scores, n_kept):
-    """Return so many candidates of the highest scores, in their order; the first of equals."""
-    # Those without a score come last.
-    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
-    return np.sort(candidates[order[:n_kept]])
-
-
-def _has_not_failed(result):
-    """Tell whether a training and its scoring need not be tried again by the next call."""
-    scores = [result["test_scores"], result.get("train_scores", 0.0)]
-    return result["fit_error"] is None and not any(
-        isinstance(s, dict) or np.isnan(s) for s in scores
-    )
-
-
-def _advance(task, shared, paused):
-    """Train one candidate on one split up to a rung, and score it there.
-
-    A training that failed before begins anew.
-    """
-    X, y, (train, test) = shared["X"], shared["y"], shared["splits"][task["split"]]
-    model, scorer, error_score = clone(task["model"]), task["scorer"], task["error_score"]
-    X_train, y_train = split_rows(model, X, y, train)
-    X_test, y_test = split_rows(model, X, y, test, train)
-    fit_params = params_of_rows(X, shared["fit_params"], train)
-    options = {"until": task["until"], "total": task["total"], "paused": paused}
-    result = {"fit_error": None, "paused": None, "score_time": 0.0}
-    start = time.perf_counter()
-    try:
-        model, result["paused"] = train_until(model, X_train, y_train, fit_params, **options)
-    except Exception:
-        if error_score == "raise":
-            raise
-        result["fit_time"] = time.perf_counter() - start
-        result["fit_error"] = traceback.format_exc()
-        result["test_scores"] = error_score
-        if task["return_train_score"]:
-            result["train_scores"] = error_score
-        return result
-    result["fit_time"] = time.perf_counter() - start
-    start = time.perf_counter()
-    of_test = params_of_rows(X, shared["score_params"], test)
-    result["test_scores"] = score_or_error(model, X_test, y_test, scorer, of_test, error_score)
-    result["score_time"] = time.perf_counter() - start
-    if task["return_train_score"]:
-        of_train = params_of_rows(X, shared["score_params"], train)
-        result["train_scores"] = score_or_error(
-            model, X_train, y_train, scorer, of_train, error_score
-        )
-    return result

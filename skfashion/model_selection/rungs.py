@@ -23,7 +23,17 @@ def plan_rungs(n_candidates, factor, smallest, largest):
         Of each rung.
     n_epochs : list of int
         Of each rung, rising.
+
+    Raises
+    ------
+    ValueError
+        If `smallest` is more than `largest`.
     """
+    if smallest > largest:
+        raise ValueError(
+            f"Got min_resources={smallest} and max_resources={largest}, expected at most as many "
+            "in the first rung as in the last."
+        )
     candidates, epochs = [n_candidates], [largest]
     left = n_candidates
     while left >= factor:

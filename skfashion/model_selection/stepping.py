@@ -69,7 +69,7 @@ def is_around_a_net(estimator):
 
 
 def epochs_of(estimator, n_rows):
-    """Return how many epochs an estimator trains by itself; None if it does not say.
+    """Return how many epochs an estimator trains by itself on so many rows.
 
     Parameters
     ----------
@@ -79,13 +79,24 @@ def epochs_of(estimator, n_rows):
 
     Returns
     -------
-    int or None
+    int
+
+    Raises
+    ------
+    ValueError
+        If it does not say.
     """
     last = last_step(estimator)
     if hasattr(last, "_fit_until"):
         return last._n_epochs(n_rows)
-    # A placeholder in a pipeline, "passthrough", has none.
-    return last.get_params().get("max_iter") if hasattr(last, "get_params") else None
+    # A placeholder in a pipeline, "passthrough", has no parameters.
+    n_epochs = last.get_params().get("max_iter") if hasattr(last, "get_params") else None
+    if n_epochs is None:
+        raise ValueError(
+            f"Got max_resources='auto' with a {type(last).__name__}, which has neither max_epochs "
+            "nor max_iter; expected a number of epochs."
+        )
+    return n_epochs
 
 
 def train_wholly(estimator, X, y, fit_params, *, total):

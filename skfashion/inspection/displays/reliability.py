@@ -132,10 +132,10 @@ class ReliabilityDisplay:
         y_true = labels_of(y_true, y_prob)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
         codes = encode_labels(y_true, classes)[1]
-        return cls._of(codes, as_probabilities(y_prob, classes), n_bins, name).plot(ax=ax)
+        return cls._from_codes(codes, as_probabilities(y_prob, classes), n_bins, name).plot(ax=ax)
 
     @classmethod
-    def _of(cls, codes, probabilities, n_bins=15, name=None):
+    def _from_codes(cls, codes, probabilities, n_bins=15, name=None):
         """Return the display of places of classes and their probabilities, not drawn yet."""
         surest, right, bins = confidence_bins(codes, probabilities, n_bins=n_bins)
         counts = np.bincount(bins, minlength=n_bins)

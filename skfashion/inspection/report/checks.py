@@ -6,8 +6,8 @@ from sklearn.utils.validation import check_is_fitted
 from skfashion.utils.pipelines import last_step
 
 
-def named(models):
-    """Return models by names that are text.
+def models_by_name(models):
+    """Return models in a dict; a single one is named after its class.
 
     Parameters
     ----------

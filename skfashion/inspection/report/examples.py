@@ -50,7 +50,7 @@ def _smaller(picture):
     return cut.reshape(*shape, *picture.shape[2:]).mean(axis=(1, 3))
 
 
-def cells_of(codes, predicted, probabilities, gallery):
+def confusion_cells(codes, predicted, probabilities, gallery):
     """Return the confusion matrix of a model, with images.
 
     Parameters

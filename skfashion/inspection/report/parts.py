@@ -10,8 +10,8 @@ from skfashion.utils.pipelines import last_step
 LONGEST = 2000
 
 
-def part_of(name, model, scored, first, outcome, names, gallery, seed):
-    """Return what the page says of one model.
+def describe_model(name, model, scored, first, outcome, names, gallery, seed):
+    """Return what the page of a report says of one model: facts, scores, examples.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def part_of(name, model, scored, first, outcome, names, gallery, seed):
         "scores": _as_text(scores.intervals(scored), _score),
         "differences": _as_text(scores.differences(scored, first), _difference, " points"),
         "per_class": scores.per_class(codes, predicted, names),
-        "cells": examples.cells_of(*outcome, gallery),
+        "cells": examples.confusion_cells(*outcome, gallery),
         "examples": shown,
     }
 
@@ -63,7 +63,7 @@ def part_of(name, model, scored, first, outcome, names, gallery, seed):
 def _facts(model, names):
     """Return what was trained and how, pairs of a word and a text."""
     last = last_step(model)
-    facts = [("estimator", _written(model))]
+    facts = [("estimator", _short_repr(model))]
     if hasattr(last, "net_"):
         parameters = sum(p.numel() for p in last.net_.module_.parameters())
         shares = zip(names, last.class_prior_, strict=True)
@@ -76,13 +76,13 @@ def _facts(model, names):
     facts += [
         (
             "best of the search",
-            ", ".join(f"{key}={_written(value)}" for key, value in found.items()),
+            ", ".join(f"{key}={_short_repr(value)}" for key, value in found.items()),
         )
         for found in _found_by_searches(model)
     ]
     # Wrapped nets have seeds of their own.
     seeds = {
-        key: _written(value)
+        key: _short_repr(value)
         for key, value in _params_of(model, deep=True).items()
         if key.endswith("random_state")
     }
@@ -92,7 +92,7 @@ def _facts(model, names):
 def _parameters(model):
     """Return all parameters of the classifier itself, pairs of a name and a text."""
     params = _params_of(last_step(model), deep=False)
-    return [(key, _written(value)) for key, value in sorted(params.items())]
+    return [(key, _short_repr(value)) for key, value in sorted(params.items())]
 
 
 def _params_of(model, *, deep):
@@ -109,7 +109,7 @@ def _found_by_searches(model):
         yield from _found_by_searches(model.steps[-1][1])
 
 
-def _written(value):
+def _short_repr(value):
     """Return how a value is printed, without the address of an object and not without end."""
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text):,} signs)"

@@ -1,39 +1,14 @@
 """A report as one page of HTML that needs no network."""
 
-import importlib.metadata
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from numbers import Integral
 from pathlib import Path
 
-import numpy as np
-from sklearn.utils import check_random_state, column_or_1d
-
-from skfashion.inspection.arguments import (
-    as_pictures,
-    as_probabilities,
-    image_shape_of,
-    labels_of,
-    names_of,
-)
-from skfashion.inspection.displays.reliability import ReliabilityDisplay
-from skfashion.inspection.pages import import_charts, render, specification
-from skfashion.inspection.report import charts, checks, examples, scores
-from skfashion.inspection.report.parts import part_of
-from skfashion.inspection.report.tables import cells
-from skfashion.utils._sklearn import Interval, take_rows, validate_params
-from skfashion.utils.labels import encode_labels
-from skfashion.utils.pipelines import last_step
-
-PACKAGES = ("skfashion", "scikit-learn", "torch", "skorch", "numpy")
-# What is true of any test.
-LIMITS = (
-    "The intervals tell how much the scores depend on which images were drawn for the test, not "
-    "on the seeds of the training, and not on images from another source.",
-    "A model that was chosen with a look at these test images looks better here than it is.",
-)
+from skfashion.inspection.pages import import_charts
+from skfashion.inspection.report.findings import measure
+from skfashion.inspection.report.page import write_page
+from skfashion.utils._sklearn import Interval, validate_params
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,84 +163,27 @@ def make_report(
     import_charts()
     if isinstance(data_limits, str):
         raise ValueError(f"Got data_limits={data_limits!r}, expected a sequence of sentences.")
-    y, models = labels_of(y, X), checks.named(models)
-    if not len(y):
-        raise ValueError("Got no test images, expected at least one.")
-    classes = checks.common_classes(models)
-    names, codes = names_of(classes, class_names), encode_labels(y, classes)[1]
-    shape = image_shape_of(next(iter(models.values())), X, image_shape)
-    rng = check_random_state(random_state)
-    seeds = rng.randint(np.iinfo(np.int32).max, size=2)
-    gallery = examples.Gallery(lambda rows: as_pictures(take_rows(X, rows), shape))
-    parts, found, compared, reliabilities, histories, first = [], [], [], {}, {}, None
-    for name, model in models.items():
-        probabilities = as_probabilities(model.predict_proba(X), classes)
-        predicted = encode_labels(model.predict(X), classes)[1]
-        # The same draws for each model: what differs is the models.
-        draws = np.random.RandomState(seeds[0])
-        scored = scores.scores_of(codes, predicted, probabilities, n_resamples, draws)
-        found += [(name, score, *ends) for score, ends in scores.intervals(scored).items()]
-        if first is None:
-            first = scored
-        else:
-            between = scores.differences(scored, first)
-            compared += [(name, score, *ends) for score, ends in between.items()]
-        reliabilities[name] = ReliabilityDisplay._of(codes, probabilities, name=name)
-        if hasattr(last_step(model), "history_"):
-            histories[name] = last_step(model).history_
-        outcome = (codes, predicted, probabilities)
-        parts.append(part_of(name, model, scored, first, outcome, names, gallery, seeds[1]))
-    counts = {"test": np.bincount(codes, minlength=len(names))}
-    if y_train is not None:
-        learned = encode_labels(column_or_1d(y_train, warn=True), classes)[1]
-        counts = {"training": np.bincount(learned, minlength=len(names))} | counts
-    drawn = {
-        "distribution": charts.distribution(counts, names),
-        "reliability": charts.reliability(reliabilities),
-        "curves": charts.curves(histories),
-    }
-    numbers = {
-        "distribution": charts.numbers_of_distribution(counts, names),
-        "reliability": charts.numbers_of_reliability(reliabilities),
-        "curves": charts.numbers_of_curves(histories),
-    }
-    is_seed = random_state is None or isinstance(random_state, Integral)
-    html = _render(
-        title=title,
-        models=parts,
-        names=names,
-        data={
-            "name": data_name,
-            "n": len(codes),
-            "shape": list(np.shape(X)[1:]),
-            "dtype": str(np.asarray(take_rows(X, [0])).dtype),
-            "card": {str(key): str(text) for key, text in (data_card or {}).items()},
-            "n_train": 0 if y_train is None else len(y_train),
-        },
-        limits=[*data_limits, *LIMITS],
-        tables=[
-            {"heading": str(heading), **cells(frame)} for heading, frame in (tables or {}).items()
-        ],
-        score_names={key: words for key, (words, _) in scores.SCORES.items()},
-        images=gallery.addresses(),
-        charts={name: specification(chart) for name, chart in drawn.items() if chart is not None},
-        numbers={name: cells(frame) for name, frame in numbers.items() if frame is not None},
-        best=scores.best_of_classes([part["per_class"] for part in parts]),
+    findings = measure(
+        models,
+        X,
+        y,
+        class_names=class_names,
+        image_shape=image_shape,
+        y_train=y_train,
         n_resamples=n_resamples,
-        # A generator prints an address, which tells nothing.
-        random_state=random_state if is_seed else f"a {type(random_state).__name__}",
+        random_state=random_state,
+    )
+    html = write_page(
+        findings,
+        title=title,
+        data_name=data_name,
+        data_limits=data_limits,
+        data_card=data_card,
+        tables=tables,
     )
     columns = ["model", "score", "value", "low", "high"]
     return Report(
-        html, pd.DataFrame(found, columns=columns), pd.DataFrame(compared, columns=columns)
-    )
-
-
-def _render(**values):
-    return render(
-        "report.html",
-        **values,
-        versions=[(name, importlib.metadata.version(name)) for name in PACKAGES],
-        python=platform.python_version(),
-        today=date.today().isoformat(),
+        html,
+        pd.DataFrame(findings.scores, columns=columns),
+        pd.DataFrame(findings.differences, columns=columns),
     )

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 UNKNOWN = "\u2013"
 
 
-def cells(frame):
-    """Return a table as text.
+def table_as_text(frame):
+    """Return the headings and cells of a table as text.
 
     Parameters
     ----------

@@ -67,5 +67,5 @@ def test_arrays_are_read_without_running_code(tmp_path):
     np.savez(path, X=np.ones(2), other=np.zeros(1))
     assert set(read_arrays(path, ("X", "y"))) == {"X"}
     np.savez(path, X=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match=r"arrays\.npz cannot be read as an \.npz file"):
+    with pytest.raises(ValueError, match=r"arrays\.npz, which cannot be read as an \.npz"):
         read_arrays(path, ("X",))

@@ -48,24 +48,8 @@ def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object, with the following attributes. Arrays are fresh copies that can be
-        written to.
-
-        data : ndarray or DataFrame of uint8, shape (n, 784)
-            One image a row, from left to right and from top to bottom; 0 is background, 255 the
-            strongest ink. n is 6,000, 1,000 or 7,000.
-        target : ndarray or Series of int64, shape (n,)
-            The class, from 0 to 9.
-        target_names : ndarray of str, shape (10,)
-            The name of each class.
-        feature_names : list of str, length 784
-            ``"pixel_<row>_<column>"``, both from 0 to 27.
-        images : ndarray of uint8, shape (n, 28, 28)
-            The same pixels as ``data``, of which it is a view.
-        frame : DataFrame of shape (n, 785), or None
-            ``data`` and ``target`` side by side, only with ``as_frame=True``.
-        DESCR : str
-            Where the data comes from, and its limits.
+        As :func:`fetch_fashion_mnist` returns it, with ``data``, ``target``, ``target_names``,
+        ``feature_names``, ``images``, ``frame`` and ``DESCR``; of 6,000, 1,000 or 7,000 rows.
 
     (data, target) : tuple, if ``return_X_y=True``
 

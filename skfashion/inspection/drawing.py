@@ -215,19 +215,7 @@ def draw_tiles(ax, pictures, *, captions=None, frames=None, labels=None, **imsho
 
 
 def _tile_inches(ax, width, height):
-    """Return about how wide a tile will be in axes of so many tiles.
-
-    Parameters
-    ----------
-    ax : matplotlib axes
-    width, height : float
-        Of all that is drawn, in tiles.
-
-    Returns
-    -------
-    float
-        Inches.
-    """
+    """Return about how many inches wide a tile is, in axes of so many tiles in width and height."""
     box, figure = ax.get_position(), ax.figure
     # Of the axes' own figure, which may be a part of another one.
     sides = figure.bbox.size / figure.dpi * (box.width, box.height)
@@ -238,20 +226,6 @@ def _tile_inches(ax, width, height):
 
 
 def _font_points(texts, width, tile):
-    """Return the largest size at which no line is wider than so many tiles.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    width : float
-        In tiles.
-    tile : float
-        Width of a tile, in inches.
-
-    Returns
-    -------
-    float
-        Points, within ``FONT_POINTS``.
-    """
+    """Return the largest font size, in points, at which no line is wider than `width` tiles."""
     longest = max((len(line) for text in texts for line in text.split("\n")), default=1)
     return float(np.clip(72 * tile * width / (LETTER * max(1, longest)), *FONT_POINTS))

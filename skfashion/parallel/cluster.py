@@ -130,7 +130,7 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
             if n_threads == 1:
                 warnings.warn(COMPUTED_HERE, RuntimeWarning, stacklevel=2)
             data = shared.on(client) if n_threads > 1 else shared.values
-            with _watched(client, parallel, shared):
+            with _ending_when_lost(client, parallel, shared):
                 for result in parallel(_delayed(function, waiting.copy(), data)):
                     del waiting[result[0]]
                     attempts = 0
@@ -209,7 +209,7 @@ def _count_threads(client, n_wanted):
 
 
 @contextmanager
-def _watched(client, parallel, shared):
+def _ending_when_lost(client, parallel, shared):
     """Let a call of joblib's end when what it waits for can no longer come.
 
     Where the scheduler or the data is gone, Dask cancels the runs that it knows of, and joblib ends

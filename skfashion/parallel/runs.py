@@ -86,12 +86,12 @@ def run_all(
     if on_error not in ("raise", "warn"):
         raise ValueError(f"Got on_error={on_error!r}, expected 'raise' or 'warn'.")
     if cache is not None:
-        cache = _usable(cache)
+        cache = _check_folder(cache)
     if not isinstance(shared, SharedData):
         shared = SharedData(shared)
     # What all results of this call hang on.
-    common = None if cache is None else (_source(function), _versions(), shared.digest)
-    files = [_file(cache, function, task, common) for task in tasks]
+    common = None if cache is None else (_hash_of_sources(function), _versions(), shared.digest)
+    files = [_file_of(cache, function, task, common) for task in tasks]
     ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
     extra = [()] * len(tasks) if given is None else [(value,) for value in given]
     calls = {
@@ -99,7 +99,7 @@ def run_all(
         for i in range(len(tasks))
         if i not in ended
     }
-    results = results_of(_numbered, calls, shared, n_jobs=n_jobs, kept_in=cache)
+    results = results_of(_run_one, calls, shared, n_jobs=n_jobs, kept_in=cache)
     # In the order in which they end, so that the bar shows how far it really is.
     bar = make_bar(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
     for i, result, error in bar:
@@ -112,7 +112,7 @@ def run_all(
     return [ended[i] for i in range(len(tasks))]
 
 
-def _usable(cache):
+def _check_folder(cache):
     """Return the folder, made if it is missing; before work is done that could not be kept."""
     folder = Path(cache).expanduser().absolute()
     try:
@@ -126,7 +126,7 @@ def _usable(cache):
     return folder
 
 
-def _file(cache, function, task, common):
+def _file_of(cache, function, task, common):
     """Return where the result of a run is kept, or None."""
     if cache is None:
         return None
@@ -140,7 +140,7 @@ def _file(cache, function, task, common):
         ) from error
 
 
-def _source(function):
+def _hash_of_sources(function):
     """Return a hash of the sources of a function's package, since it calls what is there.
 
     Of a function of a single file, that file.
@@ -162,7 +162,7 @@ def _versions():
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def _numbered(i, function, task, extra, on_error, config, **shared):
+def _run_one(i, function, task, extra, on_error, config, **shared):
     shared = {name: without_future(value) for name, value in shared.items()}
     try:
         # scikit-learn's configuration is that of the thread that called.

@@ -112,8 +112,8 @@ def fairness_study(
     require_fairlearn()
     shared = _checked_data(X, y, groups, X_test, y_test, groups_test)
     check_estimators(estimators)
-    functions = _functions(mitigations)
-    tasks, skipped = _tasks(estimators, functions, checked_seeds(seeds), shared)
+    functions = _find_mitigations(mitigations)
+    tasks, skipped = _make_tasks(estimators, functions, checked_seeds(seeds), shared)
     if mitigations is not None:
         _check_that_each_applies(functions, tasks, skipped)
     if cache is not None:
@@ -168,9 +168,9 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
     for name, rows in data.items():
         # What has a shape is an array already, or a matrix or table that should stay one.
         data[name] = rows if hasattr(rows, "shape") else np.asarray(rows)
-    data["y"], data["y_test"] = _column(y, "y"), _column(y_test, "y_test")
-    data["groups"] = _column(groups, "groups")
-    data["groups_test"] = _column(groups_test, "groups_test")
+    data["y"], data["y_test"] = _check_column(y, "y"), _check_column(y_test, "y_test")
+    data["groups"] = _check_column(groups, "groups")
+    data["groups_test"] = _check_column(groups_test, "groups_test")
     check_classification_targets(data["y"])
     for end in ("", "_test"):
         lengths = {name + end: data[name + end].shape[0] for name in ("X", "y", "groups")}
@@ -196,7 +196,7 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
     return data
 
 
-def _column(values, name):
+def _check_column(values, name):
     """Return labels as an array without missing values, strings as NumPy's strings."""
     values = np.asarray(values)
     if values.ndim != 1:
@@ -212,7 +212,7 @@ def _column(values, name):
     return values.astype(str) if is_text else values
 
 
-def _functions(mitigations):
+def _find_mitigations(mitigations):
     """Return the mitigations by name."""
     if mitigations is None:
         return dict(MITIGATIONS)
@@ -247,7 +247,7 @@ def _functions(mitigations):
     return functions
 
 
-def _tasks(estimators, functions, seeds, shared):
+def _make_tasks(estimators, functions, seeds, shared):
     """Return the runs, and what is left out and why."""
     tasks, skipped = [], []
     data = [shared[part] for part in ("X", "y", "groups")]
@@ -259,7 +259,7 @@ def _tasks(estimators, functions, seeds, shared):
                 skipped.append({"estimator": estimator, "mitigation": mitigation, "reason": reason})
                 continue
             task = {"estimator": estimator, "mitigation": mitigation}
-            task |= {"unfitted": unfitted, "code": _code(function)}
+            task |= {"unfitted": unfitted, "code": _source_of(function)}
             # A copy each: a mitigation that keeps what it has fitted must not meet itself.
             tasks += [task | {"seed": seed, "function": _copy(function)} for seed in seeds]
     return tasks, skipped
@@ -272,7 +272,7 @@ def _copy(function):
         return function
 
 
-def _code(function):
+def _source_of(function):
     """Return the source of a user's mitigation, so that the cache forgets it when it changes."""
     try:
         return inspect.getsource(function if inspect.isfunction(function) else type(function))

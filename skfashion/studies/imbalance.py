@@ -259,13 +259,7 @@ def _check_data(X, y, X_test, y_test, treatments):
 
 
 def _check_skews(y, profiles, ratios, permutations):
-    """Return what distinguishes training sets but for the seed; draw each of them once.
-
-    Returns
-    -------
-    list of dict
-        With "names", (profile, ratio, permutation) as in the frame, and "task", its part of a run.
-    """
+    """Return, for each kind of training set, its names in the frame and its part of a task."""
     if not isinstance(profiles, dict):
         profiles = check_each_once("profiles", profiles, f"[{profiles!r}]")
         profiles = {p if isinstance(p, str) else str(p): p for p in profiles}

@@ -210,17 +210,8 @@ def _uniform(size, generator, device):
 
 
 def _box(top, left, height, width, h, w):
-    """Return rectangles inside of images as a mask (n, 1, h, w).
-
-    Parameters
-    ----------
-    top, left : tensor (n,)
-        Where it lies, 0 to 1, among the places that it can have.
-    height, width : tensor (n,)
-        In pixels.
-    h, w : int
-        Sides of the images.
-    """
+    """Return rectangles in images of h by w pixels, as a mask (n, 1, h, w)."""
+    # Where they begin is told from 0 to 1, among the places that they can have.
     height, width = height.round().clamp(1, h), width.round().clamp(1, w)
     top, left = (top * (h - height + 1)).floor(), (left * (w - width + 1)).floor()
     y, x = torch.arange(h, device=top.device), torch.arange(w, device=top.device)

@@ -78,5 +78,6 @@ def read_arrays(path, names):
     # TypeError: a single array, which np.save writes, is no context manager.
     except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be read as an .npz file ({type(error).__name__}: {error})."
+            f"Got {path}, which cannot be read as an .npz file ({type(error).__name__}: {error}); "
+            "expected one that numpy.savez has written."
         ) from error

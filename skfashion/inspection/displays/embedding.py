@@ -112,7 +112,7 @@ class EmbeddingDisplay:
             label is none of these, or `reducer` is not as described.
         """
         y = labels_of(y, X)
-        rows = _drawn(len(y), n_images, random_state)
+        rows = _choose_rows(len(y), n_images, random_state)
         X, y = take_rows(X, rows), y[rows]
         display = cls.from_features(
             estimator.transform(X),
@@ -184,9 +184,9 @@ class EmbeddingDisplay:
             two columns.
         """
         y, features = labels_of(y, features, X), np.asarray(features)
-        rows = _drawn(len(features), n_images, random_state)
+        rows = _choose_rows(len(features), n_images, random_state)
         features = features[rows]
-        points = np.asarray(_make(reducer, len(rows), random_state).fit_transform(features))
+        points = np.asarray(_make_reducer(reducer, len(rows), random_state).fit_transform(features))
         if points.shape != (len(rows), 2):
             raise ValueError(
                 f"Got a reducer that returned an array of shape {points.shape}, expected "
@@ -269,13 +269,13 @@ class EmbeddingDisplay:
         )
 
 
-def _drawn(n, n_images, random_state):
+def _choose_rows(n, n_images, random_state):
     if n_images is None or n <= n_images:
         return np.arange(n)
     return np.sort(check_random_state(random_state).permutation(n)[:n_images])
 
 
-def _make(reducer, n_rows, random_state):
+def _make_reducer(reducer, n_rows, random_state):
     if not isinstance(reducer, str):
         return clone(reducer)
     if reducer == "pca":
@@ -296,7 +296,7 @@ def _make(reducer, n_rows, random_state):
     raise ValueError(f"Got reducer={reducer!r}, expected one of {REDUCERS} or a transformer.")
 
 
-def _repeated(values, names):
+def _cycle(values, names):
     return [values[i % len(values)] for i in range(len(names))]
 
 
@@ -313,10 +313,10 @@ def _chart(frame, names, labels):
             color=alt.Color(
                 "class",
                 sort=names,
-                scale=alt.Scale(domain=names, range=_repeated(CLASS_COLORS, names)),
+                scale=alt.Scale(domain=names, range=_cycle(CLASS_COLORS, names)),
             ),
             shape=alt.Shape(
-                "class", sort=names, scale=alt.Scale(domain=names, range=_repeated(SHAPES, names))
+                "class", sort=names, scale=alt.Scale(domain=names, range=_cycle(SHAPES, names))
             ),
             # vega-embed shows a field of this name as an image.
             tooltip=["image", "class"],

@@ -88,15 +88,15 @@ def main(options):
     """
     from skfashion.inspection.report.report import make_report
 
-    paths = dict(_named(model) for model in options.models)
+    paths = dict(_name_and_path(model) for model in options.models)
     if len(paths) < len(options.models):
         raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
     if not Path(options.output).absolute().parent.is_dir():
         raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
-    tables = {heading: _table(path) for heading, path in map(_named, options.table)}
-    data = _read(options.data)
-    models = {name: _load(path) for name, path in paths.items()}
-    data = _labelled_as_learned(data, next(iter(models.values())))
+    tables = {heading: _read_table(path) for heading, path in map(_name_and_path, options.table)}
+    data = _read_data(options.data)
+    models = {name: _load_model(path) for name, path in paths.items()}
+    data = _with_labels_of(data, next(iter(models.values())))
     limits = [*data.limits, *options.limit]
     if not (limits or options.data_name):
         limits = [UNSAID]
@@ -118,7 +118,7 @@ def main(options):
     return 0
 
 
-def _named(text):
+def _name_and_path(text):
     """Return the name and the path in ``NAME=FILE``, or ``FILE``, whose name is its own."""
     if Path(text).exists():  # whatever signs are in its name
         return Path(text).stem, Path(text)
@@ -126,16 +126,18 @@ def _named(text):
     return (name, Path(path)) if sign else (Path(text).stem, Path(text))
 
 
-def _table(path):
+def _read_table(path):
     import pandas as pd
 
     try:
         return pd.read_csv(path)
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as a table of CSV ({error}).") from error
+        raise ValueError(
+            f"Got {path}, which cannot be read as a table of CSV ({error})."
+        ) from error
 
 
-def _load(path):
+def _load_model(path):
     import joblib
 
     try:
@@ -144,21 +146,22 @@ def _load(path):
         raise
     except (AttributeError, ImportError) as error:
         raise ValueError(
-            f"{path} needs code that is not found here ({error}). A class that was defined in a "
+            f"Got {path}, which needs code that is not found here ({error}). A class that was defined in a "
             "script or a notebook must be in a module that can be imported, before the model is "
             "trained and written."
         ) from error
     except Exception as error:  # whatever a file of another kind makes pickle do
         raise ValueError(
-            f"{path} cannot be read as a file of joblib.dump ({type(error).__name__}: {error})."
+            f"Got {path}, which cannot be read as a file of joblib.dump "
+            f"({type(error).__name__}: {error})."
         ) from error
     if isinstance(model, type) or not hasattr(model, "fit"):
         what = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise ValueError(f"{path} holds {what}, expected a fitted classifier.")
+        raise ValueError(f"Got {path}, which holds {what}, expected a fitted classifier.")
     return model
 
 
-def _labelled_as_learned(data, model):
+def _with_labels_of(data, model):
     """Return the data with names as labels, if it is names that the model has learned."""
     classes = np.asarray(getattr(model, "classes_", []))
     if data.class_names is None or classes.dtype.kind not in "OSU":
@@ -170,7 +173,7 @@ def _labelled_as_learned(data, model):
     return data._replace(y=names[data.y], y_train=y_train, class_names=None)
 
 
-def _described(text):
+def _facts_and_limits(text):
     """Return the facts and the limits in a description of ``skfashion.datasets``."""
     facts = re.findall(r"^:([^:]+): (.+(?:\n    .+)*)", text, re.MULTILINE)
     limits = text.partition("**Limits**")[2].strip().split("\n\n")
@@ -178,14 +181,14 @@ def _described(text):
     return card, tuple(" ".join(limit.replace("*", "").split()) for limit in limits)
 
 
-def _read(name):
+def _read_data(name):
     from skfashion.datasets import data_hash, fetch_fashion_mnist, load_fashion_sample
 
     if name in ("sample", "fashion-mnist"):
         load = load_fashion_sample if name == "sample" else fetch_fashion_mnist
         test, y_train = load(subset="test"), load(return_X_y=True)[1]
         what = "test images of Fashion-MNIST" + (", bundled" if name == "sample" else "")
-        card, limits = _described(test.DESCR)
+        card, limits = _facts_and_limits(test.DESCR)
         kept = ("values", "source", "licence")
         card = {key: card[key] for key in kept if key in card}
         card |= {"fingerprint": data_hash(test.data, test.target)}

@@ -116,16 +116,7 @@ def _short_repr(value):
 
 
 def _as_text(ends, form, points=""):
-    """Return values and the ends of their intervals as they are written.
-
-    Parameters
-    ----------
-    ends : dict of str to (float, float, float)
-    form : callable
-        ``form(value, key) -> str``.
-    points : str, default=""
-        Follows values that are shares.
-    """
+    """Return values and ends of intervals, by score, as text; `points` follows those of shares."""
     texts = {}
     for key in scores.SCORES:
         value, low, high = (form(end, key) for end in ends[key])

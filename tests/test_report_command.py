@@ -18,7 +18,7 @@ from skfashion import MLPNetClassifier
 from skfashion.__main__ import main
 from skfashion.datasets import data_hash, load_fashion_sample
 from skfashion.inspection import make_report
-from skfashion.inspection.report.tables import cells
+from skfashion.inspection.report.tables import table_as_text
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -81,16 +81,19 @@ def test_the_command_takes_models_that_have_learned_names(tmp_path, monkeypatch)
     ("words", "message"),
     [
         (["missing.joblib"], "No such file"),
-        (["text.joblib"], "text.joblib cannot be read as a file of joblib.dump"),
+        (["text.joblib"], "Got text.joblib, which cannot be read as a file of joblib.dump"),
         (["new.joblib"], "not fitted yet"),
         (["a=x.joblib", "a=y.joblib"], "Got models of equal names"),
         (["x.joblib", "--data", "images.csv"], "expected sample, fashion-mnist or an .npz file"),
-        (["dict.joblib"], "dict.joblib holds dict, expected a fitted classifier"),
-        (["class.joblib"], "class.joblib holds the class LinearSVC"),
-        (["new.joblib", "--data", "cut.npz"], "cut.npz cannot be read as an .npz file (BadZipFile"),
-        (["new.joblib", "--data", "one.npz"], "one.npz cannot be read as an .npz file"),
-        (["gone.joblib"], "gone.joblib needs code that is not found here"),
-        (["new.joblib", "--table", "A=class.joblib"], "class.joblib cannot be read as a table"),
+        (["dict.joblib"], "dict.joblib, which holds dict, expected a fitted classifier"),
+        (["class.joblib"], "class.joblib, which holds the class LinearSVC"),
+        (
+            ["new.joblib", "--data", "cut.npz"],
+            "cut.npz, which cannot be read as an .npz file (BadZipFile",
+        ),
+        (["new.joblib", "--data", "one.npz"], "one.npz, which cannot be read as an .npz file"),
+        (["gone.joblib"], "gone.joblib, which needs code that is not found here"),
+        (["new.joblib", "--table", "A=class.joblib"], "class.joblib, which cannot be read as"),
         (["new.joblib", "-o", "nowhere/page.html"], "-o nowhere/page.html, whose folder does not"),
     ],
 )
@@ -150,9 +153,9 @@ def test_without_altair_the_error_says_what_to_install(models, monkeypatch):
 def test_the_index_of_a_table_is_kept_unless_it_counts():
     frame = pd.DataFrame({"a": [0.5, np.nan]}, index=["noise", "blur"])
     noise, blur = {"keys": ["noise"], "values": ["0.5"]}, {"keys": ["blur"], "values": ["\u2013"]}
-    assert cells(frame) == {"columns": ["", "a"], "body": [noise, blur]}
-    assert cells(frame.rename_axis(0))["columns"] == ["0", "a"]
+    assert table_as_text(frame) == {"columns": ["", "a"], "body": [noise, blur]}
+    assert table_as_text(frame.rename_axis(0))["columns"] == ["0", "a"]
     pairs = pd.MultiIndex.from_tuples([("x", 1), ("y", 2)], names=["kind", None])
-    assert cells(frame.set_index(pairs))["columns"] == ["kind", "", "a"]
-    assert cells(frame.set_index(pairs))["body"][1]["keys"] == ["y", "2"]
-    assert cells(frame.reset_index(drop=True))["columns"] == ["a"]
+    assert table_as_text(frame.set_index(pairs))["columns"] == ["kind", "", "a"]
+    assert table_as_text(frame.set_index(pairs))["body"][1]["keys"] == ["y", "2"]
+    assert table_as_text(frame.reset_index(drop=True))["columns"] == ["a"]

@@ -146,9 +146,9 @@ def _load_model(path):
         raise
     except (AttributeError, ImportError) as error:
         raise ValueError(
-            f"Got {path}, which needs code that is not found here ({error}). A class that was defined in a "
-            "script or a notebook must be in a module that can be imported, before the model is "
-            "trained and written."
+            f"Got {path}, which needs code that is not found here ({error}). Put a class that was "
+            "defined in a script or a notebook into a module that can be imported, then train and "
+            "write the model again."
         ) from error
     except Exception as error:  # whatever a file of another kind makes pickle do
         raise ValueError(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
 
+import numpy as np
+
 from skfashion.inspection.pages import import_charts
 from skfashion.inspection.report.findings import measure
 from skfashion.inspection.report.page import write_page

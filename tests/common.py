@@ -2,6 +2,7 @@
 
 import inspect
 
+import pytest
 import torch
 
 import skfashion
@@ -19,6 +20,15 @@ FAST = [cls for cls in ESTIMATORS if hasattr(cls, "hidden_layer_sizes")]
 
 # Those whose networks are made for small images, and learn from a few hundred of them in seconds.
 LEARNING = [cls for cls in ESTIMATORS if not hasattr(cls, "backbone")]
+
+
+def kinds(classes, fast):
+    """Return classes as parameters of a test: those that are not among `fast` are slow."""
+    return [
+        pytest.param(cls, id=cls.__name__, marks=() if cls in fast else pytest.mark.slow)
+        for cls in classes
+    ]
+
 
 # Parameters of one class or another.
 ARCHITECTURE = {"dropout", "conv_dropout", "activation", "kernel_size"}
@@ -39,15 +49,15 @@ SMALL = {
 def light(cls):
     """Return an estimator that passes scikit-learn's checks in reasonable time.
 
-    The fast classifiers as they are; of the others a tiny network, for as few epochs as pass with
-    any seed, so that another processor's rounding changes nothing. Among backbones "resnet18" has
-    more weights than that of `SMALL`, but learns in fewer epochs.
+    For as few epochs as pass with any seed, so that another processor's rounding changes nothing;
+    of a deep network a tiny one. Among backbones "resnet18" has more weights than that of `SMALL`,
+    but learns in fewer epochs.
     """
+    if cls in FAST:
+        return cls(max_epochs=10)
     known = cls().get_params()
-    if not {"width", "backbone"} & set(known):
-        return cls()
     tiny = {k: v for k, v in (SMALL | {"backbone": "resnet18"}).items() if k in known}
-    return cls(max_epochs=5 if "backbone" in known else 8, **tiny)
+    return cls(max_epochs=5, **tiny)
 
 
 def small(cls, **params):

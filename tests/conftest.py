@@ -1,47 +1,35 @@
 """Fixtures: every public estimator, and small data."""
 
-import inspect
 import os
 import shutil
 import sys
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, FAST, LEARNING
+from common import ESTIMATORS, FAST, LEARNING, kinds
+from hypothesis import settings
 from sklearn.datasets import load_digits
 
+from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.datasets import load_fashion_sample
 
-# Fixtures in which a benchmark measures.
-MEASURED = {"measured", "ensemble_rows", "curve_rows", "label_rows"}
 # Nothing of the above imports matplotlib, which reads it then. It is for child processes, too.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# How many examples hypothesis tries; more of them with `--hypothesis-profile=thorough`.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
+settings.load_profile("quick")
 # As distributions call it.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
-def pytest_collection_modifyitems(items):
-    """Mark tests slow: of deep networks, with a backbone all, others with other libraries; and of
-    what a benchmark has measured."""
-    with_others = ("test_dropping_in", "test_searching")
-    for item in items:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        if MEASURED & set(item.fixturenames):
-            item.add_marker(pytest.mark.slow)
-        drops_in = item.path.name.startswith(with_others)
-        for value in params.values():
-            cls = value if inspect.isclass(value) else type(value)
-            if cls in ESTIMATORS and (hasattr(cls, "backbone") or (drops_in and cls not in FAST)):
-                item.add_marker(pytest.mark.slow)
-
-
-@pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)
+@pytest.fixture(params=kinds(ESTIMATORS, fast=LEARNING))
 def estimator_class(request):
     """Every public classifier in turn."""
     return request.param
 
 
-@pytest.fixture(params=LEARNING, ids=lambda cls: cls.__name__)
+@pytest.fixture(params=kinds(LEARNING, fast=FAST))
 def learning_class(request):
     """Every public classifier that learns to tell clothes from a few hundred images."""
     return request.param
@@ -50,6 +38,12 @@ def learning_class(request):
 @pytest.fixture(params=FAST, ids=lambda cls: cls.__name__)
 def fast_class(request):
     """Every public classifier that trains in no time: for tests of what all share."""
+    return request.param
+
+
+@pytest.fixture(params=[MLPNetClassifier, ResNetClassifier], ids=lambda cls: cls.__name__)
+def any_class(request):
+    """A flat network and a deep one: for tests of what no architecture changes."""
     return request.param
 
 

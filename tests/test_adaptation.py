@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from clothes import as_images, net, pick
-from common import ESTIMATORS, FAST, small, weights_of
+from common import ESTIMATORS, FAST, kinds, small, weights_of
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils._param_validation import InvalidParameterError
@@ -16,7 +16,7 @@ from skfashion.datasets import make_corrupted
 CLASSES = ["Bag", "Sneaker", "Trouser"]
 X, y = pick(dict.fromkeys(CLASSES, 100))
 X_test, y_test = pick(dict.fromkeys(CLASSES, 40), start=100)
-KINDS = [pytest.param(cls, marks=[pytest.mark.slow] * (cls not in FAST)) for cls in ESTIMATORS]
+KINDS = kinds(ESTIMATORS, fast=FAST)
 
 
 @pytest.mark.parametrize("cls", KINDS)

@@ -4,8 +4,8 @@ import re
 import warnings
 
 import numpy as np
-from common import ESTIMATORS, small
-from hypothesis import given, settings
+from common import LEARNING, small
+from hypothesis import given
 from hypothesis import strategies as st
 
 DTYPES = ("uint8", "int8", "int16", "uint16", "int32", "int64", "bool", "float16", "float32")
@@ -64,10 +64,9 @@ def another_memory(X, order):
     return copy
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_correct_model_or_a_documented_error(data):
-    cls = data.draw(st.sampled_from(ESTIMATORS))
+    cls = data.draw(st.sampled_from(LEARNING))
     X = data.draw(images())
     orders = ("fortran", "backwards", "every second", "within", "other bytes", "read-only")
     order = data.draw(st.sampled_from(orders))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from common import small, weights_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -46,7 +46,6 @@ def drawn(module):
 SHAPES = st.tuples(st.sampled_from([1, 2, 3]), st.integers(1, 19), st.integers(1, 19))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     image_shape=SHAPES,
     block=st.sampled_from(sorted(BLOCKS)),
@@ -61,7 +60,6 @@ def test_resnets_take_any_size(image_shape, block, stem_stride, depth):
     assert module.n_features_out == 4 * 2 ** (len(depth) - 1)
 
 
-@settings(max_examples=40, deadline=None)
 @given(image_shape=SHAPES, n_stem_blocks=st.integers(1, 4))
 def test_transformers_take_any_size(image_shape, n_stem_blocks):
     module = attention(image_shape, n_stem_blocks=n_stem_blocks).eval()
@@ -250,12 +248,13 @@ def test_steps_along_a_single_pixel_change_nothing():
         torch.testing.assert_close(layer(x), expected)
 
 
+@pytest.mark.slow
 def test_deep_backbones_train_on_strips_in_bfloat16():
     # With steps along their single pixel, gradients were NaN in most of such trainings.
-    X = np.random.RandomState(0).randn(200, 2)
+    X = np.random.RandomState(0).randn(100, 2)
     y = X[:, 0] > 0
     for seed in range(2):
-        net = TorchvisionClassifier(max_epochs=2, precision="bf16", random_state=seed).fit(X, y)
+        net = TorchvisionClassifier(max_epochs=1, precision="bf16", random_state=seed).fit(X, y)
         assert np.isfinite(weights_of(net)).all()
 
 
@@ -264,11 +263,17 @@ def stop(estimator, X, y):
 
 
 def fine_tuned(**params):
-    return small(TorchvisionClassifier, **({"backbone": "resnet18"} | params))
+    return small(TorchvisionClassifier, **({"backbone": "resnet18", "max_epochs": 1} | params))
 
 
-def test_frozen_parts_keep_weights_and_statistics(digits):
+@pytest.fixture
+def few(digits):
     X, y = digits
+    return X[:40], y[:40]
+
+
+def test_frozen_parts_keep_weights_and_statistics(few):
+    X, y = few
     with pytest.warns(UserWarning, match="Got freeze='backbone' without weights"):
         net = fine_tuned(lr=1e-30, max_epochs=1, freeze="backbone", warm_start=True).fit(X, y)
     net.fit(X, y)  # goes on from what is there: no warning
@@ -287,23 +292,23 @@ def test_frozen_parts_keep_weights_and_statistics(digits):
             assert len(parts - changed) == 2
 
 
-def test_freezing_random_parts_warns_and_true_is_no_number_of_parts(digits):
+def test_freezing_random_parts_warns_and_true_is_no_number_of_parts(few):
     with pytest.warns(UserWarning, match="Got freeze=1 without weights.*what is not frozen"):
-        fine_tuned(max_epochs=1, freeze=1).fit(*digits)
+        fine_tuned(max_epochs=1, freeze=1).fit(*few)
     with pytest.raises(ValueError, match="Got freeze=True, expected 'none', 'backbone' or a numb"):
-        fine_tuned(freeze=True).fit(*digits)
+        fine_tuned(freeze=True).fit(*few)
 
 
-def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(digits, tmp_path, monkeypatch):
+def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing listens
     with pytest.raises(OSError, match="could not be downloaded from https.*no network, put that"):
-        fine_tuned(backbone="resnet18", weights="DEFAULT").fit(*digits)
+        fine_tuned(backbone="resnet18", weights="DEFAULT").fit(*few)
 
 
-def test_parts_learn_at_rates_of_their_own(digits):
-    X, y = digits
-    params = {"optimizer": "sgd", "momentum": 0.0, "batch_size": 300, "max_epochs": 1}
+def test_parts_learn_at_rates_of_their_own(few):
+    X, y = few
+    params = {"optimizer": "sgd", "momentum": 0.0, "batch_size": 40, "max_epochs": 1}
     params |= {"weight_decay": 0.0, "lr": 0.01, "lr_schedule": "constant", "precision": "fp64"}
     start = weights_of(fine_tuned(**(params | {"lr": 1e-30})).fit(X, y))
     names = fine_tuned(**params).fit(X, y).net_.module_
@@ -322,10 +327,10 @@ def test_parts_learn_at_rates_of_their_own(digits):
     assert -1.0 in ratios
 
 
-def test_pretrained_weights_from_a_file(digits, tmp_path):
+def test_pretrained_weights_from_a_file(few, tmp_path):
     from torchvision import models
 
-    X, y = digits
+    X, y = few
     torch.manual_seed(0)
     state = models.get_model("resnet18", weights=None).state_dict()
     # As a training script writes them, and without the counters that old versions did not have.
@@ -370,10 +375,10 @@ def test_weights_of_densenets_have_older_names():
     assert torch.equal(found[f"features.1.{name}"], state[name])
 
 
-def test_more_frozen_parts_than_there_are_are_refused(digits):
-    frozen = FrozenEstimator(fine_tuned(max_epochs=1).fit(*digits))
+def test_more_frozen_parts_than_there_are_are_refused(few):
+    frozen = FrozenEstimator(fine_tuned(max_epochs=1).fit(*few))
     with pytest.raises(ValueError, match=r"Got freeze=99 .* which has 6 parts: conv1, bn1, layer1"):
-        fine_tuned(freeze=99, init_from=frozen).fit(*digits)
+        fine_tuned(freeze=99, init_from=frozen).fit(*few)
 
 
 def test_later_convolutions_of_a_block_come_after_its_pool():

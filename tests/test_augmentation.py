@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from common import small, weights_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
 
@@ -125,7 +125,6 @@ def test_erasing_leaves_the_rest_and_is_as_likely_as_asked():
     assert len(found[found != images].unique()) == 1
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     shape=st.tuples(
         st.integers(1, 9), st.sampled_from([1, 3]), st.integers(5, 9), st.integers(5, 9)
@@ -189,12 +188,12 @@ AUGMENTS = ["flip", "strong", Augmentation(shift=1, mixup=0.3, cutmix=1.0)]
 
 
 @pytest.mark.parametrize("augment", AUGMENTS, ids=["flip", "strong", "mixing"])
-def test_changed_images_are_part_of_the_one_seed(estimator_class, augment, digits):
+def test_changed_images_are_part_of_the_one_seed(any_class, augment, digits):
     X, y = digits
-    net = small(estimator_class, augment=augment, max_epochs=2).fit(X, y)
-    again = small(estimator_class, augment=augment, max_epochs=2).fit(X.reshape(-1, 8, 8), y)
+    net = small(any_class, augment=augment, max_epochs=2).fit(X, y)
+    again = small(any_class, augment=augment, max_epochs=2).fit(X.reshape(-1, 8, 8), y)
     np.testing.assert_array_equal(weights_of(net), weights_of(again))
-    plain = small(estimator_class, max_epochs=2).fit(X, y)
+    plain = small(any_class, max_epochs=2).fit(X, y)
     assert not np.array_equal(weights_of(net), weights_of(plain))
 
 
@@ -335,12 +334,12 @@ def test_averaged_weights_follow_the_formula(digits):
     torch.testing.assert_close(found, average, atol=1e-5, rtol=1e-4)
 
 
-def test_averaged_weights_are_validated_and_kept(estimator_class, digits):
+def test_averaged_weights_are_validated_and_kept(any_class, digits):
     X, y = digits
     params = {"ema_decay": 0.9, "max_epochs": 6, "scoring": "accuracy"}
-    net = small(estimator_class, **params).fit(X, y, X_val=X, y_val=y)
+    net = small(any_class, **params).fit(X, y, X_val=X, y_val=y)
     assert net.validation_scores_[-1] == net.score(X, y)
-    best = small(estimator_class, early_stopping=True, **params).fit(X, y, X_val=X, y_val=y)
+    best = small(any_class, early_stopping=True, **params).fit(X, y, X_val=X, y_val=y)
     assert best.best_validation_score_ == best.score(X, y)
     before = weights_of(net)
     net.partial_fit(X, y)
@@ -431,7 +430,6 @@ def test_muon_is_pytorchs(cls, digits):
         torch.testing.assert_close(found, expected, atol=4e-4, rtol=2e-2)
 
 
-@settings(deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     seed=st.integers(0, 2**31),

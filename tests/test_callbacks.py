@@ -43,8 +43,8 @@ def test_skorch_callbacks_are_copied_and_called(digits):
     assert len(net.net_.history[0, "batches"]) == 3
 
 
-def test_silent_by_default(estimator_class, digits, capsys):
-    small(estimator_class).fit(*digits)
+def test_silent_by_default(any_class, digits, capsys):
+    small(any_class).fit(*digits)
     assert capsys.readouterr() == ("", "")
 
 
@@ -59,11 +59,11 @@ def test_verbose_prints_lines(digits, capsys):
     assert re.match(r"epoch 3/3  loss \d\.\d+  accuracy \d\.\d+  lr .*  seconds", lines[-1])
 
 
-def test_callbacks_of_scikit_learn(estimator_class, fashion):
+def test_callbacks_of_scikit_learn(any_class, fashion):
     pytest.importorskip("rich")
     X, y = fashion
     monitor = ScoringMonitor(scoring="accuracy")
-    net = small(estimator_class).set_callbacks(ProgressBar(), monitor)
+    net = small(any_class).set_callbacks(ProgressBar(), monitor)
     net.fit(X, y)
     log = monitor.get_logs().data_as_pandas
     epochs = log[log["task_name"] == "epoch"]

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, light, small
+from common import ESTIMATORS, FAST, LEARNING, light, small
 from sklearn.base import clone
 from sklearn.utils._param_validation import (
     Interval,
@@ -28,14 +28,33 @@ SAMPLE_WEIGHT_CHECKS = dict.fromkeys(
 )
 
 
-@parametrize_with_checks(
-    [light(cls) for cls in ESTIMATORS],
-    expected_failed_checks=lambda estimator: SAMPLE_WEIGHT_CHECKS,
-)
-def test_scikit_learn_checks(estimator, check):
-    if "classifier" not in check.func.__name__ and estimator.max_epochs != "auto":
-        # A deep network that is asked for nothing that it would have to learn.
+def checks(estimators):
+    return parametrize_with_checks(
+        estimators, expected_failed_checks=lambda estimator: SAMPLE_WEIGHT_CHECKS
+    )
+
+
+def run(estimator, check):
+    """Run a check, for a single epoch if it asks for nothing that must be learned."""
+    if "classifier" not in check.func.__name__:
         estimator = clone(estimator).set_params(max_epochs=1)
+    check(estimator)
+
+
+@checks([light(cls) for cls in LEARNING])
+def test_scikit_learn_checks(estimator, check):
+    run(estimator, check)
+
+
+@pytest.mark.slow
+@checks([light(cls) for cls in ESTIMATORS if cls not in LEARNING])
+def test_scikit_learn_checks_of_backbones(estimator, check):
+    run(estimator, check)
+
+
+@pytest.mark.slow
+@checks([cls() for cls in FAST])
+def test_scikit_learn_checks_with_defaults(estimator, check):
     check(estimator)
 
 
@@ -65,9 +84,14 @@ def bad_values(cls):
 
 
 def bad_parameters():
-    for cls in ESTIMATORS:
+    """Yield cases: of each class its own parameters, and once those that all share."""
+    seen = set()
+    for cls in LEARNING + [cls for cls in ESTIMATORS if cls not in LEARNING]:
         for i, (name, value) in enumerate(bad_values(cls)):
-            yield pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{i}")
+            constraints = str(cls()._parameter_constraints[name])
+            if (name, constraints) not in seen:
+                yield pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{i}")
+        seen |= {(n, str(c)) for n, c in cls()._parameter_constraints.items()}
 
 
 @pytest.mark.parametrize(("cls", "name", "value"), list(bad_parameters()))
@@ -121,9 +145,9 @@ def test_nothing_is_fitted_before_fit(estimator_class):
     assert not [name for name in names if hasattr(estimator, name)]
 
 
-def test_fit_changes_no_parameter(estimator_class, digits):
+def test_fit_changes_no_parameter(any_class, digits):
     callbacks = [("acc", EpochScoring("accuracy", name="acc", on_train=True))]
-    estimator = small(estimator_class, skorch_callbacks=callbacks, class_weight={0: 2.0})
+    estimator = small(any_class, skorch_callbacks=callbacks, class_weight={0: 2.0})
     before = pickle.dumps(estimator.get_params())
     estimator.fit(*digits)
     assert pickle.dumps(estimator.get_params()) == before
@@ -132,35 +156,13 @@ def test_fit_changes_no_parameter(estimator_class, digits):
     assert "acc" in estimator.net_.history[-1]
 
 
-def test_clone_of_a_fitted_estimator_is_unfitted(estimator_class, digits):
-    copy = clone(small(estimator_class).fit(*digits))
-    assert not hasattr(copy, "net_")
-    assert not hasattr(copy, "classes_")
-
-
-def test_pickle_is_light_and_predicts_the_same(estimator_class, digits):
-    X, y = digits
-    estimator = small(estimator_class, hidden_layer_sizes=(300, 200)).fit(X, y)
-    state = estimator.net_.module_.state_dict()
-    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    stored = pickle.dumps(estimator)
-    assert len(stored) <= 1.1 * n_bytes + 50_000
-    loaded = pickle.loads(stored)
-    assert not hasattr(loaded.net_, "optimizer_")
-    np.testing.assert_array_equal(loaded.predict_proba(X), estimator.predict_proba(X))
-    assert loaded.history_.equals(estimator.history_)
-    # And it trains on, with a new optimizer.
-    loaded.partial_fit(X, y)
-    assert loaded.n_iter_ == estimator.n_iter_ + 1
-
-
-def test_dask_tokens_tell_fits_apart(estimator_class, digits):
+def test_dask_tokens_tell_fits_apart(any_class, digits):
     tokenize = pytest.importorskip("dask.base").tokenize
     X, y = digits
-    unfitted = small(estimator_class)
-    one = small(estimator_class).fit(X, y)
-    same = small(estimator_class).fit(X, y)
-    other = small(estimator_class).fit(X[:150], y[:150])
+    unfitted = small(any_class)
+    one = small(any_class).fit(X, y)
+    same = small(any_class).fit(X, y)
+    other = small(any_class).fit(X[:150], y[:150])
     assert tokenize(one) == tokenize(same)
     assert len({tokenize(e) for e in (unfitted, one, other)}) == 3
 

@@ -11,9 +11,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from skfashion import MLPNetClassifier
 
 
-def test_warm_start_goes_on_from_the_old_weights(estimator_class, digits):
+def test_warm_start_goes_on_from_the_old_weights(any_class, digits):
     X, y = digits
-    net = small(estimator_class, warm_start=True, max_epochs=10, lr=1e-2).fit(X, y)
+    net = small(any_class, warm_start=True, max_epochs=10, lr=1e-2).fit(X, y)
     first = net.loss_curve_
     net.set_params(random_state=1).fit(X, y)
     assert net.loss_curve_[0] < 0.7 * first[0]
@@ -43,9 +43,9 @@ def test_partial_fit_learns_pass_by_pass(fast_class, digits):
         net.partial_fit(X[:2], [0, 77])
 
 
-def test_partial_fit_with_a_row_at_a_time(estimator_class, digits):
+def test_partial_fit_with_a_row_at_a_time(any_class, digits):
     X, y = digits
-    net = small(estimator_class).partial_fit(X, y, classes=range(10))
+    net = small(any_class).partial_fit(X, y, classes=range(10))
     for row in range(5):
         net.partial_fit(X[row : row + 1], y[row : row + 1])
     assert np.isfinite(net.predict_proba(X)).all()

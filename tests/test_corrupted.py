@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skfashion.datasets import SEVERITIES, load_fashion_sample, make_corrupted
@@ -27,7 +27,6 @@ def test_disturbances_grow_with_severity_and_repeat(kind, images):
     assert (np.diff(distances) > 0).all(), distances
 
 
-@settings(max_examples=40, deadline=None)
 @example(kind="contrast", severity=1, h=4, w=7, c=3)
 @given(
     kind=st.sampled_from(sorted(SEVERITIES)),

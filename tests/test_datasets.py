@@ -421,8 +421,6 @@ def test_missing_data_names_the_places_and_the_package_and_leaves_no_trace(tiny,
 # What is refused
 
 every_example = settings(
-    max_examples=60,
-    deadline=None,
     # Every example overwrites the same file, so sharing the folder is harmless.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

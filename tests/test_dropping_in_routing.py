@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from clothes import FASHION, as_images, net, pick
-from common import FAST
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -40,8 +39,8 @@ def by_hand(estimator, rows=slice(None), weights=WEIGHTS):
         return pipeline.fit(X[rows], y[rows], **{f"{step}__sample_weight": weights[rows]})
 
 
-def test_weights_arrive_through_a_pipeline(learning_class, routing):
-    estimator = net(learning_class).set_fit_request(sample_weight=True)
+def test_weights_arrive_through_a_pipeline(fast_class, routing):
+    estimator = net(fast_class).set_fit_request(sample_weight=True)
     given = scaled(estimator).fit(X, y, sample_weight=WEIGHTS)
     np.testing.assert_array_equal(
         given.predict_proba(X_test), by_hand(estimator).predict_proba(X_test)
@@ -52,30 +51,30 @@ def test_weights_arrive_through_a_pipeline(learning_class, routing):
     assert given.classes_.tolist() == CLASSES
 
 
-def test_weights_do_not_arrive_unasked(learning_class, routing):
+def test_weights_do_not_arrive_unasked(fast_class, routing):
     scaler = StandardScaler().set_fit_request(sample_weight=True)
-    deaf = make_pipeline(scaler, net(learning_class).set_fit_request(sample_weight=False))
+    deaf = make_pipeline(scaler, net(fast_class).set_fit_request(sample_weight=False))
     deaf.fit(X, y, sample_weight=WEIGHTS)
-    unweighted = net(learning_class).fit(scaler.transform(X), y)
+    unweighted = net(fast_class).fit(scaler.transform(X), y)
     np.testing.assert_array_equal(
         deaf.predict_proba(X_test), unweighted.predict_proba(scaler.transform(X_test))
     )
     with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-        scaled(net(learning_class)).fit(X, y, sample_weight=WEIGHTS)
+        scaled(net(fast_class)).fit(X, y, sample_weight=WEIGHTS)
 
 
-def test_weights_arrive_under_another_name(learning_class, routing):
-    estimator = net(learning_class).set_fit_request(sample_weight="care")
+def test_weights_arrive_under_another_name(fast_class, routing):
+    estimator = net(fast_class).set_fit_request(sample_weight="care")
     given = scaled(estimator).fit(X, y, care=WEIGHTS)
     np.testing.assert_array_equal(
         given.predict_proba(X_test), by_hand(estimator).predict_proba(X_test)
     )
 
 
-def test_weights_arrive_through_a_search(learning_class, routing):
-    estimator = net(learning_class)
+def test_weights_arrive_through_a_search(fast_class, routing):
+    estimator = net(fast_class)
     estimator.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-    name = learning_class.__name__.lower()
+    name = fast_class.__name__.lower()
     search = GridSearchCV(scaled(estimator), {f"{name}__lr": [5e-3, 2e-2]}, cv=FOLDS)
     search.fit(X, y, sample_weight=WEIGHTS)
     for i, lr in enumerate([5e-3, 2e-2]):
@@ -88,8 +87,8 @@ def test_weights_arrive_through_a_search(learning_class, routing):
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
 
 
-def test_weights_arrive_through_cross_validation_of_images(learning_class, routing):
-    estimator = net(learning_class).set_fit_request(sample_weight=True)
+def test_weights_arrive_through_cross_validation_of_images(fast_class, routing):
+    estimator = net(fast_class).set_fit_request(sample_weight=True)
     estimator.set_score_request(sample_weight=False)
     result = cross_validate(
         estimator,
@@ -101,22 +100,22 @@ def test_weights_arrive_through_cross_validation_of_images(learning_class, routi
     )
     for fold, (train, test) in enumerate(FOLDS.split(X, y)):
         fitted = result["estimator"][fold]
-        alone = net(learning_class).fit(X[train], y[train], sample_weight=WEIGHTS[train])
+        alone = net(fast_class).fit(X[train], y[train], sample_weight=WEIGHTS[train])
         np.testing.assert_array_equal(
             fitted.predict_proba(X_test), alone.predict_proba(as_images(X_test))
         )
         assert alone.score(X[test], y[test]) == result["test_score"][fold]
 
 
-def test_weights_need_no_routing(learning_class):
-    name = learning_class.__name__.lower()
+def test_weights_need_no_routing(fast_class):
+    name = fast_class.__name__.lower()
     weights = {f"{name}__sample_weight": WEIGHTS}
-    pipeline = make_pipeline(StandardScaler(), net(learning_class))
-    search = GridSearchCV(pipeline, {f"{name}__lr": [net(learning_class).lr]}, cv=FOLDS).fit(
+    pipeline = make_pipeline(StandardScaler(), net(fast_class))
+    search = GridSearchCV(pipeline, {f"{name}__lr": [net(fast_class).lr]}, cv=FOLDS).fit(
         X, y, **weights
     )
     np.testing.assert_array_equal(
-        search.predict_proba(X_test), by_hand(net(learning_class)).predict_proba(X_test)
+        search.predict_proba(X_test), by_hand(net(fast_class)).predict_proba(X_test)
     )
 
 
@@ -125,8 +124,8 @@ def with_validation(estimator):
     return Pipeline([("scale", StandardScaler()), ("net", estimator)], transform_input=["X_val"])
 
 
-def test_validation_data_passes_the_steps_before_the_net(learning_class, routing):
-    estimator = net(learning_class, early_stopping=True, n_iter_no_change=2, max_epochs=8)
+def test_validation_data_passes_the_steps_before_the_net(fast_class, routing):
+    estimator = net(fast_class, early_stopping=True, n_iter_no_change=2, max_epochs=8)
     pipeline = with_validation(estimator).fit(X, y, X_val=X_test, y_val=y_test)
     scaler, fitted = pipeline["scale"], pipeline["net"]
     np.testing.assert_array_equal(scaler.mean_, X.mean(axis=0))  # nothing leaks into it
@@ -141,11 +140,11 @@ def test_validation_data_passes_the_steps_before_the_net(learning_class, routing
     )
 
 
-def test_validation_data_arrives_through_a_search(learning_class, routing):
+def test_validation_data_arrives_through_a_search(fast_class, routing):
     search = GridSearchCV(
-        with_validation(net(learning_class)), {"net__max_epochs": [1, 4]}, cv=FOLDS
+        with_validation(net(fast_class)), {"net__max_epochs": [1, 4]}, cv=FOLDS
     ).fit(X, y, X_val=X_test, y_val=y_test)
-    alone = with_validation(net(learning_class)).set_params(**search.best_params_)
+    alone = with_validation(net(fast_class)).set_params(**search.best_params_)
     alone.fit(X, y, X_val=X_test, y_val=y_test)
     scores = search.best_estimator_["net"].validation_scores_
     assert scores == alone["net"].validation_scores_
@@ -156,37 +155,37 @@ FRAME = pd.DataFrame(X, columns=FASHION.feature_names, index=range(1000, 1000 + 
 FRAME_TEST = pd.DataFrame(X_test, columns=FASHION.feature_names)
 
 
-def test_set_output_gives_frames_of_features(learning_class):
+def test_set_output_gives_frames_of_features(fast_class):
     labels = pd.Series(y, index=FRAME.index)
-    estimator = net(learning_class).set_output(transform="pandas")
+    estimator = net(fast_class).set_output(transform="pandas")
     features = estimator.fit(FRAME, labels).transform(FRAME)
-    name = learning_class.__name__.lower()
+    name = fast_class.__name__.lower()
     assert list(features.columns) == [f"{name}{i}" for i in range(features.shape[1])]
     assert features.columns.tolist() == estimator.get_feature_names_out().tolist()
     assert features.index.equals(FRAME.index)
     assert (features.dtypes == np.float32).all()
-    plain = net(learning_class).fit(X, y).transform(X)
+    plain = net(fast_class).fit(X, y).transform(X)
     np.testing.assert_array_equal(features, plain)
     assert isinstance(estimator.predict(FRAME), np.ndarray)
 
 
-def test_frames_pass_a_pipeline(learning_class):
-    pipeline = make_pipeline(StandardScaler(), net(learning_class, max_epochs=10))
+def test_frames_pass_a_pipeline(fast_class):
+    pipeline = make_pipeline(StandardScaler(), net(fast_class, max_epochs=10))
     pipeline.set_output(transform="pandas").fit(FRAME, pd.Series(y))
     assert pipeline.feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline[-1].feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline.transform(FRAME_TEST).shape == (120, len(pipeline.get_feature_names_out()))
-    assert pipeline.score(FRAME_TEST, y_test) > (0.7 if learning_class in FAST else 0.6)
-    arrays = make_pipeline(StandardScaler(), net(learning_class, max_epochs=10)).fit(X, y)
+    assert pipeline.score(FRAME_TEST, y_test) > 0.7
+    arrays = make_pipeline(StandardScaler(), net(fast_class, max_epochs=10)).fit(X, y)
     np.testing.assert_array_equal(pipeline.predict_proba(FRAME_TEST), arrays.predict_proba(X_test))
     with pytest.raises(ValueError, match="feature names should match"):
         pipeline[-1].predict(FRAME_TEST[FRAME_TEST.columns[::-1]])
 
 
 @pytest.mark.parametrize("dtype", ["object", "str", "category"])
-def test_names_in_a_series_come_back(learning_class, dtype):
-    fitted = net(learning_class).fit(FRAME, pd.Series(y).astype(dtype))
+def test_names_in_a_series_come_back(fast_class, dtype):
+    fitted = net(fast_class).fit(FRAME, pd.Series(y).astype(dtype))
     assert fitted.classes_.tolist() == CLASSES
-    plain = net(learning_class).fit(X, y)
+    plain = net(fast_class).fit(X, y)
     np.testing.assert_array_equal(fitted.predict(FRAME_TEST), plain.predict(X_test))
     assert fitted.score(FRAME_TEST, pd.Series(y_test).astype(dtype)) == plain.score(X_test, y_test)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from common import small, weights_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -39,7 +39,6 @@ def mlp(sizes=(6, 5), activation="relu", n_channels=1):
 
 
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-@settings(max_examples=25, deadline=None)
 @given(
     colour=st.booleans(),
     integers=st.booleans(),
@@ -146,7 +145,7 @@ def test_training_does_not_import_the_compiler(optimizer):
     assert done.stdout.strip() == "False", done.stderr
 
 
-def test_a_watched_training_is_the_same_as_one_that_is_not(estimator_class, digits):
+def test_a_watched_training_is_the_same_as_one_that_is_not(any_class, digits):
     """Hooks of a user's on layers choose the slower route, which leads to the same place."""
     from skorch.callbacks import Callback
 
@@ -157,8 +156,8 @@ def test_a_watched_training_is_the_same_as_one_that_is_not(estimator_class, digi
 
     X, y = digits
     params = {"batch_norm": False, "precision": "fp64", "max_epochs": 2}
-    plain = small(estimator_class, **params).fit(X, y)
-    watched = small(estimator_class, skorch_callbacks=[Watch()], **params).fit(X, y)
+    plain = small(any_class, **params).fit(X, y)
+    watched = small(any_class, skorch_callbacks=[Watch()], **params).fit(X, y)
     assert sum(watched.net_.callbacks_[0][1].seen) == 2 * len(X)
     np.testing.assert_allclose(weights_of(watched), weights_of(plain), rtol=1e-8, atol=1e-10)
 
@@ -179,7 +178,7 @@ def test_hooks_on_parameters_are_heard(digits):
     assert not torch.equal(erased.net_.module_.head.bias, head.bias)
 
 
-def test_a_listener_may_ask_for_predictions_and_keep_batches(estimator_class, digits):
+def test_a_listener_may_ask_for_predictions_and_keep_batches(any_class, digits):
     from skorch.callbacks import Callback
 
     class Ask(Callback):
@@ -200,8 +199,8 @@ def test_a_listener_may_ask_for_predictions_and_keep_batches(estimator_class, di
     params = {"dropout": 0.3, "label_smoothing": 0.1}
     for batch_norm in (True, False):
         params["batch_norm"] = batch_norm
-        plain = small(estimator_class, **params).fit(X, y)
-        asked = small(estimator_class, skorch_callbacks=[Ask()], **params).fit(X, y)
+        plain = small(any_class, **params).fit(X, y)
+        asked = small(any_class, skorch_callbacks=[Ask()], **params).fit(X, y)
         np.testing.assert_allclose(weights_of(asked), weights_of(plain), rtol=1e-4, atol=1e-6)
     kept = torch.cat(asked.net_.callbacks_[0][1].kept)
     assert sorted(kept.flatten(1).tolist()) == sorted(np.repeat(X, 3, axis=0).tolist())
@@ -240,9 +239,9 @@ def test_folded_batch_norm_computes_the_same(pool):
     assert fold_batch_norm(plain) is plain
 
 
-def test_predictions_follow_weights_that_are_changed_by_hand(estimator_class, digits):
+def test_predictions_follow_weights_that_are_changed_by_hand(any_class, digits):
     X, y = digits
-    net = small(estimator_class).fit(X, y)
+    net = small(any_class).fit(X, y)
     before = net.predict_proba(X)
     assert not np.allclose(before, 0.1)
     for parameter in net.net_.module_.parameters():
@@ -389,7 +388,6 @@ def test_auto_precision_predicts_in_float32(digits):
     assert not np.allclose(same.decision_function(X), logits.numpy(), atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     n_rows=st.integers(1, 50),
     batch_size=st.integers(1, 60),

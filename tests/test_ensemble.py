@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from clothes import as_images, net, pick
-from common import FAST, LEARNING, small, weights_of
+from common import FAST, LEARNING, kinds, light, small, weights_of
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
@@ -26,14 +26,14 @@ from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
 CLASSES = ["Bag", "Sneaker", "Trouser"]
 X, y = pick(dict.fromkeys(CLASSES, 50))
 X_test, y_test = pick(dict.fromkeys(CLASSES, 40), start=50)
-KINDS = [pytest.param(cls, marks=[pytest.mark.slow] * (cls not in FAST)) for cls in LEARNING]
+KINDS = kinds(LEARNING, fast=FAST)
 
 
 # --- snapshots ----------------------------------------------------------------------------------
 
 
 @parametrize_with_checks(
-    [SnapshotEnsembleClassifier(MLPNetClassifier(random_state=0), n_snapshots=2)],
+    [SnapshotEnsembleClassifier(light(MLPNetClassifier), n_snapshots=2)],
     expected_failed_checks=lambda ensemble: SAMPLE_WEIGHT_CHECKS,
 )
 def test_scikit_learn_checks(estimator, check):

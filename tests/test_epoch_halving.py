@@ -44,12 +44,12 @@ def search_of(estimator=None, grid=None, **options):
 @parametrize_with_checks(
     [
         EpochHalvingSearchCV(
-            estimator, grid, max_resources=30, cv=2, error_score="raise", random_state=0
+            estimator, grid, max_resources=n_epochs, cv=2, error_score="raise", random_state=0
         )
-        for estimator, grid in (
-            (SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}),
-            (SGDRegressor(), {"alpha": [1e-4, 1e-2]}),
-            (MLPNetClassifier(), {"lr": [1e-3, 5e-3]}),
+        for estimator, grid, n_epochs in (
+            (SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}, 30),
+            (SGDRegressor(), {"alpha": [1e-4, 1e-2]}, 30),
+            (small(MLPNetClassifier), {"lr": [5e-3, 2e-2]}, 4),
         )
     ],
     expected_failed_checks=lambda search: SAMPLE_WEIGHT_CHECKS,
@@ -104,7 +104,10 @@ def test_the_best_of_each_rung_go_on(digits):
         assert params[there].tolist() == params[here][np.sort(order)].tolist()
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend",
+    ["loky", "threading", pytest.param("multiprocessing", marks=pytest.mark.slow)],
+)
 def test_results_are_the_same_for_every_backend(backend, digits):
     # Accuracies are coarse; a loss tells the last bit of every probability.
     alone = search_of(scoring="neg_log_loss").fit(*digits)
@@ -177,7 +180,9 @@ def test_groups_reach_the_splitter(digits):
         search_of(cv=GroupKFold(3)).fit(X, y)
 
 
-@pytest.mark.parametrize("backend", ["sequential", "loky", "threading"])
+@pytest.mark.parametrize(
+    "backend", ["sequential", pytest.param("loky", marks=pytest.mark.slow), "threading"]
+)
 def test_routed_metadata_reach_fit_score_and_the_splitter(backend, digits):
     X, y = digits
     weights, groups = 1.0 + (np.arange(len(y)) % 3), np.arange(len(y)) // 60

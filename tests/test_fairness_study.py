@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clothes import as_images, pick
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
@@ -185,7 +185,6 @@ def predictions(draw):
     return draw(rows), draw(rows), [f"group {g}" for g in groups], classes
 
 
-@settings(max_examples=60, deadline=None)
 @given(predictions())
 def test_metrics_are_what_their_definitions_say(data):
     y_true, y_pred, groups, classes = data

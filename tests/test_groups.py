@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.metrics import matthews_corrcoef
 
@@ -81,7 +81,6 @@ def rows_and_labels(sizes):
     return np.full((len(y), 1), 200, dtype=np.uint8), y
 
 
-@settings(max_examples=80, deadline=None)
 @example(sizes=[100, 300], share=0.25, correlation=1.0)
 @example(sizes=[300, 100], share=0.25, correlation=-1.0)
 @given(
@@ -185,7 +184,6 @@ def test_background_of_coloured_images_is_dark_in_all_channels():
     assert (found == 128).sum() == 3 * 3 * 24
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     attribute=st.sampled_from(sorted(NAMES)),
     h=st.integers(4, 12),

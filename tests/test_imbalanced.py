@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skfashion.datasets import make_imbalanced
@@ -64,7 +64,6 @@ def test_counts_of_each_profile(profile, n_classes, counts):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @example(profile="exponential", n_classes=4, size=8, ratio=8)  # 8 ** (-1/3) is not quite 0.5
 @given(
     profile=st.sampled_from(["exponential", "step", "linear"]),
@@ -116,7 +115,6 @@ def test_dict_says_how_many_of_each():
 # --- which rows -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 10),
     permutations=st.tuples(st.integers(0, 5), st.integers(0, 5)),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from clothes import net, pick
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imblearn.over_sampling import RandomOverSampler
 from matplotlib.testing.compare import compare_images
@@ -67,7 +67,6 @@ def fitted():
 # --- images ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([1, 3]), st.integers(4, 9), st.integers(4, 9), st.sampled_from(["u1", "f4"]))
 def test_every_layout_shows_the_same_picture(c, h, w, dtype):
     rng = np.random.RandomState(c + 10 * h + 100 * w)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from common import small, weights_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
@@ -21,13 +21,13 @@ def colour_images(n=60, side=5, seed=0):
     return X, y
 
 
-def test_grey_layouts_give_the_same_model(estimator_class, digits):
+def test_grey_layouts_give_the_same_model(any_class, digits):
     X, y = digits
     layouts = [X, X.reshape(-1, 8, 8), X.reshape(-1, 1, 8, 8), X.reshape(-1, 8, 8, 1)]
     shapes = [(8, 8), (8, 8), (1, 8, 8), (8, 8, 1)]
-    reference = small(estimator_class).fit(X, y)
+    reference = small(any_class).fit(X, y)
     for layout, shape in zip(layouts, shapes, strict=True):
-        estimator = small(estimator_class).fit(layout, y)
+        estimator = small(any_class).fit(layout, y)
         assert estimator.image_shape_ == shape
         assert estimator.n_features_in_ == 64
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference))
@@ -37,7 +37,7 @@ def test_grey_layouts_give_the_same_model(estimator_class, digits):
             )
 
 
-def test_colour_layouts_give_the_same_model(estimator_class):
+def test_colour_layouts_give_the_same_model(any_class):
     last, y = colour_images()
     first = np.ascontiguousarray(last.transpose(0, 3, 1, 2))
     cases = [
@@ -48,9 +48,9 @@ def test_colour_layouts_give_the_same_model(estimator_class):
         ((5, 5, 3), last.reshape(60, -1)),
         ((5, 5, 3), first),
     ]
-    reference = small(estimator_class).fit(last, y)
+    reference = small(any_class).fit(last, y)
     for image_shape, X in cases:
-        estimator = small(estimator_class, image_shape=image_shape).fit(X, y)
+        estimator = small(any_class, image_shape=image_shape).fit(X, y)
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference))
         for other in (last, first):
             np.testing.assert_array_equal(
@@ -60,11 +60,11 @@ def test_colour_layouts_give_the_same_model(estimator_class):
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp64"])
-def test_containers_and_dtypes_give_the_same_model(estimator_class, precision, digits, tmp_path):
+def test_containers_and_dtypes_give_the_same_model(any_class, precision, digits, tmp_path):
     X, y = digits
     weight = np.linspace(0.5, 2, len(y))
     np.save(tmp_path / "X.npy", X)
-    reference = small(estimator_class, precision=precision).fit(X, y, weight)
+    reference = small(any_class, precision=precision).fit(X, y, weight)
     containers = {
         "float64": X.astype(np.float64),
         "float32": X.astype(np.float32),
@@ -79,18 +79,18 @@ def test_containers_and_dtypes_give_the_same_model(estimator_class, precision, d
         "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
     }
     for name, container in containers.items():
-        estimator = small(estimator_class, precision=precision).fit(container, y, weight)
+        estimator = small(any_class, precision=precision).fit(container, y, weight)
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference), err_msg=name)
         np.testing.assert_array_equal(
             estimator.predict_proba(container), reference.predict_proba(X), err_msg=name
         )
 
 
-def test_input_is_never_written_to(estimator_class, digits):
+def test_input_is_never_written_to(any_class, digits):
     X, y = (array.copy() for array in digits)
     weight = np.linspace(0, 1, len(y))
     before = X.copy(), y.copy(), weight.copy()
-    estimator = small(estimator_class, class_weight="balanced").fit(X, y, weight)
+    estimator = small(any_class, class_weight="balanced").fit(X, y, weight)
     estimator.transform(X)
     estimator.predict(X)
     for array, copy in zip((X, y, weight), before, strict=True):
@@ -146,9 +146,9 @@ def test_explicit_image_shape_that_does_not_fit(digits):
         MLPNetClassifier(image_shape=(4, 16)).fit(X.reshape(-1, 8, 8), y)
 
 
-def test_wrong_size_at_prediction(estimator_class, digits):
+def test_wrong_size_at_prediction(any_class, digits):
     X, y = digits
-    estimator = small(estimator_class).fit(X, y)
+    estimator = small(any_class).fit(X, y)
     with pytest.raises(ValueError, match="X has 63 features, but .* is expecting 64 features"):
         estimator.predict(X[:, :63])
     with pytest.raises(ValueError, match=r"Got X of shape \(300, 4, 16\), expected images"):
@@ -158,15 +158,15 @@ def test_wrong_size_at_prediction(estimator_class, digits):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function", "transform"])
-def test_unfitted(estimator_class, digits, method):
+def test_unfitted(any_class, digits, method):
     with pytest.raises(NotFittedError):
-        getattr(estimator_class(), method)(digits[0])
+        getattr(any_class(), method)(digits[0])
 
 
-def test_column_names_are_learned_and_checked(estimator_class, digits):
+def test_column_names_are_learned_and_checked(any_class, digits):
     X, y = digits
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
-    estimator = small(estimator_class, early_stopping=True, scoring="accuracy").fit(frame, y)
+    estimator = small(any_class, early_stopping=True, scoring="accuracy").fit(frame, y)
     assert list(estimator.feature_names_in_) == list(frame.columns)
     with pytest.raises(ValueError, match="feature names should match"):
         estimator.predict(frame.rename(columns={"pixel0": "other"}))
@@ -181,7 +181,6 @@ def test_no_argument_needed_for_any_image():
     assert net.predict_proba(X).shape == (60, 2)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(1, 4),
     h=st.integers(2, 9),

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from common import small, weights_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
@@ -45,7 +45,6 @@ def skewed(sizes=(150, 40, 13), seed=0):
 SIZES = st.lists(st.integers(1, 80), min_size=2, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     sizes=SIZES,
     sampling=st.one_of(
@@ -199,10 +198,10 @@ def test_effective_priors(params, expected):
 
 
 @pytest.mark.parametrize("prior", ["uniform", "train", (0.2, 0.5, 0.3), np.array([0.1, 0.1, 0.8])])
-def test_predictions_for_a_prior(prior, estimator_class):
+def test_predictions_for_a_prior(prior, any_class):
     X, y = skewed()
     X = np.tile(X, 8)
-    net = small(estimator_class, sampling="sqrt", max_epochs=2).fit(X, y)
+    net = small(any_class, sampling="sqrt", max_epochs=2).fit(X, y)
     plain, features = net.predict_log_proba(X), net.transform(X)
     net.set_params(prior=prior)
     wanted = {"uniform": np.full(3, 1 / 3), "train": net.class_prior_}.get(str(prior), prior)

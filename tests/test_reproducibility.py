@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from common import ESTIMATORS, FAST, light, small, weights_of
+from common import ESTIMATORS, FAST, LEARNING, kinds, light, small, weights_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -41,19 +41,19 @@ def test_same_seed_same_model(estimator_class):
     )
 
 
-def test_same_model_in_four_threads(estimator_class):
-    expected = fitted_weights(estimator_class, 0)
+def test_same_model_in_four_threads(any_class):
+    expected = fitted_weights(any_class, 0)
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(fitted_weights, estimator_class, 0) for _ in range(4)]
+        futures = [pool.submit(fitted_weights, any_class, 0) for _ in range(4)]
         for future in futures:
             np.testing.assert_array_equal(future.result(), expected)
 
 
-def test_same_model_in_processes(estimator_class):
-    expected = fitted_weights(estimator_class, 0, n_threads=1)
+def test_same_model_in_processes(any_class):
+    expected = fitted_weights(any_class, 0, n_threads=1)
     for n_jobs in (1, 2):
         results = joblib.Parallel(n_jobs=n_jobs)(
-            joblib.delayed(fitted_weights)(estimator_class, 0, n_threads=1) for _ in range(2)
+            joblib.delayed(fitted_weights)(any_class, 0, n_threads=1) for _ in range(2)
         )
         for result in results:
             np.testing.assert_array_equal(result, expected)
@@ -84,11 +84,11 @@ def settings_of_the_process():
 
 
 @pytest.mark.parametrize("random_state", [0, None])
-def test_settings_of_the_process_are_untouched(estimator_class, digits, random_state):
+def test_settings_of_the_process_are_untouched(any_class, digits, random_state):
     X, y = digits
     params = {"n_threads": 1, "random_state": random_state}
     before = settings_of_the_process()
-    net = noisy(estimator_class, precision="fp64", **params).fit(X, y)
+    net = noisy(any_class, precision="fp64", **params).fit(X, y)
     net.predict_proba(X)
     assert settings_of_the_process() == before
 
@@ -102,7 +102,7 @@ def test_settings_of_the_process_are_untouched(estimator_class, digits, random_s
     for scoring, error in cases:
         diverging = {"optimizer": "sgd", "lr": 1e38, "batch_norm": False, "lr_schedule": "constant"}
         more = diverging if error is ValueError else {}
-        broken = noisy(estimator_class, scoring=scoring, **params, **more)
+        broken = noisy(any_class, scoring=scoring, **params, **more)
         with pytest.raises(error):
             broken.fit(X, y)
         assert settings_of_the_process() == before
@@ -183,10 +183,10 @@ def fitted(cls, precision, n_threads):
     return FITTED[key]
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", kinds(ESTIMATORS, fast=LEARNING))
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("fp64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n_threads", [1, 2])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_threads, data):
     """Bit for bit: any number of rows, any order, any neighbours."""

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 import pytest
 from clothes import net, pick
+from common import ESTIMATORS, FAST, kinds
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -32,6 +33,7 @@ from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier, ResNetC
 X, y = pick({"Bag": 60, "Sneaker": 40, "Trouser": 20})
 X_test, y_test = pick(dict.fromkeys(["Bag", "Sneaker", "Trouser"], 40), start=60)
 FOLDS = StratifiedKFold(2)
+DEEP = [cls for cls in ESTIMATORS if cls not in FAST]
 
 pytestmark = [
     # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
@@ -39,6 +41,13 @@ pytestmark = [
     # optuna-integration 5.0 uses what Optuna 4.9 deprecated.
     pytest.mark.filterwarnings("ignore:`optuna.terminator`:FutureWarning"),
 ]
+
+
+@pytest.fixture(params=kinds(ESTIMATORS, fast=FAST))
+def estimator_class(request):
+    """Every public classifier; a search is many fits, and those of deep networks are slow."""
+    return request.param
+
 
 # Values of the parameters of an architecture; a class is searched over those that it has.
 ARCHITECTURES = {
@@ -109,17 +118,23 @@ def by_hand(cls, params, rows, labels):
     return searched(cls).set_params(**own).fit(rows, labels)
 
 
-@pytest.mark.parametrize("name", SEARCHES)
-def test_architectures_training_images_and_samplers_in_one_search(estimator_class, name):
-    search = SEARCHES[name](estimator_class).set_params(cv=FOLDS, error_score="raise")
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        *((cls, name) for cls in FAST for name in SEARCHES),
+        *(pytest.param(cls, "random", marks=pytest.mark.slow) for cls in DEEP),
+    ],
+)
+def test_architectures_training_images_and_samplers_in_one_search(cls, name):
+    search = SEARCHES[name](cls).set_params(cv=FOLDS, error_score="raise")
     search.fit(X, y)
     found = search.cv_results_
     assert len({str(params) for params in found["params"]}) == len(found["params"])
     train, test = next(FOLDS.split(X, y))
     for i in (0, search.best_index_):
-        alone = by_hand(estimator_class, found["params"][i], X[train], y[train])
+        alone = by_hand(cls, found["params"][i], X[train], y[train])
         assert found["split0_test_score"][i] == alone.score(X[test], y[test])
-    best = by_hand(estimator_class, search.best_params_, X, y)
+    best = by_hand(cls, search.best_params_, X, y)
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
     if "halving" in name:
         assert search.n_resources_ == [1, 2, 4]
@@ -155,16 +170,21 @@ def bits(cls, n_threads, n_jobs=None, backend=None):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_every_backend_gives_the_same_bits(estimator_class, backend):
-    alone = bits(estimator_class, 1)
+def test_every_backend_gives_the_same_bits(backend):
+    alone = bits(MLPNetClassifier, 1)
     assert len(np.unique(alone[:4])) == 4
-    np.testing.assert_array_equal(bits(estimator_class, 1, 2, backend), alone)
+    np.testing.assert_array_equal(bits(MLPNetClassifier, 1, 2, backend), alone)
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_bits(estimator_class):
+    np.testing.assert_array_equal(bits(estimator_class, 1, 2, "loky"), bits(estimator_class, 1))
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_every_backend_gives_the_same_bits_with_two_threads(fast_class, backend):
-    alone = bits(fast_class, 2)
-    np.testing.assert_array_equal(bits(fast_class, 2, 2, backend), alone)
+def test_every_backend_gives_the_same_bits_with_two_threads(backend):
+    alone = bits(ConvNetClassifier, 2)
+    np.testing.assert_array_equal(bits(ConvNetClassifier, 2, 2, backend), alone)
 
 
 # --- Optuna -------------------------------------------------------------------------------------
@@ -245,14 +265,14 @@ def test_optuna_prunes_through_partial_fit(estimator_class):
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
 
 
-def test_trials_of_optuna_in_threads_are_those_of_one_thread(fast_class):
+def test_trials_of_optuna_in_threads_are_those_of_one_thread():
     def values(n_jobs):
         study = optuna.create_study(direction="maximize")
         for lr in (1e-3, 5e-3, 2e-2):
             study.enqueue_trial({"lr": lr})
         distributions = {"lr": FloatDistribution(1e-4, 1.0, log=True)}
         options = {"study": study, "n_trials": 3, "n_jobs": n_jobs, "scoring": "neg_log_loss"}
-        search = optuna_search(searched(fast_class), distributions, **options).fit(X, y)
+        search = optuna_search(searched(MLPNetClassifier), distributions, **options).fit(X, y)
         return {trial.params["lr"]: trial.value for trial in search.trials_}
 
     assert values(2) == values(1)

@@ -36,11 +36,11 @@ def values(run, chart):
     return [event.value for event in run.Scalars(chart)]
 
 
-def test_a_run_holds_what_the_history_holds(estimator_class, tmp_path):
-    model = net(estimator_class, max_epochs=2, scoring="accuracy", log_dir=tmp_path)
+def test_a_run_holds_what_the_history_holds(any_class, tmp_path):
+    model = net(any_class, max_epochs=2, scoring="accuracy", log_dir=tmp_path)
     model.fit(X, y, X_val=X_val, y_val=y_val)
     ((name, run),) = runs(tmp_path).items()
-    assert name.startswith(f"{estimator_class.__name__}-")
+    assert name.startswith(f"{any_class.__name__}-")
     history = model.history_
     for column, chart in {
         "train_loss": "loss/train",

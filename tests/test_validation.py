@@ -15,10 +15,10 @@ def clone_and_fit(net, X, y):
     return type(net)(**net.get_params()).fit(X, y)
 
 
-def test_early_stopping_restores_the_best_epoch(estimator_class, digits):
+def test_early_stopping_restores_the_best_epoch(any_class, digits):
     X, y = digits
     net = small(
-        estimator_class,
+        any_class,
         lr_schedule="constant",
         lr=0.03,
         max_epochs=60,
@@ -48,10 +48,10 @@ def test_early_stopping_holds_out_rows_and_learns_nothing_from_them(digits):
     assert 0.05 < np.mean(untouched) < 0.5
 
 
-def test_early_stopping_with_string_labels(estimator_class, fashion):
+def test_early_stopping_with_string_labels(any_class, fashion):
     X, y = fashion
     net = small(
-        estimator_class,
+        any_class,
         early_stopping=True,
         scoring="balanced_accuracy",
         class_weight={"Shirt": 2.0},

@@ -12,31 +12,31 @@ from hypothesis import strategies as st
 from skfashion import MLPNetClassifier
 
 
-def test_none_and_ones_are_the_same_to_the_bit(estimator_class, digits):
+def test_none_and_ones_are_the_same_to_the_bit(any_class, digits):
     X, y = digits
-    expected = weights_of(small(estimator_class).fit(X, y))
+    expected = weights_of(small(any_class).fit(X, y))
     for ones in (np.ones(len(y)), np.full(len(y), 7.0), [1] * len(y), pd.Series(np.ones(len(y)))):
-        np.testing.assert_array_equal(weights_of(small(estimator_class).fit(X, y, ones)), expected)
+        np.testing.assert_array_equal(weights_of(small(any_class).fit(X, y, ones)), expected)
 
 
-def test_rows_of_weight_zero_have_no_influence(estimator_class, digits):
+def test_rows_of_weight_zero_have_no_influence(any_class, digits):
     """Not even through batch norm or the standardisation."""
     X, y = digits
     keep = np.arange(len(y)) % 3 > 0
     garbage = np.where(keep[:, None], X, 255 - X)
     labels = np.where(keep, y, 9 - y)
-    estimator = small(estimator_class).fit(garbage, labels, keep.astype(float))
-    expected = small(estimator_class).fit(X[keep], y[keep])
+    estimator = small(any_class).fit(garbage, labels, keep.astype(float))
+    expected = small(any_class).fit(X[keep], y[keep])
     np.testing.assert_array_equal(weights_of(estimator), weights_of(expected))
 
 
-def test_scale_of_weights_does_not_matter(estimator_class, digits):
+def test_scale_of_weights_does_not_matter(any_class, digits):
     X, y = digits
     weight = np.random.RandomState(0).uniform(size=len(y))
-    one = small(estimator_class).fit(X, y, weight)
-    ten = small(estimator_class).fit(X, y, 10 * weight)
+    one = small(any_class).fit(X, y, weight)
+    ten = small(any_class).fit(X, y, 10 * weight)
     np.testing.assert_allclose(weights_of(ten), weights_of(one), rtol=1e-3, atol=1e-4)
-    eight = small(estimator_class).fit(X, y, 8 * weight)
+    eight = small(any_class).fit(X, y, 8 * weight)
     np.testing.assert_array_equal(weights_of(eight), weights_of(one))
 
 
@@ -57,7 +57,7 @@ def full_batch(cls, **params):
 
 @pytest.mark.parametrize("cls", FAST)  # whose batch norm can be left out
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 3.0, 2: 0.5}])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(counts=st.lists(st.integers(0, 3), min_size=30, max_size=30), seed=st.integers(0, 99))
 def test_integer_weights_equal_repeated_rows(cls, class_weight, counts, seed):
     rng = np.random.RandomState(seed)
@@ -129,12 +129,12 @@ def test_held_out_rows_keep_their_weights(digits):
     assert len(set(expected)) > 20
 
 
-def test_class_weight_of_string_labels(estimator_class, fashion):
+def test_class_weight_of_string_labels(any_class, fashion):
     X, y = fashion
     keep = np.isin(y, ["Shirt", "Pullover", "Coat"])
     X, y = X[keep], y[keep]
-    plain = small(estimator_class).fit(X, y)
-    shirts = small(estimator_class, class_weight={"Shirt": 50.0}).fit(X, y)
+    plain = small(any_class).fit(X, y)
+    shirts = small(any_class, class_weight={"Shirt": 50.0}).fit(X, y)
     assert np.sum(shirts.predict(X) == "Shirt") > 1.3 * np.sum(plain.predict(X) == "Shirt")
     expected = {"Shirt": 50.0}
     np.testing.assert_array_equal(
@@ -160,9 +160,9 @@ def test_class_weight_times_sample_weight(digits):
     np.testing.assert_allclose(weights_of(both), weights_of(product), rtol=1e-9, atol=1e-9)
 
 
-def test_classes_count_labels_of_weight_zero(estimator_class, digits):
+def test_classes_count_labels_of_weight_zero(any_class, digits):
     X, y = digits
-    net = small(estimator_class, class_weight="balanced").fit(X, y, (y != 7).astype(float))
+    net = small(any_class, class_weight="balanced").fit(X, y, (y != 7).astype(float))
     assert list(net.classes_) == list(range(10))
     assert 7 not in net.predict(X)
 
@@ -216,19 +216,19 @@ def test_weights_below_the_precision_are_zero(digits):
     np.testing.assert_array_equal(weights_of(tiny), weights_of(zero))
 
 
-def test_weights_in_partial_fit(estimator_class, digits):
+def test_weights_in_partial_fit(any_class, digits):
     X, y = digits
     keep = np.arange(len(y)) % 4 > 0
-    weighted = small(estimator_class).partial_fit(X, y, np.arange(10), keep.astype(float))
-    dropped = small(estimator_class).partial_fit(X[keep], y[keep], np.arange(10))
+    weighted = small(any_class).partial_fit(X, y, np.arange(10), keep.astype(float))
+    dropped = small(any_class).partial_fit(X[keep], y[keep], np.arange(10))
     np.testing.assert_array_equal(weights_of(weighted), weights_of(dropped))
 
 
-def test_equal_weights_beside_zeros_are_no_weights(estimator_class, digits):
+def test_equal_weights_beside_zeros_are_no_weights(any_class, digits):
     X, y = digits
     keep = np.arange(len(y)) % 3 > 0
-    weighted = small(estimator_class).fit(X, y, 0.3 * keep)
-    dropped = small(estimator_class).fit(X[keep], y[keep])
+    weighted = small(any_class).fit(X, y, 0.3 * keep)
+    dropped = small(any_class).fit(X[keep], y[keep])
     np.testing.assert_array_equal(weights_of(weighted), weights_of(dropped))
 
 

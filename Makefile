@@ -7,11 +7,15 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# COVERAGE=1 also notes which lines and branches run, for `make coverage`.
+COVERAGE ?=
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest \
+	-n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install benchmark benchmark-full tables test test-slow docs docs-links lint format clean
+.PHONY: help install benchmark benchmark-full tables test test-slow test-docs coverage docs \
+	docs-links lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,12 +32,17 @@ tables: $(STAMP) ## write all tables from the committed results
 	$(BIN)/python -m benchmarks tables
 
 test: $(STAMP) ## run the tests
-	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow and not docs"
 
 test-slow: $(STAMP) ## run the tests that kill processes, start clusters or measure
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -m slow || { status=$$?; \
-		if [ $$status -ne 5 ]; then exit $$status; fi; \
-		echo "There is no slow test: nothing to run, which is fine."; }
+	$(PYTEST) -m slow
+
+test-docs: $(STAMP) ## run the examples of all pages and docstrings
+	$(PYTEST) -m docs
+
+coverage: $(STAMP) ## show what the tests with COVERAGE=1 since the last time have not run
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 docs: $(STAMP) ## build the site in docs/_build/html, examples executed, warnings as errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
@@ -51,7 +60,7 @@ format: $(STAMP) ## correct style and format where that can be done automaticall
 	$(BIN)/python -m ruff format .
 
 clean: ## remove .venv and all caches; results of benchmarks stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -8,7 +8,7 @@ import torch
 from common import small, weights_of
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skfashion import MLPNetClassifier
+from skfashion import ConvNetClassifier, MLPNetClassifier
 
 
 def test_warm_start_goes_on_from_the_old_weights(any_class, digits):
@@ -103,13 +103,21 @@ def test_partial_fit_refuses_what_needs_all_data(digits):
         MLPNetClassifier(class_weight="balanced").partial_fit(X, y, classes=range(10))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd", torch.optim.LBFGS])
-def test_failed_partial_fit_leaves_everything(fast_class, digits, optimizer):
+@pytest.mark.parametrize(
+    ("cls", "optimizer"),
+    [
+        (MLPNetClassifier, "adamw"),
+        (MLPNetClassifier, "sgd"),
+        (MLPNetClassifier, torch.optim.LBFGS),
+        (ConvNetClassifier, "adamw"),
+    ],
+)
+def test_failed_partial_fit_leaves_everything(cls, digits, optimizer):
     X, y = digits
 
     def trained():
         params = {"optimizer": optimizer, "class_weight": {3: 2.0}, "channels": (4, 6), "lr": 1e-3}
-        net = small(fast_class, **params)
+        net = small(cls, **params)
         return net.partial_fit(X, y, classes=range(10)).partial_fit(X, y)
 
     net = trained()

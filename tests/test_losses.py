@@ -101,6 +101,17 @@ def test_formulas(pair, weighted, sizes, seed):
     assert_allclose(net.history_.train_loss[0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_label_smoothing_spreads_its_share_evenly(weighted):
+    X, y, weights = skewed()
+    weights = weights if weighted else None
+    net = standing_still("cross_entropy", label_smoothing=0.3).fit(X, y, weights)
+    log_p = log_softmax(net.decision_function(X), axis=1)
+    targets = 0.7 * np.eye(3)[y] + 0.3 / 3
+    expected = np.average(-(targets * log_p).sum(axis=1), weights=weights)
+    assert_allclose(net.history_.train_loss[0], expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_the_loss_with_its_defaults(name):
     X, y, _ = skewed()

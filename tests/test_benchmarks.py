@@ -111,6 +111,7 @@ def test_evaluate_by_hand():
 # --- a real run -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_row_says_everything(measured):
     folder, _ = measured
     row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
@@ -142,6 +143,7 @@ def test_row_says_everything(measured):
     assert str(ROOT) not in json.dumps(row)
 
 
+@pytest.mark.slow
 def test_row_is_what_the_model_predicts(measured):
     folder, _ = measured
     row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
@@ -153,6 +155,7 @@ def test_row_is_what_the_model_predicts(measured):
     assert row["data"]["sha256"] == split.sha256()
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_and_the_others_go_on(measured):
     folder, done = measured
     assert done.returncode == 1
@@ -162,6 +165,7 @@ def test_a_failure_is_reported_and_the_others_go_on(measured):
     assert [row["unit"] for row in rows_of(folder)] == ["dummy", "logistic_regression"]
 
 
+@pytest.mark.slow
 def test_table_and_pictures(measured):
     folder, done = measured
     lines = done.stdout.splitlines()

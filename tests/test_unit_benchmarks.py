@@ -80,6 +80,7 @@ def ensemble_rows(tmp_path_factory):
         return measured_twice(ensembles, tmp_path_factory.mktemp("ensembles"), patch)
 
 
+@pytest.mark.slow
 def test_rows_of_ensembles_have_their_members(ensemble_rows):
     assert len({row["name"] for row in ensemble_rows}) == 12
     for row in ensemble_rows:
@@ -92,6 +93,7 @@ def test_rows_of_ensembles_have_their_members(ensemble_rows):
         assert (row["log_loss"] is None) == row["name"].startswith("hard")
 
 
+@pytest.mark.slow
 def test_the_table_shows_gains_with_their_intervals(ensemble_rows):
     text = ensembles.markdown(ensemble_rows)
     group = [row for row in ensemble_rows if row["name"] == "vote of CNNs"]
@@ -145,6 +147,7 @@ def curve_rows(tmp_path_factory):
     return rows, text
 
 
+@pytest.mark.slow
 def test_more_rows_are_worth_something(curve_rows):
     rows, text = curve_rows
     assert len(rows) == 2 * 5 * 3
@@ -207,6 +210,7 @@ def of_task(rows, task, **wanted):
     ]
 
 
+@pytest.mark.slow
 def test_self_training_is_compared_with_few_labels_and_with_all(label_rows):
     rows = of_task(label_rows, "self-training")
     assert len(rows) == 2 * 3 * 3
@@ -218,6 +222,7 @@ def test_self_training_is_compared_with_few_labels_and_with_all(label_rows):
         assert row["accuracy"] > 0.3 or row["classifier"] == "CNN"
 
 
+@pytest.mark.slow
 def test_few_shots_of_classes_that_were_not_trained_on(label_rows):
     rows = of_task(label_rows, "few shots")
     assert {row["shots"] for row in rows} == {1, 5, 20}
@@ -229,6 +234,7 @@ def test_few_shots_of_classes_that_were_not_trained_on(label_rows):
     assert 1 / 3 < one < twenty
 
 
+@pytest.mark.slow
 def test_transfer_is_compared_with_a_net_from_scratch(label_rows):
     rows = of_task(label_rows, "transfer")
     methods = {row["method"] for row in rows}
@@ -240,6 +246,7 @@ def test_transfer_is_compared_with_a_net_from_scratch(label_rows):
     assert len(rows) == 2 * 2 * 2 * 3
 
 
+@pytest.mark.slow
 def test_adaptation_beats_nothing_on_disturbed_images(label_rows):
     rows = of_task(label_rows, "adaptation", kind="contrast 5")
     accuracy = {
@@ -250,6 +257,7 @@ def test_adaptation_beats_nothing_on_disturbed_images(label_rows):
     assert any(row["kind"] == "none" for row in label_rows if row["task"] == "adaptation")
 
 
+@pytest.mark.slow
 def test_skada_is_used_where_it_is_installed_and_missed_where_it_is_not(label_rows, monkeypatch):
     methods = {row["method"] for row in of_task(label_rows, "adaptation", classifier="CNN")}
     its = {method for method in methods if method.startswith("skada")}
@@ -263,6 +271,7 @@ def test_skada_is_used_where_it_is_installed_and_missed_where_it_is_not(label_ro
     assert "skada was not installed" in labels_report.markdown(without)
 
 
+@pytest.mark.slow
 def test_the_tables_of_labels(label_rows):
     text = labels_report.markdown(label_rows)
     group = of_task(label_rows, "transfer", classifier="CNN", rows_a_class=10)
@@ -291,6 +300,7 @@ def test_pages_have_the_places_of_the_tables(benchmark):
     assert f"python -m benchmarks {benchmark.NAME} --publish" in page or benchmark.FILE.exists()
 
 
+@pytest.mark.slow
 def test_rows_of_other_sources_and_settings_do_not_count(ensemble_rows):
     older = [{**row, "engine": {"images": 1}} for row in ensemble_rows]
     changed = [{**row, "settings": {}} for row in ensemble_rows]

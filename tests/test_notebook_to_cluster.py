@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from clusters import local_cluster, table, without_clocks
-from test_documentation import blocks
+from pages import blocks
 
 PAGE = Path(__file__).parents[1] / "docs" / "notebook_to_cluster.md"
 

@@ -5,11 +5,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import skfashion
 
 ROOT = Path(skfashion.__file__).parents[1]
 
 
+@pytest.mark.slow  # builds it
 def test_wheel_holds_skfashion_alone_and_all_of_it(tmp_path):
     # Without isolation, so that nothing is downloaded; in a copy, so that nothing is left here.
     source = tmp_path / "source"

@@ -119,7 +119,6 @@ def test_another_process_finds_what_is_in_a_second_folder(tmp_path):
     assert ran(tmp_path) == [1, 1]
     code = (
         f"from pathlib import Path; from {__name__.split('.')[-1]} import *; "
-        "from skfashion import runs; "
         f"scaled_sum.__module__ = {scaled_sum.__module__!r}; "
         f"folder = Path({str(tmp_path)!r}); "
         "run_all(scaled_sum, tasks_of(folder, 1, 2), SHARED, cache=folder / 'second', verbose=0)"

@@ -176,7 +176,7 @@ def test_a_shortcut_that_reshapes_starts_behind_the_first_activation():
 
 @pytest.mark.parametrize("cls", [ResNetClassifier, AttentionNetClassifier])
 def test_random_layers_draw_from_the_fits_own_generator(cls, digits):
-    X, y = digits
+    X, y = digits[0][:100], digits[1][:100]
     params = {"stochastic_depth": 0.3, "dropout": 0.2, "depth": 2}
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -206,7 +206,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize("backbone", FAMILIES)
-@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize("n_channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_families_of_torchvision_take_small_images(backbone, n_channels):
     params = {"backbone": backbone, "freeze": 2, "layer_lr_decay": 0.5}
     module = TorchvisionNet((n_channels, 28, 28), 7, **params)
@@ -394,7 +394,7 @@ def test_later_convolutions_of_a_block_come_after_its_pool():
 
 
 def test_depth_and_width_are_searchable(digits):
-    X, y = digits
+    X, y = digits[0][:100], digits[1][:100]
     grid = {"depth": [1, (1, 2)], "block": ["basic", "depthwise"]}
     search = GridSearchCV(small(ResNetClassifier), grid, cv=2).fit(X, y)
     assert set(search.best_params_) == set(grid)

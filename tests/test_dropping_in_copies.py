@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from clothes import as_images, net, pick
-from common import ESTIMATORS, LEARNING
+from common import ESTIMATORS, FAST
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -135,8 +135,8 @@ for name in names:
 
 @pytest.mark.parametrize(
     "classes",
-    [LEARNING, pytest.param(set(ESTIMATORS) - set(LEARNING), marks=pytest.mark.slow)],
-    ids=["small images", "backbones"],
+    [FAST, pytest.param([cls for cls in ESTIMATORS if cls not in FAST], marks=pytest.mark.slow)],
+    ids=["fast", "deep"],
 )
 def test_fresh_process_loads_and_predicts(classes, tmp_path):
     fitted = {cls.__name__: net(cls).fit(X, y) for cls in classes}

@@ -40,7 +40,9 @@ test-slow: $(STAMP) ## run the tests that kill processes, start clusters or meas
 test-docs: $(STAMP) ## run the examples of all pages and docstrings
 	$(PYTEST) -m docs
 
+# Processes that the tests kill leave empty files.
 coverage: $(STAMP) ## show what the tests with COVERAGE=1 since the last time have not run
+	find . -maxdepth 1 -name ".coverage.*" -empty -delete
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

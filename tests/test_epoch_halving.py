@@ -47,8 +47,8 @@ def search_of(estimator=None, grid=None, **options):
             estimator, grid, max_resources=n_epochs, cv=2, error_score="raise", random_state=0
         )
         for estimator, grid, n_epochs in (
-            (SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}, 30),
-            (SGDRegressor(), {"alpha": [1e-4, 1e-2]}, 30),
+            (SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}, 9),
+            (SGDRegressor(), {"alpha": [1e-4, 1e-2]}, 9),
             (small(MLPNetClassifier), {"lr": [5e-3, 2e-2]}, 4),
         )
     ],

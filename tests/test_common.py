@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, FAST, LEARNING, light, small
+from common import ESTIMATORS, LEARNING, light, small
 from sklearn.base import clone
 from sklearn.utils._param_validation import (
     Interval,
@@ -17,6 +17,8 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from skorch.callbacks import EpochScoring
+
+from skfashion import MLPNetClassifier
 
 SAMPLE_WEIGHT_CHECKS = dict.fromkeys(
     (
@@ -53,7 +55,7 @@ def test_scikit_learn_checks_of_backbones(estimator, check):
 
 
 @pytest.mark.slow
-@checks([cls() for cls in FAST])
+@checks([MLPNetClassifier()])
 def test_scikit_learn_checks_with_defaults(estimator, check):
     check(estimator)
 

@@ -184,8 +184,10 @@ def fitted(cls, precision, n_threads):
 
 
 @pytest.mark.parametrize("cls", kinds(ESTIMATORS, fast=LEARNING))
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("fp64", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(
+    ("precision", "n_threads"),
+    [("fp32", 1), ("fp32", 2), pytest.param("fp64", 2, marks=pytest.mark.slow)],
+)
 @settings(max_examples=15)
 @given(data=st.data())
 def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_threads, data):

@@ -202,18 +202,14 @@ def quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def test_optuna_searches_pipelines(estimator_class):
-    known = estimator_class().get_params()
+def test_optuna_searches_pipelines(fast_class):
     distributions = {
         "net__lr": FloatDistribution(1e-3, 2e-2, log=True),
         "net__augment": CategoricalDistribution([None, "flip"]),
         "draw__sampling_strategy": CategoricalDistribution(["minority", "not majority"]),
+        "net__hidden_layer_sizes": IntDistribution(4, 32, log=True),
     }
-    if "hidden_layer_sizes" in known:
-        distributions["net__hidden_layer_sizes"] = IntDistribution(4, 32, log=True)
-    elif "depth" in known:
-        distributions["net__depth"] = IntDistribution(1, 2)
-    search = optuna_search(with_sampler(estimator_class), distributions, n_trials=4)
+    search = optuna_search(with_sampler(fast_class), distributions, n_trials=4)
     search.fit(X, y)
     assert [trial.state for trial in search.trials_] == [TrialState.COMPLETE] * 4
     assert set(search.best_params_) == set(distributions)
@@ -221,10 +217,10 @@ def test_optuna_searches_pipelines(estimator_class):
     strategy = params.pop("draw__sampling_strategy")
     params["draw"] = RandomOverSampler(sampling_strategy=strategy, random_state=0)
     train, test = next(FOLDS.split(X, y))
-    alone = by_hand(estimator_class, params, X[train], y[train])
+    alone = by_hand(fast_class, params, X[train], y[train])
     score = search.best_trial_.user_attrs["split0_test_score"]
     assert score == alone.score(X[test], y[test])
-    best = by_hand(estimator_class, params, X, y)
+    best = by_hand(fast_class, params, X, y)
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
 
 
@@ -238,8 +234,8 @@ def pruning_study(model):
     return study
 
 
-def test_optuna_prunes_through_partial_fit(estimator_class):
-    model = searched(estimator_class)
+def test_optuna_prunes_through_partial_fit(fast_class):
+    model = searched(fast_class)
     study = pruning_study(model)
     search = optuna_search(
         model,
@@ -252,8 +248,7 @@ def test_optuna_prunes_through_partial_fit(estimator_class):
     learning, pruned = search.trials_
     assert (learning.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
     assert len(learning.intermediate_values) == 3
-    if not hasattr(estimator_class, "backbone"):  # which takes more than one epoch to learn
-        assert len(pruned.intermediate_values) < 3
+    assert len(pruned.intermediate_values) < 3
     scores = []
     for train, test in FOLDS.split(X, y):
         alone = clone(model).set_params(**search.best_params_)

@@ -7,6 +7,10 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# With the lowest versions that pyproject.toml allows.
+OLDEST := .venv-oldest
+OLDEST_STAMP := $(OLDEST)/.installed
+OLDEST_PYTHON := 3.11
 # COVERAGE=1 also notes which lines and branches run, for `make coverage`.
 COVERAGE ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest \
@@ -14,8 +18,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python $(if $(COVERAGE),-m coverage run) -m p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install benchmark benchmark-full tables test test-slow test-docs coverage docs \
-	docs-links lint format clean
+.PHONY: help install benchmark benchmark-full tables test test-slow test-docs test-oldest coverage \
+	docs docs-links lint format release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +50,11 @@ coverage: $(STAMP) ## show what the tests with COVERAGE=1 since the last time ha
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
+# Old libraries warn of what newer ones have done away with, at their import already: no errors here.
+test-oldest: $(OLDEST_STAMP) ## run the common tests of two nets with the lowest versions allowed
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -W default \
+		-m "not slow" -k "MLPNet or ConvNet" tests/test_common.py
+
 docs: $(STAMP) ## build the site in docs/_build/html, examples executed, warnings as errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
@@ -61,13 +70,22 @@ format: $(STAMP) ## correct style and format where that can be done automaticall
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-clean: ## remove .venv and all caches; results of benchmarks stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
+release-check: $(STAMP) ## check that versions agree and that the wheel runs the README by itself
+	$(PYTEST) -n 0 tests/test_project.py tests/test_packaging.py
+
+clean: ## remove environments and all caches; results of benchmarks stay
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(OLDEST_STAMP): pyproject.toml tests/floors.py | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(OLDEST_PYTHON) $(OLDEST)
+	$(BIN)/python tests/floors.py pytest pytest-xdist > $(OLDEST)/floors.txt
+	$(BIN)/uv pip install --python $(OLDEST)/bin/python -r $(OLDEST)/floors.txt -e .
 	@touch $@
 
 # Without pyproject.toml among its prerequisites: a change there updates the environment.

@@ -49,8 +49,9 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
-# The times of the examples that were run, and how many seconds one may take.
-TIMES, LONGEST = "examples.xml", 60
+# The times of the examples that were run, and the seconds after which one is named at the end. It
+# fails the build only where EXAMPLE_SECONDS is set: elsewhere the machine may be a slow one.
+TIMES, LONGEST = "examples.xml", float(os.environ.get("EXAMPLE_SECONDS", 60))
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",
@@ -94,7 +95,7 @@ def forget_times(app):
 
 
 def check_times(app, exception):
-    """Fail if an example took too long."""
+    """Name the examples that took too long; fail if EXAMPLE_SECONDS is set."""
     path = Path(app.outdir, TIMES)
     if exception is not None or not path.exists():
         return
@@ -103,8 +104,12 @@ def check_times(app, exception):
         for case in ElementTree.parse(path).iter("testcase")
     }
     slow = [f"{name} ({time:.0f})" for name, time in seconds.items() if time > LONGEST]
-    if slow:
-        raise ExtensionError(f"Examples that took more than {LONGEST} seconds: {', '.join(slow)}")
+    if not slow:
+        return
+    message = f"Examples that took more than {LONGEST:.0f} seconds: {', '.join(slow)}"
+    if "EXAMPLE_SECONDS" in os.environ:
+        raise ExtensionError(message)
+    print(message, file=sys.stderr)  # no warning of Sphinx's, which would be an error
 
 
 def setup(app):

@@ -1,5 +1,6 @@
 """What is built for users, and what is not; and whether it works without its sources."""
 
+import os
 import re
 import subprocess
 import sys
@@ -49,7 +50,9 @@ def test_wheel_holds_skfashion_alone_and_all_of_it(built):
 def test_readme_runs_from_the_wheel(built, tmp_path):
     (wheel,) = built.glob("*.whl")
     python = tmp_path / "venv" / "bin" / "python"
-    run = {"cwd": tmp_path, "check": True, "capture_output": True, "text": True}
+    # With the sources on its path, pip would find skfashion installed already.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    run = {"cwd": tmp_path, "env": environment, "check": True, "capture_output": True, "text": True}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "venv"], **run)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], **run)
@@ -65,7 +68,7 @@ def test_readme_runs_from_the_wheel(built, tmp_path):
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
     assert blocks
     program = "\n".join(["import skfashion", "print(skfashion.__file__)", *blocks])
-    answer = subprocess.run([python, "-P", "-W", "error", "-c", program], env={}, **run)
+    answer = subprocess.run([python, "-P", "-W", "error", "-c", program], **run)
     installed, score = answer.stdout.split()
     assert Path(installed).is_relative_to(tmp_path)
     assert float(score) > 0.5

@@ -21,7 +21,7 @@ EmbeddingDisplay.from_features(pixels, test.target, reducer="tsne", class_names=
 
 # %%
 # Then what the net makes of them.
-net = ConvNetClassifier(channels=(16, 32), max_epochs=5, random_state=0)
+net = ConvNetClassifier(channels=(16, 32), max_epochs=3, random_state=0)
 net.fit(train.data, train.target)
 EmbeddingDisplay.from_estimator(net, test.data, test.target, reducer="tsne", class_names=names)
 

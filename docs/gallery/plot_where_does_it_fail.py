@@ -16,7 +16,7 @@ from skfashion.inspection import ErrorAnalysisDisplay, PredictionGridDisplay, Pr
 
 train, test = load_fashion_sample(), load_fashion_sample(subset="test")
 names = train.target_names
-net = ConvNetClassifier(channels=(16, 32), max_epochs=6, random_state=0)
+net = ConvNetClassifier(channels=(16, 32), max_epochs=4, random_state=0)
 net.fit(train.data, train.target)
 given = net, test.data, test.target
 figure, ax = plt.subplots(figsize=(7, 6), layout="constrained")

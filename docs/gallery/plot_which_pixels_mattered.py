@@ -14,7 +14,7 @@ from skfashion.inspection import AttributionDisplay, PredictionGridDisplay
 
 train, test = load_fashion_sample(), load_fashion_sample(subset="test")
 names = train.target_names
-net = ConvNetClassifier(channels=(16, 32), max_epochs=5, random_state=0)
+net = ConvNetClassifier(channels=(16, 32), max_epochs=3, random_state=0)
 net.fit(train.data, train.target)
 wrong = PredictionGridDisplay.from_estimator(
     net, test.data, test.target, which="confident_wrong", n_images=4, class_names=names

@@ -15,7 +15,7 @@ MIN_SIDE = 5
 
 @estimator
 class Augmentation(BaseEstimator):
-    """How training images are changed, each in its own way, anew in every epoch.
+    """Random changes of the training images, drawn anew for each image in each epoch.
 
     Give it to a classifier as `augment`; its parameters can then be searched, such as
     ``augment__shift``. What comes from outside an image continues its edge; light changes between

@@ -130,7 +130,7 @@ def _overview(fields):
     return "The parameters by group, in this order:\n\n" + "\n".join(items)
 
 
-# scikit-learn's own words for these are made for error messages.
+# Words for docstrings; scikit-learn's own are made for error messages.
 KINDS = {
     "boolean": "bool",
     "random_state": "int, RandomState instance or None",
@@ -140,7 +140,7 @@ KINDS = {
 
 
 def _kind(constraint):
-    """Return what a parameter may be, in words that are the same in every process."""
+    """Return a constraint in words for a docstring, options sorted."""
     if isinstance(constraint, str):
         return KINDS[constraint]
     if isinstance(constraint, StrOptions):
@@ -149,13 +149,7 @@ def _kind(constraint):
 
 
 def as_sizes(name, value):
-    """Return the sizes of layers as a tuple of ints; a bare int is one layer.
-
-    Raises
-    ------
-    ValueError
-        If a size is not a positive integer.
-    """
+    """Return checked sizes of layers as a tuple of ints; a bare int is one layer."""
     sizes = (value,) if isinstance(value, Integral) else tuple(value)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(f"Got {name}={value!r}, expected positive integers, one for each layer.")

@@ -23,7 +23,7 @@ DEFERRED_BETA = 0.9999
 
 @dataclass(frozen=True)
 class LossTerms:
-    """What a loss does to the cross-entropy, for known numbers of rows of each class.
+    """The changes that a loss makes to the cross-entropy, for given class counts.
 
     Attributes
     ----------
@@ -49,17 +49,17 @@ class LossTerms:
 class Loss(BaseEstimator, abc.ABC):
     """Base class of the losses that a classifier takes as `loss`."""
 
-    # Whether the numbers of rows of the classes play a part.
+    # Whether the terms depend on the class counts.
     _needs_counts = True
 
     @abc.abstractmethod
     def _terms(self, counts) -> LossTerms:
-        """Return the :class:`LossTerms` for classes of `counts` rows, all positive."""
+        """Return the :class:`LossTerms` for class counts, all positive."""
 
 
 @estimator
 class FocalLoss(Loss):
-    """Cross-entropy of which rows that are easy already count less: ``-(1 - p)^gamma log p``.
+    """Cross-entropy in which easy rows count less: ``-(1 - p)^gamma log p``.
 
     p is the probability of the row's own class. Give it to a classifier as `loss`; ``loss__gamma``
     can then be searched.
@@ -155,7 +155,7 @@ class LogitAdjustedLoss(Loss):
 class BalancedSoftmaxLoss(Loss):
     """Cross-entropy of a softmax in which each class counts as often as it has rows.
 
-    The same as logit adjustment with ``tau=1``, found from another side.
+    The same as logit adjustment with ``tau=1``, derived in another way.
 
     Parameters
     ----------
@@ -221,26 +221,13 @@ LOSSES = {
 
 
 def effective_number_weights(counts, beta):
-    """Return weights of classes by their effective numbers, (k,), of sum k.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (k,)
-        Numbers of rows, positive, not necessarily whole.
-    beta : float in [0, 1)
-    """
+    """Return class weights by effective number of rows, of mean 1, for positive counts (k,)."""
     weights = (1 - beta) / -np.expm1(counts * np.log(beta)) if beta else np.ones(len(counts))
     return weights * len(counts) / weights.sum()
 
 
 def find_loss(loss):
-    """Return the :class:`Loss` that a classifier's parameter means; None for cross-entropy.
-
-    Raises
-    ------
-    ValueError
-        If a parameter of the loss is not as described.
-    """
+    """Return the :class:`Loss` that a classifier's `loss` means, or None for cross-entropy."""
     if isinstance(loss, str):
         return LOSSES.get(loss)
     values = {field.name: getattr(loss, field.name) for field in fields(loss)}
@@ -249,21 +236,14 @@ def find_loss(loss):
 
 
 def loss_terms(loss, counts):
-    """Return the :class:`LossTerms` of a classifier's parameter `loss`.
-
-    Parameters
-    ----------
-    loss : str or Loss
-    counts : ndarray of shape (k,)
-        Rows of each class. A class without any counts as the rarest that has some: what it gets
-        takes part in no row's own term.
-    """
+    """Return the :class:`LossTerms` of a classifier's `loss`, for class counts (k,)."""
     found = find_loss(loss)
     if found is None:
         return LossTerms()
+    # A class without rows counts as the rarest that has some: its term meets no row of its own.
     return found._terms(positive(counts))
 
 
 def positive(counts):
-    """Return numbers of rows, those that are 0 replaced by the smallest that is not."""
+    """Return class counts, each 0 replaced by the smallest count above 0."""
     return np.where(counts > 0, counts, counts[counts > 0].min())

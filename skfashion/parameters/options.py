@@ -49,7 +49,7 @@ def number_of_epochs(options, steps_per_epoch):
 
 @estimator
 class TrainingOptions:
-    """Training parameters; each documents itself, and the classifiers' docstrings list them."""
+    """The parameters that all classifiers share; their docstrings list them."""
 
     optimizer: Optimizer = param(
         StrOptions({"adamw", "adam", "sgd", "muon"}),

@@ -180,9 +180,7 @@ def test_groups_reach_the_splitter(digits):
         search_of(cv=GroupKFold(3)).fit(X, y)
 
 
-@pytest.mark.parametrize(
-    "backend", ["sequential", pytest.param("loky", marks=pytest.mark.slow), "threading"]
-)
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_routed_metadata_reach_fit_score_and_the_splitter(backend, digits):
     X, y = digits
     weights, groups = 1.0 + (np.arange(len(y)) % 3), np.arange(len(y)) // 60

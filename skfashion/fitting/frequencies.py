@@ -12,7 +12,7 @@ from skfashion.parameters.losses import (
     effective_number_weights,
     find_loss,
     loss_terms,
-    positive,
+    without_zeros,
 )
 
 
@@ -165,7 +165,7 @@ def balance_of(estimator, given, earlier=0.0):
     terms = loss_terms(estimator.loss, counts)
     factors, drawn = terms.class_weight, None
     if factors is None and estimator.deferred_reweighting is not None:
-        factors = effective_number_weights(positive(counts), DEFERRED_BETA)
+        factors = effective_number_weights(without_zeros(counts), DEFERRED_BETA)
     if estimator.sampling is not None:
         drawn = sampling_shares(estimator.sampling, given.classes, frequencies.prior)
     return Balance(frequencies, terms, drawn, factors, estimator.deferred_reweighting)

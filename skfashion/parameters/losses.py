@@ -241,9 +241,9 @@ def loss_terms(loss, counts):
     if found is None:
         return LossTerms()
     # A class without rows counts as the rarest that has some: its term meets no row of its own.
-    return found._terms(positive(counts))
+    return found._terms(without_zeros(counts))
 
 
-def positive(counts):
+def without_zeros(counts):
     """Return class counts, each 0 replaced by the smallest count above 0."""
     return np.where(counts > 0, counts, counts[counts > 0].min())

@@ -46,7 +46,7 @@ SMALL = {
 }
 
 
-def light(cls):
+def light(cls, **params):
     """Return an estimator that passes scikit-learn's checks in reasonable time.
 
     For as few epochs as pass with any seed, so that another processor's rounding changes nothing;
@@ -54,10 +54,10 @@ def light(cls):
     but learns in fewer epochs.
     """
     if cls in FAST:
-        return cls(max_epochs=10)
+        return cls(max_epochs=10, **params)
     known = cls().get_params()
     tiny = {k: v for k, v in (SMALL | {"backbone": "resnet18"}).items() if k in known}
-    return cls(max_epochs=5, **tiny)
+    return cls(max_epochs=5, **tiny, **params)
 
 
 def small(cls, **params):

@@ -33,7 +33,7 @@ KINDS = kinds(LEARNING, fast=FAST)
 
 
 @parametrize_with_checks(
-    [SnapshotEnsembleClassifier(light(MLPNetClassifier), n_snapshots=2)],
+    [SnapshotEnsembleClassifier(light(MLPNetClassifier, random_state=0), n_snapshots=2)],
     expected_failed_checks=lambda ensemble: SAMPLE_WEIGHT_CHECKS,
 )
 def test_scikit_learn_checks(estimator, check):

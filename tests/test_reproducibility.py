@@ -186,9 +186,13 @@ def fitted(cls, precision, n_threads):
 @pytest.mark.parametrize("cls", kinds(ESTIMATORS, fast=LEARNING))
 @pytest.mark.parametrize(
     ("precision", "n_threads"),
-    [("fp32", 1), ("fp32", 2), pytest.param("fp64", 2, marks=pytest.mark.slow)],
+    [
+        ("fp32", 1),
+        pytest.param("fp32", 2, marks=pytest.mark.slow),
+        pytest.param("fp64", 2, marks=pytest.mark.slow),
+    ],
 )
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_threads, data):
     """Bit for bit: any number of rows, any order, any neighbours."""

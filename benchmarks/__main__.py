@@ -1,80 +1,53 @@
-"""Command line of the benchmarks: each command lives in a module with an ``add_parser``."""
+"""Command line of the benchmarks: a command a study, and three that read what they have written."""
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    report,
-    robustness,
-    run,
-    sensitivity,
-    tables,
-    tuning,
-)
+from benchmarks import pages, runner
 from benchmarks.errors import BenchmarkError
-from benchmarks.search import command as search
-from benchmarks.search import searches
-from benchmarks.speed import command as speed
-from benchmarks.speed import worker
-
-# A new command joins by offering add_parser(subparsers), which sets the function to call as
-# ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    report,
-    robustness,
-    search,
-    sensitivity,
-    speed,
-    tables,
-    tuning,
-)
-# What commands call in processes of their own: no business of a user's.
-INTERNAL = (run, searches, worker)
+from benchmarks.registry import STUDIES
 
 
-def build_parser(modules=COMMANDS):
-    """Put the parsers of commands together.
-
-    Parameters
-    ----------
-    modules : tuple of modules
-        Where they live.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-    """
+def build_parser():
+    """Return the parser of all commands, whose ``command(options)`` returns an exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure skfashion against its competitors."
+        prog="python -m benchmarks",
+        description="Measure skfashion against its competitors. Times are of two cores.",
     )
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in modules:
-        module.add_parser(subparsers)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for study in STUDIES.values():
+        runner.add_parser(commands, study)
+    about = "write all tables of the pages from the committed results (seconds)"
+    tables = commands.add_parser("tables", help=about, description=about)
+    tables.add_argument("--check", action="store_true", help="only say what is out of date")
+    tables.set_defaults(command=lambda options: pages.update(STUDIES.values(), options.check))
+    about = "one page of HTML with all committed results, to send on (seconds)"
+    report = commands.add_parser("report", help=about, description=about)
+    report.add_argument("-o", "--output", type=Path, default=Path("results.html"))
+    report.set_defaults(command=_report)
     return parser
+
+
+def _run(options):
+    """Run a study, then write the pages if it has written committed results."""
+    study = options.study
+    for name, other in study.instead.items():
+        study = other if getattr(options, name) else study
+    status = runner.run(study, options)
+    if study.publishes(options):
+        pages.update(STUDIES.values())
+    return status
+
+
+def _report(options):
+    """Write the page of all results."""
+    from benchmarks import report
+
+    options.output.write_text(report.page(STUDIES.values()), encoding="utf-8")
+    size = options.output.stat().st_size / 1e6
+    print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
+    return 0
 
 
 def main(arguments=None):
@@ -90,16 +63,14 @@ def main(arguments=None):
     int
         0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C.
     """
-    words = sys.argv[1:] if arguments is None else arguments
-    internal = bool(words) and words[0].startswith("_")
-    options = build_parser(INTERNAL if internal else COMMANDS).parse_args(words)
+    options = build_parser().parse_args(arguments)
     try:
-        return options.command(options)
+        return getattr(options, "command", _run)(options)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        print("Stopped. Finished runs are kept, the same command goes on.", file=sys.stderr)
         return 130
 
 

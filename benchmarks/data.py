@@ -84,3 +84,33 @@ def _limit(X, y, rows):
 
     X, _, y, _ = train_test_split(X, y, train_size=rows, stratify=y, random_state=0)
     return X, y
+
+
+def held_out(images, seed, *, train_rows, valid_rows):
+    """Draw rows to train on and rows to measure on, all of them training images.
+
+    Parameters
+    ----------
+    images : Split
+    seed : int
+        Draws the rows, the classes in equal shares.
+    train_rows, valid_rows : int
+
+    Returns
+    -------
+    X, X_valid, y, y_valid : ndarrays
+    """
+    from sklearn.model_selection import train_test_split
+
+    X, y = images.X_train, images.y_train
+    return train_test_split(
+        X, y, train_size=train_rows, test_size=valid_rows, stratify=y, random_state=seed
+    )
+
+
+def validation_split():
+    """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images.
+
+    What is chosen is chosen here; the 10,000 test images are never read.
+    """
+    return held_out(load_split("full"), 0, train_rows=55_000, valid_rows=5_000)

@@ -1,5 +1,6 @@
 """What a result depends on besides its parameters: machine, versions, commit, threads."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -9,12 +10,26 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.errors import BenchmarkError
+
 ROOT = Path(__file__).absolute().parents[1]
 PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 
 # These two steer OpenBLAS towards a fixed kernel or cache size. Where a machine sets them NumPy
 # can lose a third of its speed, and scikit-learn is to be timed at its best.
 OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# The code that decides how long a training takes and what memory it needs, files and folders of
+# skfashion: rows of seconds and memory are measured anew when it changes.
+TRAINING = (
+    "training",
+    "nets",
+    "base.py",
+    "fitting.py",
+    "images.py",
+    "inputs.py",
+    "tasks.py",
+    "training_data.py",
+)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -40,8 +55,13 @@ def child_environment(threads):
     return variables
 
 
-def versions():
+def versions(*libraries):
     """Versions of Python and of the packages that decide a result.
+
+    Parameters
+    ----------
+    *libraries : str
+        More of them, which are left out where they are not installed.
 
     Returns
     -------
@@ -58,6 +78,9 @@ def versions():
         import skfashion
 
         found["skfashion"] = getattr(skfashion, "__version__", None)
+    for library in libraries:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[library] = importlib.metadata.version(library)
     return found
 
 
@@ -126,6 +149,28 @@ def commit():
     return head + ("-dirty" if changes else "")
 
 
+def refuse_dirty():
+    """Refuse to measure what is to be published with sources that no commit has.
+
+    Raises
+    ------
+    BenchmarkError
+        If a source of a result differs from the commit, as `commit` tells.
+    """
+    if "-dirty" in (commit() or ""):
+        raise BenchmarkError(
+            "Got sources that differ from their commit, expected results to publish to come from "
+            "a commit. Commit the changes of skfashion and benchmarks first.",
+            exit_code=2,
+        )
+
+
+def age(commit):
+    """Count the commits since one; None where git does not know it."""
+    count = _git("rev-list", "--count", f"{(commit or '').removesuffix('-dirty')}..HEAD")
+    return int(count) if count else None
+
+
 def _git(*words):
     """Output of a git command in the repository, None if it fails."""
     try:
@@ -135,42 +180,41 @@ def _git(*words):
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def code_hash():
-    """Fingerprint of skfashion's sources.
+def code_hash(root=None):
+    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date.
 
     Unlike a commit it stays the same when only a page of the documentation or a result file
     changed, and it tells one dirty tree from another.
+
+    Parameters
+    ----------
+    root : pathlib.Path or None
+        The repository; None takes this one.
 
     Returns
     -------
     str
         First 16 hexadecimal digits of a SHA-256.
     """
+    return _hash(root or ROOT, [(root or ROOT) / "skfashion"])
+
+
+def training_hash(root=None):
+    """Fingerprint of the sources that decide seconds and memory of a training, as `code_hash`."""
+    root = root or ROOT
+    return _hash(root, [root / "skfashion" / name for name in TRAINING])
+
+
+def _hash(root, places):
+    """Hash the sources of files and folders, those that are there."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "skfashion").rglob("*.py")):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
+    for path in sorted(files):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def circumstances(command, *libraries):
-    """Return where, when and with what a row was measured.
-
-    Parameters
-    ----------
-    command : str
-        The command that measures it again, without any path.
-    *libraries : str
-        More packages whose versions decide it, all of them installed.
-
-    Returns
-    -------
-    dict
-        ``versions``, ``machine``, ``commit``, ``command`` and ``date``.
-    """
-    return {
-        "versions": versions() | {name: importlib.metadata.version(name) for name in libraries},
-        "machine": machine(),
-        "commit": commit(),
-        "command": command,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def circumstances(command):
+    """Return how and when a row was measured: ``commit``, ``command`` (without paths), ``date``."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit(), "command": command, "date": now}

@@ -204,19 +204,29 @@ def parameters(estimator):
     for name, value in sorted(estimator.get_params(deep=True).items()):
         if name in ("steps", "memory", "transform_input", "estimators"):
             continue
-        found[name] = _plain(value)
+        found[name] = described(value)
     return found
 
 
-def _plain(value):
+def described(value):
+    """Describe an estimator, its class included, or any other value in JSON's types.
+
+    Parameters
+    ----------
+    value : estimator, dict, list, or any parameter of an estimator
+
+    Returns
+    -------
+    dict, list, str, float, int, bool or None
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [described(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): described(item) for key, item in value.items()}
     if hasattr(value, "get_params"):
         return {"class": type(value).__name__, **parameters(value)}
     # repr() of these holds a memory address, which would make every row unlike the last.

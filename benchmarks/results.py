@@ -2,28 +2,15 @@
 
 import json
 import os
-from pathlib import Path
+import re
+from functools import cache
 
+from benchmarks import environment
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
 
 PUBLISHED = ROOT / "benchmarks" / "results"
 LOCAL = PUBLISHED / "local"
-
-
-def path_for(directory, data_name):
-    """Name the result file of one data set.
-
-    Parameters
-    ----------
-    directory : path-like
-    data_name : str
-
-    Returns
-    -------
-    pathlib.Path
-    """
-    return Path(directory) / f"accuracy-{data_name}.jsonl"
 
 
 def read(path):
@@ -58,18 +45,7 @@ def read(path):
     return rows
 
 
-def append(path, row):
-    """Add one row, see `append_all`.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    row : dict
-    """
-    append_all(path, [row])
-
-
-def append_all(path, rows):
+def append(path, rows):
     """Add rows, whole or not at all.
 
     Parameters
@@ -90,53 +66,116 @@ def append_all(path, rows):
         os.close(descriptor)
 
 
-def keep_current(path):
-    """Drop the rows that newer ones have replaced, in one step.
+def head(study, unit, seed, settings, *, data=None, scope="images", **more):
+    """Return what a row of a study begins with: all that it is recognised by.
 
     Parameters
     ----------
-    path : pathlib.Path
+    study : benchmarks.study.Study
+    unit : str, int or dict
+        What the row is of; a table has the newest measurement of each.
+    seed : int or None
+        None where nothing is drawn.
+    settings : dict
+        All that was chosen: a classifier as ``benchmarks.models.described`` writes it, or what
+        the study sets, with the classifiers of which it is made.
+    data : str, dict or None
+        What was trained and measured on, where the settings do not say it.
+    scope : {"images", "tables"} or None
+        Which number of skfashion's ``ENGINE`` the result hangs on; None where no net of ours is
+        trained.
+    **more
+        ``threads`` and ``timing_shared``, where seconds are compared.
+
+    Returns
+    -------
+    dict
     """
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(b"".join(_line(row) for row in current(read(path))))
-    os.replace(temporary, path)
+    from skfashion.resuming import ENGINE
+
+    if study.timing:
+        decided = {"training": environment.training_hash()}
+    else:
+        decided = {"engine": None if scope is None else {scope: ENGINE[scope]}}
+    return {
+        "study": study.name,
+        "version": study.version,
+        "unit": unit,
+        "seed": seed,
+        "settings": settings,
+        "data": data,
+        **decided,
+        **more,
+        "code": environment.code_hash(),
+        "versions": environment.versions(*study.packages),
+        "machine": environment.machine(),
+    }
 
 
 def identity(row):
-    """Everything that must be equal for two rows to be repetitions of one measurement.
+    """Return what must be equal for a row to be there already.
 
-    That is the model with its parameters, the data, versions, machine, threads, whether the
-    processor was shared with other runs, and for skfashion's own models the sources. The
-    commit is not part of it: a commit that touches neither changes no result.
+    Of a learned result: the study and its number, unit, seed, settings and data, the versions of
+    the packages that compute it, and the number of skfashion's ``ENGINE``. The sources are none of
+    it: a moved file or a docstring changes no result. Where seconds are compared the machine
+    counts, too, and for studies of nothing but seconds and memory the code of the training.
 
     Parameters
     ----------
     row : dict
+        What `head` returns, or more.
 
     Returns
     -------
     str
     """
-    parts = [without_seeds(row["parameters"])] + [
-        row[key]
-        for key in ("model", "data", "versions", "machine", "threads", "timing_shared", "code")
-    ]
+    keys = ("study", "version", "seed", "data", "engine", "training")
+    parts = [row.get(key) for key in keys] + [row["unit"], compared(row["settings"])]
+    # Of these two the package's numbers hang on neither: ENGINE stands for our own code.
+    parts.append({k: v for k, v in row["versions"].items() if k not in ("python", "skfashion")})
+    if "threads" in row or "training" in row:
+        parts += [row["machine"], row.get("threads"), row.get("timing_shared")]
     return json.dumps(parts, sort_keys=True)
 
 
-def without_seeds(parameters):
-    """Leave out what a seed decides.
+def compared(settings):
+    """Return settings as they are compared.
+
+    Seeds and numbers of processes are left out, and of skfashion's classes all that is a default
+    today: a parameter that a class got after a row was written changes nothing about that row.
 
     Parameters
     ----------
-    parameters : dict
-        Of an estimator, as ``benchmarks.models.parameters`` describes it.
-
-    Returns
-    -------
-    dict
-        Without ``random_state``, that of steps and members too.
+    settings : dict or other JSON value
+        Any dict with a "class" describes an object of it.
     """
+    if isinstance(settings, list | tuple):
+        return [compared(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    defaults = _defaults(settings["class"]) if "class" in settings else {}
+    return {
+        name: compared(value)
+        for name, value in settings.items()
+        if not name.endswith(("random_state", "n_jobs"))
+        # What "name__parameter" says, stands in the dict of that name.
+        and not (name.partition("__")[0] in settings and "__" in name)
+        and not (name in defaults and value == defaults[name])
+    }
+
+
+@cache
+def _defaults(name):
+    """Return all parameters of a class of skfashion's, none of them set; of another's, none."""
+    import skfashion
+    from benchmarks import models
+
+    cls = getattr(skfashion, name, None)
+    return {} if cls is None else models.parameters(cls())
+
+
+def without_seeds(parameters):
+    """Leave out every ``random_state``, those of steps and members too."""
     return {
         name: without_seeds(value) if isinstance(value, dict) else value
         for name, value in parameters.items()
@@ -144,25 +183,49 @@ def without_seeds(parameters):
     }
 
 
-def current(rows):
-    """Choose the rows that count: for each model its newest measurement, a row a seed.
+def current(rows, by=("unit",)):
+    """Choose the rows that count: of each unit its newest measurement, seed by seed.
 
     Parameters
     ----------
     rows : list of dict
         In the order they were written.
+    by : tuple of str
+        What a unit is told by: ``("unit", "settings")`` where all settings are to be seen.
 
     Returns
     -------
     list of dict
-        Sorted by model and seed. Older rows with another identity (other parameters, another
-        machine …) are left out, so that a mean is never taken over different things.
+        Sorted by seed, otherwise in their order. Older rows of a unit with another identity (other
+        settings, another engine …) are left out, so that a mean is never taken over different
+        things, and so are those that were measured again.
     """
-    newest = {row["model"]: identity(row) for row in rows}
-    chosen = {
-        (row["model"], row["seed"]): row for row in rows if identity(row) == newest[row["model"]]
-    }
-    return [chosen[key] for key in sorted(chosen)]
+
+    def unit(row):
+        return json.dumps([compared(row[key]) for key in by], sort_keys=True)
+
+    def kind(row):
+        return identity(row | {"seed": None})
+
+    newest = {unit(row): kind(row) for row in rows}
+    rows = [row for row in rows if kind(row) == newest[unit(row)]]
+    # A unit's rows are written together, and have one date.
+    last = {identity(row): row["date"] for row in rows}
+    return sorted(
+        (row for row in rows if row["date"] == last[identity(row)]),
+        key=lambda row: -1 if row["seed"] is None else row["seed"],
+    )
+
+
+def commits(rows):
+    """Say from which commits rows come, and how many from sources that were changed since."""
+    names = [row["commit"] or "unknown" for row in rows]
+    changed = sum(name.endswith("-dirty") for name in names)
+    short = dict.fromkeys(re.sub("^([0-9a-f]{10})[0-9a-f]*", r"\1", name) for name in names)
+    text = f"commit {' / '.join(short)}"
+    if changed:
+        text += f" ({changed} of these rows come from sources that differed from their commit)"
+    return text
 
 
 def _line(row):

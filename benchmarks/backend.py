@@ -1,4 +1,4 @@
-"""Where the runs of a study or a search are computed: on this machine, or on a Dask cluster."""
+"""The runner's option ``--backend``: joblib's runs on this machine, or on a Dask cluster."""
 
 import contextlib
 
@@ -12,14 +12,8 @@ SERVERS = "dask scheduler, and dask worker tcp://ITS-ADDRESS:8786 --nthreads 1 o
 
 
 def add_options(parser):
-    """Add the options that say where runs are computed, and how many at a time.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-    """
+    """Add the options that say where runs are computed, to an ``ArgumentParser``."""
     add = parser.add_argument
-    add("--jobs", type=int, default=-1, help="runs at a time on this machine; default one a core")
     add(
         "--backend",
         choices=("local", "dask"),
@@ -29,29 +23,14 @@ def add_options(parser):
     add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
 
 
-def words(options):
-    """Return what a command needs besides, with a space before it, to compute in the same place.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-
-    Returns
-    -------
-    str
-        Without the address, which is nobody's business.
-    """
-    return " --backend dask --scheduler ADDRESS" if options.backend == "dask" else ""
-
-
 @contextlib.contextmanager
 def chosen(options):
-    """Let joblib compute where the options say.
+    """Let joblib compute where the options of a study say.
 
     Parameters
     ----------
     options : argparse.Namespace
-        With what :func:`add_options` adds.
+        With what `add_options` adds, or without.
 
     Yields
     ------
@@ -64,6 +43,9 @@ def chosen(options):
         If the options contradict each other, Dask is not installed, the scheduler does not answer
         or goes away, or its workers are missing or have other versions.
     """
+    if not hasattr(options, "backend"):  # a study without runs of joblib's
+        yield {}
+        return
     if options.backend == "local":
         if options.scheduler is not None:
             raise BenchmarkError(

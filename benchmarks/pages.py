@@ -1,0 +1,85 @@
+"""Tables of the committed results, in pages between two markers; pictures know their rows."""
+
+import re
+import sys
+
+from benchmarks import pictures
+from benchmarks.errors import BenchmarkError
+from benchmarks.study import DOCS
+
+
+def update(studies, check=False):
+    """Bring tables and pictures up to date, or say which are not.
+
+    Parameters
+    ----------
+    studies : iterable of benchmarks.study.Study
+        What has not been measured yet leaves its page alone.
+    check : bool
+        Whether to change nothing.
+
+    Returns
+    -------
+    int
+        0, or 1 if `check` found something out of date.
+    """
+    texts, stale_pictures = {}, []
+    for study in studies:
+        rows = study.rows()
+        if not rows:
+            continue
+        text = texts.get(study.path) or _read(study)
+        texts[study.path] = replace_table(text, study.table(rows), study.markers, study.path.name)
+        for name, draw in study.pictures.items():
+            path = DOCS / "images" / name
+            if pictures.is_stale(path, rows):
+                stale_pictures.append((path, draw, rows))
+    stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    if check:
+        for path in [*stale, *(path for path, *_ in stale_pictures)]:
+            print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
+        return 1 if stale or stale_pictures else 0
+    for path in stale:
+        path.write_text(texts[path], encoding="utf-8")
+    for path, draw, rows in stale_pictures:
+        pictures.save(draw(rows), path, rows)
+    return 0
+
+
+def _read(study):
+    try:
+        return study.path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        start, end = study.markers
+        raise BenchmarkError(
+            f"{study.path} does not exist. Write it, with the lines {start} and {end} for the "
+            "table."
+        ) from None
+
+
+def replace_table(text, table, markers, page):
+    """Put a table between two markers.
+
+    Parameters
+    ----------
+    text : str
+        The whole page.
+    table : str
+    markers : (str, str)
+    page : str
+        What the page is called in an error.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    BenchmarkError
+        If the markers are not there exactly once, in order.
+    """
+    start, end = markers
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if text.count(start) != 1 or text.count(end) != 1 or not pattern.search(text):
+        raise BenchmarkError(f"{page} needs the lines {start} and {end} once each, in this order.")
+    return pattern.sub(lambda _: f"{start}\n{table}\n{end}", text)

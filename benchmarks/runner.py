@@ -1,0 +1,236 @@
+"""Runs a study: seeds by units, what is there already left out, each row written at once."""
+
+import argparse
+import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from benchmarks import backend, environment, results
+from benchmarks.errors import BenchmarkError
+from benchmarks.processes import ChildError, ended_by_signals
+from benchmarks.progress import Progress
+from benchmarks.study import DOCS, Asked
+
+
+def add_parser(subparsers, study):
+    """Add the command of a study.
+
+    Parameters
+    ----------
+    subparsers : argparse's subparsers action
+    study : benchmarks.study.Study
+    """
+    parser = subparsers.add_parser(
+        study.name,
+        help=f"{study.help} ({study.cost})",
+        description=study.description or study.help,
+        epilog=study.epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    for name, words in study.options.items():
+        add(name, **words)
+    if "quick" in study.sizes:
+        add("--quick", action="store_true", help="the bundled images, to see that all works")
+    if "sample" in study.sizes:
+        add("--data", choices=("sample", "full"), default="sample", help="bundled images or all")
+    if study.seeds is not None:
+        smaller = f", else {study.quick_seeds}" if len(study.sizes) > 1 else ""
+        of = f"how many (5) or which (0,3,7); default {study.seeds}{smaller}"
+        add("--seeds", type=seeds_of, help=of)
+    if study.side_by_side or study.distributed:
+        default = 1 if study.side_by_side else -1
+        add("--jobs", type=int, default=default, help=f"runs at a time; default {default}")
+    if study.distributed:
+        backend.add_options(parser)
+    if not study.resume:
+        add("--resume", action="store_true", help="skip runs that the result file has already")
+    if len(study.sizes) > 1:
+        add("--output", type=Path, help="folder of results; default benchmarks/results/local")
+        add("--publish", action="store_true", help="write the committed results, table, pictures")
+    parser.set_defaults(study=study)
+
+
+def seeds_of(text):
+    """Read "5", how many, or "0,3,7", which, as a list of seeds."""
+    try:
+        seeds = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        seeds = []
+    if "," not in text and seeds:
+        seeds = list(range(seeds[0]))
+    if not seeds or min(seeds) < 0:
+        raise argparse.ArgumentTypeError(f"expected seeds such as 5 or 0,3,7, got {text!r}")
+    return list(dict.fromkeys(seeds))
+
+
+def asked_for(study, options):
+    """Return what options ask for.
+
+    Parameters
+    ----------
+    study : benchmarks.study.Study
+    options : argparse.Namespace
+
+    Returns
+    -------
+    Asked
+
+    Raises
+    ------
+    BenchmarkError
+        If what would be published may not be: a smaller size, sources that no commit has, or runs
+        that share the processor.
+    """
+    smaller = next((size for size in study.sizes if size != "full"), None)
+    quick = getattr(options, "quick", getattr(options, "data", "full") == "sample")
+    size = smaller if quick else "full"
+    seeds = [None]
+    if study.seeds is not None:
+        number = study.quick_seeds if quick else study.seeds
+        seeds = options.seeds or list(range(number))
+    jobs = getattr(options, "jobs", 1)
+    output = getattr(options, "output", None)
+    path = (output or results.LOCAL) / f"{study.name}-{size}.jsonl"
+    if study.publishes(options):
+        refused = {"--quick": quick and "quick" in study.sizes, "--output": output is not None}
+        refused["--jobs above 1, which spoils its seconds"] = study.side_by_side and jobs != 1
+        for name in (name for name, is_asked in refused.items() if is_asked):
+            raise BenchmarkError(f"--publish goes without {name}.", exit_code=2)
+        if quick:
+            raise BenchmarkError("--publish goes with --data full.", exit_code=2)
+        environment.refuse_dirty()
+        path = study.file
+    elif output is not None and output.resolve() == results.PUBLISHED.resolve():
+        raise BenchmarkError(
+            "That folder holds the committed results. Choose another, or use --publish.",
+            exit_code=2,
+        )
+    return Asked(study, size, seeds, path, jobs, options)
+
+
+def run(study, options):
+    """Measure what is missing, and show the table and the pictures.
+
+    Parameters
+    ----------
+    study : benchmarks.study.Study
+    options : argparse.Namespace
+
+    Returns
+    -------
+    int
+        0, or 1 if a run failed.
+    """
+    asked = asked_for(study, options)
+    tasks = {}
+    for unit, seed in study.plan(asked):
+        head = results.head(study, unit, seed, **study.describe(unit, seed, asked))
+        tasks[results.identity(head)] = head
+    left = list(tasks)
+    if study.resume or options.resume:
+        done = {results.identity(row) for row in results.read(asked.path)}
+        left = [known_by for known_by in tasks if known_by not in done]
+        if len(left) < len(tasks):
+            n_done = len(tasks) - len(left)
+            print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
+    with ended_by_signals(), backend.chosen(options) as where:
+        failures = _measure([tasks[known_by] for known_by in left], asked, where)
+    rows = [row for row in results.read(asked.path) if results.identity(row) in tasks]
+    if study.publishes(options):
+        rows = results.read(asked.path)
+    rows = results.current(rows, study.by)
+    if rows:
+        print(study.table(rows))
+        _draw(rows, asked)
+    for name, error in failures:
+        print(f"failed: {name}: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _measure(heads, asked, where):
+    """Measure and write each run; return name and error of those that failed."""
+    study, command, failures = asked.study, command_of(asked), []
+    n_jobs = max(1, asked.jobs) if study.side_by_side else 1
+    progress = Progress([name_of(head) for head in heads], n_jobs)
+    with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
+        if not study.side_by_side:
+            warnings.simplefilter("ignore")  # such as of solvers that stop early
+        # One at a time is measured right here, where signals arrive and libraries expect to be.
+        if study.side_by_side:
+            futures = {threads.submit(_measure_one, head, asked): head for head in heads}
+            outcomes = ((futures[future], future.result) for future in as_completed(futures))
+        else:
+            outcomes = ((head, lambda head=head: _measure_one(head, asked)) for head in heads)
+        for head, result in outcomes:
+            name = name_of(head)
+            try:
+                found, seconds = result()
+            except ChildError as error:
+                failures.append((name, error))
+                progress.finished(name, 0.0, f"FAILED, {error}\n{error.details}")
+                continue
+            about = where | environment.circumstances(command)
+            # All at once: a unit that is there at all is there as a whole.
+            results.append(asked.path, [head | row | about for row in found])
+            progress.finished(name, seconds, _told(found[0]))
+    return failures
+
+
+def _measure_one(head, asked):
+    """Return the rows of a run, without its head, and the seconds it took."""
+    start = time.perf_counter()
+    found = asked.study.measure(head["unit"], head["seed"], asked)
+    found = [found] if isinstance(found, dict) else list(found)
+    return found, time.perf_counter() - start
+
+
+def _told(row):
+    """Say what came out, where that is one number."""
+    accuracy = row.get("metrics", row).get("accuracy")
+    return f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
+
+
+def name_of(head):
+    """Name a run in a line: its unit and its seed."""
+    unit = head["unit"]
+    name = ", ".join(map(str, unit.values())) if isinstance(unit, dict) else str(unit)
+    return name if head["seed"] is None else f"{name} seed {head['seed']}"
+
+
+def command_of(asked):
+    """Write the command that measures the same again, without any path or address."""
+    study, options = asked.study, asked.options
+    words = ["python -m benchmarks", study.name]
+    if len(study.sizes) > 1:
+        words += ["--quick"] if asked.size == "quick" else []
+        words += ["--data", asked.size] if "sample" in study.sizes else []
+    if study.seeds is not None:
+        counted = asked.seeds == list(range(len(asked.seeds)))
+        which = ",".join(map(str, asked.seeds)) + "," * (len(asked.seeds) == 1)
+        words += ["--seeds", str(len(asked.seeds)) if counted else which]
+    for name, about in study.options.items():
+        value = getattr(options, name.removeprefix("--").replace("-", "_"))
+        if value != about.get("default") and value is not False:
+            words += [name] if value is True else [name, _quoted(str(value))]
+    if study.side_by_side and asked.jobs != 1:
+        words += ["--jobs", str(asked.jobs)]
+    if getattr(options, "backend", "local") == "dask":
+        words += ["--backend dask --scheduler ADDRESS"]
+    return " ".join(words)
+
+
+def _quoted(text):
+    return f"'{text}'" if " " in text or ";" in text else text
+
+
+def _draw(rows, asked):
+    """Draw the pictures: those of the page when publishing, else beside the result file."""
+    from benchmarks import pictures
+
+    for name, draw in asked.study.pictures.items():
+        publishes = asked.study.publishes(asked.options)
+        folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+        pictures.save(draw(rows), folder / name, rows)

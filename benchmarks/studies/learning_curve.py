@@ -1,0 +1,122 @@
+"""How much accuracy more training rows buy, classifier by classifier."""
+
+import statistics
+import time
+
+from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
+from benchmarks.models import MODELS
+from benchmarks.pictures import pyplot
+from benchmarks.study import Study
+
+FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
+QUICK = {"rows": [100, 300, 1000]}
+UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression")
+
+
+def classifiers(unit, asked):
+    """Return the classifier of a unit by its name."""
+    return {unit: MODELS[unit].build(0, 1)}
+
+
+def measure(unit, seed, asked):
+    """Fit one classifier to parts of the training images, the smaller ones in the larger ones.
+
+    Parameters
+    ----------
+    unit : str
+        A key of ``benchmarks.models.MODELS``.
+    seed : int
+    asked : benchmarks.study.Asked
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``rows``, ``accuracy`` (0 to 1) and ``seconds`` (of the fit).
+    """
+    import joblib
+    import numpy as np
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    images, found = asked.images, []
+    X, y = images.X_train, images.y_train
+    order = np.random.RandomState(seed).permutation(len(y))
+    for n in sorted(asked.settings["rows"], reverse=True):
+        if n < len(order):
+            split = StratifiedShuffleSplit(1, train_size=n, random_state=seed)
+            kept, _ = next(split.split(order, y[order]))
+            order = order[kept]
+        estimator = MODELS[unit].build(seed, joblib.cpu_count())
+        start = time.perf_counter()
+        estimator.fit(X[order], y[order])
+        seconds = time.perf_counter() - start
+        accuracy = float(estimator.score(images.X_test, images.y_test))
+        row = {"name": MODELS[unit].label, "rows": n, "accuracy": round(accuracy, 6)}
+        found.append(row | {"seconds": round(seconds, 3)})
+    return found
+
+
+def _groups(rows):
+    """Return rows by classifier and number of training rows."""
+    groups = grouped(rows, "name")
+    order = [MODELS[unit].label for unit in UNITS]
+    return {
+        name: dict(sorted(grouped(groups[name], "rows").items()))
+        for name in order
+        if name in groups
+    }
+
+
+def table(rows):
+    """Write the table: a classifier a line."""
+    sizes, lines = sorted({row["rows"] for row in rows}), []
+    for name, groups in _groups(rows).items():
+        accuracies = [cell([r["accuracy"] for r in groups.get(n, [])], 100) for n in sizes]
+        seconds = [median(groups[n], "seconds", form=".1f") for n in sizes]
+        lines.append([name, *accuracies, " / ".join(seconds)])
+    headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, each of which "
+        f"draws the rows anew, classes in equal shares; medians of seconds, number of rows by number of "
+        f"rows; {rows[-1]['data']} data.\n{caption(rows)}\n\nCommand: `{rows[-1]['command']}`.\n\n"
+        "![Accuracy against training rows](images/learning_curve.png)"
+    )
+
+
+def draw(rows):
+    """Draw accuracy and seconds against the number of training rows."""
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for name, groups in _groups(rows).items():
+        sizes = list(groups)
+        accuracies = [[100 * row["accuracy"] for row in groups[n]] for n in sizes]
+        deviations = [statistics.stdev(a) if len(a) > 1 else 0 for a in accuracies]
+        centres = [statistics.fmean(a) for a in accuracies]
+        left.errorbar(sizes, centres, deviations, marker="o", markersize=4, capsize=2, label=name)
+        seconds = [statistics.median(row["seconds"] for row in groups[n]) for n in sizes]
+        right.plot(sizes, seconds, marker="o", markersize=4, label=name)
+    for axes, label in ((left, "test accuracy %"), (right, "seconds of the fit")):
+        axes.set_xscale("log")
+        axes.set_xlabel("training rows, logarithmic")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    right.set_yscale("log")
+    left.legend(loc="lower right")
+    return figure
+
+
+STUDY = Study(
+    name="learning-curve",
+    help="accuracy against the number of training rows",
+    cost="40 min",
+    description=(
+        "Fit classifiers, all with their defaults, to parts of the training images, and measure\n"
+        "them on all of the test images. Nothing is chosen by these results. Each seed draws rows\n"
+        "and initial weights anew."
+    ),
+    sizes={"full": FULL, "quick": QUICK},
+    units=lambda asked: UNITS,
+    classifiers=classifiers,
+    measure=measure,
+    table=table,
+    pictures={"learning_curve.png": draw},
+    page="ensembles.md",
+)

@@ -66,16 +66,16 @@ def append(path, rows):
         os.close(descriptor)
 
 
-def head(study, unit, seed, settings, *, data=None, scope="images", **more):
+def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     """Return what a row of a study begins with: all that it is recognised by.
 
     Parameters
     ----------
     study : benchmarks.study.Study
-    unit : str, int or dict
-        What the row is of; a table has the newest measurement of each.
     seed : int or None
         None where nothing is drawn.
+    unit : str, int or dict
+        What the row is of; a table has the newest measurement of each.
     settings : dict
         All that was chosen: a classifier as ``benchmarks.models.described`` writes it, or what
         the study sets, with the classifiers of which it is made.
@@ -215,6 +215,12 @@ def current(rows, by=("unit",)):
         (row for row in rows if row["date"] == last[identity(row)]),
         key=lambda row: -1 if row["seed"] is None else row["seed"],
     )
+
+
+def of_unit(rows, unit, seed=0, **more):
+    """Return the row of a unit and seed; `more` are values that tell it from others of them."""
+    wanted = {"unit": unit, "seed": seed, **more}
+    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
 def commits(rows):

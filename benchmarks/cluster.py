@@ -64,15 +64,15 @@ def main(options):
     settings = QUICK if options.quick else FULL
     name = "quick" if options.quick else "full"
     path = FILE if options.publish else results.LOCAL / f"cluster-{name}.jsonl"
+    results.refuse_dirty(path)
     command = f"python -m benchmarks cluster{' --quick' * options.quick} --rounds {options.rounds}"
-    common = {"benchmark": "cluster", "settings": settings, "code": environment.code_hash()}
     split = data.load_split(settings["data"], settings["rows"])
     for n_workers in WORKERS:
         for i, found in enumerate(cluster_runs.measure(n_workers, options.rounds, settings, split)):
             print(f"{n_workers} workers, round {i + 1}: {found['fits']}", file=sys.stderr)
-            row = common | {"workers": n_workers, "round": i, **found}
-            results.append(path, row | environment.circumstances(command))
-    print(markdown(current(results.read(path))))
+            row = results.head("cluster", n_workers, i, settings, data=settings["data"])
+            results.append(path, row | found | environment.circumstances(command))
+    print(markdown(results.current(results.read(path))))
     if options.publish:
         from benchmarks.tables import write_studies
 
@@ -82,18 +82,7 @@ def main(options):
 
 def table():
     """Write the tables of the published results."""
-    return markdown(current(results.read(FILE)))
-
-
-def current(rows):
-    """Return the rows of the newest sources and settings, the last of each round."""
-    newest = rows[-1]
-    chosen = {
-        (row["workers"], row["round"]): row
-        for row in rows
-        if all(row[key] == newest[key] for key in ("code", "settings", "command"))
-    }
-    return [chosen[key] for key in sorted(chosen)]
+    return markdown(results.current(results.read(FILE)))
 
 
 def markdown(rows):
@@ -109,7 +98,7 @@ def markdown(rows):
     """
     costs, state = costs_of(rows)
     lines = []
-    for n_workers in sorted({row["workers"] for row in rows}):
+    for n_workers in sorted({row["unit"] for row in rows}):
         fits, halving = (_median(rows, n_workers, kind) for kind in ("fits", "halving"))
         n = fits["runs"]
         lines.append(
@@ -146,7 +135,7 @@ def costs_of(rows):
     state : int
         Bytes of a training's state.
     """
-    fewest, most = (pick(row["workers"] for row in rows) for pick in (min, max))
+    fewest, most = (pick(row["unit"] for row in rows) for pick in (min, max))
     send, empty = _median(rows, fewest, "send"), _median(rows, fewest, "empty")
     costs = cluster_model.Costs(
         fit=_median(rows, fewest, "fits")["fit_seconds"],
@@ -160,7 +149,7 @@ def costs_of(rows):
 
 def _median(rows, n_workers, kind):
     """Return what was the same in all rounds, and medians of what was not."""
-    found = [row[kind] for row in rows if row["workers"] == n_workers]
+    found = [row[kind] for row in rows if row["unit"] == n_workers]
     values = {key: [row[key] for row in found] for key in found[0]}
     return {
         key: its[0] if all(value == its[0] for value in its) else statistics.median(its)
@@ -169,7 +158,7 @@ def _median(rows, n_workers, kind):
 
 
 def _constants(costs, state, rows):
-    rounds = len({row["round"] for row in rows})
+    rounds = len({row["seed"] for row in rows})
     return (
         f"Medians of {rounds} round{'s' * (rounds > 1)}. The model's numbers: a fit of "
         f"{costs.fit:.2f} s on one worker, {1000 * costs.overhead:.1f} ms and "

@@ -6,7 +6,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 
-from benchmarks import backends, data, environment, results
+from benchmarks import backends, data, environment, models, results
 from benchmarks.fairness_report import TASKS, UPPER_BODY, draw, markdown
 from benchmarks.study_command import add_options, asked, publish_tables
 
@@ -67,16 +67,8 @@ def main(options):
         0.
     """
     name, n_seeds, path, command = asked(options, "fairness", FILE)
-    settings = QUICK if options.quick else FULL
-    common = {"benchmark": "fairness", "data": name, "code": environment.code_hash()}
-    common["settings"] = settings | {
-        "attribute": ATTRIBUTE,
-        "share": SHARE,
-        "correlation": CORRELATION,
-        "test_share": TEST_SHARE,
-    }
     with backends.chosen(options) as where:
-        _measure_missing(path, common, n_seeds, options, command, where)
+        _measure_missing(path, name, n_seeds, options, command, where)
     rows = current(results.read(path))
     print(markdown(rows))
     draw(rows, PICTURE if options.publish else path.with_suffix(".png"))
@@ -84,22 +76,39 @@ def main(options):
     return 0
 
 
-def _measure_missing(path, common, n_seeds, options, command, where):
+def _measure_missing(path, name, n_seeds, options, command, where):
     """Run the tasks and seeds that the result file has not, and add them to it."""
     settings = QUICK if options.quick else FULL
-    split = data.load_split(common["data"])
+    split = data.load_split(name)
+
+    def head(task, run, seed):
+        unit = {"task": task} | {key: run[key] for key in ("estimator", "mitigation")}
+        its = settings_of(settings)
+        return results.head("fairness", unit, seed, its, data=name, libraries=("fairlearn",))
+
     for seed in range(n_seeds):
         for task in TASKS:
-            row = common | {"task": task, "seed": seed, **where}
-            done = {_identity(other) for other in results.read(path)}
-            if _identity(row | LAST) in done:
+            done = results.measured(path)
+            if results.identity(head(task, LAST, seed)) in done:
                 continue
             print(f"{task}, seed {seed}", file=sys.stderr)
-            frame = measure(task, seed, split, settings, options.jobs, common["code"])
+            frame = measure(task, seed, split, settings, options.jobs, environment.code_hash())
             circumstances = environment.circumstances(command, "fairlearn")
             for run in runs(frame):
-                if _identity(row | run) not in done:
-                    results.append(path, row | run | circumstances)
+                row = head(task, run, seed)
+                if results.identity(row) not in done:
+                    results.append(path, row | {"task": task} | where | run | circumstances)
+
+
+def settings_of(settings):
+    """Return all that was chosen, in JSON's types."""
+    return settings | {
+        "attribute": ATTRIBUTE,
+        "share": SHARE,
+        "correlation": CORRELATION,
+        "test_share": TEST_SHARE,
+        "classifiers": models.described(classifiers(settings["max_epochs"])),
+    }
 
 
 def table():
@@ -107,21 +116,10 @@ def table():
     return markdown(current(results.read(FILE)))
 
 
-def _identity(row):
-    keys = ("task", "seed", "data", "settings", "code", "estimator", "mitigation")
-    return str([row[key] for key in keys])
-
-
 def current(rows):
-    """Return the rows of the newest sources and settings, a row a run, in the order of runs."""
-    newest = rows[-1]
-    chosen = {
-        _identity(row): row
-        for row in rows
-        if all(row[key] == newest[key] for key in ("code", "settings", "data"))
-    }
+    """Return the rows that count, in the order of tasks and seeds."""
     order = list(TASKS)
-    return sorted(chosen.values(), key=lambda row: (order.index(row["task"]), row["seed"]))
+    return sorted(results.current(rows), key=lambda row: (order.index(row["task"]), row["seed"]))
 
 
 def measure(task, seed, split, settings, jobs, code):
@@ -277,3 +275,28 @@ def runs(frame):
                 run["by_class"].setdefault(group, {}).setdefault(label, {})[metric] = value
         found.append(run)
     return found
+
+
+def verify(rows):
+    """Yield the net as it is, on all ten classes."""
+    from benchmarks.verify import of_unit
+    from skfashion.studies import MITIGATIONS, fairness_study
+
+    name, task = "MLPNetClassifier", "ten classes"
+    row = of_unit(rows, {"task": task, "estimator": name, "mitigation": "nothing"})
+    train, test = _grouped(task, 0, data.load_split("full"), row["settings"]["train_rows"])
+    (found,) = runs(
+        fairness_study(
+            {name: classifiers(row["settings"]["max_epochs"])[name]},
+            *train,
+            *test,
+            mitigations={"nothing": MITIGATIONS["nothing"]},
+            seeds=(0,),
+            verbose=0,
+        )
+    )
+
+    def numbers(run):
+        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
+
+    yield row, numbers(row), numbers(found)

@@ -1,11 +1,10 @@
 """What a skew of the classes does to classifiers, and what helps against it."""
 
 import argparse
-import hashlib
 import sys
 import warnings
 
-from benchmarks import backends, data, environment, results
+from benchmarks import backends, data, environment, models, results
 from benchmarks.imbalance_report import draw_ratios, draw_recalls, markdown
 from benchmarks.study_command import add_options, asked, publish_tables
 
@@ -113,7 +112,7 @@ def main(options):
     name, n_seeds, path, command = asked(options, "imbalance", FILE)
     with backends.chosen(options) as where:
         _measure_missing(path, name, n_seeds, options, command, where)
-    rows = current(results.read(path))
+    rows = results.current(results.read(path))
     print(markdown(rows))
     publish_tables(options)
     folder = path.parent if not options.publish else RECALLS.parent
@@ -130,36 +129,38 @@ def _measure_missing(path, name, n_seeds, options, command, where):
     plan = _quick_plan() if options.quick else _plan()
     for seed in range(n_seeds):
         for i, part in enumerate(plan, start=1):
-            estimators, treatments, skew = part
-            common = {"benchmark": "imbalance", "data": name, "code": code, "part": i}
-            common |= {"plan": fingerprint(part), "seed": seed, **where}
-            if any(_is_same(row, common) for row in results.read(path)):
+            common = head(part, seed, name, options.quick)
+            if results.identity(common) in results.measured(path):
                 continue
             print(f"seed {seed}, part {i} of {len(plan)}", file=sys.stderr)
-            frame = measure(estimators, treatments, skew, seed, split, options, code)
-            common |= environment.circumstances(command, "imbalanced-learn")
+            frame = measure(*part, seed, split, options, code)
+            common |= where | environment.circumstances(command, "imbalanced-learn")
             # All at once: a part that is there at all is there as a whole.
             results.append_all(path, [common | run for run in runs(frame)])
 
 
 def table():
     """Write the tables of the published results."""
-    return markdown(current(results.read(FILE)))
+    return markdown(results.current(results.read(FILE)))
 
 
-def fingerprint(part):
-    """Return a name for what a part of the plan consists of: another plan is measured anew."""
-    return hashlib.sha256(repr(part).encode()).hexdigest()[:8]
-
-
-def _is_same(row, other):
-    return all(row[key] == other[key] for key in ("plan", "seed", "data", "code"))
-
-
-def current(rows):
-    """Return the rows of the newest sources and data."""
-    newest = rows[-1]
-    return [row for row in rows if all(row[key] == newest[key] for key in ("code", "data"))]
+def head(part, seed, name, quick):
+    """Return what the rows of a part of the plan begin with: another plan is measured anew."""
+    estimators, treatments, skew = part
+    known = classifiers(quick)
+    return results.head(
+        "imbalance",
+        models.described({"estimators": estimators, **skew}),
+        seed,
+        models.described(
+            {
+                "treatments": treatments,
+                "classifiers": {name: known[name] for name in estimators},
+            }
+        ),
+        data=name,
+        libraries=("imbalanced-learn",),
+    )
 
 
 def classifiers(quick):
@@ -262,3 +263,30 @@ def runs(frame):
                 run["by_class"].setdefault(metric, {})[str(label)] = round(value, 6)
         found.append(run)
     return found
+
+
+# What a clock or the size of a process says of a run.
+MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
+
+
+def learned(run):
+    """Return the metrics of a run that it would have again, the main one first."""
+    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
+    return {"balanced_accuracy": metrics.pop("balanced_accuracy"), **metrics}
+
+
+def verify(rows):
+    """Yield the fastest net as it is, on the first skew."""
+    from skfashion.studies import imbalance_study
+
+    keys = {"estimator": MLP[0], "treatment": "nothing", "profile": "exponential", "ratio": 100}
+    keys |= {"permutation": None, "seed": 0}
+    row = next(row for row in rows if all(row[key] == value for key, value in keys.items()))
+    net = {MLP[0]: classifiers(quick=False)[MLP[0]]}
+    split = data.load_split("full")
+    (found,) = runs(
+        imbalance_study(
+            net, *split[:4], treatments=("nothing",), **EXPONENTIAL, seeds=(0,), verbose=0
+        )
+    )
+    yield row, learned(row), learned(found)

@@ -78,7 +78,15 @@ def add_parser(subparsers):
 
 def table():
     """Write the tables of the published results."""
-    return markdown(units.current(results.read(FILE)))
+    return markdown(results.current(results.read(FILE)))
+
+
+def classifiers(unit, settings):
+    """Return the classifier of a unit by its name; none for pixels."""
+    from benchmarks.labels_tasks import classifier
+
+    name = unit.partition(": ")[2]
+    return {} if name == "pixels" else {name: classifier(name, 0)}
 
 
 def measure(unit, seed, settings, images):
@@ -110,3 +118,16 @@ def measure(unit, seed, settings, images):
     sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
     parts = units.held_out(images, seed, **sizes)
     return [{"classifier": name} | row for row in functions[task](name, seed, settings, *parts)]
+
+
+def verify(rows):
+    """Yield a net of few rows, with which self-training is compared."""
+    from benchmarks.data import load_split
+    from benchmarks.labels_tasks import train_itself
+    from benchmarks.verify import of_unit
+
+    row = of_unit(rows, "self-training: MLP", method="all rows labelled")
+    sizes = {key: row["settings"][key] for key in ("train_rows", "valid_rows")}
+    parts = units.held_out(load_split("full"), 0, **sizes)
+    found = next(train_itself("MLP", 0, row["settings"], *parts))  # the first of several fits
+    yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}

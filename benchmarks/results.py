@@ -201,20 +201,15 @@ def current(rows, by=("unit",)):
         things, and so are those that were measured again.
     """
 
-    def unit(row):
-        return json.dumps([compared(row[key]) for key in by], sort_keys=True)
-
-    def kind(row):
-        return identity(row | {"seed": None})
-
-    newest = {unit(row): kind(row) for row in rows}
-    rows = [row for row in rows if kind(row) == newest[unit(row)]]
-    # A unit's rows are written together, and have one date.
-    last = {identity(row): row["date"] for row in rows}
-    return sorted(
-        (row for row in rows if row["date"] == last[identity(row)]),
-        key=lambda row: -1 if row["seed"] is None else row["seed"],
-    )
+    units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
+    kinds = [identity(row | {"seed": None}) for row in rows]
+    newest = dict(zip(units, kinds, strict=True))
+    triples = zip(units, kinds, rows, strict=True)
+    known = [(kind, row) for unit, kind, row in triples if kind == newest[unit]]
+    # The rows of one measurement are written together, and have one date.
+    last = {(kind, row["seed"]): row["date"] for kind, row in known}
+    chosen = [row for kind, row in known if row["date"] == last[kind, row["seed"]]]
+    return sorted(chosen, key=lambda row: -1 if row["seed"] is None else row["seed"])
 
 
 def of_unit(rows, unit, seed=0, **more):

@@ -236,7 +236,7 @@ def by_model(rows):
     """
     groups = {}
     for row in rows:
-        groups.setdefault(row["model"], []).append(row)
+        groups.setdefault(row["unit"], []).append(row)
 
     def rank(group):
         return -mean(group, "metrics", "accuracy"), group[0]["label"]
@@ -376,14 +376,8 @@ def circumstances(rows):
     shared = any(row.get("timing_shared") for row in rows)
     warning = "; SECONDS OF A SHARED PROCESSOR, not to be compared" if shared else ""
     versions = ", ".join(f"{name} {_every(rows, 'versions', name)}" for name in rows[0]["versions"])
-    commits = " / ".join(dict.fromkeys(_short(row["commit"]) for row in rows))
-    return [f"{machine}{threads}{warning}.", f"{versions}; commit {commits}."]
+    return [f"{machine}{threads}{warning}.", f"{versions}; {results.commits(rows)}."]
 
 
 def _every(rows, *keys):
     return " / ".join(dict.fromkeys(str(value) for value in values(rows, *keys)))
-
-
-def _short(commit):
-    """First 10 digits of a commit, with its mark if it has one."""
-    return re.sub(r"^([0-9a-f]{10})[0-9a-f]*", r"\1", commit or "unknown")

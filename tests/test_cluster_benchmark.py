@@ -32,11 +32,12 @@ def test_more_workers_never_move_less_nor_compute_longer(n_runs, n_workers):
 
 def _row(n_workers, i, n_seconds):
     return {
-        "benchmark": "cluster",
+        "study": "cluster",
+        "version": 1,
         "settings": cluster.QUICK,
-        "code": "abc",
-        "workers": n_workers,
-        "round": i,
+        "training": "abc",
+        "unit": n_workers,
+        "seed": i,
         "send": {"seconds": 1.0, "bytes": 100_000_000, "data_bytes": 50_000_000},
         "empty": {"seconds": 2.0, "bytes": 2_000_000, "runs": 200},
         "fits": {"seconds": n_seconds, "bytes": 101_000_000, "runs": 10, "fit_seconds": 2.0},
@@ -56,7 +57,9 @@ def _row(n_workers, i, n_seconds):
 
 def test_table_shows_medians_beside_the_model():
     rows = [_row(k, i, 20.0 / k + i) for k in (1, 2) for i in range(3)]
-    assert cluster.current([{**rows[0], "code": "older"}, *rows]) == rows
+    assert results.current([{**rows[0], "training": "older"}, *rows]) == sorted(
+        rows, key=lambda row: row["seed"]
+    )
     table = cluster.markdown(rows)
     cells = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
     fits = next(line for line in cells if line[1:3] == ["10 fits", "2"])
@@ -74,7 +77,7 @@ def test_a_quick_measurement(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(results, "LOCAL", tmp_path)
     assert main(["cluster", "--quick", "--rounds", "1"]) == 0
     rows = results.read(tmp_path / "cluster-quick.jsonl")
-    assert [row["workers"] for row in rows] == [1, 2]
+    assert [row["unit"] for row in rows] == [1, 2]
     for row in rows:
         data = row["send"]["data_bytes"]
         assert row["send"]["bytes"] > 2 * data

@@ -114,8 +114,8 @@ def test_the_table_shows_means_deviations_and_paired_intervals(measured):
     assert table.endswith("(images/fairness.png)")
 
 
-def test_rows_of_older_sources_do_not_count(measured):
-    older = [{**row, "code": "older"} for row in measured]
+def test_rows_of_an_older_engine_and_of_other_settings_do_not_count(measured):
+    older = [{**row, "engine": {"images": 1}} for row in measured]
     changed = [{**row, "settings": {}} for row in measured]
     tasks = list(fairness_report.TASKS)
     ordered = sorted(measured, key=lambda row: (tasks.index(row["task"]), row["seed"]))

@@ -39,7 +39,7 @@ def test_rows_are_measured_once(folder, monkeypatch, capsys):
     calls = [["search", "--quick", "--rows", rows[n], "--rounds", n] for n in rows]
     assert [main(call) for call in calls] == [0, 0]
     path = folder / "search-sample.jsonl"
-    measured = {row["row"]: row for row in results.read(path)}
+    measured = {row["unit"]: row for row in results.read(path)}
     assert list(measured) == ",".join(rows.values()).split(",")
     for name, row in measured.items():
         words = f"--rows {name} --rounds {2 if name == 'jobs' else 1}"
@@ -178,14 +178,18 @@ def test_a_row_has_its_own_environment(monkeypatch):
 
 def test_tables_hold_medians_ranges_and_aims():
     common = {
-        "rounds": 3,
-        "task": json.loads(json.dumps(dataclasses.asdict(Task()))),
+        "study": "search",
+        "version": 1,
+        "seed": None,
+        "settings": {"rounds": 3, "task": json.loads(json.dumps(dataclasses.asdict(Task())))},
+        "training": "abc",
+        "date": "2026",
         "versions": {"torch": "2"},
         "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
         "commit": "0" * 40,
     }
     timed = {
-        "row": "halving-3",
+        "unit": "halving-3",
         "seconds": {"epochs3": [3.0, 6.0, 9.0], "grid3": [12.0, 12.0, 12.0]},
         "ratios": {"grid3": [0.25, 0.5, 0.75]},
         "held_out": {"epochs3": [0.8, 0.9, 0.85], "grid3": [0.8, 0.9, 0.86]},
@@ -194,7 +198,7 @@ def test_tables_hold_medians_ranges_and_aims():
         "shortfall_target": 0.3,
     }
     memory = {
-        "row": "memory",
+        "unit": "memory",
         "memory": {
             "fit_mb": [60.0, 70.0, 80.0],
             "idle_mb": [900.0, 900.0, 900.0],
@@ -203,12 +207,12 @@ def test_tables_hold_medians_ranges_and_aims():
         },
     }
     judged = {
-        "row": "pauses",
+        "unit": "pauses",
         "epochs": [3, 9],
         "accuracy": {"last weights": [[0.7, 0.8], [0.71, 0.82], [0.75, 0.85]]},
         "correlation": {"last weights": [[0.5, 0.9], [0.6, 0.7], [0.1, 0.8]]},
     }
-    rows = [memory, memory | {"row": "memory-trimmed"}, timed, timed, judged]
+    rows = [memory, memory | {"unit": "memory-trimmed"}, timed, timed, judged]
     text = report.markdown(report.current([common | row for row in rows]))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     title = ROWS["halving-3"].title

@@ -94,7 +94,7 @@ def test_exponent_of_a_power():
 
 def test_tables_hold_medians_and_ranges():
     row = {
-        "row": "mlp-512",
+        "unit": "mlp-512",
         "ours": "ours",
         "seconds": {"ours": [3.0, 6.0, 9.0], "hand": [6.0, 6.0, 6.0]},
         "ratios": {"ours": [1, 1, 1], "hand": [0.5, 1.0, 1.5]},

@@ -66,17 +66,12 @@ def main(options):
     task = QUICK if options.quick else FULL
     rounds = options.rounds or (1 if options.quick else 5)
     path = report.FILE if options.publish else results.LOCAL / f"search-{task.data}.jsonl"
-    if "-dirty" in (environment.commit() or ""):
-        print("warning: sources differ from the commit, rows will say so", file=sys.stderr)
+    results.refuse_dirty(path)
     for name in names:
-        common = {
-            "benchmark": "search",
-            "row": name,
-            "rounds": rounds,
-            "code": environment.code_hash(),
-            "task": dataclasses.asdict(task),
-        }
-        if any(_is_same(row, common) for row in results.read(path)):
+        settings = {"rounds": rounds, "task": dataclasses.asdict(task)}
+        common = results.head("search", name, None, settings, data=task.data)
+        common["machine"] = environment.machine()
+        if results.identity(common) in results.measured(path):
             continue
         print(f"{name}: {ROWS[name].title}", file=sys.stderr, flush=True)
         measure = MEASURES[type(ROWS[name])]
@@ -90,11 +85,6 @@ def main(options):
 
         write_studies()
     return 0
-
-
-def _is_same(row, other):
-    # As JSON has it, in which a tuple is a list.
-    return all(json.dumps(row[key]) == json.dumps(value) for key, value in other.items())
 
 
 def compare(row, task, rounds):

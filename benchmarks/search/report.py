@@ -20,7 +20,7 @@ def table():
 
 def current(rows):
     """Return each row as it was measured last, in the order of ``ROWS``."""
-    newest = {row["row"]: row for row in rows}
+    newest = {row["unit"]: row for row in results.current(rows)}
     return [newest[name] for name in ROWS if name in newest]
 
 
@@ -52,18 +52,18 @@ def markdown(rows):
 
 def _lines(row):
     """Write a line a search."""
-    title = ROWS[row["row"]].title
+    title = ROWS[row["unit"]].title
     for name, seconds in row["seconds"].items():
         line = [title, SEARCHES[name].label, f"{statistics.median(seconds):.3g}", "", ""]
         if name in row["targets"]:
             # The aims are of the full task.
-            aim = f"{row['targets'][name]:.2f}" if row["task"]["data"] == "full" else ""
+            aim = f"{row['targets'][name]:.2f}" if row["settings"]["task"]["data"] == "full" else ""
             line[3:] = [_spread(row["ratios"][name], ".2f"), aim]
         yield [*line, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
 
 
 def _shortfall(row):
-    shape = ROWS[row["row"]]
+    shape = ROWS[row["unit"]]
     what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
     return [
         f"{what}, points of cross-validation",
@@ -73,7 +73,7 @@ def _shortfall(row):
 
 
 def _memory(row):
-    shape, values = ROWS[row["row"]], row["memory"]
+    shape, values = ROWS[row["unit"]], row["memory"]
     assert isinstance(shape, Weighing)
     fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
     yield [f"{fit}: PSS above that before, MB", _spread(values["fit_mb"], ".0f"), ""]
@@ -86,7 +86,7 @@ def _memory(row):
 
 def _judged(row):
     """Write what a pause tells about the end."""
-    headings = [f"judged by, {ROWS[row['row']].title}"]
+    headings = [f"judged by, {ROWS[row['unit']].title}"]
     for epochs in row["epochs"]:
         headings += [f"accuracy % after {epochs}", "rank correlation with the end"]
     lines = []
@@ -110,11 +110,11 @@ def _spread(values, digits):
 def _caption(rows):
     from benchmarks.tables import circumstances
 
-    task = rows[0]["task"]
+    task = rows[0]["settings"]["task"]
     n_candidates = 1
     for values in task["grid"].values():
         n_candidates *= len(values)
-    rounds = " / ".join(dict.fromkeys(str(row["rounds"]) for row in rows))
+    rounds = " / ".join(dict.fromkeys(str(row["settings"]["rounds"]) for row in rows))
     halvings = " and ".join(
         f"{epochs} at factor {factor}" for factor, epochs in task["long_epochs"].items()
     )

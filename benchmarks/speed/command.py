@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import importlib.metadata
 import statistics
 import sys
 import time
@@ -24,6 +23,8 @@ the machine is slow is slow for all. Ratios are taken within a round.
 
 # Libraries' threads go on waiting actively for a moment after they have finished.
 REST = 0.3
+# The competitors' packages.
+OTHERS = ("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax")
 
 
 def add_parser(subparsers):
@@ -75,11 +76,13 @@ def main(options):
 
     threads = options.threads or joblib.cpu_count()
     folder = results.PUBLISHED if options.publish else results.LOCAL
+    results.refuse_dirty(folder / "speed.jsonl")
     if options.scaling:
         return _measure_scaling(threads, folder, options.publish)
     path = folder / "speed.jsonl"
     for name in options.rows:
-        row = {"benchmark": "speed", "row": name, "title": ROWS[name].title, "threads": threads}
+        row = results.head("speed", name, None, {"rounds": options.rounds}, libraries=OTHERS)
+        row |= {"title": ROWS[name].title, "threads": threads}
         if isinstance(ROWS[name], Profile):
             row |= {"values": _profile(ROWS[name], threads)}
         elif isinstance(ROWS[name], Weighing):
@@ -88,23 +91,20 @@ def main(options):
             row |= compare(ROWS[name], options.rounds, threads)
         words = f"--rows {name} --rounds {options.rounds}"
         words += f" --threads {options.threads}" if options.threads else ""
-        row |= _circumstances(words)
+        row |= environment.circumstances(f"python -m benchmarks speed {words}", *OTHERS)
         results.append(path, row)
         for line in describe(row):
             print(line, flush=True)
     return 0
 
 
-def _circumstances(options):
-    found = environment.circumstances(f"python -m benchmarks speed {options}")
-    found["versions"] |= _versions_of_others()
-    return {**found, "code": environment.code_hash()}
-
-
 def _measure_scaling(threads, folder, publish):
     rows = []
     for point in scaling.measure(threads):
-        row = {"benchmark": "scaling", **point, "threads": threads, **_circumstances("--scaling")}
+        unit = {key: point[key] for key in ("varied", *scaling.MIDDLE)}
+        row = results.head("scaling", unit, None, {}, libraries=OTHERS)
+        row |= {**point, "threads": threads}
+        row |= environment.circumstances("python -m benchmarks speed --scaling", *OTHERS)
         results.append(folder / "scaling.jsonl", row)
         rows.append(row)
         print({name: row[name] for name in point}, flush=True)
@@ -112,17 +112,6 @@ def _measure_scaling(threads, folder, publish):
     scaling.draw(rows, picture)
     print(f"Picture: {picture}", file=sys.stderr)
     return 0
-
-
-def _versions_of_others():
-    """Return the versions of the competitors' packages that are installed."""
-    found = {}
-    for package in ("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _profile(row, threads):
@@ -224,7 +213,7 @@ def describe(row):
     row : dict
         Of a result file.
     """
-    shape = ROWS[row["row"]]
+    shape = ROWS[row["unit"]]
     yield f"{row['title']}"
     if isinstance(shape, Profile):
         for purpose, share in row["values"].items():

@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "performance.md"
 
 def table():
     """Write the tables of the published results."""
-    newest = {row["row"]: row for row in results.read(FILE)}
+    newest = {row["unit"]: row for row in results.read(FILE)}
     return markdown([newest[name] for name in ROWS if name in newest])
 
 
@@ -37,7 +37,7 @@ def markdown(rows):
     """
     lines, weighed, shares, profiles = [], [], [], []
     for row in rows:
-        shape = ROWS[row["row"]]
+        shape = ROWS[row["unit"]]
         if isinstance(shape, Profile):
             profiles.append(row)
             continue
@@ -68,7 +68,7 @@ def markdown(rows):
     if shares:
         parts.append(pipe_table(shares, ["training", "GFLOP/s", "limit GFLOP/s", "share"]))
     if profiles:
-        headings = ["where the time goes, %", *(ROWS[row["row"]].title for row in profiles)]
+        headings = ["where the time goes, %", *(ROWS[row["unit"]].title for row in profiles)]
         purposes = profiles[0]["values"]
         parts.append(
             pipe_table(
@@ -109,7 +109,7 @@ def _scaling_table(points):
 
 
 def _median(row, name):
-    shape = ROWS[row["row"]]
+    shape = ROWS[row["unit"]]
     return f"{shape.unit * statistics.median(row['seconds'][name]):.3g} {shape.unit_name}"
 
 
@@ -127,11 +127,10 @@ def _caption(rows):
 
     names = dict.fromkeys(name for row in rows for name in row["versions"])
     versions = ", ".join(f"{name} {every('versions', name)}" for name in names)
-    commits = " / ".join(dict.fromkeys((row["commit"] or "unknown")[:10] for row in rows))
     rounds = sorted({len(v) for row in rows for v in row.get("seconds", {}).values()})
     return [
         f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round; "
         f"{every('machine', 'cpu')} ({every('machine', 'instructions')}), "
         f"{every('machine', 'cores')} cores; threads: {every('threads')}.",
-        f"{versions}; commit {commits}.",
+        f"{versions}; {results.commits(rows)}.",
     ]

@@ -3,26 +3,40 @@
 from benchmarks.studies import (
     ablation,
     accuracy,
+    cluster,
     defaults,
+    ensembles,
+    fairness,
     frontier,
+    honesty,
+    imbalance,
+    labels,
     learning_curve,
     reference,
     robustness,
+    search,
     sensitivity,
+    speed,
     tuning,
 )
 
-STUDIES = {
-    study.name: study
-    for study in (
-        ablation.STUDY,
-        accuracy.STUDY,
-        defaults.STUDY,
-        frontier.STUDY,
-        learning_curve.STUDY,
-        reference.STUDY,
-        robustness.STUDY,
-        sensitivity.STUDY,
-        tuning.STUDY,
-    )
-}
+MODULES = (
+    ablation,
+    accuracy,
+    cluster,
+    defaults,
+    ensembles,
+    fairness,
+    frontier,
+    honesty,
+    imbalance,
+    labels,
+    learning_curve,
+    reference,
+    robustness,
+    search,
+    sensitivity,
+    speed,
+    tuning,
+)
+STUDIES = {module.STUDY.name: module.STUDY for module in MODULES}

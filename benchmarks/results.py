@@ -200,7 +200,6 @@ def current(rows, by=("unit",)):
         settings, another engine …) are left out, so that a mean is never taken over different
         things, and so are those that were measured again.
     """
-
     units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
     kinds = [identity(row | {"seed": None}) for row in rows]
     newest = dict(zip(units, kinds, strict=True))

@@ -208,7 +208,8 @@ def name_of(head):
 
 def command_of(asked):
     """Write the command that measures the same again, without any path or address."""
-    study, options = asked.study, asked.options
+    options = asked.options
+    study = getattr(options, "study", asked.study)  # which may run another one instead
     words = ["python -m benchmarks", study.name]
     if len(study.sizes) > 1:
         words += ["--quick"] if asked.size == "quick" else []

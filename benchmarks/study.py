@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.environment import ROOT
+from benchmarks.environment import ROOT, code_hash
 
 DOCS = ROOT / "docs"
 
@@ -188,3 +188,10 @@ class Asked:
         from benchmarks.data import load_split
 
         return load_split("full" if self.size == "full" else "sample")
+
+    @property
+    def cache(self):
+        """Folder where finished runs of joblib's are kept, of the sources of today alone."""
+        published = self.study.publishes(self.options)
+        folder = results.LOCAL if published else self.path.parent
+        return folder / "cache" / self.study.name / code_hash()

@@ -91,7 +91,8 @@ def table(rows):
         f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, each of which "
         f"draws the rows anew, classes in equal shares; medians of seconds, number of rows by "
         f"number of rows; {rows[-1]['data']} data.\n{caption(rows)}\n\n"
-        f"Command: `{rows[-1]['command']}`.\n\n![Accuracy against training rows](images/learning_curve.png)"
+        f"Command: `{rows[-1]['command']}`.\n\n"
+        "![Accuracy against training rows](images/learning_curve.png)"
     )
 
 

@@ -1,66 +1,30 @@
 """What ensembles gain over their members, and over one net that is trained as long."""
 
-import argparse
 import statistics
-import sys
 import time
-from functools import partial
 
-from benchmarks import environment, results, series, units
-from benchmarks.markdown import pipe_table
-from benchmarks.studies import means, plus_minus
-
-NAME = "ensembles"
-START, END = "<!-- ensembles-table:start -->", "<!-- ensembles-table:end -->"
-PAGE = environment.ROOT / "docs" / "ensembles.md"
-PICTURES = ()
-FILE = results.PUBLISHED / "ensembles.jsonl"
-
-DESCRIPTION = """\
-Train ensembles and their members on some of the training images, and measure both on others. All
-that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
-rows and initial weights anew. What the result file has already, from the same sources, is skipped.
-"""
+from benchmarks.data import held_out
+from benchmarks.formatting import caption, cell, grouped, interval, median, pipe_table, seeds
+from benchmarks.study import Study
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
 # default this is (Izmailov et al. train on at a low constant one).
 FULL = {"train_rows": 20_000, "valid_rows": 10_000, "epochs": 3, "members": 4}
 FULL |= {"trees": 100, "folds": 3, "lr_share": 0.1}
 QUICK = FULL | {"train_rows": 1_000, "valid_rows": 1_000, "members": 3, "trees": 20, "folds": 2}
-
-
-def add_parser(subparsers):
-    """Add the command ``ensembles``.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    """
-    parser = subparsers.add_parser(
-        NAME,
-        help="what votes, stacks, bags, snapshots and averages of weights gain",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    units.add_arguments(parser)
-    parser.set_defaults(command=partial(units.run, sys.modules[__name__]))
-
-
-def table():
-    """Write the table of the published results."""
-    return markdown(results.current(results.read(FILE)))
-
-
-# --- what is measured ---------------------------------------------------------------------------
+QUICK |= {"cnn": {"channels": [8, 16]}}
 
 
 def _cnn(seed, settings, **parameters):
+    """Return the convolutional net that all is made of; a quick look has a smaller one."""
     from skfashion import ConvNetClassifier
 
-    return ConvNetClassifier(random_state=seed, **({"max_epochs": settings["epochs"]} | parameters))
+    own = {"max_epochs": settings["epochs"]} | settings.get("cnn", {}) | parameters
+    return ConvNetClassifier(random_state=seed, **own)
 
 
 def _kinds(seed, settings):
+    """Return a net of each kind, and a forest, by name."""
     from sklearn.ensemble import RandomForestClassifier
 
     from skfashion import MLPNetClassifier
@@ -72,38 +36,33 @@ def _kinds(seed, settings):
     ]
 
 
-def classifiers(unit, settings):
-    """Return what all ensembles are made of, by name."""
-    return dict(_kinds(0, settings))
+# --- each function returns (name, fitted ensemble, its members), once or twice --------------------
 
 
-def _one(number):
-    def train(seed, settings, X, y):
-        names = ("one CNN", "one MLP", "one forest")
-        return [(names[number], _kinds(seed, settings)[number][1].fit(X, y), [])]
-
-    return train
+def _one(name, number):
+    """Train one of the three kinds."""
+    return lambda seed, settings, X, y: [(name, _kinds(seed, settings)[number][1].fit(X, y), [])]
 
 
 def _long(seed, settings, X, y):
+    """Train one net as long as all members together."""
     n_epochs = settings["epochs"] * settings["members"]
     net = _cnn(seed, settings, max_epochs=n_epochs).fit(X, y)
     return [("one CNN, as many epochs as all", net, [])]
 
 
-def _members(seed, settings):
-    n = settings["members"]
-    return [(f"cnn{i}", _cnn(n * seed + i, settings)) for i in range(n)]
-
-
 def _vote(seed, settings, X, y):
+    """Let nets vote that differ by their seed."""
     from sklearn.ensemble import VotingClassifier
 
-    vote = VotingClassifier(_members(seed, settings), voting="soft").fit(X, y)
+    n = settings["members"]
+    members = [(f"cnn{i}", _cnn(n * seed + i, settings)) for i in range(n)]
+    vote = VotingClassifier(members, voting="soft").fit(X, y)
     return [("vote of CNNs", vote, vote.estimators_)]
 
 
 def _bagging(seed, settings, X, y):
+    """Let nets vote that are trained on rows drawn with replacement."""
     from sklearn.ensemble import BaggingClassifier
 
     net = _cnn(seed, settings)
@@ -112,6 +71,7 @@ def _bagging(seed, settings, X, y):
 
 
 def _votes_of_kinds(seed, settings, X, y):
+    """Let different kinds vote, softly and hard."""
     from sklearn.ensemble import VotingClassifier
 
     soft = VotingClassifier(_kinds(seed, settings), voting="soft").fit(X, y)
@@ -123,6 +83,7 @@ def _votes_of_kinds(seed, settings, X, y):
 
 
 def _stack(seed, settings, X, y):
+    """Fit a logistic regression to the probabilities of different kinds."""
     from sklearn.ensemble import StackingClassifier
     from sklearn.linear_model import LogisticRegression
 
@@ -136,6 +97,7 @@ def _stack(seed, settings, X, y):
 
 
 def _snapshots(seed, settings, X, y):
+    """Let snapshots of one training vote."""
     from skfashion.ensemble import SnapshotEnsembleClassifier
 
     n_epochs = settings["epochs"] * settings["members"]
@@ -144,38 +106,36 @@ def _snapshots(seed, settings, X, y):
     return [("snapshots of one CNN", ensemble, ensemble.estimators_)]
 
 
-def _averaged(name, nets, X):
-    from skfashion.ensemble import average_weights
-
-    return name, average_weights(nets, X), nets
-
-
 def _along_the_way(seed, settings, X, y):
     """Average the weights of the last epochs, at a low constant learning rate."""
     import copy
+
+    from skfashion.ensemble import average_weights
 
     n = settings["members"]
     net = _cnn(seed, settings, max_epochs=settings["epochs"] * n - n).fit(X, y)
     net.set_params(lr=settings["lr_share"] * net.lr)
     nets = [copy.deepcopy(net.partial_fit(X, y)) for _ in range(n)]
-    return [_averaged("average of the last weights of one CNN", nets, X)]
+    return [("average of the last weights of one CNN", average_weights(nets, X), nets)]
 
 
 def _soup(seed, settings, X, y):
     """Average nets that have gone on from the same weights in their own ways."""
     from sklearn.frozen import FrozenEstimator
 
+    from skfashion.ensemble import average_weights
+
     n = settings["members"]
     base = _cnn(seed, settings).fit(X, y)
     begun = {"init_from": FrozenEstimator(base), "lr": settings["lr_share"] * base.lr}
     nets = [_cnn(n * seed + i, settings, **begun).fit(X, y) for i in range(1, n)]
-    return [_averaged("average of CNNs that began alike", nets, X)]
+    return [("average of CNNs that began alike", average_weights(nets, X), nets)]
 
 
-FUNCTIONS = {
-    "one CNN": _one(0),
-    "one MLP": _one(1),
-    "one forest": _one(2),
+ENSEMBLES = {
+    "one CNN": _one("one CNN", 0),
+    "one MLP": _one("one MLP", 1),
+    "one forest": _one("one forest", 2),
     "long": _long,
     "vote": _vote,
     "bagging": _bagging,
@@ -185,20 +145,22 @@ FUNCTIONS = {
     "votes of kinds": _votes_of_kinds,
     "stack of kinds": _stack,
 }
-UNITS = tuple(FUNCTIONS)
 
 
-def measure(unit, seed, settings, images):
+def classifiers(unit, asked):
+    """Return what all ensembles are made of, by name."""
+    return dict(_kinds(0, asked.settings))
+
+
+def measure(unit, seed, asked):
     """Train one ensemble, or two of the same members, and measure it and them.
 
     Parameters
     ----------
     unit : str
-        Of ``UNITS``.
+        A key of ``ENSEMBLES``.
     seed : int
-    settings : dict
-        ``FULL`` or ``QUICK``.
-    images : benchmarks.data.Split
+    asked : benchmarks.study.Asked
 
     Returns
     -------
@@ -208,10 +170,11 @@ def measure(unit, seed, settings, images):
     """
     from sklearn.metrics import log_loss
 
+    settings = asked.settings
     sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    X, X_valid, y, y_valid = units.held_out(images, seed, **sizes)
+    X, X_valid, y, y_valid = held_out(asked.images, seed, **sizes)
     start = time.perf_counter()
-    fitted = FUNCTIONS[unit](seed, settings, X, y)
+    fitted = ENSEMBLES[unit](seed, settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
     rows = []
     for name, ensemble, members in fitted:
@@ -230,61 +193,53 @@ def measure(unit, seed, settings, images):
     return rows
 
 
-# --- the table ----------------------------------------------------------------------------------
-
-
-def markdown(rows):
-    """Write the table: an ensemble a line.
-
-    Parameters
-    ----------
-    rows : list of dict
-
-    Returns
-    -------
-    str
-    """
-    groups = {}
-    for row in rows:
-        groups.setdefault(row["name"], []).append(row)
-    lines = [[name, *_cells(group)] for name, group in groups.items()]
+def table(rows):
+    """Write an ensemble a line."""
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]
-    text = pipe_table(lines, headings)
-    settings, n_seeds = rows[-1]["settings"], len({row["seed"] for row in rows})
+    lines = [[name, *_cells(group)] for name, group in grouped(rows, "name").items()]
+    settings = rows[-1]["settings"]
     return (
-        f"{text}\n\nMean ± deviation over {n_seeds} seed{'s' * (n_seeds > 1)}, gains in points "
+        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, gains in points "
         f"with their 95 % intervals, medians of seconds; {settings['train_rows']:,} of the "
         f"training images, measured on {settings['valid_rows']:,} others of them. A CNN has "
         f"{settings['epochs']} epochs; all that is made of {settings['members']} of them, or of "
-        f"one alone, has {settings['epochs'] * settings['members']}.\n{series.caption(rows)}\n\n"
-        f"Command: `{rows[-1]['command']}`."
+        f"one alone, has {settings['epochs'] * settings['members']}.\n"
+        f"{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
     )
 
 
 def _cells(group):
+    """Write what all seeds of an ensemble say."""
     n_members = len(group[0]["members"])
     losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
     cells = [str(n_members or "")]
-    cells.append(means([row["accuracy"] for row in group], 100, 2))
-    cells.append(means(losses, 1, 3) if losses else "")
+    cells.append(cell([row["accuracy"] for row in group], 100, 2))
+    cells.append(cell(losses, 1, 3) if losses else "")
     if n_members:
         each = [row["members"] for row in group]
         lowest, highest = (statistics.fmean(map(f, each)) for f in (min, max))
-        cells.append(f"{100 * lowest:.2f} to {100 * highest:.2f}")
         gains = [row["accuracy"] - max(row["members"]) for row in group]
-        cells.append(plus_minus(gains, 100, 2, signed=True))
+        cells.append(f"{100 * lowest:.2f} to {100 * highest:.2f}")
+        cells.append(interval(gains, 100, 2, signed=True))
     else:
         cells += ["", ""]
-    return [*cells, f"{statistics.median(row['seconds'] for row in group):.0f}"]
+    return [*cells, median(group, "seconds")]
 
 
-def verify(rows):
-    """Yield the member that is fitted in the least time."""
-    from benchmarks.data import load_split
-    from benchmarks.verify import of_unit
-
-    row = of_unit(rows, "one MLP")
-    (found,) = measure("one MLP", 0, row["settings"], load_split("full"))
-    keys = ("accuracy", "log_loss")
-    yield row, {key: row[key] for key in keys}, {key: found[key] for key in keys}
+STUDY = Study(
+    name="ensembles",
+    help="what votes, stacks, bags, snapshots and averages of weights gain",
+    cost="25 min",
+    page="ensembles.md",
+    sizes={"full": FULL, "quick": QUICK},
+    units=lambda asked: ENSEMBLES,
+    classifiers=classifiers,
+    measure=measure,
+    table=table,
+    description="""\
+Train ensembles and their members on some of the training images, and measure both on others. All
+that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
+rows and initial weights anew. What the result file has already, with the same settings, is skipped.
+""",
+)

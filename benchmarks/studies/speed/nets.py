@@ -39,16 +39,11 @@ def keras_net(name):
     import keras
     from keras import layers
 
+    parts = [layers.Input((784,))]
     if name == "mlp":
-        parts = [
-            layers.Input((784,)),
-            layers.Dense(128, "relu"),
-            layers.Dense(64, "relu"),
-            layers.Dense(10),
-        ]
+        parts += [layers.Dense(128, "relu"), layers.Dense(64, "relu"), layers.Dense(10)]
     else:
-        parts = [
-            layers.Input((784,)),
+        parts += [
             layers.Reshape((28, 28, 1)),
             layers.Conv2D(32, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),

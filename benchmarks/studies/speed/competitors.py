@@ -7,10 +7,13 @@ nothing is converted inside the time.
 
 import importlib.util
 import itertools
+import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
-from benchmarks.speed.nets import keras_net, our_net, torch_net
+from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
 
 
 @dataclass(frozen=True)
@@ -22,33 +25,31 @@ class Task:
     epochs: int = 3
     rows: int = 60_000
     threads: int = 2
+    data: str = "full"
 
 
 def load(task, dtype="float32"):
     """Return the first training images as rows, 0 to 1 (or uint8), and their classes."""
     import numpy as np
 
-    from skfashion.datasets import fetch_fashion_mnist
+    from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
 
-    X, y = fetch_fashion_mnist(subset="train", return_X_y=True)
+    fetch = fetch_fashion_mnist if task.data == "full" else load_fashion_sample
+    X, y = fetch(subset="train", return_X_y=True)
     X, y = X[: task.rows], y[: task.rows].astype(np.int64)
     if dtype != "uint8":
         X = X.astype(dtype) / np.asarray(255, dtype)
     return X, y
 
 
-def ours(task):
-    """Train skfashion on float32 rows."""
-    X, y = load(task)
-    net = our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs)
-    return lambda: net.fit(X, y)
+# --- training -------------------------------------------------------------------------------------
 
 
-def ours_uint8(task):
-    """Train skfashion on uint8 rows, which the network standardises."""
-    X, y = load(task, "uint8")
-    parameters = {"batch_size": task.batch_size, "max_epochs": task.epochs, "standardize": True}
-    net = our_net(task.net, **parameters)
+def ours(task, dtype="float32"):
+    """Train skfashion, which standardises rows of uint8 in its network."""
+    X, y = load(task, dtype)
+    own = {"standardize": True} if dtype == "uint8" else {}
+    net = our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs, **own)
     return lambda: net.fit(X, y)
 
 
@@ -80,19 +81,13 @@ def train_by_hand(task, X, y, seed=0, channels_last=False):
     return module
 
 
-def hand_channels_last(task):
-    """Train in the same loop, channels_last."""
-    return hand(task, channels_last=True)
-
-
 def sklearn_mlp(task, dtype="float32"):
     """Train scikit-learn's MLPClassifier."""
     from sklearn.neural_network import MLPClassifier
 
     X, y = load(task, dtype)
-    net = MLPClassifier(
-        (128, 64), alpha=0.0, batch_size=task.batch_size, max_iter=task.epochs, random_state=0
-    )
+    own = {"batch_size": task.batch_size, "max_iter": task.epochs}
+    net = MLPClassifier(MLP[1:-1], alpha=0.0, random_state=0, **own)
 
     def run():
         with warnings.catch_warnings():
@@ -100,11 +95,6 @@ def sklearn_mlp(task, dtype="float32"):
             net.fit(X, y)
 
     return run
-
-
-def sklearn_mlp_float64(task):
-    """Train scikit-learn's MLPClassifier on float64 rows."""
-    return sklearn_mlp(task, "float64")
 
 
 def skorch_net(task):
@@ -183,7 +173,6 @@ def jax_scan(task):
     import numpy as np
 
     X, y = map(jnp.asarray, load(task))
-    sizes = (784, 128, 64, 10)
     n_steps = len(X) // task.batch_size
 
     def start(seed):
@@ -193,7 +182,7 @@ def jax_scan(task):
                 jnp.asarray(random.uniform(-1, 1, (n, m)) / np.sqrt(n), jnp.float32),
                 jnp.zeros(m),
             )
-            for n, m in itertools.pairwise(sizes)
+            for n, m in itertools.pairwise(MLP)
         ]
 
     def loss_of(parameters, rows, targets):
@@ -231,6 +220,9 @@ def jax_scan(task):
     return run
 
 
+# --- predicting, and importing --------------------------------------------------------------------
+
+
 def predict_ours(task):
     """Predict uint8 rows with a fitted skfashion net."""
     net, X = _fitted(task)
@@ -239,8 +231,6 @@ def predict_ours(task):
 
 def predict_bare(task):
     """Predict with its bare module in inference mode, at the best batch size."""
-    import time
-
     import torch
 
     net, X = _fitted(task)
@@ -263,6 +253,7 @@ def predict_bare(task):
 
 
 def _fitted(task):
+    """Return a net that was fitted for an epoch, and uint8 rows."""
     X, y = load(task, "uint8")
     net = our_net(task.net, max_epochs=1, standardize=True, batch_size=128)
     return net.fit(X, y), X
@@ -282,42 +273,94 @@ def predict_one_sklearn(task):
     X, y = load(task)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        net = MLPClassifier((128, 64), max_iter=1, batch_size=128).fit(X, y)
+        net = MLPClassifier(MLP[1:-1], max_iter=1, batch_size=128).fit(X, y)
     return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
 
 
-def import_seconds(modules):
-    """Return a function that imports modules in a fresh interpreter; only that is timed."""
+def importing(task, modules):
+    """Import modules in a fresh interpreter; only that is timed."""
+    from benchmarks.studies.speed.measures import seconds_to_import
 
-    def prepare(task):
-        from benchmarks.speed.measures import seconds_to_import
-
-        return lambda: seconds_to_import(modules)
-
-    return prepare
+    return lambda: seconds_to_import(modules)
 
 
-# Name -> function, label in tables, package that must be there.
+class Competitor(NamedTuple):
+    """What it does, what it is called in tables, and the package that must be there."""
+
+    prepare: callable
+    label: str
+    package: str
+
+    @property
+    def is_installed(self):
+        """Whether the package is there."""
+        return importlib.util.find_spec(self.package) is not None
+
+
 COMPETITORS = {
-    "ours": (ours, "skfashion", "skfashion"),
-    "ours_uint8": (ours_uint8, "skfashion, uint8 rows", "skfashion"),
-    "hand": (hand, "hand-written PyTorch loop", "torch"),
-    "hand_channels_last": (hand_channels_last, "the same, channels_last", "torch"),
-    "sklearn": (sklearn_mlp, "scikit-learn MLPClassifier, float32 rows", "sklearn"),
-    "sklearn_float64": (sklearn_mlp_float64, "scikit-learn, float64 rows", "sklearn"),
-    "skorch": (skorch_net, "skorch NeuralNetClassifier", "skorch"),
-    "lightning": (lightning, "Lightning", "lightning"),
-    "keras": (keras_model, "Keras 3 (TensorFlow)", "tensorflow"),
-    "jax": (jax_scan, "JAX, the epoch jitted", "jax"),
-    "predict_ours": (predict_ours, "skfashion", "skfashion"),
-    "predict_bare": (predict_bare, "the bare module, best batch size", "torch"),
-    "predict_one_ours": (predict_one_ours, "skfashion", "skfashion"),
-    "import_ours": (import_seconds("skfashion"), "import skfashion", "skfashion"),
-    "import_others": (import_seconds("skorch, sklearn"), "import skorch, sklearn", "skorch"),
-    "predict_one_sklearn": (predict_one_sklearn, "scikit-learn MLPClassifier", "sklearn"),
+    name: Competitor(*its)
+    for name, its in {
+        "ours": (ours, "skfashion", "skfashion"),
+        "ours_uint8": (partial(ours, dtype="uint8"), "skfashion, uint8 rows", "skfashion"),
+        "hand": (hand, "hand-written PyTorch loop", "torch"),
+        "hand_channels_last": (
+            partial(hand, channels_last=True),
+            "the same, channels_last",
+            "torch",
+        ),
+        "sklearn": (sklearn_mlp, "scikit-learn MLPClassifier, float32 rows", "sklearn"),
+        "sklearn_float64": (
+            partial(sklearn_mlp, dtype="float64"),
+            "scikit-learn, float64 rows",
+            "sklearn",
+        ),
+        "skorch": (skorch_net, "skorch NeuralNetClassifier", "skorch"),
+        "lightning": (lightning, "Lightning", "lightning"),
+        "keras": (keras_model, "Keras 3 (TensorFlow)", "tensorflow"),
+        "jax": (jax_scan, "JAX, the epoch jitted", "jax"),
+        "predict_ours": (predict_ours, "skfashion", "skfashion"),
+        "predict_bare": (predict_bare, "the bare module, best batch size", "torch"),
+        "predict_one_ours": (predict_one_ours, "skfashion", "skfashion"),
+        "predict_one_sklearn": (predict_one_sklearn, "scikit-learn MLPClassifier", "sklearn"),
+        "import_ours": (
+            partial(importing, modules="skfashion"),
+            "import skfashion",
+            "skfashion",
+        ),
+        "import_others": (
+            partial(importing, modules="skorch, sklearn"),
+            "import skorch, sklearn",
+            "skorch",
+        ),
+    }.items()
 }
 
 
-def is_installed(name):
-    """Tell whether the package that a competitor needs is there."""
-    return importlib.util.find_spec(COMPETITORS[name][2]) is not None
+def compete(competitor, task):
+    """Warm up, and return what runs once whenever it is called.
+
+    Parameters
+    ----------
+    competitor : str
+        Key of ``COMPETITORS``.
+    task : dict
+        The fields of a `Task`.
+
+    Returns
+    -------
+    callable
+        ``run() -> {"seconds": float, "peak_mb": float}``, the most memory so far.
+    """
+    from benchmarks import memory
+
+    run = COMPETITORS[competitor].prepare(Task(**task))
+    run()
+    memory.forget_peak()
+
+    def answer():
+        start = time.perf_counter()
+        own = run()
+        seconds = own if isinstance(own, float) else time.perf_counter() - start
+        return {"seconds": seconds, "peak_mb": memory.peak_mb()}
+
+    return answer

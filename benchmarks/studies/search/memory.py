@@ -1,8 +1,14 @@
-"""Memory of a search: of its process and of all that it has started, shared pages counted once."""
+"""Memory of a search: of its process and of all that it has started, shared pages counted once.
 
-import threading
+MB are 10**6 bytes of PSS, the proportional set size, in which a page that several processes share
+is divided among them.
+"""
+
 import time
 from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.memory import watched
 
 # Between two looks, in seconds.
 INTERVAL = 0.03
@@ -23,9 +29,8 @@ def of_a_search(data, n_jobs, epochs):
     Returns
     -------
     dict of str to float
-        MB of PSS (the proportional set size, in which a page that several processes share is
-        divided among them): ``idle_mb``, with the data loaded and workers that have only imported
-        skfashion, and ``increase_mb``, what the search took above that at its highest point.
+        ``idle_mb``, with the data loaded and workers that have only imported skfashion, and
+        ``increase_mb``, what the search took above that at its highest point.
     """
     from sklearn.model_selection import GridSearchCV
 
@@ -37,34 +42,19 @@ def of_a_search(data, n_jobs, epochs):
         "batch_size": [64, 128],
     }
     search = GridSearchCV(net, grid, cv=3, n_jobs=n_jobs, error_score="raise")
-    idle = tree_mb()
-    with Watch() as watch:
-        search.fit(X, y)
-    return {"idle_mb": idle, "increase_mb": watch.peak_mb - idle, "n_processes": watch.n_processes}
+    return _weighed(lambda: search.fit(X, y))
 
 
 def of_a_fit(data, epochs):
-    """Return how much one fit to all training images takes, as `of_a_search` counts.
-
-    Parameters
-    ----------
-    data, epochs
-        As in `of_a_search`.
-
-    Returns
-    -------
-    dict of str to float
-    """
+    """Return how much one fit to all training images takes, as `of_a_search` counts."""
     X, y, net = _prepare(data, epochs)
     # The widest net of the search.
     net.set_params(hidden_layer_sizes=(256, 128), batch_size=128)
-    idle = tree_mb()
-    with Watch() as watch:
-        net.fit(X, y)
-    return {"idle_mb": idle, "increase_mb": watch.peak_mb - idle}
+    return _weighed(lambda: net.fit(X, y))
 
 
 def _prepare(data, epochs):
+    """Return images, labels and a net."""
     import numpy as np
 
     from benchmarks.data import load_split
@@ -91,6 +81,7 @@ def _start_workers(n_jobs):
 
 
 def _import():
+    """Import skfashion in a worker, and return its number."""
     import os
 
     import skfashion  # noqa: F401
@@ -99,56 +90,33 @@ def _import():
     return os.getpid()
 
 
-def tree():
-    """Return the numbers of this process and of all that it has started."""
-    import psutil
+def _weighed(work):
+    """Return the memory before some work, and how far it rises meanwhile."""
+    idle = tree_mb()
+    with watched(tree_mb, INTERVAL) as highest:
+        work()
+    return {"idle_mb": idle, "increase_mb": highest[0] - idle}
 
-    this = psutil.Process()
-    return [this.pid, *(child.pid for child in this.children(recursive=True))]
 
-
-def tree_mb(pids=None):
-    """Return the PSS of processes in MB (10**6 bytes), by default of this one and its children.
+def tree_mb():
+    """Return the memory of this process and of all that it has started.
 
     Raises
     ------
     BenchmarkError
         On a system that does not count it; Linux does.
     """
-    total = 0
-    for pid in tree() if pids is None else pids:
+    import psutil
+
+    this, total = psutil.Process(), 0
+    for process in (this, *this.children(recursive=True)):
         try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
         except (FileNotFoundError, ProcessLookupError):
             if not Path("/proc/self/smaps_rollup").exists():
-                from benchmarks.errors import BenchmarkError
-
                 raise BenchmarkError(
                     "This system does not count the memory that processes share; measure on Linux."
                 ) from None
             continue  # it has just ended
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total * 1024 / 1e6
-
-
-class Watch:
-    """A context in which the highest memory is noted: ``peak_mb``, and ``n_processes`` then."""
-
-    def __enter__(self):
-        self.peak_mb, self.n_processes = 0.0, 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-        return self
-
-    def _look(self):
-        while not self._done.is_set():
-            pids = tree()
-            now = tree_mb(pids)
-            if now > self.peak_mb:
-                self.peak_mb, self.n_processes = now, len(pids)
-            self._done.wait(INTERVAL)
-
-    def __exit__(self, *_):
-        self._done.set()
-        self._thread.join()

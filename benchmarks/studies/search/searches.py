@@ -1,60 +1,75 @@
 """The searches that are timed, each library's in a process of its own."""
 
-import dataclasses
 import json
 import time
-
-from benchmarks.search.rows import SEARCHES, Task
+from typing import NamedTuple
 
 # What a search is warmed up with: a few rows, and all kinds of nets of its grid.
 WARM_ROWS, WARM_EPOCHS = 300, 4
 
 
-def add_parser(subparsers):
-    """Add the command that a parent process calls; it is not listed in the help.
+class Search(NamedTuple):
+    """One way to search the grid.
 
     Parameters
     ----------
-    subparsers : argparse's subparsers action
+    label : str
+        What it is called in the table.
+    kind : {"grid", "halving", "epochs"}
+        ``GridSearchCV``, ``HalvingGridSearchCV`` or ``EpochHalvingSearchCV``.
+    library : {"ours", "skorch", "sklearn"}
+        Whose nets are searched.
+    n_jobs : int
+        Fits at a time.
+    n_threads : int or None
+        Threads of each of our nets; None leaves that to the package.
+    factor : int or None
+        Of a halving; of a grid search, that of the halving it stands beside, whose epochs it has.
     """
-    parser = subparsers.add_parser("_search", description="Search whenever told to, and say how.")
-    parser.add_argument("library", help="whose nets, such as ours")
-    parser.add_argument("task", type=json.loads)
-    parser.set_defaults(command=main)
+
+    label: str
+    kind: str = "grid"
+    library: str = "ours"
+    n_jobs: int = 2
+    n_threads: int | None = 1
+    factor: int | None = None
 
 
-def main(options):
-    """Search once for each line on standard input.
+SEARCHES = {
+    "ours": Search("skfashion, n_jobs=2"),
+    "ours_alone": Search("skfashion, n_jobs=1", n_jobs=1),
+    "default": Search("skfashion, n_jobs=2", n_threads=None),
+    "default_alone": Search("skfashion, n_jobs=1", n_jobs=1, n_threads=None),
+    "skorch": Search("skorch NeuralNetClassifier", library="skorch"),
+    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", library="sklearn"),
+    "epochs3": Search("EpochHalvingSearchCV", "epochs", factor=3),
+    "halving3": Search("HalvingGridSearchCV", "halving", factor=3),
+    "grid3": Search("GridSearchCV, all epochs", factor=3),
+    "epochs2": Search("EpochHalvingSearchCV", "epochs", factor=2),
+    "halving2": Search("HalvingGridSearchCV", "halving", factor=2),
+}
+
+
+def prepare(task, names):
+    """Warm up, and return what searches whenever it is called.
 
     Parameters
     ----------
-    options : argparse.Namespace
-        With ``library``, and ``task``, the fields of a ``Task`` and ``searches``, the keys of those
-        to warm up.
+    task : dict
+        ``FULL`` or ``QUICK`` of the study.
+    names : list of str
+        Keys of ``SEARCHES``.
 
     Returns
     -------
-    int
-        0.
+    callable
+        ``search(name, number) -> dict``, see `run`.
     """
-    from benchmarks.speed.worker import serve
-
-    fields = dict(options.task)
-    names = fields.pop("searches")
-    task = Task(**fields)
-
-    def prepare():
-        warm = dataclasses.replace(
-            task,
-            rows=WARM_ROWS,
-            epochs=1,
-            long_epochs=dict.fromkeys(task.long_epochs, WARM_EPOCHS),
-        )
-        for name in names:
-            run(warm, name, 0)
-        return lambda line: run(task, **json.loads(line))
-
-    return serve(prepare)
+    long_epochs = dict.fromkeys(task["long_epochs"], WARM_EPOCHS)
+    warm = task | {"rows": WARM_ROWS, "epochs": 1, "long_epochs": long_epochs}
+    for name in names:
+        run(warm, name, 0)
+    return lambda name, number: run(task, name, number)
 
 
 def run(task, name, number):
@@ -62,7 +77,7 @@ def run(task, name, number):
 
     Parameters
     ----------
-    task : Task
+    task : dict
     name : str
         Key of ``SEARCHES``.
     number : int
@@ -105,25 +120,19 @@ def key_of(params):
 def draw(task, number, as_float):
     """Return rows and labels to search on, and others held out; training images all of them.
 
-    Parameters
-    ----------
-    task : Task
-    number : int
-        Of the round.
-    as_float : bool
-        Whether pixels are to be float32, 0 to 1, as every library takes them, or uint8.
+    Pixels are float32, 0 to 1, as every library takes them, or uint8.
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
     from benchmarks.data import load_split
 
-    split = load_split(task.data)
+    split = load_split(task["data"])
     X, X_held_out, y, y_held_out = train_test_split(
         split.X_train,
         split.y_train.astype(np.int64),
-        train_size=task.rows,
-        test_size=task.held_out,
+        train_size=task["rows"],
+        test_size=task["held_out"],
         stratify=split.y_train,
         random_state=number,
     )
@@ -133,29 +142,18 @@ def draw(task, number, as_float):
 
 
 def make(task, what):
-    """Return a search that is not fitted yet.
-
-    Parameters
-    ----------
-    task : Task
-    what : Search
-    """
-    grid = {**task.grid, "hidden_layer_sizes": [tuple(s) for s in task.grid["hidden_layer_sizes"]]}
-    epochs = task.epochs if what.factor is None else task.long_epochs[str(what.factor)]
+    """Return a `Search` of a task that is not fitted yet."""
+    epochs = task["epochs"] if what.factor is None else task["long_epochs"][str(what.factor)]
     net, names = NETS[what.library](what, epochs)
-    grid = {names.get(name, name): values for name, values in grid.items()}
-    common = {"cv": task.folds, "n_jobs": what.n_jobs, "error_score": "raise"}
+    grid = {names.get(name, name): values for name, values in task["grid"].items()}
+    sizes = names.get("hidden_layer_sizes", "hidden_layer_sizes")
+    grid[sizes] = list(map(tuple, grid[sizes]))
+    common = {"cv": task["folds"], "n_jobs": what.n_jobs, "error_score": "raise"}
     if what.kind == "epochs":
         from skfashion.model_selection import EpochHalvingSearchCV
 
-        return EpochHalvingSearchCV(
-            net,
-            grid,
-            factor=what.factor,
-            max_resources=epochs,
-            random_state=0,
-            **common,
-        )
+        limit = {"factor": what.factor, "max_resources": epochs}
+        return EpochHalvingSearchCV(net, grid, random_state=0, **limit, **common)
     if what.kind == "halving":
         from sklearn.experimental import enable_halving_search_cv  # noqa: F401
         from sklearn.model_selection import HalvingGridSearchCV
@@ -167,13 +165,15 @@ def make(task, what):
     return GridSearchCV(net, grid, **common)
 
 
-def our_net(what, epochs):
-    """Return our net, and what it calls parameters of a grid by another name.
+# --- each function returns a net, and what it calls parameters of a grid by another name ----------
 
-    Beside other libraries it has their way of training: Adam at a constant learning rate on pixels
-    as they are; in successive halvings it has its defaults.
+
+def our_net(what, epochs):
+    """Return our net, beside other libraries with their way of training, else with its defaults.
+
+    That is Adam at a constant learning rate on pixels as they are.
     """
-    from benchmarks.speed.nets import our_net as plain_net
+    from benchmarks.studies.speed.nets import our_net as plain_net
     from skfashion import MLPNetClassifier
 
     own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
@@ -183,7 +183,7 @@ def our_net(what, epochs):
 
 
 def skorch_net(what, epochs):
-    """Return skorch's net, without a validation split, and its names of a grid's parameters."""
+    """Return skorch's net, without a validation split."""
     import torch
     from skorch import NeuralNetClassifier
 
@@ -212,7 +212,7 @@ def dense_module(hidden_layer_sizes=(128, 64)):
 
 
 def sklearn_net(what, epochs):
-    """Return scikit-learn's net, which does not stop early, and its names of parameters."""
+    """Return scikit-learn's net, which does not stop early."""
     from sklearn.neural_network import MLPClassifier
 
     net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)

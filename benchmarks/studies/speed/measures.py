@@ -1,26 +1,27 @@
-"""Memory of a fit, cost of the import, and the processor's limit: each in a fresh process."""
+"""What one process says about itself: memory, accuracy, the processor's limit, where time goes."""
 
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.speed.nets import our_net
+from benchmarks.studies.speed.competitors import COMPETITORS, Task, load, train_by_hand
+from benchmarks.studies.speed.nets import our_net
 
 # Rows of the file that does not fit the budget of memory: 1.6 GB of uint8.
 MAPPED_ROWS = 2_000_000
 
 
-def memory_of_fit(net, threads):
-    """Return how much fitting on 60,000 uint8 rows raises the peak, in MB."""
+def memory_of_fit(net, threads, data):
+    """Return how much fitting on all uint8 rows raises the peak, in MB."""
     import torch
 
     from benchmarks import memory
-    from benchmarks.speed.competitors import Task, load
 
     torch.set_num_threads(threads)
-    X, y = load(Task(), "uint8")
+    X, y = load(Task(data=data), "uint8")
     estimator = our_net(net, max_epochs=1, batch_size=128, standardize=True)
     memory.forget_peak()
     before = memory.resident_mb()
@@ -28,63 +29,55 @@ def memory_of_fit(net, threads):
     return {"before_mb": before, "increase_mb": memory.peak_mb() - before}
 
 
-def memory_of_map(net, threads):
+def memory_of_map(net, threads, data):
     """Return how much memory of its own (RssAnon) training and predicting from a file takes.
 
     Pages of the file that the system keeps in memory are the system's, and are not counted.
     """
-    import threading
-
     import numpy as np
     import torch
 
+    from benchmarks.memory import watched
+
     torch.set_num_threads(threads)
+    n_rows = MAPPED_ROWS if data == "full" else MAPPED_ROWS // 100
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.bin"
-        X = np.memmap(path, np.uint8, "w+", shape=(MAPPED_ROWS, 784))
+        X = np.memmap(path, np.uint8, "w+", shape=(n_rows, 784))
         random = np.random.default_rng(0)
         block = random.integers(0, 256, (10_000, 784), dtype=np.uint8)
-        for start in range(0, MAPPED_ROWS, len(block)):
+        for start in range(0, n_rows, len(block)):
             X[start : start + len(block)] = block
         X.flush()
-        X = np.memmap(path, np.uint8, "r", shape=(MAPPED_ROWS, 784))
-        y = np.arange(MAPPED_ROWS) % 10
+        X = np.memmap(path, np.uint8, "r", shape=(n_rows, 784))
+        y = np.arange(n_rows) % 10
         estimator = our_net(net, max_epochs=1, batch_size=512, standardize=True)
-        before, largest, done = _own_mb(), [0.0], threading.Event()
-
-        def watch():
-            while not done.wait(0.02):
-                largest[0] = max(largest[0], _own_mb())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        seconds = {}
-        try:
-            for name in ("fit", "predict"):
+        before, found = _own_mb(), {}
+        with watched(_own_mb, 0.02) as highest:
+            for name, arguments in {"fit": (X, y), "predict": (X,)}.items():
                 start = time.perf_counter()
-                estimator.fit(X, y) if name == "fit" else estimator.predict(X)
-                seconds[name] = round(time.perf_counter() - start, 2)
-                seconds[f"{name}_increase_mb"] = round(largest[0] - before, 1)
-        finally:
-            done.set()
-            watcher.join()
-    return {"before_mb": before, **seconds}
+                getattr(estimator, name)(*arguments)
+                found[name] = round(time.perf_counter() - start, 2)
+                found[f"{name}_increase_mb"] = round(highest[0] - before, 1)
+    return {"before_mb": before, **found}
 
 
-def accuracy_of_precisions(net, threads, seeds=(0, 1, 2)):
-    """Return validation accuracies of the defaults with ``precision="auto"`` and ``"fp32"``.
+def _own_mb():
+    """Return the memory of this process that is not that of files, in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise OSError("This system does not tell a process's own memory from that of files.")
 
-    On 5,000 of the 60,000 training images; the test images are not read.
-    """
-    import statistics
 
+def accuracy_of_precisions(net, threads, data, seeds=(0, 1, 2)):
+    """Return validation accuracies of the defaults with ``precision="auto"`` and ``"fp32"``."""
     import torch
 
-    from benchmarks.validation import split_images
     from skfashion import ConvNetClassifier, MLPNetClassifier
 
     torch.set_num_threads(threads)
-    X, X_valid, y, y_valid = split_images()
+    X, X_valid, y, y_valid = _split(data)
     cls = MLPNetClassifier if net == "mlp" else ConvNetClassifier
     found = {}
     for precision in ("auto", "fp32"):
@@ -97,21 +90,15 @@ def accuracy_of_precisions(net, threads, seeds=(0, 1, 2)):
     return {"difference": abs(found["auto"] - found["fp32"]), **found}
 
 
-def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=4):
+def accuracy_of_competitors(net, threads, data, seeds=(0, 1, 2), epochs=4):
     """Return validation accuracies of the compared network, trained by us and by a plain loop.
 
-    On 5,000 of the 60,000 training images, float32 rows; the test images are not read. Beside a
-    ratio of seconds this says that nothing was given up for it.
+    Rows are float32. Beside a ratio of seconds this says that nothing was given up for it.
     """
-    import statistics
-
     import torch
 
-    from benchmarks.speed.competitors import Task, train_by_hand
-    from benchmarks.validation import split_images
-
     torch.set_num_threads(threads)
-    X, X_valid, y, y_valid = split_images()
+    X, X_valid, y, y_valid = _split(data)
     X, X_valid = (a.astype("float32") / 255 for a in (X, X_valid))
     found = {"ours": [], "hand": []}
     for seed in seeds:
@@ -125,6 +112,14 @@ def accuracy_of_competitors(net, threads, seeds=(0, 1, 2), epochs=4):
     means = {who: statistics.fmean(values) for who, values in found.items()}
     deviations = {f"{who}_deviation": statistics.stdev(values) for who, values in found.items()}
     return {"shortfall": means["hand"] - means["ours"], **means, **deviations}
+
+
+def _split(data):
+    """Hold out training images, 5,000 of 60,000; the test images are not read."""
+    from sklearn.model_selection import train_test_split
+
+    X, y = load(Task(data=data), "uint8")
+    return train_test_split(X, y, test_size=len(y) // 12, stratify=y, random_state=0)
 
 
 def scaling_point(rows, side, width, threads):
@@ -169,17 +164,16 @@ PURPOSES = {
 }
 
 
-def profile(net, batch_size, threads, who="ours_uint8"):
+def profile(net, batch_size, threads, who, data):
     """Return the shares of an epoch's time by purpose, in per cent, from PyTorch's profiler."""
     import torch
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    from benchmarks.speed.competitors import COMPETITORS, Task
-
     torch.set_num_threads(threads)
     rows = 60_000 if net == "mlp" else 12_800
-    run = COMPETITORS[who][0](Task(net=net, batch_size=batch_size, epochs=1, rows=rows))
+    task = Task(net=net, batch_size=batch_size, epochs=1, rows=rows, data=data)
+    run = COMPETITORS[who].prepare(task)
     run()
     with profiler(activities=[ProfilerActivity.CPU]) as watched:
         run()
@@ -191,13 +185,6 @@ def profile(net, batch_size, threads, who="ours_uint8"):
     }
     shares["everything else"] = 100 - sum(shares.values())
     return shares
-
-
-def _own_mb():
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise OSError("This system does not tell a process's own memory from that of files.")
 
 
 def seconds_to_import(modules):

@@ -5,8 +5,15 @@ import sys
 from pathlib import Path
 
 from benchmarks import pages, runner
-from benchmarks.errors import BenchmarkError
+from benchmarks.errors import BenchmarkError, names_of
 from benchmarks.registry import STUDIES
+
+VERIFY = """\
+Fit one cheap seed of each file of learned results again, and compare it with the committed row:
+equal to the last bit on the type of processor and with the versions that it was made with,
+elsewhere the accuracy (a share of the rows) within a tolerance. Files of seconds and memory, and
+frozen ones, are looked at for their form only. Nothing is written.
+"""
 
 
 def build_parser():
@@ -26,6 +33,10 @@ def build_parser():
     report = commands.add_parser("report", help=about, description=about)
     report.add_argument("-o", "--output", type=Path, default=Path("results.html"))
     report.set_defaults(command=_report)
+    about = "measure a cheap row of each result file again, and compare (6 min)"
+    verify = commands.add_parser("verify", help=about, description=VERIFY)
+    verify.add_argument("--files", help="names of studies with commas; default all")
+    verify.set_defaults(command=_verify)
     return parser
 
 
@@ -38,6 +49,19 @@ def _run(options):
     if study.publishes(options):
         pages.update(STUDIES.values())
     return status
+
+
+def _verify(options):
+    """Compare committed rows with what is measured now."""
+    from benchmarks.verify import verify
+
+    studies = [
+        *STUDIES.values(),
+        *(s for study in STUDIES.values() for s in study.instead.values()),
+    ]
+    known = [study.name for study in studies]
+    names = known if options.files is None else names_of(options.files, known, "--files")
+    return verify(studies, names)
 
 
 def _report(options):

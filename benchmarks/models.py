@@ -168,24 +168,6 @@ MODELS = {
 }
 
 
-def find(name):
-    """Return the model of a key: of this file, or a named recipe.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Model
-    """
-    if name in MODELS:
-        return MODELS[name]
-    from benchmarks import recipes
-
-    return recipes.MODELS[name]
-
-
 def parameters(estimator):
     """Describe an estimator's settings in JSON's types.
 

@@ -1,13 +1,15 @@
 """Named recipes: the published ones with ours beside them, and those that are made for speed.
 
-Ours were chosen on 5,000 of the 60,000 training images, see ``benchmarks.tuning``. The 10,000 test
-images choose no setting; two rows, mlp-tuned and cnn-95, were read once before and chosen again on
-validation images. Some recipes of REFERENCES are not the best of what is listed there: they reach
-their aim, and were chosen and read before the better candidates were tried.
+Ours were chosen on 5,000 of the 60,000 training images, see ``benchmarks.studies.tuning``. The
+10,000 test images choose no setting; two rows, mlp-tuned and cnn-95, were read once before and
+chosen again on validation images. Some recipes of REFERENCES are not the best of what is listed
+there: they reach their aim, and were chosen and read before the better candidates were tried.
 """
 
 from dataclasses import dataclass
 
+from benchmarks import models, results
+from benchmarks.formatting import grouped
 from benchmarks.models import Model
 from benchmarks.rivals import RIVALS
 
@@ -281,3 +283,22 @@ def _models():
 
 
 MODELS = _models()
+
+
+def find(name):
+    """Return the ``Model`` of a key: of ``benchmarks.models``, or a named recipe."""
+    return MODELS[name] if name in MODELS else models.MODELS[name]
+
+
+def of_today(rows):
+    """Return rows by model; those of ours only if its settings are still those of the rows."""
+
+    def is_of_today(name, row):
+        model = find(name)
+        if not model.ours:
+            return True
+        now = models.described(model.build(0, row["threads"]))
+        return results.compared(now) == results.compared(row["settings"])
+
+    groups = grouped(rows, "unit")
+    return {name: group for name, group in groups.items() if is_of_today(name, group[0])}

@@ -66,16 +66,16 @@ def append(path, rows):
         os.close(descriptor)
 
 
-def head(study, unit, seed, settings, *, data=None, scope="images", **more):
+def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     """Return what a row of a study begins with: all that it is recognised by.
 
     Parameters
     ----------
     study : benchmarks.study.Study
-    unit : str, int or dict
-        What the row is of; a table has the newest measurement of each.
     seed : int or None
         None where nothing is drawn.
+    unit : str, int or dict
+        What the row is of; a table has the newest measurement of each.
     settings : dict
         All that was chosen: a classifier as ``benchmarks.models.described`` writes it, or what
         the study sets, with the classifiers of which it is made.
@@ -200,21 +200,21 @@ def current(rows, by=("unit",)):
         settings, another engine …) are left out, so that a mean is never taken over different
         things, and so are those that were measured again.
     """
+    units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
+    kinds = [identity(row | {"seed": None}) for row in rows]
+    newest = dict(zip(units, kinds, strict=True))
+    triples = zip(units, kinds, rows, strict=True)
+    known = [(kind, row) for unit, kind, row in triples if kind == newest[unit]]
+    # The rows of one measurement are written together, and have one date.
+    last = {(kind, row["seed"]): row["date"] for kind, row in known}
+    chosen = [row for kind, row in known if row["date"] == last[kind, row["seed"]]]
+    return sorted(chosen, key=lambda row: -1 if row["seed"] is None else row["seed"])
 
-    def unit(row):
-        return json.dumps([compared(row[key]) for key in by], sort_keys=True)
 
-    def kind(row):
-        return identity(row | {"seed": None})
-
-    newest = {unit(row): kind(row) for row in rows}
-    rows = [row for row in rows if kind(row) == newest[unit(row)]]
-    # A unit's rows are written together, and have one date.
-    last = {identity(row): row["date"] for row in rows}
-    return sorted(
-        (row for row in rows if row["date"] == last[identity(row)]),
-        key=lambda row: -1 if row["seed"] is None else row["seed"],
-    )
+def of_unit(rows, unit, seed=0, **more):
+    """Return the row of a unit and seed; `more` are values that tell it from others of them."""
+    wanted = {"unit": unit, "seed": seed, **more}
+    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
 def commits(rows):

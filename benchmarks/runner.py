@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from benchmarks import backend, environment, results
@@ -81,8 +82,7 @@ def asked_for(study, options):
     Raises
     ------
     BenchmarkError
-        If what would be published may not be: a smaller size, sources that no commit has, or runs
-        that share the processor.
+        If what would be published may not be: a smaller size, or runs that share the processor.
     """
     smaller = next((size for size in study.sizes if size != "full"), None)
     quick = getattr(options, "quick", getattr(options, "data", "full") == "sample")
@@ -101,7 +101,6 @@ def asked_for(study, options):
             raise BenchmarkError(f"--publish goes without {name}.", exit_code=2)
         if quick:
             raise BenchmarkError("--publish goes with --data full.", exit_code=2)
-        environment.refuse_dirty()
         path = study.file
     elif output is not None and output.resolve() == results.PUBLISHED.resolve():
         raise BenchmarkError(
@@ -127,20 +126,24 @@ def run(study, options):
     asked = asked_for(study, options)
     tasks = {}
     for unit, seed in study.plan(asked):
-        head = results.head(study, unit, seed, **study.describe(unit, seed, asked))
-        tasks[results.identity(head)] = head
-    left = list(tasks)
+        head = results.head(study, seed, **{"unit": unit} | study.describe(unit, seed, asked))
+        tasks[results.identity(head)] = unit, head
+    left = dict(tasks)
     if study.resume or options.resume:
         done = {results.identity(row) for row in results.read(asked.path)}
-        left = [known_by for known_by in tasks if known_by not in done]
+        left = {known_by: task for known_by, task in tasks.items() if known_by not in done}
         if len(left) < len(tasks):
             n_done = len(tasks) - len(left)
             print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
+    if left and study.publishes(options):
+        environment.refuse_dirty()
     with ended_by_signals(), backend.chosen(options) as where:
-        failures = _measure([tasks[known_by] for known_by in left], asked, where)
-    rows = [row for row in results.read(asked.path) if results.identity(row) in tasks]
-    if study.publishes(options):
-        rows = results.read(asked.path)
+        failures = _measure(list(left.values()), asked, where)
+    rows = results.read(asked.path)
+    if not study.publishes(options):
+        # The file may hold runs of other sizes, which are not to be compared with these.
+        shown = {_without_unit(head) for _, head in tasks.values()}
+        rows = [row for row in rows if _without_unit(row) in shown]
     rows = results.current(rows, study.by)
     if rows:
         print(study.table(rows))
@@ -150,21 +153,24 @@ def run(study, options):
     return 1 if failures else 0
 
 
-def _measure(heads, asked, where):
-    """Measure and write each run; return name and error of those that failed."""
+def _without_unit(row):
+    return results.identity(row | {"unit": None})
+
+
+def _measure(tasks, asked, where):
+    """Measure and write each (unit, head); return name and error of those that failed."""
     study, command, failures = asked.study, command_of(asked), []
     n_jobs = max(1, asked.jobs) if study.side_by_side else 1
-    progress = Progress([name_of(head) for head in heads], n_jobs)
+    progress = Progress([name_of(head) for _, head in tasks], n_jobs)
     with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
-        if not study.side_by_side:
-            warnings.simplefilter("ignore")  # such as of solvers that stop early
-        # One at a time is measured right here, where signals arrive and libraries expect to be.
         if study.side_by_side:
-            futures = {threads.submit(_measure_one, head, asked): head for head in heads}
+            futures = {threads.submit(_measure_one, *task, asked): task for task in tasks}
             outcomes = ((futures[future], future.result) for future in as_completed(futures))
         else:
-            outcomes = ((head, lambda head=head: _measure_one(head, asked)) for head in heads)
-        for head, result in outcomes:
+            warnings.simplefilter("ignore")  # such as of solvers that stop early
+            # Right here, where signals arrive and libraries expect to be.
+            outcomes = ((task, partial(_measure_one, *task, asked)) for task in tasks)
+        for (_, head), result in outcomes:
             name = name_of(head)
             try:
                 found, seconds = result()
@@ -179,10 +185,10 @@ def _measure(heads, asked, where):
     return failures
 
 
-def _measure_one(head, asked):
+def _measure_one(unit, head, asked):
     """Return the rows of a run, without its head, and the seconds it took."""
     start = time.perf_counter()
-    found = asked.study.measure(head["unit"], head["seed"], asked)
+    found = asked.study.measure(unit, head["seed"], asked)
     found = [found] if isinstance(found, dict) else list(found)
     return found, time.perf_counter() - start
 
@@ -231,7 +237,11 @@ def _draw(rows, asked):
     """Draw the pictures: those of the page when publishing, else beside the result file."""
     from benchmarks import pictures
 
-    for name, draw in asked.study.pictures.items():
-        publishes = asked.study.publishes(asked.options)
-        folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+    study, folder = asked.study, asked.path.with_suffix("")
+    if study.publishes(asked.options):
+        folder = DOCS / "images"
+    else:
+        for name, figure in study.more_pictures(rows):
+            pictures.save(figure, folder / name, rows)
+    for name, draw in study.pictures.items():
         pictures.save(draw(rows), folder / name, rows)

@@ -44,7 +44,8 @@ class Study:
         says besides what it is recognised by.
     units : callable
         ``units(asked) -> iterable``: what a row is of, each a str, an int or a dict of JSON's
-        types.
+        types. `describe` may return another ``unit`` by which a row is recognised, and `measure`
+        rows with a ``unit`` of their own.
     plan : callable
         ``plan(asked) -> list of (unit, seed)``; default each unit with each seed, seed by seed.
     describe : callable
@@ -71,6 +72,8 @@ class Study:
         The table stands between ``<!-- MARKER-table:start -->`` and ``:end``; default the name.
     pictures : dict of str to callable
         File name below ``docs/images`` to ``draw(rows) -> Figure``, or None for nothing to draw.
+    more_pictures : callable
+        ``more_pictures(rows)`` yields name and figure of what is drawn beside a local result file.
     by : tuple of str
         Keys of a row by which its newest measurement is found, see ``results.current``.
     packages : tuple of str
@@ -90,8 +93,8 @@ class Study:
     instead : dict of str to Study
         By the name of an own option: with it, this other study is run.
     verify : callable or None
-        ``verify(rows) -> list of (name, committed, found)``: fits one cheap committed row again
-        and returns pairs of values to compare; None for studies of seconds.
+        ``verify(rows)`` fits one cheap committed row again, or more, and yields each with what it
+        says and what it says now: dicts, the main number first. None for studies of seconds.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Study:
     quick_seeds: int = 1
     marker: str = ""
     pictures: dict = field(default_factory=dict)
+    more_pictures: Callable = lambda rows: ()
     by: tuple = ("unit",)
     packages: tuple = ()
     timing: bool = False

@@ -23,8 +23,10 @@ from skfashion.training import (
     thread_share,
 )
 
-# Raised whenever the package computes other bits than before from the same parameters and data.
-ENGINE = 5
+# Raised whenever the package computes other bits than before from the same parameters and data:
+# each for its own kind of data, so that a change for tables makes no result on images out of date.
+# A table is a strip of one row (1 x n); everything else is an image.
+ENGINE = {"images": 5, "tables": 5}
 
 # What changes nothing about the result of a fit, or is compared by itself: threads by the
 # environment, weights to begin with by the data.
@@ -69,7 +71,7 @@ def open_checkpoint(estimator, data, seed):
     identity = {
         "parameter": _describe_parameters(estimator, seed),
         "data": {name: _digest(array) for name, array in data.items()},
-        "environment": _environment(estimator),
+        "environment": _environment(estimator, scope_of(data["image shape"])),
     }
     folder = Path(estimator.checkpoint_dir).absolute()
     named = folder.is_file()
@@ -86,11 +88,16 @@ def open_checkpoint(estimator, data, seed):
     return file
 
 
-def _environment(estimator):
+def scope_of(shape):
+    """Return the key of ``ENGINE`` for images of a shape ``(c, h, w)``."""
+    return "tables" if shape[1] == 1 else "images"
+
+
+def _environment(estimator, scope):
     """Return what else decides the bits of a result: versions, processor, threads."""
     device = find_device(estimator.device)
     return {
-        "engine": ENGINE,
+        "engine": {scope: ENGINE[scope]},
         "torch": torch.__version__,
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,

@@ -113,14 +113,16 @@ def test_evaluate_by_hand():
 
 def test_row_says_everything(measured):
     folder, _ = measured
-    row = next(row for row in rows_of(folder) if row["model"] == "logistic_regression")
+    row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
     assert row["seed"] == 0
     assert row["threads"] == 1
     assert row["timing_shared"] is False
     assert row["data"]["name"] == "sample"
     assert row["data"]["train_rows"] == 10
     assert re.fullmatch("[0-9a-f]{64}", row["data"]["sha256"])
-    assert row["parameters"]["logisticregression__C"] == 0.1
+    assert row["settings"]["logisticregression__C"] == 0.1
+    assert (row["study"], row["version"], row["unit"]) == ("accuracy", 1, "logistic_regression")
+    assert row["engine"] is None  # no net of ours
     assert {"python", "torch", "scikit-learn", "skorch", "numpy", "skfashion"} == set(
         row["versions"]
     )
@@ -142,7 +144,7 @@ def test_row_says_everything(measured):
 
 def test_row_is_what_the_model_predicts(measured):
     folder, _ = measured
-    row = next(row for row in rows_of(folder) if row["model"] == "logistic_regression")
+    row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
     split = data.load_split("sample", 10)
     model = models.MODELS["logistic_regression"].build(0, 1).fit(split.X_train, split.y_train)
     pairs = list(zip(split.y_test, model.predict(split.X_test), strict=True))
@@ -157,7 +159,7 @@ def test_a_failure_is_reported_and_the_others_go_on(measured):
     assert re.search(
         r"^failed: mlp_sklearn seed 0: ValueError: The validation set", done.stderr, re.M
     )
-    assert [row["model"] for row in rows_of(folder)] == ["dummy", "logistic_regression"]
+    assert [row["unit"] for row in rows_of(folder)] == ["dummy", "logistic_regression"]
 
 
 def test_table_and_pictures(measured):
@@ -281,7 +283,7 @@ def test_ctrl_c_keeps_finished_rows_and_leaves_no_process(tmp_path):
     said, stopped = errors.splitlines()
     assert "accuracy-sample.jsonl; the same command with --resume goes on" in said
     assert stopped == "Stopped."
-    assert [row["model"] for row in rows_of(tmp_path)] == ["dummy"]
+    assert [row["unit"] for row in rows_of(tmp_path)] == ["dummy"]
     assert not [child for child in children if child.is_running()]
 
 
@@ -291,10 +293,14 @@ def test_ctrl_c_keeps_finished_rows_and_leaves_no_process(tmp_path):
 def row(model="dummy", seed=0, accuracy=0.5, **changes):
     """Make a result row with all that tables, pictures and ``current`` read."""
     return {
-        "model": model,
+        "study": "accuracy",
+        "version": 1,
+        "unit": model,
         "label": model,
         "seed": seed,
-        "parameters": {"random_state": seed},
+        "settings": {"class": "DummyClassifier", "random_state": seed},
+        "engine": None,
+        "date": f"2026-01-01T00:00:{accuracy:05.2f}",
         "data": {"name": "full", "sha256": "0", "train_rows": 60000, "test_rows": 10000},
         "versions": {"python": "3.11"},
         "machine": {
@@ -337,9 +343,9 @@ def test_only_like_is_averaged_with_like(tmp_path):
         results.append(path, each)
     results.keep_current(path)
     kept = results.read(path)
-    assert [(r["model"], r["seed"], r["metrics"]["accuracy"]) for r in kept] == [
-        ("dummy", 0, 0.2),
+    assert [(r["unit"], r["seed"], r["metrics"]["accuracy"]) for r in kept] == [
         ("other", 0, 0.5),
+        ("dummy", 0, 0.2),
     ]
 
 
@@ -404,7 +410,8 @@ def test_check_sees_an_old_picture(page, capsys):
     _, words = page
     run_here(words)
     # A new duration that rounds to the same table: only the picture's stamp can tell.
-    results.append(words[2], row("low", 0, 0.3, seconds={"fit": 2.001, "predict": 0.1}))
+    again = row("low", 0, 0.3, seconds={"fit": 2.001, "predict": 0.1}, date="2027")
+    results.append(words[2], again)
     assert run_here([*words, "--check"]) == 1
     assert capsys.readouterr().err.startswith("picture.png is out of date")
 

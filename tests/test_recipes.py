@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.__main__ import main
 from benchmarks.data import load_split
-from benchmarks.models import find, parameters
+from benchmarks.models import described, find, parameters
 from benchmarks.rivals import RIVALS
 from skfashion import MLPNetClassifier
 
@@ -56,9 +56,7 @@ def test_candidates_build_and_differ(name):
         for net in nets:
             net._validate_params()
         assert [net.random_state for net in nets] == seeds_of(3, len(nets))
-    words = {
-        validation.in_words(kind, validation.described(kind, set_)) for kind, set_ in candidates
-    }
+    words = {validation.in_words(validation.described(kind, set_)) for kind, set_ in candidates}
     assert len(words) == len(candidates)
 
 
@@ -106,18 +104,20 @@ MACHINE = {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8}
 
 def row(model, accuracy, seconds, seed=0, ours=True, **more):
     return {
-        "model": model,
+        "study": "frontier",
+        "version": 1,
+        "unit": model,
         "label": model,
         "seed": seed,
         "metrics": {"accuracy": accuracy},
         "seconds": {"fit": seconds, "predict": 0.1},
-        "parameters": parameters(find(model).build(seed, 2)),
+        "settings": described(find(model).build(seed, 2)),
         "data": {"name": "full", "train_rows": 60_000, "test_rows": 10_000},
         "versions": {"torch": "2"},
         "machine": MACHINE,
         "threads": 2,
         "timing_shared": False,
-        "code": "c" if ours else None,
+        "engine": {"images": 5} if ours else None,
         "commit": "0123456789abc",
         "date": "2026-01-01T00:00:00+00:00",
         **more,
@@ -173,20 +173,20 @@ def test_rows_of_other_settings_are_left_out(tmp_path):
     published = row("published:mlp-wider", 0.9, 1.0, ours=False)
     for one in (today, members, published):
         results.append(path, one)
-    assert series.by_model(path) == {one["model"]: [one] for one in (members, today, published)}
-    words = validation.in_words("VotingClassifier", results.without_seeds(members["parameters"]))
+    assert series.by_model(path) == {one["unit"]: [one] for one in (members, today, published)}
+    words = validation.in_words(members["settings"])
     assert words.startswith("votes of 1 ConvNetClassifier(augment=Augmentation(")
     assert "1 Augmentation" not in words
     others = [
-        today | {"parameters": today["parameters"] | {"lr": 9.0}},
-        members | {"parameters": {**members["parameters"], "net0": members["parameters"]["net1"]}},
+        today | {"settings": today["settings"] | {"lr": 9.0}},
+        members | {"settings": {**members["settings"], "net0": members["settings"]["net1"]}},
     ]
     for one in others:
         results.append(path, one)
     assert list(series.by_model(path)) == ["published:mlp-wider"]
     # A parameter that exists since then has its default.
-    before = {k: v for k, v in today["parameters"].items() if k != "sam_rho"}
-    results.append(path, today | {"parameters": before})
+    before = {k: v for k, v in today["settings"].items() if k != "sam_rho"}
+    results.append(path, today | {"settings": before})
     assert "fast:mlp-89" in series.by_model(path)
 
 
@@ -225,7 +225,7 @@ def test_seeds_of_a_vote_are_repetitions():
     kind = "VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}
     rows = [
         row("fast:cnn-95", 0.9, 1.0)
-        | {"parameters": parameters(recipes.build(*kind, seed)), "seed": seed}
+        | {"settings": described(recipes.build(*kind, seed)), "seed": seed}
         for seed in (0, 1)
     ]
     assert results.current(rows) == rows
@@ -237,8 +237,9 @@ def test_a_series_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def measure_all(tasks, jobs, path):
         asked.append([(task["model"], task["seed"]) for task in tasks])
         for task in tasks:
-            described = run.describe(task, split)
-            results.append(path, {**described, "benchmark": task["benchmark"]})
+            row_ = run.describe(task, split)
+            assert row_["study"] == "frontier"
+            results.append(path, row_)
         return []
 
     split = load_split("sample", 300)
@@ -266,7 +267,7 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     validation.measure_missing("tuning", settings, 1, path, "a command")
     validation.measure_missing("tuning", settings, 2, path, "a command")
     rows = results.read(path)
-    assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for s in (0, 1) for n in kinds]
+    assert [(row["unit"], row["seed"]) for row in rows] == [(n, s) for s in (0, 1) for n in kinds]
     plain, flips, voted = rows[:3]
     net = recipes.build(*kinds["flips"], 0).fit(split.X_train, split.y_train)
     assert list(plain["accuracy"]) == ["None"]
@@ -279,8 +280,8 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
 
     monkeypatch.setattr(ablation, "CHANGES", kinds)
     monkeypatch.setattr(ablation, "SETTINGS", [(n, *kinds[n]) for n in kinds])
-    other = {**rows[0], "parameters": rows[0]["parameters"] | {"lr": 9.0}, "accuracy": {"None": 0}}
-    table = ablation.markdown([*(row for row in rows if row["name"] != "votes"), other])
+    other = {**rows[0], "settings": rows[0]["settings"] | {"lr": 9.0}, "accuracy": {"None": 0}}
+    table = ablation.markdown([*(row for row in rows if row["unit"] != "votes"), other])
     differences = [
         100 * (b["accuracy"]["None"] - a["accuracy"]["None"]) for a, b in (rows[:2], rows[3:5])
     ]
@@ -295,7 +296,7 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     assert "**" not in table
     chosen = recipes.FASTEST["mlp-89"]
     kind = chosen.classifier, chosen.parameters
-    rows[0] |= {"parameters": validation.described(*kind)}
+    rows[0] |= {"settings": validation.described(*kind)}
     lines = tuning.markdown(rows).splitlines()
     (bold,) = (line for line in lines if "**" in line)
     assert bold.startswith("| nothing")
@@ -325,9 +326,7 @@ def test_doubtful_test_images_are_found(tmp_path):
 
     rows = [
         {
-            "what": what,
-            "seed": 0,
-            "how": sensitivity.HOW[what],
+            **sensitivity.head(what, 0),
             "command": "c",
             "commit": "0" * 40,
             "machine": MACHINE,
@@ -358,13 +357,13 @@ def test_robustness_is_measured_by_kind_and_severity(tmp_path):
     assert found["clean"] == net.score(split.X_test, split.y_test)
     assert found["accuracy"]["noise"][2] == net.score(disturbed["noise"][2], split.y_test)
     rows = [
-        {**found, "classifier": name, "seed": seed, "code": "c", "commit": "1", "versions": {}}
-        | {"command": "python -m benchmarks robustness", "machine": MACHINE}
+        {**found, **results.head("robustness", name, seed, {}), "commit": "1", "versions": {}}
+        | {"command": "python -m benchmarks robustness", "machine": MACHINE, "date": "2026"}
         for name in ("RandomForest", "MLPNetClassifier")
         for seed in (0, 1)
     ]
-    old = {**rows[0], "code": "older"}
-    assert robustness.current([old, *rows[::-1]])[0]["classifier"] == "RandomForest"
+    old = {**rows[0], "engine": {"images": 1}}
+    assert robustness.current([old, *rows[::-1]]) == rows
     table = robustness.markdown(rows)
     mean = 100 * np.mean([np.mean(values) for values in found["accuracy"].values()])
     assert f"{mean:.2f} ± 0.00" in table

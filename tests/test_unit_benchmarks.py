@@ -292,9 +292,9 @@ def test_pages_have_the_places_of_the_tables(benchmark):
 
 
 def test_rows_of_other_sources_and_settings_do_not_count(ensemble_rows):
-    older = [{**row, "code": "older"} for row in ensemble_rows]
+    older = [{**row, "engine": {"images": 1}} for row in ensemble_rows]
     changed = [{**row, "settings": {}} for row in ensemble_rows]
-    counted = units.current([*older, *changed, *ensemble_rows])
+    counted = results.current([*older, *changed, *ensemble_rows])
     assert counted == sorted(ensemble_rows, key=lambda row: row["seed"])
 
 

@@ -1,12 +1,12 @@
 """What was tried for the recipes, and what it gave: every candidate on validation data."""
 
-import argparse
 import statistics
 from functools import cache
 
-from benchmarks import environment, results, series, validation
+from benchmarks import candidates
+from benchmarks.candidates import in_words, numbers_of_seeds
 from benchmarks.errors import names_of
-from benchmarks.markdown import pipe_table
+from benchmarks.formatting import caption, median, pipe_table
 from benchmarks.recipes import (
     FASTEST,
     FLIPS,
@@ -16,16 +16,7 @@ from benchmarks.recipes import (
     STRONG_ERASING,
     VOTERS,
 )
-
-START, END = "<!-- tuning-table:start -->", "<!-- tuning-table:end -->"
-PAGE = environment.ROOT / "docs" / "frontier.md"
-PICTURES = ()
-FILE = results.PUBLISHED / "tuning.jsonl"
-
-DESCRIPTION = """\
-Fit every setting that was tried for a recipe on 55,000 training images, and score it on the other
-5,000. Settings that the result file has already are skipped.
-"""
+from benchmarks.study import Study
 
 ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
 
@@ -144,92 +135,9 @@ CANDIDATES = {
 }
 
 
-def add_parser(subparsers):
-    """Add the command ``tuning``.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    """
-    parser = subparsers.add_parser(
-        "tuning",
-        help="what was tried for the recipes, on validation data",
-        description=DESCRIPTION,
-        epilog="Recipes: " + "; ".join(CANDIDATES),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--recipes", default=";".join(CANDIDATES), help="names with semicolons; default all"
-    )
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds; default 1")
-    parser.set_defaults(command=main)
-
-
-def main(options):
-    """Measure what is missing, and write the table.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-
-    Returns
-    -------
-    int
-        0.
-    """
-    names = names_of(options.recipes, CANDIDATES, "--recipes", separator=";")
-    command = f"python -m benchmarks tuning --recipes '{options.recipes}' --seeds {options.seeds}"
-    validation.measure_missing("tuning", _settings(names), options.seeds, FILE, command)
-    from benchmarks.tables import write_studies
-
-    write_studies()
-    return 0
-
-
-def table():
-    """Write the table of the published results."""
-    return markdown(results.read(FILE))
-
-
-def markdown(rows):
-    """Write the table: a setting a line, also those that are candidates no longer.
-
-    Parameters
-    ----------
-    rows : list of dict
-
-    Returns
-    -------
-    str
-    """
-    names = list(dict.fromkeys([*CANDIDATES, *(row["name"] for row in rows)]))
-    groups = {}
-    for row in sorted(rows, key=lambda row: names.index(row["name"])):
-        groups.setdefault((row["name"], validation.words_of(row)), []).append(row)
-    lines = []
-    for (recipe, words), group in groups.items():
-        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
-        for views in (("None",), ("flip",), ("10", "as it votes")):
-            values = [
-                100 * value
-                for row in group
-                for view, value in row["accuracy"].items()
-                if view in views
-            ]
-            line.append(f"{statistics.fmean(values):.2f}" if values else "")
-        line.append(f"{statistics.median(row['seconds'] for row in group):.1f}")
-        lines.append(line)
-    headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
-    table = pipe_table(lines, headings)
-    return (
-        f"{table}\n\nIn bold: recipes, without their `tta`, whose columns it is. Seeds: "
-        f"{validation.seeds_of(rows)}.\n"
-        f"{series.caption(rows)}\n\nCommand: `python -m benchmarks tuning`."
-    )
-
-
-def _settings(names):
-    """Return what was tried for some recipes, named by them."""
+def _units(asked):
+    """Return what was tried for the recipes that are asked for, named by them."""
+    names = names_of(asked.options.recipes, CANDIDATES, "--recipes", separator=";")
     return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
 
 
@@ -237,7 +145,64 @@ def _settings(names):
 def _chosen():
     """Return the settings that became recipes, in words."""
     return {
-        validation.in_words(classifier, validation.described(classifier, parameters))
+        in_words(candidates.settings_of(classifier, parameters))
         for recipe in (FASTEST | REFERENCES).values()
         for classifier, parameters in _varied(recipe.classifier, recipe.parameters, {})
     }
+
+
+def table(rows):
+    """Write the table: a setting a line, also those that are candidates no longer."""
+    names = list(dict.fromkeys([*CANDIDATES, *(row["unit"] for row in rows)]))
+    groups = {}
+    for row in sorted(rows, key=lambda row: names.index(row["unit"])):
+        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    lines = []
+    for (recipe, words), group in groups.items():
+        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
+        for views in (("None",), ("flip",), ("10", "as it votes")):
+            found = [
+                100 * value
+                for row in group
+                for view, value in row["accuracy"].items()
+                if view in views
+            ]
+            line.append(f"{statistics.fmean(found):.2f}" if found else "")
+        lines.append([*line, median(group, "seconds", form=".1f")])
+    headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nIn bold: recipes, without their `tta`, whose columns it "
+        f"is. Seeds: {numbers_of_seeds(rows)}.\n{caption(rows)}\n\n"
+        "Command: `python -m benchmarks tuning`."
+    )
+
+
+def verify(rows):
+    """Yield the last candidate for the smallest network."""
+    yield from candidates.verify(rows, ("mlp-keras", *CANDIDATES["mlp-keras"][-1]))
+
+
+STUDY = Study(
+    name="tuning",
+    help="what was tried for the recipes, on validation data",
+    cost="1.7 h",
+    description=(
+        "Fit every setting that was tried for a recipe on 55,000 training images, and score it on\n"
+        "the other 5,000."
+    ),
+    epilog="Recipes: " + "; ".join(CANDIDATES),
+    seeds=1,
+    units=_units,
+    describe=candidates.describe,
+    measure=candidates.measure,
+    table=table,
+    page="frontier.md",
+    by=("unit", "settings"),
+    options={
+        "--recipes": {
+            "default": ";".join(CANDIDATES),
+            "help": "names with semicolons; default all",
+        }
+    },
+    verify=verify,
+)

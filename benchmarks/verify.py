@@ -1,0 +1,174 @@
+"""Whether committed results still hold: one cheap row of each file is measured again.
+
+A study that learns something has a function ``verify(rows)``. It yields, for one row or more, the
+row, and what it says and what it says now: dicts of numbers and lists, the main number first.
+"""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+
+from benchmarks import environment, results
+from benchmarks.formatting import pipe_table
+
+# How far the main number may be off elsewhere: rounding leads a training to other weights.
+TOLERANCE = 0.01
+# Rows whose code is gone.
+FROZEN = results.PUBLISHED / "frozen"
+# What every row has; either "engine" or "training" besides.
+KEYS = ("study", "version", "unit", "seed", "settings", "data", "code", "versions")
+KEYS += ("machine", "commit", "command", "date")
+
+
+def verify(studies, names):
+    """Compare, and print a table; nothing is written.
+
+    Parameters
+    ----------
+    studies : list of benchmarks.study.Study
+        All of them, also those without a command.
+    names : list of str
+        Of the studies that are looked at.
+
+    Returns
+    -------
+    int
+        0, or 1 if a file does not hold.
+    """
+    lines, holds = [], True
+    for study in studies:
+        if study.name not in names:
+            continue
+        print(study.name, file=sys.stderr, flush=True)
+        rows = results.read(study.file)
+        for line, is_right in _checked(study, rows):
+            lines.append([study.name, len(rows), *line, _age(rows)])
+            holds = holds and is_right
+    for path in sorted(FROZEN.glob("*.jsonl")):
+        rows = results.read(path)  # no command writes them any more
+        lines.append([path.stem, len(rows), "frozen", "", "", "", "can be read", _age(rows)])
+    headings = ["file", "rows", "kind", "fitted again", "committed", "now", "verdict"]
+    print(pipe_table(lines, [*headings, "commits since"]))
+    return 0 if holds else 1
+
+
+def _age(rows):
+    """Return how many commits ago the last row was measured."""
+    age = environment.age(rows[-1].get("commit")) if rows else None
+    return "unknown" if age is None else age
+
+
+def _checked(study, rows):
+    """Yield cells of a line, and whether all is right, for each row that is measured again."""
+    wrong, kind = form(study, rows), "timings" if study.timing else "learned"
+    if wrong is not None or study.verify is None:
+        yield [kind, "", "", "", wrong or "form is right"], wrong is None
+        return
+    start = time.perf_counter()
+    # As many threads as the rows had: another number would round otherwise.
+    with _threads(rows[-1]["machine"]["cores"]):
+        for row, then, now in study.verify(results.current(rows)):
+            words, is_right = compare(row, then, now)
+            what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
+            yield [kind, what, _main(then), _main(now), words], is_right
+            start = time.perf_counter()
+
+
+@contextmanager
+def _threads(n_threads):
+    """Let PyTorch use so many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def form(study, rows):
+    """Say what is wrong with the form of a study's rows, None if nothing is.
+
+    Parameters
+    ----------
+    study : benchmarks.study.Study
+    rows : list of dict
+    """
+    from skfashion.resuming import ENGINE
+
+    if not rows:
+        return "no rows"
+    for number, row in enumerate(rows, start=1):
+        missing = [
+            key for key in (*KEYS, "training" if study.timing else "engine") if key not in row
+        ]
+        if missing:
+            return f"row {number} has no {', '.join(missing)}"
+        if row["study"] != study.name or not 1 <= row["version"] <= study.version:
+            return f"row {number} is of study {row['study']!r}, number {row['version']}"
+        for scope, engine in (row.get("engine") or {}).items():
+            if scope not in ENGINE or not 1 <= (engine or 1) <= ENGINE[scope]:
+                return f"row {number} has the engine {scope} {engine}"
+    return None
+
+
+def compare(row, then, now):
+    """Say whether a row holds.
+
+    Parameters
+    ----------
+    row : dict
+    then, now : dict
+        What it says, and what it says now.
+
+    Returns
+    -------
+    str, bool
+    """
+    equal = _flat(then) == _flat(now)
+    if _is_of_this_kind(row):
+        return "equal to the last bit" if equal else "DIFFERS", equal
+    gap = abs(next(_numbers(then)) - next(_numbers(now)))
+    if gap > TOLERANCE:
+        return f"DIFFERS by {100 * gap:.2f} points", False
+    words = "equal, though" if equal else f"within {100 * TOLERANCE:.1f} points,"
+    return f"{words} made on {row['machine']['cpu']} ({row['machine']['instructions']})", True
+
+
+def _is_of_this_kind(row):
+    """Tell whether a row was made on this type of processor, with these versions and engine."""
+    from skfashion.resuming import ENGINE
+
+    here, versions = environment.machine(), environment.versions()
+    return (
+        all(row["machine"][key] == here[key] for key in ("cpu", "instructions"))
+        and all(row["versions"][key] == versions[key] for key in ("torch", "numpy", "scikit-learn"))
+        and all(ENGINE[scope] == engine for scope, engine in (row["engine"] or {}).items())
+    )
+
+
+def _flat(value):
+    # As JSON has it, in which a tuple is a list.
+    return json.dumps(value, sort_keys=True)
+
+
+def _numbers(value):
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def _main(value):
+    return f"{next(_numbers(value)):.4f}"
+
+
+def in_words(row):
+    """Name what a row is of, and its seed."""
+    unit = row["unit"]
+    if isinstance(unit, dict):
+        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
+    return unit if row["seed"] is None else f"{unit}, seed {row['seed']}"

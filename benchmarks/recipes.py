@@ -159,11 +159,7 @@ REFERENCES = {
 CHOSEN = "chosen on validation data"
 
 DEEPER = CONVOLUTIONAL | {"depth": 2}
-WIDEST = DEEPER | {
-    "channels": (64, 128, 256),
-    "max_epochs": 10,
-    "augment": STRONG_ERASING,
-}
+WIDEST = DEEPER | {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING}
 LONGER = DEEPER | {"channels": (32, 64, 128), "max_epochs": 14, "augment": ERASING}
 VOTERS = [("ConvNetClassifier", WIDEST), ("ConvNetClassifier", LONGER)]
 FASTEST = {
@@ -195,23 +191,10 @@ FASTEST = {
         "fashioncnn",
         1 / 8,
         "ConvNetClassifier",
-        {
-            "channels": (16, 48),
-            "max_epochs": 2,
-            "batch_size": 256,
-            "optimizer": "muon",
-            "lr": 1e-2,
-        },
+        {"channels": (16, 48), "max_epochs": 2, "batch_size": 256, "optimizer": "muon", "lr": 1e-2},
     ),
     "cnn-94": Fast(0.94, 5, "fashioncnn", 1.2, "ConvNetClassifier", DEEPER | {"max_epochs": 6}),
-    "cnn-95": Fast(
-        0.95,
-        3,
-        "fashioncnn",
-        6.0,
-        "VotingClassifier",
-        {"estimators": VOTERS},
-    ),
+    "cnn-95": Fast(0.95, 3, "fashioncnn", 6.0, "VotingClassifier", {"estimators": VOTERS}),
     # The networks of four seeds of cnn-95.
     "best": Fast(None, 1, None, None, "VotingClassifier", {"estimators": 4 * VOTERS}),
 }
@@ -264,10 +247,7 @@ def _models():
             )
         found |= {
             f"ours:{name}": Model(
-                f"{name}, our recipe",
-                _builder(entry.classifier, entry.parameters),
-                CHOSEN,
-                True,
+                f"{name}, our recipe", _builder(entry.classifier, entry.parameters), CHOSEN, True
             ),
             f"defaults:{name}": Model(
                 f"{name}, our defaults",

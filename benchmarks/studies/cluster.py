@@ -42,11 +42,7 @@ def measure(n_workers, number, asked):
         protocol="tcp://",
         dashboard_address=":0",
     )
-    with (
-        cluster,
-        Client(cluster) as client,
-        joblib.parallel_config("dask", client=client, **place),
-    ):
+    with cluster, Client(cluster) as client, joblib.parallel_config("dask", client=client, **place):
         client.run(_import_all)
         return {
             "send": _send(client, split),

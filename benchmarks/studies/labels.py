@@ -282,11 +282,7 @@ def skada_adapters():
     }
 
 
-TASKS = {
-    "self-training": _train_itself,
-    "new classes": _learn_new_classes,
-    "adaptation": _adapt,
-}
+TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "adaptation": _adapt}
 
 
 # --- the tables -----------------------------------------------------------------------------------

@@ -160,10 +160,7 @@ STUDY = Study(
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
-    describe=lambda unit, seed, asked: {
-        "settings": described(_build(unit, 0)),
-        "data": asked.size,
-    },
+    describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
     measure=measure,
     table=table,
     page="robustness.md",

@@ -116,10 +116,7 @@ ROWS = {
         },
     ),
     "mlp-512": Row(
-        "MLP 784-128-64-10, batch 512, fp32: an epoch",
-        Task(batch_size=512),
-        "ours",
-        {"hand": 0.65},
+        "MLP 784-128-64-10, batch 512, fp32: an epoch", Task(batch_size=512), "ours", {"hand": 0.65}
     ),
     "cnn-128": Row(
         "CNN 32-64, fc 128, batch 128: an epoch",
@@ -164,15 +161,7 @@ ROWS = {
         "ms",
         False,
     ),
-    "import": Row(
-        "import skfashion",
-        Task(),
-        "import_ours",
-        {"import_others": 1.1},
-        1,
-        "s",
-        False,
-    ),
+    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, 1, "s", False),
     "memory-mlp": Weighing(
         "fit on 60,000 uint8 rows raises the peak by, MLP, MB",
         "memory_of_fit",

@@ -178,10 +178,7 @@ def jax_scan(task):
     def start(seed):
         random = np.random.RandomState(seed)
         return [
-            (
-                jnp.asarray(random.uniform(-1, 1, (n, m)) / np.sqrt(n), jnp.float32),
-                jnp.zeros(m),
-            )
+            (jnp.asarray(random.uniform(-1, 1, (n, m)) / np.sqrt(n), jnp.float32), jnp.zeros(m))
             for n, m in itertools.pairwise(MLP)
         ]
 
@@ -322,11 +319,7 @@ COMPETITORS = {
         "predict_bare": (predict_bare, "the bare module, best batch size", "torch"),
         "predict_one_ours": (predict_one_ours, "skfashion", "skfashion"),
         "predict_one_sklearn": (predict_one_sklearn, "scikit-learn MLPClassifier", "sklearn"),
-        "import_ours": (
-            partial(importing, modules="skfashion"),
-            "import skfashion",
-            "skfashion",
-        ),
+        "import_ours": (partial(importing, modules="skfashion"), "import skfashion", "skfashion"),
         "import_others": (
             partial(importing, modules="skorch, sklearn"),
             "import skorch, sklearn",

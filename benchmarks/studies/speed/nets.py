@@ -13,11 +13,7 @@ def torch_net(name):
 
     if name == "mlp":
         return nn.Sequential(
-            nn.Linear(784, 128),
-            nn.ReLU(),
-            nn.Linear(128, 64),
-            nn.ReLU(),
-            nn.Linear(64, 10),
+            nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
         )
     return nn.Sequential(
         nn.Unflatten(1, (1, 28, 28)),

@@ -3,8 +3,9 @@
 import statistics
 import time
 
-from benchmarks.data import held_out
+from benchmarks.data import held_out, load_split
 from benchmarks.formatting import caption, cell, grouped, interval, median, pipe_table, seeds
+from benchmarks.results import of_unit
 from benchmarks.study import Study
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
@@ -168,11 +169,15 @@ def measure(unit, seed, asked):
         ``name``, ``accuracy`` (0 to 1), ``log_loss`` (None for hard votes), ``members`` (their
         accuracies) and ``seconds`` (of the training, that of the members included).
     """
+    return _measured(unit, seed, asked.settings, asked.images)
+
+
+def _measured(unit, seed, settings, images):
+    """Return what `measure` does."""
     from sklearn.metrics import log_loss
 
-    settings = asked.settings
     sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    X, X_valid, y, y_valid = held_out(asked.images, seed, **sizes)
+    X, X_valid, y, y_valid = held_out(images, seed, **sizes)
     start = time.perf_counter()
     fitted = ENSEMBLES[unit](seed, settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
@@ -227,6 +232,13 @@ def _cells(group):
     return [*cells, median(group, "seconds")]
 
 
+def verify(rows):
+    """Yield the member that is fitted in the least time."""
+    row = of_unit(rows, "one MLP")
+    (found,) = _measured("one MLP", 0, row["settings"], load_split("full"))
+    yield row, *({key: of[key] for key in ("accuracy", "log_loss")} for of in (row, found))
+
+
 STUDY = Study(
     name="ensembles",
     help="what votes, stacks, bags, snapshots and averages of weights gain",
@@ -237,6 +249,7 @@ STUDY = Study(
     classifiers=classifiers,
     measure=measure,
     table=table,
+    verify=verify,
     description="""\
 Train ensembles and their members on some of the training images, and measure both on others. All
 that is made of convolutional nets alone has the same number of epochs in total. Each seed draws

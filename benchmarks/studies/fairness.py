@@ -4,6 +4,7 @@ import os
 import warnings
 from contextlib import contextmanager
 
+from benchmarks.data import load_split
 from benchmarks.formatting import (
     by_run,
     difference,
@@ -13,6 +14,7 @@ from benchmarks.formatting import (
     summary_cell,
 )
 from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
 from benchmarks.study import Study
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
@@ -29,7 +31,7 @@ FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9} | 
 QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
 
 
-def classifiers(task, asked):
+def classifiers(settings):
     """Return the classifiers by name, each with one thread: runs go side by side."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -38,7 +40,7 @@ def classifiers(task, asked):
     from skfashion import MLPNetClassifier
 
     # Few epochs: reductions fit it some dozens of times.
-    net = MLPNetClassifier(max_epochs=asked.settings["max_epochs"], n_threads=1, device="cpu")
+    net = MLPNetClassifier(max_epochs=settings["max_epochs"], n_threads=1, device="cpu")
     linear = make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50))
     return {"MLPNetClassifier": net, "LogisticRegression": linear}
 
@@ -63,11 +65,9 @@ def measure(task, seed, asked):
         MITIGATIONS,
         ExponentiatedGradientReduction,
         GridSearchReduction,
-        fairness_study,
     )
 
     settings = asked.settings
-    train, test = turned(task, seed, asked.images, settings)
     chosen = dict(MITIGATIONS)
     if task == "upper body":
         chosen["exponentiated gradient"] = ExponentiatedGradientReduction(settings["max_iter"])
@@ -75,16 +75,17 @@ def measure(task, seed, asked):
     else:
         for name in ("exponentiated gradient", "grid search", "threshold optimizer"):
             del chosen[name]
+    known, where = classifiers(settings), {"n_jobs": asked.jobs, "cache": asked.cache}
     with _quietly():
-        frame = fairness_study(
-            asked.study.classifiers(task, asked),
-            *train,
-            *test,
-            mitigations=chosen,
-            seeds=(seed,),
-            n_jobs=asked.jobs,
-            cache=asked.cache,
-        )
+        return _measured(task, seed, asked.images, settings, known, chosen, **where)
+
+
+def _measured(task, seed, images, settings, known, chosen, **options):
+    """Return the rows of some classifiers under some mitigations."""
+    from skfashion.studies import fairness_study
+
+    train, test = turned(task, seed, images, settings)
+    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
     return [{"task": task, **run} for run in _runs(frame)]
 
 
@@ -306,6 +307,22 @@ def _panel(ax, frame):
         )
 
 
+def verify(rows):
+    """Yield the net as it is, on all ten classes."""
+    from skfashion.studies import MITIGATIONS
+
+    name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
+    row = of_unit(rows, task, estimator=name, mitigation="nothing")
+    known = {name: classifiers(row["settings"])[name]}
+    images = load_split("full")
+    (found,) = _measured(task, 0, images, row["settings"], known, chosen, verbose=0)
+
+    def numbers(run):
+        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
+
+    yield row, numbers(row), numbers(found)
+
+
 STUDY = Study(
     name="fairness",
     help="gaps between groups, and what mitigations do about them",
@@ -315,9 +332,10 @@ STUDY = Study(
     seeds=5,
     quick_seeds=2,
     units=lambda asked: TASKS,
-    classifiers=classifiers,
+    classifiers=lambda task, asked: classifiers(asked.settings),
     measure=measure,
     table=table,
+    verify=verify,
     pictures={"fairness.png": draw},
     packages=("fairlearn",),
     distributed=True,

@@ -1,7 +1,18 @@
 """What balancing does to probabilities, and whether a prior makes them honest again."""
 
+from benchmarks.data import load_split
 from benchmarks.formatting import by_run, difference, pipe_table, summary_caption, summary_cell
-from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK, classifiers, frame_of, runs
+from benchmarks.results import of_unit
+from benchmarks.studies.imbalance import (
+    EXPONENTIAL,
+    FULL,
+    MLP,
+    QUICK,
+    classifiers,
+    frame_of,
+    learned,
+    runs,
+)
 from benchmarks.study import Study
 
 BALANCED = {
@@ -22,9 +33,9 @@ COLUMNS = (
 )
 
 
-def _nets(asked):
+def _nets(settings):
     """Return what is fitted, by name."""
-    known = classifiers(asked.settings)
+    known = classifiers(settings)
     return {name: known[name] for name in MLP}
 
 
@@ -32,26 +43,31 @@ def describe(unit, seed, asked):
     """Say what was chosen: treatments, and the net with all its parameters."""
     from benchmarks.models import described
 
-    settings = {"treatments": TREATMENTS, "classifiers": described(_nets(asked))}
+    settings = {"treatments": TREATMENTS, "classifiers": described(_nets(asked.settings))}
     return {"settings": settings, "data": asked.size}
 
 
 def measure(unit, seed, asked):
     """Measure all treatments with one seed on test images that are skewed like the training."""
+    where = {"n_jobs": asked.jobs, "cache": asked.cache}
+    return _runs(seed, asked.images, asked.settings, TREATMENTS, **where)
+
+
+def _runs(seed, images, settings, chosen, **options):
+    """Return the rows of some treatments."""
     from skfashion.datasets import make_imbalanced
     from skfashion.studies import imbalance_study
 
-    X, y, X_test, y_test, _ = asked.images
+    X, y, X_test, y_test, _ = images
     frame = imbalance_study(
-        _nets(asked),
+        _nets(settings),
         *(X, y),
         # The same test rows for every seed.
         *make_imbalanced(X_test, y_test, random_state=0),
-        treatments=TREATMENTS,
+        treatments=chosen,
         **EXPONENTIAL,
         seeds=(seed,),
-        n_jobs=asked.jobs,
-        cache=asked.cache,
+        **options,
     )
     return runs(frame)
 
@@ -75,6 +91,13 @@ def table(rows):
     return f"{pipe_table(lines, headings)}\n\n{summary_caption(rows, told)}"
 
 
+def verify(rows):
+    """Yield the fastest net as it is."""
+    row = of_unit(rows, rows[0]["unit"], treatment="nothing")
+    (found,) = _runs(0, load_split("full"), FULL, {"nothing": None}, verbose=0)
+    yield row, learned(row), learned(found)
+
+
 STUDY = Study(
     name="honesty",
     help="probabilities after balancing, and after its undoing",
@@ -86,6 +109,7 @@ STUDY = Study(
     describe=describe,
     measure=measure,
     table=table,
+    verify=verify,
     packages=("imbalanced-learn",),
     distributed=True,
     description="""\

@@ -2,8 +2,10 @@
 
 import warnings
 
+from benchmarks.data import load_split
 from benchmarks.formatting import by_run, difference, pipe_table, summary_caption, summary_cell
 from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
 from benchmarks.study import Study
 
 # Where every treatment would take too long: one of each kind, and the usual ones.
@@ -55,6 +57,8 @@ PARTS = [
 ]
 TWENTY = EXPONENTIAL | {"ratios": [20]}
 QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
+# What a clock or the size of a process says of a run.
+MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
 FULL = {"parts": PARTS, "nets": {}, "trees": 100, "easy": 10}
 QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5}
 
@@ -106,22 +110,26 @@ def describe(unit, seed, asked):
 
 def measure(unit, seed, asked):
     """Measure a part of the plan with one seed: a row a run."""
-    from skfashion.studies import imbalance_study
-
-    known = classifiers(asked.settings)
+    names, known = treatments(unit, asked.settings), classifiers(asked.settings)
+    where = {"n_jobs": asked.jobs, "cache": asked.cache}
     with warnings.catch_warnings():
         # ADASYN and others refuse some data, and then have no row.
         warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
-        frame = imbalance_study(
-            {name: known[name] for name in unit["estimators"]},
-            *asked.images[:4],
-            treatments=treatments(unit, asked.settings),
-            **{key: unit[key] for key in EXPONENTIAL},
-            seeds=(seed,),
-            n_jobs=asked.jobs,
-            cache=asked.cache,
-            on_error="warn",
-        )
+        return _runs(unit, seed, asked.images, names, known, on_error="warn", **where)
+
+
+def _runs(unit, seed, images, names, known, **options):
+    """Return the rows of a part of the plan under some treatments."""
+    from skfashion.studies import imbalance_study
+
+    frame = imbalance_study(
+        {name: known[name] for name in unit["estimators"]},
+        *images[:4],
+        treatments=names,
+        **{key: unit[key] for key in EXPONENTIAL},
+        seeds=(seed,),
+        **options,
+    )
     return runs(frame)
 
 
@@ -345,6 +353,21 @@ def _style(treatment, i):
     return style | ({"linestyle": "--", "marker": "s"} if i >= 10 else {"marker": "o"})
 
 
+def learned(run):
+    """Return the metrics of a run that it would have again, the accuracy first."""
+    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
+    return {"accuracy": metrics.pop("accuracy"), **metrics}
+
+
+def verify(rows):
+    """Yield the fastest net as it is, on the first skew."""
+    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
+    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
+    unit = row["unit"] | {"estimators": MLP}
+    (found,) = _runs(unit, 0, load_split("full"), ["nothing"], classifiers(FULL), verbose=0)
+    yield row, learned(row), learned(found)
+
+
 STUDY = Study(
     name="imbalance",
     help="classifiers on skewed classes, and what treatments do about them",
@@ -356,6 +379,7 @@ STUDY = Study(
     describe=describe,
     measure=measure,
     table=table,
+    verify=verify,
     pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
     packages=("imbalanced-learn",),
     distributed=True,

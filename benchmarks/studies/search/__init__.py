@@ -251,8 +251,7 @@ def weigh(row, task, rounds):
 
 def table(rows):
     """Write all that was measured, and what one must know to read it."""
-    order = list(ROWS)
-    rows = sorted(rows, key=lambda row: order.index(row["unit"]))
+    rows = [row for name in ROWS for row in rows if row["unit"] == name]
     timed = [row for row in rows if "seconds" in row]
     parts = []
     if timed:

@@ -324,8 +324,7 @@ def compare(row, rounds, threads, data="full"):
 
 def table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
-    order = list(ROWS)
-    rows = sorted(rows, key=lambda row: order.index(row["unit"]))
+    rows = [row for name in ROWS for row in rows if row["unit"] == name]
     kinds = {kind: [] for kind in (Row, Weighing, Profile)}
     for row in rows:
         kinds[type(ROWS[row["unit"]])].append(row)

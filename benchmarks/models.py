@@ -35,30 +35,12 @@ class Model:
 
 
 def unit_pixels(X):
-    """Turn grey levels into float32 between 0 and 1.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-    """
+    """Turn grey levels into float32 between 0 and 1."""
     return np.asarray(X, dtype=np.float32) / np.float32(255)
 
 
 def raw_float_pixels(X):
-    """Turn grey levels into float32 of the same values, 0 to 255.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-    """
+    """Turn grey levels into float32 of the same values, 0 to 255."""
     return np.asarray(X, dtype=np.float32)
 
 
@@ -169,19 +151,7 @@ MODELS = {
 
 
 def parameters(estimator):
-    """Describe an estimator's settings in JSON's types.
-
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-
-    Returns
-    -------
-    dict
-        ``get_params()`` with the steps of a pipeline, and the members of a vote, named
-        ``step__parameter``. Functions and
-        classes appear by name, estimators by class.
-    """
+    """Describe an estimator's settings in JSON's types."""
     found = {}
     for name, value in sorted(estimator.get_params(deep=True).items()):
         if name in ("steps", "memory", "transform_input", "estimators"):
@@ -191,16 +161,7 @@ def parameters(estimator):
 
 
 def described(value):
-    """Describe an estimator, its class included, or any other value in JSON's types.
-
-    Parameters
-    ----------
-    value : estimator, dict, list, or any parameter of an estimator
-
-    Returns
-    -------
-    dict, list, str, float, int, bool or None
-    """
+    """Describe an estimator, its class included, or any other value in JSON's types."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):

@@ -16,13 +16,7 @@ from benchmarks.study import DOCS, Asked
 
 
 def add_parser(subparsers, study):
-    """Add the command of a study.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    study : benchmarks.study.Study
-    """
+    """Add the command of a study."""
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
@@ -68,22 +62,7 @@ def seeds_of(text):
 
 
 def asked_for(study, options):
-    """Return what options ask for.
-
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    options : argparse.Namespace
-
-    Returns
-    -------
-    Asked
-
-    Raises
-    ------
-    BenchmarkError
-        If what would be published may not be: a smaller size, or runs that share the processor.
-    """
+    """Return what options ask for."""
     smaller = next((size for size in study.sizes if size != "full"), None)
     quick = getattr(options, "quick", getattr(options, "data", "full") == "sample")
     size = smaller if quick else "full"
@@ -111,18 +90,7 @@ def asked_for(study, options):
 
 
 def run(study, options):
-    """Measure what is missing, and show the table and the pictures.
-
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    options : argparse.Namespace
-
-    Returns
-    -------
-    int
-        0, or 1 if a run failed.
-    """
+    """Measure what is missing, and show the table and the pictures."""
     asked = asked_for(study, options)
     tasks = {}
     for unit, seed in study.plan(asked):

@@ -153,22 +153,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options of a command ask for.
-
-    Parameters
-    ----------
-    study : Study
-    size : str
-        Key of its ``sizes``.
-    seeds : list of int
-        [None] where nothing is drawn.
-    path : pathlib.Path
-        Result file.
-    jobs : int
-        How many runs at a time.
-    options : argparse.Namespace
-        All of them, with the study's own.
-    """
+    """What the options of a command ask for."""
 
     study: Study
     size: str

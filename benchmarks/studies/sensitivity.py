@@ -124,19 +124,7 @@ def table(rows):
 
 
 def table_of(rows, groups):
-    """Write the table.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of this study.
-    groups : dict
-        Rows of the frontier, by model.
-
-    Returns
-    -------
-    str
-    """
+    """Write the table."""
     import numpy as np
 
     now = {unit: compared(describe(unit, 0)["settings"]) for unit in UNITS}

@@ -14,10 +14,7 @@ ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr":
 
 
 def _around(recipe, *changes):
-    """Return a chosen recipe and what differs from it by some changes.
-
-    Of each net all views of an image are scored; those of the chosen recipe make no candidate.
-    """
+    """Return a chosen recipe and what differs from it by some changes."""
     entry = FASTEST.get(recipe) or REFERENCES[recipe]
     return _varied(entry.classifier, entry.parameters, {}, *changes)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
-from benchmarks import backend, environment, results
+from benchmarks import backend, environment, pictures, results
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ChildError, ended_by_signals
 from benchmarks.progress import Progress
@@ -203,13 +203,7 @@ def _quoted(text):
 
 def _draw(rows, asked):
     """Draw the pictures: those of the page when publishing, else beside the result file."""
-    from benchmarks import pictures
-
-    study, folder = asked.study, asked.path.with_suffix("")
-    if study.publishes(asked.options):
-        folder = DOCS / "images"
-    else:
-        for name, figure in study.more_pictures(rows):
-            pictures.save(figure, folder / name, rows)
-    for name, draw in study.pictures.items():
+    publishes = asked.study.publishes(asked.options)
+    folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+    for name, draw in asked.study.pictures.items():
         pictures.save(draw(rows), folder / name, rows)

@@ -75,18 +75,7 @@ def _report(options):
 
 
 def main(arguments=None):
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : list of str, default=None
-        The words after ``python -m benchmarks``; None reads them from ``sys.argv``.
-
-    Returns
-    -------
-    int
-        0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C.
-    """
+    """Run one command."""
     options = build_parser().parse_args(arguments)
     try:
         return getattr(options, "command", _run)(options)

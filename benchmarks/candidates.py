@@ -57,17 +57,7 @@ def rows_of(rows, units):
 
 
 def in_words(settings):
-    """Write a setting as a reader would: what differs from the defaults of today.
-
-    Parameters
-    ----------
-    settings : dict
-        As ``benchmarks.models.described`` returns it.
-
-    Returns
-    -------
-    str
-    """
+    """Write a setting as a reader would: what differs from the defaults of today."""
     return _written(results.compared(settings))
 
 

@@ -12,15 +12,7 @@ N_CLASSES = 10
 
 
 class Split(NamedTuple):
-    """Official training and test rows of one data set.
-
-    Parameters
-    ----------
-    X_train, X_test : ndarray of uint8, shape (n, 784)
-        Pixels, 0 to 255.
-    y_train, y_test : ndarray of int, shape (n,)
-    target_names : list of str
-    """
+    """Official training and test rows of one data set."""
 
     X_train: np.ndarray
     y_train: np.ndarray
@@ -29,13 +21,7 @@ class Split(NamedTuple):
     target_names: list
 
     def sha256(self):
-        """Hash the content of all four arrays.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits; equal for equal pixels and labels, whatever the label's dtype.
-        """
+        """Hash the content of all four arrays."""
         digest = hashlib.sha256()
         for array in (self.X_train, self.y_train, self.X_test, self.y_test):
             digest.update(np.ascontiguousarray(array, dtype=np.uint8).tobytes())
@@ -87,19 +73,7 @@ def _limit(X, y, rows):
 
 
 def held_out(images, seed, *, train_rows, valid_rows):
-    """Draw rows to train on and rows to measure on, all of them training images.
-
-    Parameters
-    ----------
-    images : Split
-    seed : int
-        Draws the rows, the classes in equal shares.
-    train_rows, valid_rows : int
-
-    Returns
-    -------
-    X, X_valid, y, y_valid : ndarrays
-    """
+    """Draw rows to train on and rows to measure on, all of them training images."""
     from sklearn.model_selection import train_test_split
 
     X, y = images.X_train, images.y_train
@@ -109,8 +83,5 @@ def held_out(images, seed, *, train_rows, valid_rows):
 
 
 def validation_split():
-    """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images.
-
-    What is chosen is chosen here; the 10,000 test images are never read.
-    """
+    """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images."""
     return held_out(load_split("full"), 0, train_rows=55_000, valid_rows=5_000)

@@ -34,17 +34,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def child_environment(threads):
-    """Environment variables for a process that measures one run.
-
-    Parameters
-    ----------
-    threads : int or None
-        Threads of OpenMP, MKL and OpenBLAS; None sets none, so that libraries choose.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Environment variables for a process that measures one run."""
     dropped = (*OPENBLAS_OVERRIDES, *THREAD_VARIABLES)
     variables = {k: v for k, v in os.environ.items() if k not in dropped}
     if threads is not None:
@@ -56,18 +46,7 @@ def child_environment(threads):
 
 
 def versions(*libraries):
-    """Versions of Python and of the packages that decide a result.
-
-    Parameters
-    ----------
-    *libraries : str
-        More of them, which are left out where they are not installed.
-
-    Returns
-    -------
-    dict of str to str or None
-        None for a package that is not installed.
-    """
+    """Versions of Python and of the packages that decide a result."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -85,14 +64,7 @@ def versions(*libraries):
 
 
 def machine():
-    """Describe the hardware; no host name, no path, nothing that names a person.
-
-    Returns
-    -------
-    dict
-        ``cpu`` (model name), ``instructions`` (the vector instructions it has), ``cores`` (logical
-        processors this process may use), ``ram_gb`` (GiB, rounded) and ``system``.
-    """
+    """Describe the hardware; no host name, no path, nothing that names a person."""
     import joblib
     import psutil
 
@@ -133,15 +105,7 @@ def _vector_instructions():
 
 
 def commit():
-    """Commit the sources are at.
-
-    Returns
-    -------
-    str or None
-        Forty hexadecimal digits, with "-dirty" when a source of a result was changed since.
-        Result files do not count: publishing writes one row after the other into them. None
-        without git or outside a repository.
-    """
+    """Commit the sources are at."""
     head = _git("rev-parse", "HEAD")
     if head is None:
         return None
@@ -150,13 +114,7 @@ def commit():
 
 
 def refuse_dirty():
-    """Refuse to measure what is to be published with sources that no commit has.
-
-    Raises
-    ------
-    BenchmarkError
-        If a source of a result differs from the commit, as `commit` tells.
-    """
+    """Refuse to measure what is to be published with sources that no commit has."""
     if "-dirty" in (commit() or ""):
         raise BenchmarkError(
             "Got sources that differ from their commit, expected results to publish to come from "
@@ -181,21 +139,7 @@ def _git(*words):
 
 
 def code_hash(root=None):
-    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date.
-
-    Unlike a commit it stays the same when only a page of the documentation or a result file
-    changed, and it tells one dirty tree from another.
-
-    Parameters
-    ----------
-    root : pathlib.Path or None
-        The repository; None takes this one.
-
-    Returns
-    -------
-    str
-        First 16 hexadecimal digits of a SHA-256.
-    """
+    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date."""
     return _hash(root or ROOT, [(root or ROOT) / "skfashion"])
 
 

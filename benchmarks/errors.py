@@ -2,15 +2,7 @@
 
 
 class BenchmarkError(Exception):
-    """Something the user can put right.
-
-    Parameters
-    ----------
-    message : str
-        What was given, what is expected, and what to do.
-    exit_code : int, default=1
-        Exit status of the command: 1 for a failure, 2 for bad arguments.
-    """
+    """Something the user can put right."""
 
     def __init__(self, message, exit_code=1):
         super().__init__(message)

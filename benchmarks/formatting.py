@@ -6,20 +6,7 @@ from benchmarks import results
 
 
 def pipe_table(lines, headings, align=None):
-    """Return a table of Markdown.
-
-    Parameters
-    ----------
-    lines : list of list of str
-        Cells that are text already.
-    headings : list of str
-    align : list of str or None
-        "left" or "right", by column.
-
-    Returns
-    -------
-    str
-    """
+    """Return a table of Markdown."""
     from tabulate import tabulate
 
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
@@ -106,17 +93,7 @@ def seeds(rows):
 
 
 def caption(rows):
-    """Say where rows were measured, and with what, in two lines.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Those of studies need not say how many threads they had, or who else was there.
-
-    Returns
-    -------
-    str
-    """
+    """Say where rows were measured, and with what, in two lines."""
     machine = (
         f"{every(rows, 'machine', 'cpu')} ({every(rows, 'machine', 'instructions')}), "
         f"{every(rows, 'machine', 'cores')} cores, {every(rows, 'machine', 'ram_gb')} GB"
@@ -182,18 +159,7 @@ def difference(row, factor, decimals):
 
 
 def summary_caption(rows, what):
-    """Say over how many seeds a summary is, what else is to be known, and where it was measured.
-
-    Parameters
-    ----------
-    rows : list of dict
-    what : str
-        Sentences about the data.
-
-    Returns
-    -------
-    str
-    """
+    """Say over how many seeds a summary is, what else is to be known, and where it was measured."""
     # Seeds may have been measured one by one, on machines of the same size.
     machines = dict.fromkeys(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB"

@@ -57,23 +57,7 @@ def _about_data(name, rows):
 
 
 def measure(model, seed, data, rows, threads):
-    """Fit, predict and evaluate one model.
-
-    Parameters
-    ----------
-    model : str
-        See ``benchmarks.recipes.find``.
-    seed : int
-    data : {"sample", "full"}
-    rows : int or None
-        How many of them at most.
-    threads : int
-
-    Returns
-    -------
-    dict
-        Of JSON's types.
-    """
+    """Fit, predict and evaluate one model."""
     entry, split = find(model), load_split(data, rows)
     estimator, fitted = _fit_and_predict(entry.build(seed, threads), split)
     if hasattr(estimator, "watch"):
@@ -175,18 +159,7 @@ def evaluate(y_true, y_pred, proba, classes):
 
 
 def training_curve(estimator):
-    """Read how training went, an epoch an entry.
-
-    Parameters
-    ----------
-    estimator : fitted classifier or pipeline
-
-    Returns
-    -------
-    dict of str to list, or None
-        The numeric columns of ``history_`` of a net; ``train_loss`` and ``valid_score`` of
-        scikit-learn's ``MLPClassifier``; None for models without epochs.
-    """
+    """Read how training went, an epoch an entry."""
     import pandas as pd
 
     model = estimator[-1] if hasattr(estimator, "steps") else estimator

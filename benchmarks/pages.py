@@ -58,26 +58,7 @@ def _read(study):
 
 
 def replace_table(text, table, markers, page):
-    """Put a table between two markers.
-
-    Parameters
-    ----------
-    text : str
-        The whole page.
-    table : str
-    markers : (str, str)
-    page : str
-        What the page is called in an error.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    BenchmarkError
-        If the markers are not there exactly once, in order.
-    """
+    """Put a table between two markers."""
     start, end = markers
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
     if text.count(start) != 1 or text.count(end) != 1 or not pattern.search(text):

@@ -18,18 +18,7 @@ def pyplot():
 
 
 def save(figure, path, rows, dpi=110):
-    """Write a figure as PNG, and close it.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure or None
-        None writes nothing.
-    path : pathlib.Path
-        Its folder is made if missing.
-    rows : list of dict
-        What it was drawn from.
-    dpi : int
-    """
+    """Write a figure as PNG, and close it."""
     if figure is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

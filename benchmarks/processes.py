@@ -76,13 +76,7 @@ class Child:
             return process
 
     def answer(self):
-        """Wait for the next answer, the first of which is that of the function itself.
-
-        Raises
-        ------
-        ChildError
-            If the function failed, or the process has ended.
-        """
+        """Wait for the next answer, the first of which is that of the function itself."""
         line = self._process.stdout.readline()
         if line:
             answer = json.loads(line)

@@ -4,31 +4,14 @@ import sys
 
 
 class Progress:
-    """Counts runs, and guesses the remaining time by how long each unit took so far.
-
-    Parameters
-    ----------
-    names : list of str
-        Of all runs to be made; what comes before " seed " names their unit.
-    n_jobs : int
-        Runs at a time.
-    """
+    """Counts runs, and guesses the remaining time by how long each unit took so far."""
 
     def __init__(self, names, n_jobs=1):
         self._waiting, self._total, self._n_jobs = list(names), len(names), n_jobs
         self._seconds = {}
 
     def finished(self, name, seconds, text=""):
-        """Count one run as done, and print a line about it.
-
-        Parameters
-        ----------
-        name : str
-        seconds : float
-            That it took; 0 for a failure, which tells nothing about others.
-        text : str
-            What came out.
-        """
+        """Count one run as done, and print a line about it."""
         self._waiting.remove(name)
         if seconds:
             self._seconds[_unit(name)] = seconds
@@ -38,10 +21,7 @@ class Progress:
         print(line, file=sys.stderr, flush=True)
 
     def seconds_left(self):
-        """Return the seconds that all other runs will take, None while nothing is known.
-
-        A unit that has not been measured yet counts as the mean of those that have.
-        """
+        """Return the seconds that all other runs will take, None while nothing is known."""
         if not self._seconds:
             return None
         mean = sum(self._seconds.values()) / len(self._seconds)

@@ -15,21 +15,7 @@ FOLDED = 50
 
 
 def page(studies):
-    """Return the page of all committed results.
-
-    Parameters
-    ----------
-    studies : iterable of benchmarks.study.Study
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    BenchmarkError
-        If a package that it needs is not installed.
-    """
+    """Return the page of all committed results."""
     try:
         from markdown_it import MarkdownIt
 
@@ -86,10 +72,7 @@ def _rows_if_many(text):
 
 
 def _sections(studies):
-    """Yield each page of studies, the main comparison first: its title, its text, and its parts.
-
-    A part is a heading or None, tables as Markdown, and the pictures that are there.
-    """
+    """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
         rows = study.rows()

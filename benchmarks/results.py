@@ -14,24 +14,7 @@ LOCAL = PUBLISHED / "local"
 
 
 def read(path):
-    """Read all rows of a result file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A missing file has no rows.
-
-    Returns
-    -------
-    list of dict
-        In the order they were written. A last line without its end (a machine that lost
-        power) is left out.
-
-    Raises
-    ------
-    BenchmarkError
-        If another line is not JSON.
-    """
+    """Read all rows of a result file."""
     if not path.exists():
         return []
     rows = []
@@ -46,14 +29,7 @@ def read(path):
 
 
 def append(path, rows):
-    """Add rows, whole or not at all.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Made with its folders if missing.
-    rows : list of dict
-    """
+    """Add rows, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
         os.truncate(path, len(_whole_lines(path)))  # half a line, left by a crash

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
-from benchmarks import backend, environment, results
+from benchmarks import backend, environment, pictures, results
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ChildError, ended_by_signals
 from benchmarks.progress import Progress
@@ -16,13 +16,7 @@ from benchmarks.study import DOCS, Asked
 
 
 def add_parser(subparsers, study):
-    """Add the command of a study.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    study : benchmarks.study.Study
-    """
+    """Add the command of a study."""
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
@@ -68,22 +62,7 @@ def seeds_of(text):
 
 
 def asked_for(study, options):
-    """Return what options ask for.
-
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    options : argparse.Namespace
-
-    Returns
-    -------
-    Asked
-
-    Raises
-    ------
-    BenchmarkError
-        If what would be published may not be: a smaller size, or runs that share the processor.
-    """
+    """Return what options ask for."""
     smaller = next((size for size in study.sizes if size != "full"), None)
     quick = getattr(options, "quick", getattr(options, "data", "full") == "sample")
     size = smaller if quick else "full"
@@ -111,18 +90,7 @@ def asked_for(study, options):
 
 
 def run(study, options):
-    """Measure what is missing, and show the table and the pictures.
-
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    options : argparse.Namespace
-
-    Returns
-    -------
-    int
-        0, or 1 if a run failed.
-    """
+    """Measure what is missing, and show the table and the pictures."""
     asked = asked_for(study, options)
     tasks = {}
     for unit, seed in study.plan(asked):
@@ -235,13 +203,7 @@ def _quoted(text):
 
 def _draw(rows, asked):
     """Draw the pictures: those of the page when publishing, else beside the result file."""
-    from benchmarks import pictures
-
-    study, folder = asked.study, asked.path.with_suffix("")
-    if study.publishes(asked.options):
-        folder = DOCS / "images"
-    else:
-        for name, figure in study.more_pictures(rows):
-            pictures.save(figure, folder / name, rows)
-    for name, draw in study.pictures.items():
+    publishes = asked.study.publishes(asked.options)
+    folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+    for name, draw in asked.study.pictures.items():
         pictures.save(draw(rows), folder / name, rows)

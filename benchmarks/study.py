@@ -72,8 +72,6 @@ class Study:
         The table stands between ``<!-- MARKER-table:start -->`` and ``:end``; default the name.
     pictures : dict of str to callable
         File name below ``docs/images`` to ``draw(rows) -> Figure``, or None for nothing to draw.
-    more_pictures : callable
-        ``more_pictures(rows)`` yields name and figure of what is drawn beside a local result file.
     by : tuple of str
         Keys of a row by which its newest measurement is found, see ``results.current``.
     packages : tuple of str
@@ -113,7 +111,6 @@ class Study:
     quick_seeds: int = 1
     marker: str = ""
     pictures: dict = field(default_factory=dict)
-    more_pictures: Callable = lambda rows: ()
     by: tuple = ("unit",)
     packages: tuple = ()
     timing: bool = False
@@ -153,22 +150,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options of a command ask for.
-
-    Parameters
-    ----------
-    study : Study
-    size : str
-        Key of its ``sizes``.
-    seeds : list of int
-        [None] where nothing is drawn.
-    path : pathlib.Path
-        Result file.
-    jobs : int
-        How many runs at a time.
-    options : argparse.Namespace
-        All of them, with the study's own.
-    """
+    """What the options of a command ask for."""
 
     study: Study
     size: str

@@ -22,20 +22,7 @@ KEYS += ("machine", "commit", "command", "date")
 
 
 def verify(studies, names):
-    """Compare, and print a table; nothing is written.
-
-    Parameters
-    ----------
-    studies : list of benchmarks.study.Study
-        All of them, also those without a command.
-    names : list of str
-        Of the studies that are looked at.
-
-    Returns
-    -------
-    int
-        0, or 1 if a file does not hold.
-    """
+    """Compare, and print a table; nothing is written."""
     lines, holds = [], True
     for study in studies:
         if study.name not in names:
@@ -89,13 +76,7 @@ def _threads(n_threads):
 
 
 def form(study, rows):
-    """Say what is wrong with the form of a study's rows, None if nothing is.
-
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    rows : list of dict
-    """
+    """Say what is wrong with the form of a study's rows, None if nothing is."""
     from skfashion.resuming import ENGINE
 
     if not rows:
@@ -115,18 +96,7 @@ def form(study, rows):
 
 
 def compare(row, then, now):
-    """Say whether a row holds.
-
-    Parameters
-    ----------
-    row : dict
-    then, now : dict
-        What it says, and what it says now.
-
-    Returns
-    -------
-    str, bool
-    """
+    """Say whether a row holds."""
     equal = _flat(then) == _flat(now)
     if _is_of_this_kind(row):
         return "equal to the last bit" if equal else "DIFFERS", equal

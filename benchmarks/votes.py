@@ -16,17 +16,9 @@ KEPT = results.LOCAL / "members"
 def timed_fit(estimator, X, y, folder=None):
     """Fit a classifier, or the members of a vote one after the other.
 
-    Parameters
-    ----------
-    estimator : scikit-learn classifier
-        Unfitted. A ``VotingClassifier`` has soft votes, stays unfitted, and its members are loaded
-        if they were fitted before.
-    X : ndarray, shape (n, d)
-    y : ndarray, shape (n,)
-    folder : pathlib.Path or None
-        Where members are kept; None means ``KEPT``. A member is known by what it is before its
-        fit, ``random_state`` included, the data, skfashion's sources, the versions, the machine
-        and the threads.
+    A ``VotingClassifier`` needs soft votes and stays unfitted; its members are loaded from `folder`
+    if they were fitted before, and are known by what they are before their fit, ``random_state``
+    included, the data, skfashion's sources, the versions, the machine and the threads.
 
     Returns
     -------
@@ -34,11 +26,6 @@ def timed_fit(estimator, X, y, folder=None):
         Fitted.
     seconds : float
         What the fits took together, those that were loaded included.
-
-    Raises
-    ------
-    ValueError
-        If a ``VotingClassifier`` has hard votes.
     """
     from sklearn.base import clone
     from sklearn.ensemble import VotingClassifier

@@ -73,10 +73,7 @@ MARKS = {
 
 
 def _points(rows):
-    """Return seconds, accuracy in per cent, kind and label of every model but guessing.
-
-    What two files have is taken from the frontier's own, where all was timed together.
-    """
+    """Return seconds, accuracy in per cent, kind and label of every model but guessing."""
     groups = of_today(accuracy.STUDY.rows()) | of_today(reference.STUDY.rows()) | of_today(rows)
     points = []
     for name, group in groups.items():

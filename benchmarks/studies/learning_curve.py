@@ -21,20 +21,7 @@ def classifiers(unit, asked):
 
 
 def measure(unit, seed, asked):
-    """Fit one classifier to parts of the training images, the smaller ones in the larger ones.
-
-    Parameters
-    ----------
-    unit : str
-        A key of ``benchmarks.models.MODELS``.
-    seed : int
-    asked : benchmarks.study.Asked
-
-    Returns
-    -------
-    list of dict
-        ``name``, ``rows``, ``accuracy`` (0 to 1) and ``seconds`` (of the fit).
-    """
+    """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
     found = []
     for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
         found.append({"name": MODELS[unit].label, "rows": n})

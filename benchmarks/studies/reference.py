@@ -26,21 +26,7 @@ def _plan(asked):
 
 
 def seconds_to_reach(group, accuracy):
-    """Return when published recipes reached an accuracy.
-
-    Parameters
-    ----------
-    group : list of dict
-        Rows of one recipe.
-    accuracy : float
-
-    Returns
-    -------
-    seconds : float
-        The median; a run that never reached it counts with all of its time.
-    n_reached : int
-        How many runs reached it.
-    """
+    """Return when published recipes reached an accuracy."""
     found, n_reached = [], 0
     for curve in values(group, "curve"):
         pairs = zip(curve["seconds"], curve["test_accuracy"], strict=True)

@@ -29,38 +29,12 @@ def _build(unit, seed):
 
 
 def measure(unit, seed, asked):
-    """Fit a classifier and read its accuracies.
-
-    Parameters
-    ----------
-    unit : str
-        A key of ``CLASSIFIERS``.
-    seed : int
-    asked : benchmarks.study.Asked
-
-    Returns
-    -------
-    dict
-        ``clean`` (0 to 1), ``accuracy`` (by kind, a list over severities) and ``seconds``.
-    """
+    """Fit a classifier and read its accuracies."""
     return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
 
 
 def accuracies(estimator, split, disturbed):
-    """Fit a classifier and score it on test images as they are, and on disturbed ones.
-
-    Parameters
-    ----------
-    estimator : classifier
-    split : benchmarks.data.Split
-    disturbed : dict of str to list of ndarray
-        Test images by kind, one array a severity.
-
-    Returns
-    -------
-    dict
-        See `measure`.
-    """
+    """Fit a classifier and score it on test images as they are, and on disturbed ones."""
     start = time.perf_counter()
     estimator.fit(split.X_train, split.y_train)
     seconds = round(time.perf_counter() - start, 1)
@@ -160,10 +134,7 @@ STUDY = Study(
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
-    describe=lambda unit, seed, asked: {
-        "settings": described(_build(unit, 0)),
-        "data": asked.size,
-    },
+    describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
     measure=measure,
     table=table,
     page="robustness.md",

@@ -41,15 +41,7 @@ def measure(unit, seed, asked):
 
 
 def near_duplicates(split, seed=None, block=1000):
-    """Find test images that are almost a training image.
-
-    Parameters
-    ----------
-    split : benchmarks.data.Split
-    seed : None
-        Nothing is random.
-    block : int
-        Test images at a time.
+    """Find test images that are almost a training image, some at a time; nothing is random.
 
     Returns
     -------
@@ -76,16 +68,7 @@ def near_duplicates(split, seed=None, block=1000):
 
 
 def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
-    """Find images whose label is probably wrong.
-
-    Parameters
-    ----------
-    split : benchmarks.data.Split
-    seed : int
-        Decides the folds and the networks.
-    n_folds : int
-    checker : dict or None
-        Parameters of the ``ConvNetClassifier``; None means those that are published.
+    """Find images whose label is probably wrong, by a ``ConvNetClassifier`` with a seed.
 
     Returns
     -------
@@ -106,39 +89,21 @@ def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
 
     X = np.concatenate([split.X_train, split.X_test])
     y = np.concatenate([split.y_train, split.y_test])
-    net = ConvNetClassifier(random_state=seed, **(CHECKER if checker is None else checker))
+    net = ConvNetClassifier(random_state=seed, **(checker or CHECKER))
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     proba = cross_val_predict(net, X, y, cv=folds, method="predict_proba")
-    is_suspected = find_label_issues(labels=y, pred_probs=proba, n_jobs=1)
-    n_train = len(split.y_train)
-    return {
-        "test": is_suspected[n_train:].nonzero()[0].tolist(),
-        "train_share": float(is_suspected[:n_train].mean()),
-        "test_share": float(is_suspected[n_train:].mean()),
-    }
+    train, test = np.split(
+        find_label_issues(labels=y, pred_probs=proba, n_jobs=1), [len(split.y_train)]
+    )
+    shares = {"train_share": float(train.mean()), "test_share": float(test.mean())}
+    return {"test": test.nonzero()[0].tolist(), **shares}
 
 
-def table(rows):
-    """Write the table: one of the frontier's best recipes a line."""
-    return table_of(rows, of_today(frontier.STUDY.rows()))
-
-
-def table_of(rows, groups):
-    """Write the table.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of this study.
-    groups : dict
-        Rows of the frontier, by model.
-
-    Returns
-    -------
-    str
-    """
+def table(rows, groups=None):
+    """Write the table: one of the frontier's best recipes a line; `groups` are rows of those."""
     import numpy as np
 
+    groups = groups or of_today(frontier.STUDY.rows())
     now = {unit: compared(describe(unit, 0)["settings"]) for unit in UNITS}
     rows = [row for row in rows if compared(row["settings"]) == now[row["unit"]]]
     duplicates = of_unit(rows, "near-duplicates", None)

@@ -7,25 +7,14 @@ from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
 from benchmarks.errors import names_of
 from benchmarks.formatting import caption, median, pipe_table
-from benchmarks.recipes import (
-    FASTEST,
-    FLIPS,
-    LONGER,
-    REFERENCES,
-    SHIFTS,
-    STRONG_ERASING,
-    VOTERS,
-)
+from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
 from benchmarks.study import Study
 
 ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
 
 
 def _around(recipe, *changes):
-    """Return a chosen recipe and what differs from it by some changes.
-
-    Of each net all views of an image are scored; those of the chosen recipe make no candidate.
-    """
+    """Return a chosen recipe and what differs from it by some changes."""
     entry = FASTEST.get(recipe) or REFERENCES[recipe]
     return _varied(entry.classifier, entry.parameters, {}, *changes)
 
@@ -63,9 +52,7 @@ CANDIDATES = {
         {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw", "dropout": 0.1},
     ),
     "mlp-deeper": _around(
-        "mlp-deeper",
-        {"augment": FLIPS},
-        {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw"},
+        "mlp-deeper", {"augment": FLIPS}, {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw"}
     ),
     "mlp-simple": _around(
         "mlp-simple",
@@ -77,12 +64,7 @@ CANDIDATES = {
         "cnn-92",
         {"max_epochs": 1, "channels": (32, 64), "batch_size": "auto"},
         {"max_epochs": 1, "channels": (32, 64), "lr": 2e-2},
-        {
-            "max_epochs": 1,
-            "channels": (32, 64),
-            "batch_size": "auto",
-            "hidden_layer_sizes": (64,),
-        },
+        {"max_epochs": 1, "channels": (32, 64), "batch_size": "auto", "hidden_layer_sizes": (64,)},
         {"max_epochs": 1, "channels": (24, 48), "batch_size": "auto"},
         {"max_epochs": 1, "depth": 2, "batch_size": "auto"},
         {"max_epochs": 2, "channels": (24, 48), "batch_size": "auto"},
@@ -105,10 +87,7 @@ CANDIDATES = {
         {"ema_decay": 0.99},
     ),
     "cnn-95": [
-        *_around(
-            "cnn-95",
-            {"estimators": [*VOTERS, ("ConvNetClassifier", LONGER | {"depth": 3})]},
-        ),
+        *_around("cnn-95", {"estimators": [*VOTERS, ("ConvNetClassifier", LONGER | {"depth": 3})]}),
         *_varied(
             "ConvNetClassifier",
             LONGER,
@@ -199,10 +178,7 @@ STUDY = Study(
     page="frontier.md",
     by=("unit", "settings"),
     options={
-        "--recipes": {
-            "default": ";".join(CANDIDATES),
-            "help": "names with semicolons; default all",
-        }
+        "--recipes": {"default": ";".join(CANDIDATES), "help": "names with semicolons; default all"}
     },
     verify=verify,
 )

@@ -20,8 +20,7 @@ def add_parser(subparsers, study):
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
-        description=study.description or study.help,
-        epilog=study.epilog,
+        description=sys.modules[study.table.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument

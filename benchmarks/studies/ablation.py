@@ -1,4 +1,8 @@
-"""What each part of a training is worth, one part changed at a time, on validation data."""
+"""What each part of a training is worth, one part changed at a time, on validation data.
+
+Train a convolutional network on 55,000 training images with one thing changed at a time, and score
+it on the other 5,000.
+"""
 
 import statistics
 
@@ -78,10 +82,6 @@ STUDY = Study(
     name="ablation",
     help="what each part of a training is worth, on validation data",
     cost="45 min",
-    description=(
-        "Train a convolutional network on 55,000 training images with one thing changed at a\n"
-        "time, and score it on the other 5,000."
-    ),
     units=lambda asked: UNITS,
     describe=candidates.describe,
     measure=candidates.measure,

@@ -78,6 +78,8 @@ class Study:
         Whether runs go through joblib: ``--jobs``, and ``--backend dask`` for a cluster.
     options : dict of str to dict
         Own options, each with the keywords of ``add_argument``; their values are texts or numbers.
+    unpublished : tuple of str
+        Names of own options that are for trying things.
     instead : dict of str to Study
         By the name of an own option: with it, this other study is run.
     verify : callable or None
@@ -110,6 +112,7 @@ class Study:
     options: dict = field(default_factory=dict)
     description: str = ""
     epilog: str | None = None
+    unpublished: tuple = ()
     instead: dict = field(default_factory=dict)
     verify: Callable | None = None
 

@@ -149,5 +149,6 @@ STUDY = Study(
             "help": "at most so many training and test rows, for trying things",
         },
     },
+    unpublished=("rows",),
     verify=verify,
 )

@@ -61,11 +61,7 @@ def measure(task, seed, asked):
     list of dict
         A row a classifier and mitigation, see `_runs`.
     """
-    from skfashion.studies import (
-        MITIGATIONS,
-        ExponentiatedGradientReduction,
-        GridSearchReduction,
-    )
+    from skfashion.studies import MITIGATIONS, ExponentiatedGradientReduction, GridSearchReduction
 
     settings = asked.settings
     chosen = dict(MITIGATIONS)

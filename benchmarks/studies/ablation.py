@@ -40,10 +40,10 @@ CHANGES = {
 UNITS = [(name, "ConvNetClassifier", BASE | change) for name, change in CHANGES.items()]
 
 
-def table(rows):
+def table(rows, units=UNITS):
     """Write the table: a change a line, with its mean difference to nothing changed."""
-    groups = zip(CHANGES, candidates.rows_of(rows, UNITS), strict=True)
-    found = {name: {row["seed"]: row for row in group} for name, group in groups if group}
+    groups = zip(units, candidates.rows_of(rows, units), strict=True)
+    found = {name: {row["seed"]: row for row in group} for (name, *_), group in groups if group}
     base, lines = found["nothing"], []
 
     def difference(by_seed, view):

@@ -134,9 +134,9 @@ def _chosen():
     }
 
 
-def table(rows):
+def table(rows, known=CANDIDATES):
     """Write the table: a setting a line, also those that are candidates no longer."""
-    names = list(dict.fromkeys([*CANDIDATES, *(row["unit"] for row in rows)]))
+    names = list(dict.fromkeys([*known, *(row["unit"] for row in rows)]))
     groups = {}
     for row in sorted(rows, key=lambda row: names.index(row["unit"])):
         groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)

@@ -76,7 +76,9 @@ def _report(options):
 
 def main(arguments=None):
     """Run one command."""
-    options = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(map(str, arguments))
+    options = build_parser().parse_args(words)
+    options.words = words
     try:
         return getattr(options, "command", _run)(options)
     except BenchmarkError as error:

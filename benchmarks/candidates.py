@@ -17,7 +17,7 @@ def settings_of(classifier, parameters):
     return results.without_seeds(described(build(classifier, parameters, 0)))
 
 
-def measure(unit, seed, asked=None):
+def measure(unit, seed, asked=None, split=None):
     """Fit a setting and score it; other views of an image cost no further training.
 
     Parameters
@@ -27,15 +27,16 @@ def measure(unit, seed, asked=None):
     seed : int
     asked : object
         Not used.
+    split : tuple or None
+        Rows to train on and to score on, and their labels; None takes ``validation_split``.
 
     Returns
     -------
     dict
         ``accuracy``, by each ``tta`` that is scored, as a word, or "as it votes"; ``seconds``.
     """
-    _, classifier, parameters = unit
-    X, X_valid, y, y_valid = validation_split()
-    net, seconds = votes.timed_fit(build(classifier, parameters, seed), X, y)
+    X, X_valid, y, y_valid = split or validation_split()
+    net, seconds = votes.timed_fit(build(*unit[1:], seed), X, y)
     if not hasattr(net, "tta"):
         accuracy = {"as it votes": float(net.score(X_valid, y_valid))}
     else:

@@ -46,20 +46,15 @@ def child_environment(threads):
 
 
 def versions(*libraries):
-    """Versions of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
+    """Versions of Python and of the packages that decide a result, those that are installed."""
+    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES)
+    for package in (*PACKAGES, *libraries):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
     if found["skfashion"] is None:  # a checkout that is used without being installed
         import skfashion
 
-        found["skfashion"] = getattr(skfashion, "__version__", None)
-    for library in libraries:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
+        found["skfashion"] = skfashion.__version__
     return found
 
 
@@ -68,9 +63,17 @@ def machine():
     import joblib
     import psutil
 
+    try:
+        about = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        about = ""
+    name = re.search(r"^model name\s*:\s*(.+)$", about, re.M)
+    # Cloud machines hide more than the model's name: these instructions decide speed.
+    known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    flags = set(re.findall(r"\w+", about))
     return {
-        "cpu": _cpu_name(),
-        "instructions": _vector_instructions(),
+        "cpu": name[1].strip() if name else _cpu_name(),
+        "instructions": " ".join(name for name in known if name in flags) or "unknown",
         "cores": joblib.cpu_count(),
         "ram_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
@@ -78,30 +81,11 @@ def machine():
 
 
 def _cpu_name():
-    """Model name of the processor; ``platform`` knows only its family on Linux and macOS."""
-    try:
-        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-        if match:
-            return match[1].strip()
-    except OSError:
-        pass
+    """Model name of the processor; ``platform`` knows only its family on macOS."""
     if platform.system() == "Darwin":
-        answer = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True
-        )
-        if answer.returncode == 0:
-            return answer.stdout.strip()
+        words = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
     return platform.processor() or "unknown"
-
-
-def _vector_instructions():
-    """Name the instructions that decide speed; cloud machines hide more than the model's name."""
-    try:
-        flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text()))
-    except OSError:
-        return "unknown"
-    known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
-    return " ".join(name for name in known if name in flags) or "unknown"
 
 
 def commit():

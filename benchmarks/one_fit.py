@@ -113,21 +113,11 @@ def _fit_and_predict(estimator, split):
 
 
 def evaluate(y_true, y_pred, proba, classes):
-    """Compute everything a result row says about the quality of predictions.
+    """Return everything a result row says about the quality of predictions.
 
-    Parameters
-    ----------
-    y_true, y_pred : array-like, shape (n,)
-    proba : array-like of float, shape (n, k)
-    classes : array-like, shape (k,)
-        Sorted labels, one a column of ``proba``; they must include every label of ``y_true``.
-
-    Returns
-    -------
-    dict
-        ``metrics`` (name to float, all between 0 and 1 except ``log_loss`` in nats),
-        ``per_class_recall`` (list of k floats, None for a class without rows) and
-        ``confusion_matrix`` (k lists of k counts, true class by predicted class).
+    Columns of ``proba`` are those of ``classes``, sorted labels. ``metrics`` are between 0 and 1
+    except ``log_loss``, in nats; ``per_class_recall`` is None for a class without rows;
+    ``confusion_matrix`` counts true class by predicted class.
     """
     import numpy as np
     from sklearn import metrics
@@ -159,20 +149,12 @@ def evaluate(y_true, y_pred, proba, classes):
 
 
 def training_curve(estimator):
-    """Read how training went, an epoch an entry."""
+    """Return the numeric columns of a net's ``history_``, an epoch an entry, None for others."""
     import pandas as pd
 
-    model = estimator[-1] if hasattr(estimator, "steps") else estimator
-    history = getattr(model, "history_", None)
-    if history is None and hasattr(model, "loss_curve_"):
-        history = {"train_loss": model.loss_curve_}
-        if getattr(model, "validation_scores_", None):
-            history["valid_score"] = model.validation_scores_
-    if history is None:
+    if not hasattr(estimator, "history_"):
         return None
-    frame = pd.DataFrame(history).select_dtypes("number").astype(float).round(6)
-    if "epoch" not in frame:
-        frame.insert(0, "epoch", range(1, len(frame) + 1))
+    frame = pd.DataFrame(estimator.history_).select_dtypes("number").astype(float).round(6)
     return {
         str(name): [None if pd.isna(value) else value for value in frame[name]] for name in frame
     }

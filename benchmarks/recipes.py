@@ -41,8 +41,8 @@ class Reference:
 class Fast:
     """A recipe whose only purpose is an accuracy in little time.
 
-    ``target`` is the accuracy to reach as a mean over seeds, ``rival`` the published recipe to whose
-    time ours is compared, and ``limit`` the share of that time that is aimed at.
+    ``target`` is the accuracy to reach as a mean over seeds, ``rival`` the published recipe whose
+    time ours is compared with, and ``limit`` the share of that time that is aimed at.
     """
 
     target: float | None

@@ -20,8 +20,7 @@ def add_parser(subparsers, study):
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
-        description=study.description or study.help,
-        epilog=study.epilog,
+        description=sys.modules[study.table.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -63,23 +62,24 @@ def seeds_of(text):
 
 def asked_for(study, options):
     """Return what options ask for."""
-    smaller = next((size for size in study.sizes if size != "full"), None)
-    quick = getattr(options, "quick", getattr(options, "data", "full") == "sample")
-    size = smaller if quick else "full"
+    given = vars(options)
+    quick = given.get("quick") or given.get("data") == "sample"
+    size = next(name for name in study.sizes if (name == "full") != quick)
     seeds = [None]
     if study.seeds is not None:
-        number = study.quick_seeds if quick else study.seeds
-        seeds = options.seeds or list(range(number))
-    jobs = getattr(options, "jobs", 1)
-    output = getattr(options, "output", None)
+        seeds = options.seeds or list(range(study.quick_seeds if quick else study.seeds))
+    jobs, output = given.get("jobs", 1), given.get("output")
     path = (output or results.LOCAL) / f"{study.name}-{size}.jsonl"
     if study.publishes(options):
-        refused = {"--quick": quick and "quick" in study.sizes, "--output": output is not None}
-        refused["--jobs above 1, which spoils its seconds"] = study.side_by_side and jobs != 1
+        refused = {
+            "--quick": given.get("quick"),
+            "--data sample": quick,
+            "--output": output is not None,
+            **{f"--{name}": given.get(name) is not None for name in study.unpublished},
+            "--jobs above 1, which spoils its seconds": study.side_by_side and jobs != 1,
+        }
         for name in (name for name, is_asked in refused.items() if is_asked):
             raise BenchmarkError(f"--publish goes without {name}.", exit_code=2)
-        if quick:
-            raise BenchmarkError("--publish goes with --data full.", exit_code=2)
         path = study.file
     elif output is not None and output.resolve() == results.PUBLISHED.resolve():
         raise BenchmarkError(
@@ -110,8 +110,8 @@ def run(study, options):
     rows = results.read(asked.path)
     if not study.publishes(options):
         # The file may hold runs of other sizes, which are not to be compared with these.
-        shown = {_without_unit(head) for _, head in tasks.values()}
-        rows = [row for row in rows if _without_unit(row) in shown]
+        shown = {results.identity(head | {"unit": None}) for _, head in tasks.values()}
+        rows = [row for row in rows if results.identity(row | {"unit": None}) in shown]
     rows = results.current(rows, study.by)
     if rows:
         print(study.table(rows))
@@ -121,13 +121,9 @@ def run(study, options):
     return 1 if failures else 0
 
 
-def _without_unit(row):
-    return results.identity(row | {"unit": None})
-
-
 def _measure(tasks, asked, where):
     """Measure and write each (unit, head); return name and error of those that failed."""
-    study, command, failures = asked.study, command_of(asked), []
+    study, command, failures = asked.study, command_of(asked.options), []
     n_jobs = max(1, asked.jobs) if study.side_by_side else 1
     progress = Progress([name_of(head) for _, head in tasks], n_jobs)
     with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
@@ -174,31 +170,17 @@ def name_of(head):
     return name if head["seed"] is None else f"{name} seed {head['seed']}"
 
 
-def command_of(asked):
-    """Write the command that measures the same again, without any path or address."""
-    options = asked.options
-    study = getattr(options, "study", asked.study)  # which may run another one instead
-    words = ["python -m benchmarks", study.name]
-    if len(study.sizes) > 1:
-        words += ["--quick"] if asked.size == "quick" else []
-        words += ["--data", asked.size] if "sample" in study.sizes else []
-    if study.seeds is not None:
-        counted = asked.seeds == list(range(len(asked.seeds)))
-        which = ",".join(map(str, asked.seeds)) + "," * (len(asked.seeds) == 1)
-        words += ["--seeds", str(len(asked.seeds)) if counted else which]
-    for name, about in study.options.items():
-        value = getattr(options, name.removeprefix("--").replace("-", "_"))
-        if value != about.get("default") and value is not False:
-            words += [name] if value is True else [name, _quoted(str(value))]
-    if study.side_by_side and asked.jobs != 1:
-        words += ["--jobs", str(asked.jobs)]
-    if getattr(options, "backend", "local") == "dask":
-        words += ["--backend dask --scheduler ADDRESS"]
-    return " ".join(words)
-
-
-def _quoted(text):
-    return f"'{text}'" if " " in text or ";" in text else text
+def command_of(options):
+    """Write the command that measures the same again: as it was typed, without paths."""
+    words, kept = iter(getattr(options, "words", [])), ["python -m benchmarks"]
+    for word in words:
+        if word == "--output":
+            next(words)
+        elif word == "--scheduler":
+            kept += [word, next(words) and "ADDRESS"]
+        elif word not in ("--publish", "--resume"):
+            kept.append(f"'{word}'" if set(word) & set(" ;") else word)
+    return " ".join(kept)
 
 
 def _draw(rows, asked):

@@ -31,17 +31,15 @@ class Study:
 
     Parameters
     ----------
-    name : str
-        Of the command and of the result file.
-    help : str
-        One line for ``python -m benchmarks --help``.
-    cost : str
-        About how long it takes, such as "3 h".
+    name, help, cost : str
+        Of command and result file; one line for ``--help``; about how long it takes.
     table : callable
         ``table(rows) -> str``, Markdown; the rows are those of ``results.current``.
+    page : str
+        With the table, below ``docs``.
     measure : callable
-        ``measure(unit, seed, asked) -> dict``, or a list of them that belong together: what a row
-        says besides what it is recognised by.
+        ``measure(unit, seed, asked) -> dict``, or an iterable of them that belong together: what a
+        row says besides what it is recognised by.
     units : callable
         ``units(asked) -> iterable``: what a row is of, each a str, an int or a dict of JSON's
         types. `describe` may return another ``unit`` by which a row is recognised, and `measure`
@@ -49,10 +47,8 @@ class Study:
     plan : callable
         ``plan(asked) -> list of (unit, seed)``; default each unit with each seed, seed by seed.
     describe : callable
-        ``describe(unit, seed, asked) -> dict``: what a row is recognised by besides study, unit
-        and seed, known before it is measured. ``settings``, ``data``, ``scope``, ``threads`` and
-        ``timing_shared`` count, see ``results.head``; default the settings of the size, with the
-        classifiers.
+        ``describe(unit, seed, asked) -> dict`` of the keywords of ``results.head``, known before
+        anything is measured; default the settings of the size, with the classifiers.
     classifiers : callable or None
         ``classifiers(unit, asked) -> dict``: what a unit is made of by name, unfitted; all of
         their parameters count as settings.
@@ -62,12 +58,8 @@ class Study:
         Settings by name. "full" alone: the study always writes the committed file. With "quick"
         there is ``--quick``, with "sample" ``--data``, and the committed file asks for
         ``--publish``.
-    seeds : int or None
-        How many by default; None where nothing is drawn.
-    quick_seeds : int
-        The same for the smaller size.
-    page : str
-        Below ``docs``, or "../README.md".
+    seeds, quick_seeds : int or None
+        How many by default, and of the smaller size; None where nothing is drawn.
     marker : str
         The table stands between ``<!-- MARKER-table:start -->`` and ``:end``; default the name.
     pictures : dict of str to callable
@@ -86,8 +78,8 @@ class Study:
         Whether runs go through joblib: ``--jobs``, and ``--backend dask`` for a cluster.
     options : dict of str to dict
         Own options, each with the keywords of ``add_argument``; their values are texts or numbers.
-    description, epilog : str
-        For ``python -m benchmarks NAME --help``.
+    unpublished : tuple of str
+        Names of own options that are for trying things.
     instead : dict of str to Study
         By the name of an own option: with it, this other study is run.
     verify : callable or None
@@ -120,6 +112,7 @@ class Study:
     options: dict = field(default_factory=dict)
     description: str = ""
     epilog: str | None = None
+    unpublished: tuple = ()
     instead: dict = field(default_factory=dict)
     verify: Callable | None = None
 
@@ -150,7 +143,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options of a command ask for."""
+    """What the options of a command ask for: ``seeds`` is [None] where nothing is drawn."""
 
     study: Study
     size: str

@@ -6,11 +6,18 @@ import dataclasses
 from benchmarks import results, runner
 
 
+def command(study, *words):
+    """Run the command of a study, registered or not; return its exit status."""
+    parser = argparse.ArgumentParser()
+    runner.add_parser(parser.add_subparsers(), study)
+    words = [study.name, *map(str, words)]
+    options = parser.parse_args(words)
+    options.words = words
+    return runner.run(study, options)
+
+
 def run(study, settings, folder, *words):
     """Run ``--quick`` of a study with other settings; return the rows that count."""
     small = dataclasses.replace(study, sizes=study.sizes | {"quick": settings})
-    parser = argparse.ArgumentParser()
-    runner.add_parser(parser.add_subparsers(), small)
-    options = parser.parse_args([small.name, "--quick", "--output", str(folder), *words])
-    assert runner.run(small, options) == 0
+    assert command(small, "--quick", "--output", folder, *words) == 0
     return results.current(results.read(folder / f"{small.name}-quick.jsonl"))

@@ -1,4 +1,8 @@
-"""What each part of a training is worth, one part changed at a time, on validation data."""
+"""What each part of a training is worth, one part changed at a time, on validation data.
+
+Train a convolutional network on 55,000 training images with one thing changed at a time, and score
+it on the other 5,000.
+"""
 
 import statistics
 
@@ -36,10 +40,10 @@ CHANGES = {
 UNITS = [(name, "ConvNetClassifier", BASE | change) for name, change in CHANGES.items()]
 
 
-def table(rows):
+def table(rows, units=UNITS):
     """Write the table: a change a line, with its mean difference to nothing changed."""
-    groups = zip(CHANGES, candidates.rows_of(rows, UNITS), strict=True)
-    found = {name: {row["seed"]: row for row in group} for name, group in groups if group}
+    groups = zip(units, candidates.rows_of(rows, units), strict=True)
+    found = {name: {row["seed"]: row for row in group} for (name, *_), group in groups if group}
     base, lines = found["nothing"], []
 
     def difference(by_seed, view):
@@ -78,10 +82,6 @@ STUDY = Study(
     name="ablation",
     help="what each part of a training is worth, on validation data",
     cost="45 min",
-    description=(
-        "Train a convolutional network on 55,000 training images with one thing changed at a\n"
-        "time, and score it on the other 5,000."
-    ),
     units=lambda asked: UNITS,
     describe=candidates.describe,
     measure=candidates.measure,

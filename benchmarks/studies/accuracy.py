@@ -1,10 +1,15 @@
-"""The main comparison: every model on the same rows, each run in a fresh process of its own."""
+"""The main comparison: every model on the same rows, each run in a fresh process of its own.
+
+Compare skfashion's classifiers with scikit-learn's on the same images. Every run is a process of
+its own. Runs made before are made again, unless --resume finds them with the same settings, data,
+versions, machine and threads.
+"""
 
 import argparse
 import statistics
 
 from benchmarks import data, one_fit
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
@@ -125,12 +130,6 @@ STUDY = Study(
     name="accuracy",
     help="every classifier on the same images: accuracy, calibration, seconds, memory",
     cost="10 min a seed",
-    description=(
-        "Compare skfashion's classifiers with scikit-learn's on the same images. Every run is a\n"
-        "process of its own. Runs made before are made again, unless --resume finds them with the\n"
-        "same settings, data, versions, machine and threads."
-    ),
-    epilog="Models: " + ", ".join(MODELS),
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.models, MODELS, "--models"),
@@ -143,12 +142,13 @@ STUDY = Study(
     resume=False,
     side_by_side=True,
     options={
-        "--models": {"default": ",".join(MODELS), "help": "names with commas; default all"},
+        "--models": names_option(MODELS),
         "--threads": {"type": _at_least(1), "help": "of each run; default all cores / jobs"},
         "--rows": {
             "type": _at_least(data.N_CLASSES),
             "help": "at most so many training and test rows, for trying things",
         },
     },
+    unpublished=("rows",),
     verify=verify,
 )

@@ -1,4 +1,8 @@
-"""How the defaults were chosen: neighbouring settings, compared on validation data only."""
+"""How the defaults were chosen: neighbouring settings, compared on validation data only.
+
+Fit each setting on 55,000 training images (and on 2,000 of them) and score it on the other 5,000,
+and cross-validate it on scikit-learn's small tables.
+"""
 
 import statistics
 import time
@@ -135,10 +139,6 @@ STUDY = Study(
     name="defaults",
     help="the nets' defaults beside neighbouring settings, on validation data",
     cost="20 min a seed",
-    description=(
-        "Fit each setting on 55,000 training images (and on 2,000 of them) and score it on the\n"
-        "other 5,000, and cross-validate it on scikit-learn's small tables."
-    ),
     seeds=1,
     units=lambda asked: UNITS,
     describe=describe,

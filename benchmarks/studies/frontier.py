@@ -1,9 +1,14 @@
-"""Seconds to accuracy: recipes whose only purpose is to reach an accuracy in little time."""
+"""Seconds to accuracy: recipes whose only purpose is to reach an accuracy in little time.
+
+Train each recipe with its number of seeds, and the published ones that it is compared with, in the
+same session. Time counts from images in memory to the fitted classifier. Networks of a vote that
+were fitted on this machine are kept in benchmarks/results/local/members, with their seconds.
+"""
 
 import statistics
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.recipes import FASTEST, REFERENCES, of_today
@@ -121,13 +126,6 @@ STUDY = Study(
     name="frontier",
     help="least seconds to an accuracy on Fashion-MNIST",
     cost="2.5 h",
-    description=(
-        "Train each recipe with its number of seeds, and the published ones that it is compared\n"
-        "with, in the same session. Time counts from images in memory to the fitted classifier.\n"
-        "Networks of a vote that were fitted on this machine are kept in\n"
-        "benchmarks/results/local/members, with their seconds."
-    ),
-    epilog="Recipes: " + ", ".join(FASTEST),
     seeds=None,
     plan=_plan,
     describe=one_fit.describe,
@@ -135,6 +133,6 @@ STUDY = Study(
     table=table,
     page="frontier.md",
     pictures={"frontier.png": draw},
-    options={"--recipes": {"default": ",".join(FASTEST), "help": "names with commas; default all"}},
+    options={"--recipes": names_option(FASTEST)},
     verify=verify,
 )

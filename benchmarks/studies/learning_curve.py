@@ -1,4 +1,9 @@
-"""How much accuracy more training rows buy, classifier by classifier."""
+"""How much accuracy more training rows buy, classifier by classifier.
+
+Fit classifiers, all with their defaults, to parts of the training images, and measure them on all
+of the test images. Nothing is chosen by these results. Each seed draws rows and initial weights
+anew.
+"""
 
 import statistics
 import time
@@ -116,11 +121,6 @@ STUDY = Study(
     name="learning-curve",
     help="accuracy against the number of training rows",
     cost="25 min",
-    description=(
-        "Fit classifiers, all with their defaults, to parts of the training images, and measure\n"
-        "them on all of the test images. Nothing is chosen by these results. Each seed draws rows\n"
-        "and initial weights anew."
-    ),
     sizes={"full": FULL, "quick": QUICK},
     units=lambda asked: UNITS,
     classifiers=classifiers,

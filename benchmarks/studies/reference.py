@@ -1,9 +1,14 @@
-"""Five published systems: their recipes as written, and ours for the same architectures."""
+"""Five published systems: their recipes as written, and ours for the same architectures.
+
+Train each published recipe as its authors do (its accuracy is read on the test images after every
+epoch, which favours it), our recipe for the same architecture (read once), and the same
+architecture with our defaults.
+"""
 
 import statistics
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import Study
@@ -92,12 +97,6 @@ STUDY = Study(
     name="reference",
     help="published systems beside ours, same architectures",
     cost="1 h",
-    description=(
-        "Train each published recipe as its authors do (its accuracy is read on the test images\n"
-        "after every epoch, which favours it), our recipe for the same architecture (read once),\n"
-        "and the same architecture with our defaults."
-    ),
-    epilog="Systems: " + ", ".join(REFERENCES),
     seeds=5,
     plan=_plan,
     describe=one_fit.describe,
@@ -105,7 +104,7 @@ STUDY = Study(
     table=table,
     page="references.md",
     options={
-        "--systems": {"default": ",".join(REFERENCES), "help": "names with commas; default all"},
+        "--systems": names_option(REFERENCES),
         "--published-seeds": {"type": int, "default": 1, "help": "of the published; default 1"},
     },
     verify=verify,

@@ -1,11 +1,16 @@
-"""What classifiers stand: accuracy on test images disturbed in known ways."""
+"""What classifiers stand: accuracy on test images disturbed in known ways.
+
+Fit each classifier on the training images as they are, with and without augment="strong" where it
+has that, and read its accuracy on the test images under every kind of disturbance of
+skfashion.datasets.make_corrupted, at all five severities.
+"""
 
 import statistics
 import time
 from functools import cache
 
 from benchmarks.data import load_split
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
@@ -125,12 +130,6 @@ STUDY = Study(
     name="robustness",
     help="accuracy on disturbed test images, with and without augmentation",
     cost="15 min a seed",
-    description=(
-        "Fit each classifier on the training images as they are, with and without\n"
-        'augment="strong" where it has that, and read its accuracy on the test images under every\n'
-        "kind of disturbance of skfashion.datasets.make_corrupted, at all five severities."
-    ),
-    epilog="Classifiers: " + "; ".join(CLASSIFIERS),
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
@@ -140,10 +139,5 @@ STUDY = Study(
     page="robustness.md",
     pictures={"robustness.png": draw},
     verify=verify,
-    options={
-        "--classifiers": {
-            "default": "; ".join(CLASSIFIERS),
-            "help": "names with semicolons; default all",
-        }
-    },
+    options={"--classifiers": names_option(CLASSIFIERS, ";")},
 )

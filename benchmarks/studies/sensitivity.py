@@ -1,4 +1,9 @@
-"""What doubtful test images are worth: near-duplicates of training images, and wrong labels."""
+"""What doubtful test images are worth: near-duplicates of training images, and wrong labels.
+
+Find the test images with a near-duplicate among the training images, and those whose label cleanlab
+suspects by probabilities of networks that have not seen them; then state the accuracy of the
+frontier's best recipes without the ones and without the others.
+"""
 
 import statistics
 import time
@@ -156,11 +161,6 @@ STUDY = Study(
     name="sensitivity",
     help="accuracy without near-duplicates and without suspected labels",
     cost="5 min",
-    description=(
-        "Find the test images with a near-duplicate among the training images, and those whose\n"
-        "label cleanlab suspects by probabilities of networks that have not seen them; then state\n"
-        "the accuracy of the frontier's best recipes without the ones and without the others."
-    ),
     units=lambda asked: UNITS,
     plan=lambda asked: [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)],
     describe=describe,

@@ -1,5 +1,10 @@
 """What runs on a Dask cluster cost, measured with one and two workers beside a model.
 
+Start a Dask cluster of one worker process on this machine, then one of two, over TCP. On each send
+the training images, do runs that compute nothing, train MLPNetClassifier with many seeds, and
+search with EpochHalvingSearchCV; note the seconds, and the bytes that went over the loopback
+interface, which nobody else should use meanwhile. Scores play no part.
+
 The workers import this file, too.
 """
 
@@ -202,10 +207,5 @@ STUDY = Study(
     measure=measure,
     table=table,
     timing=True,
-    description="""\
-Start a Dask cluster of one worker process on this machine, then one of two, over TCP. On each send
-the training images, do runs that compute nothing, train MLPNetClassifier with many seeds, and
-search with EpochHalvingSearchCV; note the seconds, and the bytes that went over the loopback
-interface, which nobody else should use meanwhile. Scores play no part.
-""",
+    description=__doc__,
 )

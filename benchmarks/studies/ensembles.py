@@ -1,4 +1,9 @@
-"""What ensembles gain over their members, and over one net that is trained as long."""
+"""What ensembles gain over their members, and over one net that is trained as long.
+
+Train ensembles and their members on some of the training images, and measure both on others. All
+that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
+rows and initial weights anew.
+"""
 
 import copy
 import statistics
@@ -168,9 +173,5 @@ STUDY = Study(
     measure=measure,
     table=table,
     verify=verify,
-    description="""\
-Train ensembles and their members on some of the training images, and measure both on others. All
-that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
-rows and initial weights anew.
-""",
+    description=__doc__,
 )

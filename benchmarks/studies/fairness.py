@@ -1,4 +1,10 @@
-"""How unfair classifiers become by a group that goes with a class, and what helps against it."""
+"""How unfair classifiers become by a group that goes with a class, and what helps against it.
+
+Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
+of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
+accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
+initial weights anew.
+"""
 
 import os
 from contextlib import contextmanager
@@ -263,10 +269,5 @@ STUDY = Study(
     pictures={"fairness.png": draw},
     packages=("fairlearn",),
     distributed=True,
-    description="""\
-Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
-of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
-accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
-initial weights anew.
-""",
+    description=__doc__,
 )

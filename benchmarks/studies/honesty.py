@@ -1,4 +1,9 @@
-"""What balancing does to probabilities, and whether a prior makes them honest again."""
+"""What balancing does to probabilities, and whether a prior makes them honest again.
+
+Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with,
+plain and balanced, and measure its probabilities on test images with the same skew: as they are,
+and with prior="train", which takes the balancing back.
+"""
 
 from benchmarks.data import load_split
 from benchmarks.formatting import summary_caption, summary_table
@@ -76,9 +81,5 @@ STUDY = Study(
     verify=verify,
     packages=("imbalanced-learn",),
     distributed=True,
-    description="""\
-Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with,
-plain and balanced, and measure its probabilities on test images with the same skew: as they are,
-and with prior="train", which takes the balancing back.
-""",
+    description=__doc__,
 )

@@ -1,4 +1,10 @@
-"""What a skew of the classes does to classifiers, and what helps against it."""
+"""What a skew of the classes does to classifiers, and what helps against it.
+
+Draw skewed parts of the training images, fit classifiers to them under each of
+skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
+are equally frequent. Each seed draws the rows and the initial weights anew. Nothing is chosen by
+these results: classifiers, treatments and samplers have their defaults.
+"""
 
 import warnings
 
@@ -337,10 +343,5 @@ STUDY = Study(
     pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
     packages=("imbalanced-learn",),
     distributed=True,
-    description="""\
-Draw skewed parts of the training images, fit classifiers to them under each of
-skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
-are equally frequent. Each seed draws the rows and the initial weights anew. Nothing is chosen by
-these results: classifiers, treatments and samplers have their defaults.
-""",
+    description=__doc__,
 )

@@ -1,4 +1,10 @@
-"""What to do with few labels, or with labels of other images than those at hand."""
+"""What to do with few labels, or with labels of other images than those at hand.
+
+Four ways to do with few labels, all measured on training images that were not trained on:
+self-training on rows without a label; features of a net that knows other classes; weights of such a
+net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
+label. Each seed draws rows, classes and initial weights anew.
+"""
 
 import statistics
 import time
@@ -360,10 +366,5 @@ STUDY = Study(
     table=table,
     verify=verify,
     packages=("skada",),
-    description="""\
-Four ways to do with few labels, all measured on training images that were not trained on:
-self-training on rows without a label; features of a net that knows other classes; weights of such a
-net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
-label. Each seed draws rows, classes and initial weights anew.
-""",
+    description=__doc__,
 )

@@ -1,5 +1,10 @@
 """Seconds and memory of searches, side by side over the same candidates, folds and rows.
 
+Compare the seconds of searches over the same nets, candidates, folds and rows, and weigh one. Each
+library is a process of its own that is warmed up first; then they search in turn, round after
+round, each round on other rows, and ratios are taken within a round. Only training images are
+used: what a search has found is judged by its cross-validation, and by training images held out.
+
 What is compared, how, and its tables; ``searches`` is what the processes do, ``memory`` weighs one.
 """
 
@@ -248,11 +253,6 @@ STUDY = Study(
     measure=measure,
     table=table,
     timing=True,
-    description="""\
-Compare the seconds of searches over the same nets, candidates, folds and rows, and weigh one. Each
-library is a process of its own that is warmed up first; then they search in turn, round after
-round, each round on other rows, and ratios are taken within a round. Only training images are
-used: what a search has found is judged by its cross-validation, and by training images held out.
-""",
+    description=__doc__,
     epilog="Rows: " + ", ".join(ROWS),
 )

@@ -157,14 +157,9 @@ def skorch_net(what, epochs):
 
 def dense_module(hidden_layer_sizes=(128, 64)):
     """Return the plain PyTorch module of a candidate."""
-    import itertools
+    from benchmarks.studies.speed.nets import dense
 
-    from torch import nn
-
-    layers = []
-    for n_in, n_out in itertools.pairwise((784, *hidden_layer_sizes)):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(hidden_layer_sizes[-1], 10))
+    return dense((784, *hidden_layer_sizes, 10))
 
 
 def sklearn_net(what, epochs):

@@ -1,5 +1,10 @@
 """Speed and memory, side by side with those who do the same: ``python -m benchmarks speed``.
 
+Compare skfashion's seconds with those of others that do the same work on the same data, with the
+same network, batch size, optimizer and number of threads. Each competitor is a process of its
+own that is warmed up first; then they run in turn, round after round, so that an hour in which
+the machine is slow is slow for all. Ratios are taken within a round.
+
 What is compared, how, and its tables; ``competitors`` has who is timed, ``measures`` what a process
 says about itself, and ``scaling`` how time and memory grow.
 """
@@ -127,7 +132,7 @@ def measure(name, seed, asked):
     found = {"title": row.title}
     if isinstance(row, Row):
         return found | compare(row, _rounds(asked), threads, data)
-    common = {"net": row.net, "threads": threads, "data": data}
+    common = {"net": row.net, "data": data}
     if isinstance(row, Weighing):
         numbers = call(f"{MEASURES}:{row.function}", child_environment(threads), **common)
         found["targets"] = row.targets
@@ -182,7 +187,7 @@ def compare(row, rounds, threads, data):
         "gflops": None,
     }
     if row.trains:
-        found["limits_gflops"] = call(f"{MEASURES}:limits", variables, threads=threads)
+        found["limits_gflops"] = call(f"{MEASURES}:limits", variables)
         work = operations(task.net) * task.rows * task.epochs
         found["gflops"] = round(work / statistics.median(ours) / 1e9, 1)
     return found
@@ -283,11 +288,6 @@ STUDY = Study(
     packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
     timing=True,
     resume=False,
-    description="""\
-Compare skfashion's seconds with those of others that do the same work on the same data, with the
-same network, batch size, optimizer and number of threads. Each competitor is a process of its
-own that is warmed up first; then they run in turn, round after round, so that an hour in which
-the machine is slow is slow for all. Ratios are taken within a round.
-""",
+    description=__doc__,
     epilog="Rows: " + ", ".join(ROWS),
 )

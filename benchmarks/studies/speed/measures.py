@@ -10,17 +10,15 @@ from pathlib import Path
 from benchmarks.studies.speed.competitors import COMPETITORS, Task, load, train_by_hand
 from benchmarks.studies.speed.nets import our_net
 
+SEEDS = (0, 1, 2)
 # Rows of the file that does not fit the budget of memory: 1.6 GB of uint8.
 MAPPED_ROWS = 2_000_000
 
 
-def memory_of_fit(net, threads, data):
+def memory_of_fit(net, data):
     """Return how much fitting on all uint8 rows raises the peak, in MB."""
-    import torch
-
     from benchmarks import memory
 
-    torch.set_num_threads(threads)
     X, y = load(Task(data=data), "uint8")
     estimator = our_net(net, max_epochs=1, batch_size=128, standardize=True)
     memory.forget_peak()
@@ -29,17 +27,15 @@ def memory_of_fit(net, threads, data):
     return {"before_mb": before, "increase_mb": memory.peak_mb() - before}
 
 
-def memory_of_map(net, threads, data):
+def memory_of_map(net, data):
     """Return how much memory of its own (RssAnon) training and predicting from a file takes.
 
     Pages of the file that the system keeps in memory are the system's, and are not counted.
     """
     import numpy as np
-    import torch
 
     from benchmarks.memory import watched
 
-    torch.set_num_threads(threads)
     n_rows = MAPPED_ROWS if data == "full" else MAPPED_ROWS // 100
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.bin"
@@ -70,48 +66,52 @@ def _own_mb():
     raise OSError("This system does not tell a process's own memory from that of files.")
 
 
-def accuracy_of_precisions(net, threads, data, seeds=(0, 1, 2)):
+def accuracy_of_precisions(net, data):
     """Return validation accuracies of the defaults with ``precision="auto"`` and ``"fp32"``."""
-    import torch
-
     from skfashion import ConvNetClassifier, MLPNetClassifier
 
-    torch.set_num_threads(threads)
     X, X_valid, y, y_valid = _split(data)
     cls = MLPNetClassifier if net == "mlp" else ConvNetClassifier
-    found = {}
-    for precision in ("auto", "fp32"):
-        scores = [
-            100 * cls(random_state=seed, precision=precision).fit(X, y).score(X_valid, y_valid)
-            for seed in seeds
+    found = {
+        precision: [
+            cls(random_state=n, precision=precision).fit(X, y).score(X_valid, y_valid)
+            for n in SEEDS
         ]
-        found[precision] = statistics.fmean(scores)
-        found[f"{precision}_deviation"] = statistics.stdev(scores)
-    return {"difference": abs(found["auto"] - found["fp32"]), **found}
+        for precision in ("auto", "fp32")
+    }
+    told = _told(found)
+    return {"difference": abs(told["auto"] - told["fp32"]), **told}
 
 
-def accuracy_of_competitors(net, threads, data, seeds=(0, 1, 2), epochs=4):
+def _told(found):
+    """Return means and deviations of accuracies, in per cent."""
+    told = {}
+    for name, accuracies in found.items():
+        accuracies = [100 * accuracy for accuracy in accuracies]
+        told[name] = statistics.fmean(accuracies)
+        told[f"{name}_deviation"] = statistics.stdev(accuracies)
+    return told
+
+
+def accuracy_of_competitors(net, data):
     """Return validation accuracies of the compared network, trained by us and by a plain loop.
 
     Rows are float32. Beside a ratio of seconds this says that nothing was given up for it.
     """
     import torch
 
-    torch.set_num_threads(threads)
     X, X_valid, y, y_valid = _split(data)
     X, X_valid = (a.astype("float32") / 255 for a in (X, X_valid))
-    found = {"ours": [], "hand": []}
-    for seed in seeds:
-        ours = our_net(net, max_epochs=epochs, batch_size=128).set_params(random_state=seed)
-        found["ours"].append(100 * ours.fit(X, y).score(X_valid, y_valid))
-        task = Task(net=net, epochs=epochs)
+    found, task = {"ours": [], "hand": []}, Task(net=net, epochs=4)
+    for seed in SEEDS:
+        ours = our_net(net, max_epochs=4, batch_size=128, random_state=seed)
+        found["ours"].append(ours.fit(X, y).score(X_valid, y_valid))
         module = train_by_hand(task, torch.as_tensor(X), torch.as_tensor(y).long(), seed)
         with torch.no_grad():
             hits = module(torch.as_tensor(X_valid)).argmax(1).numpy() == y_valid
-        found["hand"].append(100 * float(hits.mean()))
-    means = {who: statistics.fmean(values) for who, values in found.items()}
-    deviations = {f"{who}_deviation": statistics.stdev(values) for who, values in found.items()}
-    return {"shortfall": means["hand"] - means["ours"], **means, **deviations}
+        found["hand"].append(float(hits.mean()))
+    told = _told(found)
+    return {"shortfall": told["hand"] - told["ours"], **told}
 
 
 def _split(data):
@@ -122,15 +122,13 @@ def _split(data):
     return train_test_split(X, y, test_size=len(y) // 12, stratify=y, random_state=0)
 
 
-def scaling_point(rows, side, width, threads):
+def scaling_point(rows, side, width):
     """Return seconds and memory of an epoch on random images, for one size of the problem."""
     import numpy as np
-    import torch
 
     from benchmarks import memory
     from skfashion import MLPNetClassifier
 
-    torch.set_num_threads(threads)
     random = np.random.default_rng(0)
     X = random.integers(0, 256, (rows, side * side), dtype=np.uint8)
     y = np.arange(rows) % 10
@@ -162,13 +160,11 @@ PURPOSES = {
 }
 
 
-def profile(net, batch_size, threads, who, data):
+def profile(net, batch_size, who, data):
     """Return the shares of an epoch's time by purpose, in per cent, from PyTorch's profiler."""
-    import torch
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    torch.set_num_threads(threads)
     rows = 60_000 if net == "mlp" else 12_800
     task = Task(net=net, batch_size=batch_size, epochs=1, rows=rows, data=data)
     run = COMPETITORS[who].prepare(task)
@@ -187,21 +183,17 @@ def profile(net, batch_size, threads, who, data):
 
 def seconds_to_import(modules):
     """Return the seconds that a fresh interpreter takes to import some modules."""
-    program = (
-        "import time; start = time.perf_counter()\n"
-        f"import {modules}\n"
-        "print(time.perf_counter() - start)"
-    )
+    clock = "time.perf_counter()"
+    program = f"import time; start = {clock}\nimport {modules}\nprint({clock} - start)"
     command = [sys.executable, "-c", program]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(answer.stdout)
 
 
-def limits(threads, size=2048, repeats=7):
+def limits(size=2048, repeats=7):
     """Return the processor's GFLOP/s in matrix products: the faster of two libraries, by type."""
     import torch
 
-    torch.set_num_threads(threads)
     found = {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a, b = torch.randn(2, size, size).to(dtype)

@@ -40,13 +40,12 @@ def threads_of(asked):
 
 def measure(unit, seed, asked):
     """Measure a point in fresh processes, and return the fastest of three; large ones run once."""
-    threads = threads_of(asked)
+    variables = child_environment(threads_of(asked))
     sizes = {name: unit[name] for name in MIDDLE}
     n_values = unit["rows"] * unit["side"] ** 2 * unit["width"]
     function = "benchmarks.studies.speed.measures:scaling_point"
     found = [
-        call(function, child_environment(threads), threads=threads, **sizes)
-        for _ in range(1 if n_values > 60_000 * 784 * 512 else 3)
+        call(function, variables, **sizes) for _ in range(1 if n_values > 60_000 * 784 * 512 else 3)
     ]
     return {**unit, **min(found, key=lambda one: one["seconds"])}
 

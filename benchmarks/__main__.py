@@ -68,7 +68,8 @@ def _report(options):
     """Write the page of all results."""
     from benchmarks import report
 
-    options.output.write_text(report.page(STUDIES.values()), encoding="utf-8")
+    page = report.page(report.sections_of(STUDIES.values()))
+    options.output.write_text(page, encoding="utf-8")
     size = options.output.stat().st_size / 1e6
     print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
     return 0

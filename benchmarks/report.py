@@ -14,8 +14,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 FOLDED = 50
 
 
-def page(studies):
-    """Return the page of all committed results."""
+def page(sections):
+    """Return the page of all committed results, see `sections_of`."""
     try:
         from markdown_it import MarkdownIt
 
@@ -52,7 +52,7 @@ def page(studies):
                     for heading, text, pictures in parts
                 ],
             }
-            for title, page, parts in _sections(studies)
+            for title, page, parts in sections
         ],
     )
 
@@ -71,7 +71,7 @@ def _rows_if_many(text):
     return n_rows if n_rows > FOLDED else 0
 
 
-def _sections(studies):
+def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
@@ -86,7 +86,7 @@ def _sections(studies):
         # In the order of the page.
         its.sort(key=lambda pair: page.index(pair[0].markers[0]))
         parts = [
-            (_heading_before(study.markers[0], page), table, _existing(study.pictures))
+            (_heading_before(study.markers[0], page), table, _existing(study.shown))
             for study, table in its
         ]
         yield title, page, parts
@@ -98,9 +98,9 @@ def _heading_before(marker, page):
     return found[-1] if found else None
 
 
-def _existing(pictures):
+def _existing(names):
     """Return the pictures that have been drawn already."""
-    return [path for path in (DOCS / "images" / name for name in pictures) if path.exists()]
+    return [path for path in (DOCS / "images" / name for name in names) if path.exists()]
 
 
 def _shown(picture, page, title):

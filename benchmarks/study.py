@@ -132,6 +132,11 @@ class Study:
         name = self.marker or self.name
         return f"<!-- {name}-table:start -->", f"<!-- {name}-table:end -->"
 
+    @property
+    def shown(self):
+        """Names of the pictures of its page."""
+        return [name for its in (self, *self.instead.values()) for name in its.pictures]
+
     def rows(self):
         """Return the committed rows that count."""
         return results.current(results.read(self.file), self.by)

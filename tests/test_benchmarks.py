@@ -571,7 +571,7 @@ def test_commit_is_dirty_for_sources_but_not_for_results(tmp_path, monkeypatch):
     git("commit", "-m", "first")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     clean, code = environment.commit(), environment.code_hash()
-    (tmp_path / "benchmarks" / "results" / "accuracy-full.jsonl").write_text("{}\n")
+    (tmp_path / "benchmarks" / "results" / "accuracy.jsonl").write_text("{}\n")
     assert environment.commit() == clean
     assert re.fullmatch("[0-9a-f]{40}", clean)
     assert environment.code_hash() == code

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-import benchmarks.metrics
 from skfashion.studies import memory
 from skfashion.studies.metrics import classification_metrics, expected_calibration_error
 
@@ -68,10 +67,6 @@ def test_class_without_rows_takes_no_part():
         assert found[name, None] == 1, name
     alone = table(["a", "a"], ["a", "b"], proba, classes=["a", "b", "c"])
     assert ("roc_auc_ovr", None) not in alone  # there is nothing to rank against
-
-
-def test_benchmarks_use_the_same_calibration_error():
-    assert benchmarks.metrics.expected_calibration_error is expected_calibration_error
 
 
 # --- memory -------------------------------------------------------------------------------------

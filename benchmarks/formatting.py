@@ -114,26 +114,38 @@ def versions(rows):
 
 
 def by_run(frame):
-    """Summarise a study's table.
+    """Summarise a table of `skfashion.studies` by estimator, treatment or mitigation, and metric.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        As `skfashion.studies.summarize_study` takes it, with the columns "estimator" and "metric",
-        and one of "treatment" and "mitigation".
-
-    Returns
-    -------
-    dict of (str, str, str) to dict
-        Row of the summary by estimator, treatment and metric, with "of_seeds", how many seeds
-        there are at all.
+    A summary says besides how many seeds there are at all, ``of_seeds``.
     """
     from skfashion.studies import summarize_study
 
     summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())
-    column = "treatment" if "treatment" in summary else "mitigation"
-    keys = zip(summary["estimator"], summary[column], summary["metric"], strict=True)
+    keys = zip(*(summary[name] for name in ("estimator", _treatment(frame), "metric")), strict=True)
     return dict(zip(keys, summary.to_dict("records"), strict=True))
+
+
+def _treatment(frame):
+    """Return the name of the column with what was done."""
+    return "treatment" if "treatment" in frame else "mitigation"
+
+
+def summary_table(frame, columns, headings, difference_to="difference"):
+    """Write a line a classifier and treatment, or a treatment alone with a single heading.
+
+    Columns are (heading, metric, factor, decimals, whether the difference to nothing is shown).
+    """
+    found, lines, n = by_run(frame), [], len(headings)
+    for heading, *_, has_difference in columns:
+        headings = [*headings, heading, *([difference_to] if has_difference else [])]
+    for names in dict.fromkeys(zip(frame["estimator"], frame[_treatment(frame)], strict=True)):
+        line = [*names[-n:]]
+        for _, metric, *form, has_difference in columns:
+            row = found.get((*names, metric))
+            line.append(summary_cell(row, *form))
+            line += [difference(row, *form)] if has_difference else []
+        lines.append(line)
+    return pipe_table(lines, headings)
 
 
 def summary_cell(row, factor, decimals):

@@ -8,7 +8,7 @@ import statistics
 import time
 from contextlib import contextmanager
 
-from benchmarks.formatting import caption, pipe_table
+from benchmarks.formatting import caption, grouped, pipe_table, values
 from benchmarks.study import Study
 
 FULL = {"data": "full", "rows": None, "fits": 16, "epochs": 1, "empty": 1000, "resources": 3}
@@ -140,35 +140,30 @@ def _loopback_bytes():
 
 def table(rows):
     """Write seconds and bytes beside those of the model, and the model's numbers."""
-    counts = sorted({row["unit"] for row in rows})
-    one, most = (_medians(rows, n_workers) for n_workers in (counts[0], counts[-1]))
+    medians = {unit: _medians(its) for unit, its in sorted(grouped(rows, "unit").items())}
+    one, most = medians[min(medians)], medians[max(medians)]
     # The model's numbers come from runs that compute nothing, and from fits on one worker.
-    fit, data, state = (
-        one[kind][key]
-        for kind, key in (
-            ("fits", "fit_seconds"),
-            ("send", "data_bytes"),
-            ("halving", "state_bytes"),
-        )
+    fit, data, state = one["fit_seconds"], one["data_bytes"], one["state_bytes"]
+    overhead, run = (
+        most["empty_seconds"] / one["empty_runs"],
+        one["empty_bytes"] / one["empty_runs"],
     )
-    overhead = most["empty"]["seconds"] / most["empty"]["runs"]
-    bandwidth = one["send"]["bytes"] / one["send"]["seconds"]
-    run = one["empty"]["bytes"] / one["empty"]["runs"]
+    bandwidth = one["send_bytes"] / one["send_seconds"]
     fits, halvings = [], []
-    for k in counts:
-        its = _medians(rows, k)
-        n, rungs = its["fits"]["runs"], its["halving"]["trainings"]
+    for k, its in medians.items():
+        n, rungs = its["fits_runs"], its["trainings"]
         computing = max(math.ceil(n / k) * (fit + overhead), n * overhead)
-        seconds = (1 + k) * data / bandwidth + computing
-        line = [f"{n} fits", k, f"{its['fits']['seconds']:.1f}", f"{seconds:.1f}"]
-        fits.append([*line, *_megabytes(its["fits"]["bytes"], (1 + k) * data + n * run)])
+        seconds, sent = (1 + k) * data / bandwidth + computing, (1 + k) * data
+        taken = [f"{its['fits_seconds']:.1f}", f"{seconds:.1f}"]
+        moved = [its["fits_bytes"], sent + n * run]
+        fits.append([f"{n} fits", k, *taken, *(f"{bytes_ / 1e6:.0f}" for bytes_ in moved)])
         # The state of each training goes through the scheduler: to the client after every rung but
         # the last, and those of survivors to a worker again before the next.
-        passages = sum(rungs[:-1]) + sum(rungs[1:])
-        moved = (1 + k) * data + sum(rungs) * run + 2 * passages * state
+        states = 2 * (sum(rungs[:-1]) + sum(rungs[1:])) * state
+        moved = [its["halving_bytes"], sent + sum(rungs) * run + states]
         name = f"EpochHalvingSearchCV, {' + '.join(map(str, rungs))} trainings"
-        line = [name, k, f"{its['halving']['seconds']:.1f}", ""]
-        halvings.append([*line, *_megabytes(its["halving"]["bytes"], moved)])
+        taken = [f"{its['halving_seconds']:.1f}", ""]
+        halvings.append([name, k, *taken, *(f"{bytes_ / 1e6:.0f}" for bytes_ in moved)])
     headings = ["runs", "workers", "seconds", "model", "MB moved", "model"]
     rounds = len({row["seed"] for row in rows})
     return (
@@ -181,23 +176,17 @@ def table(rows):
     )
 
 
-def _megabytes(measured, model):
-    """Write bytes that went over the loopback interface, and those that were expected."""
-    return [f"{measured / 1e6:.0f}", f"{model / 1e6:.0f}"]
-
-
-def _medians(rows, n_workers):
-    """Return, by kind of run, what was the same in all rounds and medians of what was not."""
-    rows = [row for row in rows if row["unit"] == n_workers]
+def _medians(rows):
+    """Return what was the same in all rounds, and medians of what was not."""
+    found = {}
+    for kind in ("send", "empty", "fits", "halving"):
+        for key in rows[0][kind]:
+            name = f"{kind}_{key}" if key in ("seconds", "bytes", "runs") else key
+            found[name] = values(rows, kind, key)
     return {
-        kind: {key: _median([row[kind][key] for row in rows]) for key in rows[0][kind]}
-        for kind in ("send", "empty", "fits", "halving")
+        name: its[0] if isinstance(its[0], list) else statistics.median(its)
+        for name, its in found.items()
     }
-
-
-def _median(values):
-    """Return the median of numbers, or the one value that all are."""
-    return values[0] if isinstance(values[0], list) else statistics.median(values)
 
 
 STUDY = Study(

@@ -1,18 +1,10 @@
 """How unfair classifiers become by a group that goes with a class, and what helps against it."""
 
 import os
-import warnings
 from contextlib import contextmanager
 
 from benchmarks.data import load_split
-from benchmarks.formatting import (
-    by_run,
-    difference,
-    grouped,
-    pipe_table,
-    summary_caption,
-    summary_cell,
-)
+from benchmarks.formatting import by_run, grouped, summary_caption, summary_table
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
 from benchmarks.study import Study
@@ -46,25 +38,14 @@ def classifiers(settings):
 
 
 def measure(task, seed, asked):
-    """Measure all mitigations that suit a task.
+    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation."""
+    from skfashion.studies import (
+        MITIGATIONS,
+        ExponentiatedGradientReduction,
+        GridSearchReduction,
+    )
 
-    Parameters
-    ----------
-    task : str
-        Of ``TASKS``.
-    seed : int
-        Draws the training rows, the groups and what is random about the fits.
-    asked : benchmarks.study.Asked
-
-    Returns
-    -------
-    list of dict
-        A row a classifier and mitigation, see `_runs`.
-    """
-    from skfashion.studies import MITIGATIONS, ExponentiatedGradientReduction, GridSearchReduction
-
-    settings = asked.settings
-    chosen = dict(MITIGATIONS)
+    settings, chosen = asked.settings, dict(MITIGATIONS)
     if task == "upper body":
         chosen["exponentiated gradient"] = ExponentiatedGradientReduction(settings["max_iter"])
         chosen["grid search"] = GridSearchReduction(settings["grid_size"])
@@ -73,64 +54,7 @@ def measure(task, seed, asked):
             del chosen[name]
     known, where = classifiers(settings), {"n_jobs": asked.jobs, "cache": asked.cache}
     with _quietly():
-        return _measured(task, seed, asked.images, settings, known, chosen, **where)
-
-
-def _measured(task, seed, images, settings, known, chosen, **options):
-    """Return the rows of some classifiers under some mitigations."""
-    from skfashion.studies import fairness_study
-
-    train, test = turned(task, seed, images, settings)
-    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
-    return [{"task": task, **run} for run in _runs(frame)]
-
-
-def turned(task, seed, split, settings):
-    """Draw training rows, and turn images of both parts; in the training most are of one class.
-
-    Parameters
-    ----------
-    task : str
-        Of ``TASKS``.
-    seed : int
-    split : benchmarks.data.Split
-    settings : dict
-        ``FULL`` or ``QUICK``.
-
-    Returns
-    -------
-    train, test : (images, labels, groups)
-    """
-    import numpy as np
-    from sklearn.model_selection import train_test_split
-
-    from skfashion.datasets import make_groups
-
-    rows, _ = train_test_split(
-        np.arange(len(split.y_train)),
-        train_size=settings["train_rows"],
-        stratify=split.y_train,
-        random_state=seed,
-    )
-    parts = []
-    train, test = (split.X_train[rows], split.y_train[rows]), (split.X_test, split.y_test)
-    for (X, y), share, correlation, state in (
-        (train, settings["share"], settings["correlation"], seed),
-        (test, settings["test_share"], 0.0, 1000 + seed),
-    ):
-        names = np.asarray(split.target_names)[y]
-        upper = np.where(np.isin(names, UPPER_BODY), UPPER, OTHER)
-        X, groups = make_groups(
-            X,
-            upper,
-            attribute=settings["attribute"],
-            share=share,
-            correlation=correlation,
-            correlated_class=UPPER,
-            random_state=state,
-        )
-        parts.append((X, upper if task == "upper body" else names, groups))
-    return parts
+        return _runs(task, seed, asked.images, settings, known, chosen, **where)
 
 
 @contextmanager
@@ -139,9 +63,7 @@ def _quietly():
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         if before is None:
             del os.environ["PYTHONWARNINGS"]
@@ -149,33 +71,76 @@ def _quietly():
             os.environ["PYTHONWARNINGS"] = before
 
 
-def _runs(frame):
-    """Turn a study's table of one seed into rows, None where a rate is not defined.
+def _runs(task, seed, images, settings, known, chosen, **options):
+    """Return the rows of some classifiers under some mitigations, None for rates not defined.
 
     Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
     group and class ``by_class``; values have six decimals.
     """
+    from skfashion.studies import fairness_study
+
+    train, test = turned(task, seed, images, settings)
+    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
     found = []
-    for (estimator, mitigation), table in frame.groupby(["estimator", "mitigation"], sort=False):
-        run = {"estimator": estimator, "mitigation": mitigation, "metrics": {}}
-        run |= {"by_group": {}, "by_class": {}}
-        for metric, group, label, value in zip(
-            table["metric"], table["group"], table["class"], table["value"], strict=True
-        ):
+    for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
+        metrics, by_group, by_class = {}, {}, {}
+        columns = (its[name] for name in ("metric", "group", "class", "value"))
+        for metric, group, label, value in zip(*columns, strict=True):
             value = round(value, 6) if value == value else None
             if group is None and label is None:
-                run["metrics"][metric] = value
+                metrics[metric] = value
             elif label is None:
-                run["by_group"].setdefault(group, {})[metric] = value
+                by_group.setdefault(group, {})[metric] = value
             elif group is not None:
-                run["by_class"].setdefault(group, {}).setdefault(label, {})[metric] = value
-        found.append(run)
+                by_class.setdefault(group, {}).setdefault(label, {})[metric] = value
+        run = {"task": task, "estimator": estimator, "mitigation": mitigation}
+        found.append(run | {"metrics": metrics, "by_group": by_group, "by_class": by_class})
     return found
+
+
+def turned(task, seed, split, settings):
+    """Draw training rows, and turn images of both parts; in the training most are of one class.
+
+    Both parts are images, labels and groups.
+    """
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    from skfashion.datasets import make_groups
+
+    drawn = {"train_size": settings["train_rows"], "random_state": seed}
+    train = train_test_split(*split[:2], stratify=split.y_train, **drawn)[::2]
+    parts = []
+    for (X, y), share, correlation, state in (
+        (train, settings["share"], settings["correlation"], seed),
+        (split[2:4], settings["test_share"], 0.0, 1000 + seed),
+    ):
+        names = np.asarray(split.target_names)[y]
+        upper = np.where(np.isin(names, UPPER_BODY), UPPER, OTHER)
+        own = {"share": share, "correlation": correlation, "correlated_class": UPPER}
+        own |= {"attribute": settings["attribute"], "random_state": state}
+        X, groups = make_groups(X, upper, **own)
+        parts.append((X, upper if task == "upper body" else names, groups))
+    return parts
+
+
+def verify(rows):
+    """Yield the net as it is, on all ten classes."""
+    from skfashion.studies import MITIGATIONS
+
+    name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
+    row = of_unit(rows, task, estimator=name, mitigation="nothing")
+    known = {name: classifiers(row["settings"])[name]}
+    (found,) = _runs(task, 0, load_split("full"), row["settings"], known, chosen, verbose=0)
+
+    def numbers(run):
+        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
+
+    yield row, numbers(row), numbers(found)
 
 
 # --- the table ------------------------------------------------------------------------------------
 
-# Heading, metric, factor, decimals, whether its difference to nothing is shown.
 COLUMNS = (
     ("accuracy %", "accuracy", 100, 2, True),
     ("worst-group accuracy %", "worst-group accuracy", 100, 2, False),
@@ -191,20 +156,10 @@ def table(rows):
     parts = []
     for task, title in TASKS.items():
         frame = _frame([row for row in rows if row["task"] == task])
-        found = by_run(frame)
         columns = [c for c in COLUMNS if task != "upper body" or "mean over" not in c[0]]
-        headings, lines = ["classifier", "mitigation"], []
-        for heading, *_, with_difference in columns:
-            headings += [heading, "difference to nothing"] if with_difference else [heading]
-        for names in dict.fromkeys(zip(frame["estimator"], frame["mitigation"], strict=True)):
-            line = list(names)
-            for _, metric, *form, with_difference in columns:
-                row = found[*names, metric]
-                line.append(summary_cell(row, *form))
-                if with_difference:
-                    line.append(difference(row, *form))
-            lines.append(line)
-        parts.append(f"**{title}**\n\n{pipe_table(lines, headings)}")
+        headings = ["classifier", "mitigation"]
+        text = summary_table(frame, columns, headings, "difference to nothing")
+        parts.append(f"**{title}**\n\n{text}")
     picture = "![Accuracy against equalized odds difference](images/fairness.png)"
     settings = rows[-1]["settings"]
     what = (
@@ -234,18 +189,7 @@ def _frame(rows):
 
 
 def pareto(points):
-    """Choose the points that no other one beats.
-
-    Parameters
-    ----------
-    points : dict of str to (float, float)
-        Gap, the smaller the better, and accuracy, the larger the better, by name.
-
-    Returns
-    -------
-    list of str
-        By growing gap.
-    """
+    """Choose, by growing gap, the names of the (gap, accuracy) that no other one beats."""
     front, best = [], float("-inf")
     for name, (_, accuracy) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
         if accuracy > best:
@@ -303,22 +247,6 @@ def _panel(ax, frame):
         )
 
 
-def verify(rows):
-    """Yield the net as it is, on all ten classes."""
-    from skfashion.studies import MITIGATIONS
-
-    name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
-    row = of_unit(rows, task, estimator=name, mitigation="nothing")
-    known = {name: classifiers(row["settings"])[name]}
-    images = load_split("full")
-    (found,) = _measured(task, 0, images, row["settings"], known, chosen, verbose=0)
-
-    def numbers(run):
-        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
-
-    yield row, numbers(row), numbers(found)
-
-
 STUDY = Study(
     name="fairness",
     help="gaps between groups, and what mitigations do about them",
@@ -339,7 +267,6 @@ STUDY = Study(
 Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
 of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
 accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
-initial weights anew. Runs that the result file has with the same settings, or the study's cache
-from the same sources, are skipped.
+initial weights anew.
 """,
 )

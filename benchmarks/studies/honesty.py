@@ -1,101 +1,65 @@
 """What balancing does to probabilities, and whether a prior makes them honest again."""
 
 from benchmarks.data import load_split
-from benchmarks.formatting import by_run, difference, pipe_table, summary_caption, summary_cell
+from benchmarks.formatting import summary_caption, summary_table
+from benchmarks.models import described
 from benchmarks.results import of_unit
-from benchmarks.studies.imbalance import (
-    EXPONENTIAL,
-    FULL,
-    MLP,
-    QUICK,
-    classifiers,
-    frame_of,
-    learned,
-    runs,
-)
+from benchmarks.studies import imbalance
+from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK
 from benchmarks.study import Study
 
-BALANCED = {
-    "sampling=balanced": {"sampling": "balanced"},
-    "class_weight=balanced": {"class_weight": "balanced"},
-    "loss=logit_adjusted": {"loss": "logit_adjusted"},
-}
+BALANCED = ({"sampling": "balanced"}, {"class_weight": "balanced"}, {"loss": "logit_adjusted"})
 TREATMENTS = {"nothing": None}
-for _name, _parameters in BALANCED.items():
-    TREATMENTS[_name] = _parameters
-    TREATMENTS[f"{_name}, prior=train"] = _parameters | {"prior": "train"}
+for _parameters in BALANCED:
+    ((_name, _value),) = _parameters.items()
+    TREATMENTS[f"{_name}={_value}"] = _parameters
+    TREATMENTS[f"{_name}={_value}, prior=train"] = _parameters | {"prior": "train"}
 
 COLUMNS = (
-    ("log-loss", "log_loss", 1, 3),
-    ("ECE %", "ece", 100, 2),
-    ("accuracy %", "accuracy", 100, 2),
-    ("balanced accuracy %", "balanced_accuracy", 100, 2),
+    ("log-loss", "log_loss", 1, 3, True),
+    ("ECE %", "ece", 100, 2, True),
+    ("accuracy %", "accuracy", 100, 2, True),
+    ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
 )
-
-
-def _nets(settings):
-    """Return what is fitted, by name."""
-    known = classifiers(settings)
-    return {name: known[name] for name in MLP}
+UNIT = {"estimators": MLP, **EXPONENTIAL}
 
 
 def describe(unit, seed, asked):
     """Say what was chosen: treatments, and the net with all its parameters."""
-    from benchmarks.models import described
+    known = imbalance.classifiers(asked.settings)
+    nets = {name: described(known[name]) for name in MLP}
+    return {"settings": {"treatments": TREATMENTS, "classifiers": nets}, "data": asked.size}
 
-    settings = {"treatments": TREATMENTS, "classifiers": described(_nets(asked.settings))}
-    return {"settings": settings, "data": asked.size}
+
+def _runs(seed, images, settings, treatments, **options):
+    """Return the rows of some treatments, measured on test images skewed like the training."""
+    from skfashion.datasets import make_imbalanced
+
+    # The same test rows for every seed.
+    X_test, y_test = make_imbalanced(images.X_test, images.y_test, random_state=0)
+    images = images._replace(X_test=X_test, y_test=y_test)
+    return imbalance.runs(UNIT, seed, images, settings, treatments, **options)
 
 
 def measure(unit, seed, asked):
-    """Measure all treatments with one seed on test images that are skewed like the training."""
+    """Measure all treatments with one seed: a row a treatment."""
     where = {"n_jobs": asked.jobs, "cache": asked.cache}
     return _runs(seed, asked.images, asked.settings, TREATMENTS, **where)
 
 
-def _runs(seed, images, settings, chosen, **options):
-    """Return the rows of some treatments."""
-    from skfashion.datasets import make_imbalanced
-    from skfashion.studies import imbalance_study
-
-    X, y, X_test, y_test, _ = images
-    frame = imbalance_study(
-        _nets(settings),
-        *(X, y),
-        # The same test rows for every seed.
-        *make_imbalanced(X_test, y_test, random_state=0),
-        treatments=chosen,
-        **EXPONENTIAL,
-        seeds=(seed,),
-        **options,
-    )
-    return runs(frame)
-
-
 def table(rows):
     """Write a line a treatment."""
-    frame = frame_of(rows)
-    found, headings, lines = by_run(frame), ["classifier", "treatment"], []
-    for heading, *_ in COLUMNS:
-        headings += [heading, "difference"]
-    for names in dict.fromkeys(zip(frame["estimator"], frame["treatment"], strict=True)):
-        line = [*names]
-        for _, metric, *form in COLUMNS:
-            row = found[*names, metric]
-            line += [summary_cell(row, *form), difference(row, *form)]
-        lines.append(line)
+    text = summary_table(imbalance.frame_of(rows), COLUMNS, ["classifier", "treatment"])
     n_rows = sum(rows[-1]["by_class"]["rows"].values())
-    told = (
-        f"Trained on {n_rows:,.0f} images of ratio 100, measured on test images of the same ratio."
-    )
-    return f"{pipe_table(lines, headings)}\n\n{summary_caption(rows, told)}"
+    told = f"Trained on {n_rows:,.0f} images of ratio 100, measured on test images of the same "
+    return f"{text}\n\n{summary_caption(rows, told + 'ratio.')}"
 
 
 def verify(rows):
     """Yield the fastest net as it is."""
-    row = of_unit(rows, rows[0]["unit"], treatment="nothing")
+    row = of_unit(rows, UNIT, treatment="nothing")
     (found,) = _runs(0, load_split("full"), FULL, {"nothing": None}, verbose=0)
-    yield row, learned(row), learned(found)
+    yield row, imbalance.learned(row), imbalance.learned(found)
 
 
 STUDY = Study(
@@ -105,7 +69,7 @@ STUDY = Study(
     page="imbalance.md",
     sizes={"full": FULL, "quick": QUICK},
     seeds=5,
-    units=lambda asked: [{"estimators": MLP, **EXPONENTIAL}],
+    units=lambda asked: [UNIT],
     describe=describe,
     measure=measure,
     table=table,

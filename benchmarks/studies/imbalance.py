@@ -3,38 +3,36 @@
 import warnings
 
 from benchmarks.data import load_split
-from benchmarks.formatting import by_run, difference, pipe_table, summary_caption, summary_cell
+from benchmarks.formatting import (
+    by_run,
+    difference,
+    pipe_table,
+    summary_caption,
+    summary_cell,
+    summary_table,
+)
+from benchmarks.models import described
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
 from benchmarks.study import Study
 
 # Where every treatment would take too long: one of each kind, and the usual ones.
-FEW = [
-    "nothing",
-    "RandomOverSampler",
-    "SMOTE",
-    "RandomUnderSampler",
-    "class_weight=balanced",
-    "sampling=balanced",
-    "sampling=sqrt",
-    "loss=logit_adjusted",
-    "loss=ldam + DRW",
-    "prior correction",
-    "threshold tuning",
-]
+FEW = ["nothing", "RandomOverSampler", "SMOTE", "RandomUnderSampler", "class_weight=balanced"]
+FEW += ["sampling=balanced", "sampling=sqrt", "loss=logit_adjusted", "loss=ldam + DRW"]
+FEW += ["prior correction", "threshold tuning"]
 # A forest takes minutes for the mixed rows of SMOTE: on the smallest data, besides the first part.
 FEW_OF_A_FOREST = ["nothing", "RandomUnderSampler", "class_weight=balanced", "prior correction"]
 # Samplers that compare every row with every other one: on the smallest data alone.
 SLOW = ["BorderlineSMOTE", "ADASYN", "SMOTEENN"]
 # What stands for all treatments but some.
-NOT_SLOW, OF_IMAGES, ALL = ["all but", *SLOW], ["all but", *SLOW, "PCA + SMOTE"], ["all but"]
+ALL, NOT_SLOW, OF_IMAGES = ["all but"], ["all but", *SLOW], ["all but", *SLOW, "PCA + SMOTE"]
 MLP, CNN, FOREST = ["MLPNetClassifier"], ["ConvNetClassifier"], ["RandomForest"]
 # The classical rivals, which are treatment and classifier in one: compared with the forest.
 RIVALS = {"BalancedRandomForest": "RandomForest", "EasyEnsemble": "RandomForest"}
 
 EXPONENTIAL = {"profiles": ["exponential"], "ratios": [100], "permutations": [None]}
 ORDERS, RATIOS = EXPONENTIAL | {"permutations": [1, 2]}, EXPONENTIAL | {"ratios": [10, 50]}
-DEEPSMOTE = EXPONENTIAL | {"profiles": ["deepsmote"]}
+DEEPSMOTE, TWENTY = EXPONENTIAL | {"profiles": ["deepsmote"]}, EXPONENTIAL | {"ratios": [20]}
 SKEW = ("profile", "ratio", "permutation")
 
 
@@ -55,12 +53,11 @@ PARTS = [
     part(CNN, FEW, DEEPSMOTE),
     *(part(RIVALS, ["nothing"], skew) for skew in (EXPONENTIAL, ORDERS, RATIOS, DEEPSMOTE)),
 ]
-TWENTY = EXPONENTIAL | {"ratios": [20]}
 QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
-# What a clock or the size of a process says of a run.
-MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
 FULL = {"parts": PARTS, "nets": {}, "trees": 100, "easy": 10}
 QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5}
+# What a clock or the size of a process says of a run.
+MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
 
 
 def classifiers(settings):
@@ -100,8 +97,6 @@ def treatments(unit, settings):
 
 def describe(unit, seed, asked):
     """Say what was chosen: treatments, and the classifiers with all their parameters."""
-    from benchmarks.models import described
-
     known = classifiers(asked.settings)
     its = {name: described(known[name]) for name in unit["estimators"]}
     settings = {"treatments": treatments(unit, asked.settings), "classifiers": its}
@@ -110,52 +105,35 @@ def describe(unit, seed, asked):
 
 def measure(unit, seed, asked):
     """Measure a part of the plan with one seed: a row a run."""
-    names, known = treatments(unit, asked.settings), classifiers(asked.settings)
-    where = {"n_jobs": asked.jobs, "cache": asked.cache}
+    names, where = treatments(unit, asked.settings), {"n_jobs": asked.jobs, "cache": asked.cache}
     with warnings.catch_warnings():
         # ADASYN and others refuse some data, and then have no row.
         warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
-        return _runs(unit, seed, asked.images, names, known, on_error="warn", **where)
+        return runs(unit, seed, asked.images, asked.settings, names, on_error="warn", **where)
 
 
-def _runs(unit, seed, images, names, known, **options):
-    """Return the rows of a part of the plan under some treatments."""
+def runs(unit, seed, images, settings, treatments, **options):
+    """Return the rows of a part under some treatments: ``metrics``, and ``by_class`` each class."""
+    import pandas as pd
+
     from skfashion.studies import imbalance_study
 
+    known = classifiers(settings)
     frame = imbalance_study(
         {name: known[name] for name in unit["estimators"]},
         *images[:4],
-        treatments=names,
+        treatments=treatments,
         **{key: unit[key] for key in EXPONENTIAL},
         seeds=(seed,),
         **options,
     )
-    return runs(frame)
-
-
-def runs(frame):
-    """Turn a study's table of one seed into rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-
-    Returns
-    -------
-    list of dict
-        What distinguishes the run, ``metrics`` and, for each class, ``by_class``; values with six
-        decimals.
-    """
-    import pandas as pd
-
-    found = []
-    keys = ["estimator", "treatment", *SKEW]
-    for names, table in frame.groupby(keys, sort=False, dropna=False):
+    found, keys = [], ["estimator", "treatment", *SKEW]
+    for names, group in frame.groupby(keys, sort=False, dropna=False):
         run = {key: None if pd.isna(name) else name for key, name in zip(keys, names, strict=True)}
         if run["permutation"] is not None:
             run["permutation"] = int(run["permutation"])
         run |= {"metrics": {}, "by_class": {}}
-        for metric, label, value in table[["metric", "class", "value"]].itertuples(index=False):
+        for metric, label, value in group[["metric", "class", "value"]].itertuples(index=False):
             if pd.isna(label):
                 run["metrics"][metric] = round(value, 6)
             else:
@@ -164,9 +142,23 @@ def runs(frame):
     return found
 
 
+def learned(run):
+    """Return the metrics of a run that it would have again, the accuracy first."""
+    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
+    return {"accuracy": metrics.pop("accuracy"), **metrics}
+
+
+def verify(rows):
+    """Yield the fastest net as it is, on the first skew."""
+    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
+    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
+    unit = row["unit"] | {"estimators": MLP}
+    (found,) = runs(unit, 0, load_split("full"), FULL, ["nothing"], verbose=0)
+    yield row, learned(row), learned(found)
+
+
 # --- tables -------------------------------------------------------------------------------------
 
-# Heading, metric, factor, decimals, whether the difference to nothing is shown.
 COLUMNS = (
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
     ("macro F1 %", "f1_macro", 100, 2, True),
@@ -201,11 +193,10 @@ def table(rows):
     frame = frame_of(rows)
     first = frame[(frame["profile"] == "exponential") & frame["permutation"].isna()]
     ratio = first["ratio"].max()
-    first = first[first["ratio"] == ratio]
     parts = []
-    for estimator in first["estimator"].unique():
+    for estimator, its in first[first["ratio"] == ratio].groupby("estimator", sort=False):
         title = f"**{estimator}, exponential profile, ratio {ratio:g}, classes in their own order**"
-        parts += [title, _of_estimator(first[first["estimator"] == estimator])]
+        parts += [title, summary_table(its, COLUMNS, ["treatment"])]
     if len(frame[list(SKEW)].drop_duplicates()) > 1:
         parts += ["**Balanced accuracy % under other skews**", _other_skews(frame)]
     what = (
@@ -219,56 +210,34 @@ def table(rows):
     return "\n\n".join([*parts, summary_caption(rows, what)])
 
 
-def _of_estimator(frame):
-    """Write a treatment a line."""
-    found, estimator = by_run(frame), frame["estimator"].iloc[0]
-    headings = ["treatment"]
-    for heading, *_, has_difference in COLUMNS:
-        headings += [heading, "difference"] if has_difference else [heading]
-    lines = []
-    for treatment in frame["treatment"].unique():
-        line = [treatment]
-        for _, metric, factor, decimals, has_difference in COLUMNS:
-            row = found.get((estimator, treatment, metric))
-            line.append(summary_cell(row, factor, decimals))
-            if has_difference:
-                line.append(difference(row, factor, 2))
-        lines.append(line)
-    return pipe_table(lines, headings)
-
-
 def _other_skews(frame):
     """Write balanced accuracies, a column a ratio, the largest one over all orders of classes."""
     frame = frame[frame["metric"] == "balanced_accuracy"]
-    exponential = frame["profile"] == "exponential"
-    skews = {
-        f"ratio {ratio:g}": frame[exponential & (frame["ratio"] == ratio)]
-        for ratio in sorted(frame["ratio"].dropna().unique())
-    }
-    orders = frame[exponential]["permutation"].nunique() + 1
-    hundred = list(skews)[-1]
+    exponential, fixed = (frame[frame["profile"] == name] for name in ("exponential", "deepsmote"))
+    ratios = sorted(exponential["ratio"].unique())
+    skews = {f"ratio {ratio:g}": exponential[exponential["ratio"] == ratio] for ratio in ratios}
     # Treatments and seeds that have all orders, so that a mean is over the same runs.
-    wide = skews[hundred].fillna({"permutation": -1})
+    orders = exponential["permutation"].nunique() + 1
+    largest, wide = skews.popitem()
+    wide = wide.fillna({"permutation": -1})
     counts = wide.groupby(["estimator", "treatment", "seed"])["permutation"].transform("nunique")
-    headings = {name: name for name in skews}
-    skews[hundred] = wide[counts == orders]
-    headings[hundred] = f"{hundred}, {orders} orders of the classes"
-    fixed = frame[frame["profile"] == "deepsmote"]
+    skews[f"{largest}, {orders} orders of the classes"] = wide[counts == orders]
     if len(fixed):
-        skews["counts"] = fixed
-        headings["counts"] = "4000 to 40 rows (DeepSMOTE)"
-    found = {name: by_run(its) for name, its in skews.items()}
-    lines = []
+        skews["4000 to 40 rows (DeepSMOTE)"] = fixed
+    found, lines = [by_run(its) for its in skews.values()], []
     for estimator, its in frame.groupby("estimator", sort=False):
         for treatment in its["treatment"].unique():
-            rows = [found[name].get((estimator, treatment, "balanced_accuracy")) for name in skews]
-            cells = [f"{summary_cell(row, 100, 2)} {difference(row, 100, 2)}" for row in rows]
-            if any(map(str.strip, cells)):
-                lines.append([estimator, treatment, *map(str.strip, cells)])
-    return pipe_table(lines, ["classifier", "treatment", *headings.values()])
+            rows = [
+                summaries.get((estimator, treatment, "balanced_accuracy")) for summaries in found
+            ]
+            cells = [
+                f"{summary_cell(row, 100, 2)} {difference(row, 100, 2)}".strip() for row in rows
+            ]
+            lines += [[estimator, treatment, *cells]] if any(cells) else []
+    return pipe_table(lines, ["classifier", "treatment", *skews])
 
 
-# --- pictures -------------------------------------------------------------------------------------
+# --- pictures -----------------------------------------------------------------------------------
 
 
 def draw_recalls(rows):
@@ -353,21 +322,6 @@ def _style(treatment, i):
     return style | ({"linestyle": "--", "marker": "s"} if i >= 10 else {"marker": "o"})
 
 
-def learned(run):
-    """Return the metrics of a run that it would have again, the accuracy first."""
-    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
-    return {"accuracy": metrics.pop("accuracy"), **metrics}
-
-
-def verify(rows):
-    """Yield the fastest net as it is, on the first skew."""
-    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
-    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
-    unit = row["unit"] | {"estimators": MLP}
-    (found,) = _runs(unit, 0, load_split("full"), ["nothing"], classifiers(FULL), verbose=0)
-    yield row, learned(row), learned(found)
-
-
 STUDY = Study(
     name="imbalance",
     help="classifiers on skewed classes, and what treatments do about them",
@@ -387,7 +341,6 @@ STUDY = Study(
 Draw skewed parts of the training images, fit classifiers to them under each of
 skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
 are equally frequent. Each seed draws the rows and the initial weights anew. Nothing is chosen by
-these results: classifiers, treatments and samplers have their defaults. Runs that the result file
-has with the same settings, or the study's cache from the same sources, are skipped.
+these results: classifiers, treatments and samplers have their defaults.
 """,
 )

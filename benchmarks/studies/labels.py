@@ -3,6 +3,7 @@
 import statistics
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -11,37 +12,20 @@ from benchmarks.formatting import caption, cell, grouped, median, pipe_table, se
 from benchmarks.results import of_unit
 from benchmarks.study import Study
 
-FULL = {
-    "train_rows": 20_000,
-    "valid_rows": 10_000,
-    # Self-training: rows of which so many have labels.
-    "pool": 5_000,
-    "labelled": [100, 1_000],
-    "threshold": 0.9,
-    "rounds": 4,
-    # Three classes that the net has not seen.
-    "shots": [1, 5, 20],
-    "episodes": 100,
-    "queries": 150,
-    "draws": 3,
-    "rows_a_class": [5, 20, 100],
-    # Disturbances and their severities; rows for the methods that compare all with all.
-    "disturbances": [
-        ["brightness", 4],
-        ["contrast", 4],
-        ["noise", 3],
-        ["blur", 3],
-        ["rotation", 3],
-        ["inversion", 5],
-    ],
-    "few_rows": 100,
-    "mapped_rows": 2_000,
-}
+FULL = {"train_rows": 20_000, "valid_rows": 10_000}
+# Self-training: rows of which so many have labels.
+FULL |= {"pool": 5_000, "labelled": [100, 1_000], "threshold": 0.9, "rounds": 4}
+# Three classes that the net has not seen.
+FULL |= {"shots": [1, 5, 20], "episodes": 100, "queries": 150}
+FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
+# Disturbances and their severities; rows for the methods that compare all with all.
+FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
+FULL["disturbances"] += [["rotation", 3], ["inversion", 5]]
+FULL |= {"few_rows": 100, "mapped_rows": 2_000}
 QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
 QUICK |= {"rounds": 2, "episodes": 20, "draws": 1, "rows_a_class": [5, 20], "mapped_rows": 300}
 QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
 QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
-
 UNITS = (
     *(f"self-training: {name}" for name in ("MLP", "CNN", "forest")),
     *(f"new classes: {name}" for name in ("pixels", "MLP", "CNN")),
@@ -69,20 +53,7 @@ def classifiers(unit, asked):
 
 
 def measure(unit, seed, asked):
-    """Measure one classifier at one task.
-
-    Parameters
-    ----------
-    unit : str
-        Of ``UNITS``.
-    seed : int
-    asked : benchmarks.study.Asked
-
-    Returns
-    -------
-    list of dict
-        ``task``, ``classifier``, ``method``, ``accuracy`` (0 to 1), and what the task varies.
-    """
+    """Measure one classifier at one task: a row a method, and a value of what is varied."""
     return list(_measured(unit, seed, asked.settings, asked.images))
 
 
@@ -155,13 +126,11 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
     if net is None:
         return
     for n in settings["rows_a_class"]:
-        found = []
-        for draw in range(settings["draws"]):
-            images = (X[rows], y[rows], X_valid[valid], y_valid[valid])
-            found.append(_begun_again(name, net, n, seed, draw, settings, *images))
+        images = (X[rows], y[rows], X_valid[valid], y_valid[valid])
+        draws = [100 * seed + draw for draw in range(settings["draws"])]
+        found = [_begun_again(name, net, n, seed, draw, settings, *images) for draw in draws]
         for method in found[0]:
-            accuracy = np.mean([accuracies[method] for accuracies in found])
-            yield _row("transfer", method, accuracy, **varied, rows_a_class=n)
+            yield _row("transfer", method, np.mean(values(found, method)), **varied, rows_a_class=n)
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -188,15 +157,14 @@ def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    drawn = {"train_size": n * len(np.unique(y)), "random_state": 100 * seed + draw}
+    drawn = {"train_size": n * len(np.unique(y)), "random_state": draw}
     X, _, y, _ = train_test_split(X, y, stratify=y, **drawn)
     frozen = FrozenEstimator(net)
+    linear = make_pipeline(frozen, StandardScaler(), LogisticRegression(max_iter=1000))
     ways = {
         "a net from scratch": _classifier(name, seed, settings),
         "a net with init_from": _classifier(name, seed, settings, init_from=frozen),
-        "logistic regression of features": make_pipeline(
-            frozen, StandardScaler(), LogisticRegression(max_iter=1000)
-        ),
+        "logistic regression of features": linear,
     }
     return {way: model.fit(X, y).score(X_valid, y_valid) for way, model in ways.items()}
 
@@ -209,62 +177,56 @@ def _adapt(name, seed, settings, X, X_valid, y, y_valid):
 
     Half of the validation images adapt, without their labels; the others measure.
     """
+    from sklearn.linear_model import LogisticRegression
+
     from skfashion.adaptation import adapt_batch_norm
     from skfashion.datasets import make_corrupted
 
     own = {"batch_norm": True} if name == "MLP" else {}
     net = _classifier(name, seed, settings, **own).fit(X, y)
     half, few, n = len(y_valid) // 2, settings["few_rows"], settings["mapped_rows"]
+
+    def adapted(images, new, **options):
+        return adapt_batch_norm(net, new, **options).predict(images)
+
     ways = {
-        "as it is": lambda new: net.predict,
-        "adapt_batch_norm": lambda new: adapt_batch_norm(net, new).predict,
-        f"adapt_batch_norm, {few} images": lambda new: adapt_batch_norm(net, new[:few]).predict,
-        f"the same with n_source={few}": lambda new: (
-            adapt_batch_norm(net, new[:few], n_source=few).predict
+        "as it is": lambda images, new: net.predict(images),
+        "adapt_batch_norm": adapted,
+        f"adapt_batch_norm, {few} images": lambda images, new: adapted(images, new[:few]),
+        f"the same with n_source={few}": lambda images, new: adapted(
+            images, new[:few], n_source=few
         ),
     }
     if name == "CNN":
-        ways |= _of_features(net, X[:n], y[:n])
+        source, labels = net.transform(X[:n]), y[:n]
+        plain = LogisticRegression(max_iter=1000).fit(source, labels)
+        ways["logistic regression of features"] = lambda images, new: plain.predict(
+            net.transform(images)
+        )
+        for its, adapter in skada_adapters().items():
+            ways[f"skada: {its}"] = partial(_mapped, adapter, net, source, labels)
     for kind, severity in [("none", None), *settings["disturbances"]]:
         given = X_valid if severity is None else make_corrupted(X_valid, kind, severity)
-        for way, adapted in ways.items():
-            accuracy = np.mean(adapted(given[:half])(given[half:]) == y_valid[half:])
+        for way, predict in ways.items():
+            accuracy = np.mean(predict(given[half:], given[:half]) == y_valid[half:])
             told = kind if severity is None else f"{kind} {severity}"
             yield _row("adaptation", way, accuracy, kind=told)
 
 
-def _of_features(net, X, y):
-    """Return classifiers of features: one that is not adapted, and skada's, where it is there."""
+def _mapped(adapter, net, source, y, images, new):
+    """Predict by skada's adapter and a classifier, fitted to features of both kinds of images."""
     import sklearn
+    from skada import make_da_pipeline
     from sklearn.linear_model import LogisticRegression
 
-    source = net.transform(X)
-
-    def plain(new):
-        model = LogisticRegression(max_iter=1000).fit(source, y)
-        return lambda asked: model.predict(net.transform(asked))
-
-    def mapped(adapter):
-        def adapted(new):
-            from skada import make_da_pipeline
-
-            target = net.transform(new[: len(X)])
-            model = make_da_pipeline(adapter, LogisticRegression(max_iter=1000))
-            # skada's marks: no label, and the domains' signs.
-            labels = np.concatenate([y, np.full(len(target), -1)])
-            domains = np.repeat([1, -2], [len(source), len(target)])
-
-            def predict(asked):
-                with sklearn.config_context(enable_metadata_routing=True):
-                    model.fit(np.concatenate([source, target]), labels, sample_domain=domains)
-                    return model.predict(net.transform(asked))
-
-            return predict
-
-        return adapted
-
-    ways = {"logistic regression of features": plain}
-    return ways | {f"skada: {name}": mapped(adapter) for name, adapter in skada_adapters().items()}
+    target = net.transform(new[: len(source)])
+    model = make_da_pipeline(adapter, LogisticRegression(max_iter=1000))
+    # skada's marks: no label, and the domains' signs.
+    labels = np.concatenate([y, np.full(len(target), -1)])
+    domains = np.repeat([1, -2], [len(source), len(target)])
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.fit(np.concatenate([source, target]), labels, sample_domain=domains)
+        return model.predict(net.transform(images))
 
 
 def skada_adapters():
@@ -296,18 +258,24 @@ TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "ada
 
 def table(rows):
     """Write a table for each task."""
-    tables = {
-        "Self-training": _self_training,
-        "Few shots of three classes that the net has not seen": _few_shots,
-        "Weights to begin with, for the same three classes": _transfer,
-        "Trained on clean images, adapted to disturbed ones without labels": _adaptation,
-    }
     parts = []
-    for title, write in tables.items():
+    for title, write in TABLES.items():
         headings, lines = write(rows)
         if lines:
             parts += [f"**{title}**", pipe_table(lines, headings)]
-    return "\n\n".join([*parts, _caption(rows)])
+    settings = rows[-1]["settings"]
+    skada = any("skada" in row["method"] for row in rows)
+    missing = "" if skada else " skada was not installed, so that its methods are missing."
+    told = (
+        f"Mean ± deviation over {seeds(rows)}, each of which draws "
+        f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
+        f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
+        f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
+        f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
+        "disturbed and without labels, and is measured on the other half; a number behind a "
+        f"disturbance is its severity.{missing}\n{caption(rows)}"
+    )
+    return "\n\n".join([*parts, told, f"Command: `{rows[-1]['command']}`."])
 
 
 def _of_task(rows, task, *keys):
@@ -317,22 +285,14 @@ def _of_task(rows, task, *keys):
 
 def _self_training(rows):
     """Write accuracies, and how many labels were made up, and well."""
-    groups = _of_task(rows, "self-training", "classifier", "labelled", "method")
-    lines = []
+    groups, lines = _of_task(rows, "self-training", "classifier", "labelled", "method"), []
     for (name, labelled, method), group in groups.items():
         made_up = [row for row in group if row.get("used") is not None]
         shares = [row["right"] for row in made_up if row["right"] is not None]
-        lines.append(
-            [
-                name,
-                f"{labelled:,}",
-                method,
-                cell(values(group, "accuracy"), 100),
-                f"{statistics.fmean(row['used'] for row in made_up):,.0f}" if made_up else "",
-                f"{100 * statistics.fmean(shares):.1f}" if shares else "",
-                median(group, "seconds", form=".1f"),
-            ]
-        )
+        used = f"{statistics.fmean(values(made_up, 'used')):,.0f}" if made_up else ""
+        right = f"{100 * statistics.fmean(shares):.1f}" if shares else ""
+        line = [name, f"{labelled:,}", method, cell(values(group, "accuracy"), 100), used, right]
+        lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
     return [*headings, "labels made up that are right %", "fit s"], lines
 
@@ -341,56 +301,43 @@ def _few_shots(rows):
     """Write a line a draw of classes, with the chance of its episodes."""
     from skfashion.datasets import load_fashion_sample
 
-    groups = _of_task(rows, "few shots", "seed", "classifier")
-    shots = sorted({row["shots"] for row in rows if row["task"] == "few shots"})
     names, lines = load_fashion_sample().target_names, []
-    for (_, name), group in groups.items():
+    shots = sorted(_of_task(rows, "few shots", "shots"))
+    for (_, name), group in _of_task(rows, "few shots", "seed", "classifier").items():
         features = "pixels" if name == "pixels" else f"{name}'s features"
         line = [", ".join(names[label] for label in group[0]["new"]), features]
-        by_shots = {row["shots"]: row for row in group}
-        for n in shots:
+        for row in sorted(group, key=lambda row: row["shots"]):
             # Of a mean of many episodes: the normal distribution is as good as Student's.
-            half = 1.96 * by_shots[n]["deviation"] / group[0]["settings"]["episodes"] ** 0.5
-            line.append(f"{100 * by_shots[n]['accuracy']:.1f} ± {100 * half:.1f}")
+            half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
+            line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
         lines.append(line)
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
     return ["classes", "nearest centroid of", *headings], lines
 
 
-def _transfer(rows):
-    """Write accuracies against the number of images."""
-    return _by_method(rows, "transfer", "rows_a_class", "{} images a class")
+def _by_method(task, varied, heading):
+    """Return a writer of a line a net and method, a column a value of what is varied."""
+
+    def write(rows):
+        columns, lines = list(_of_task(rows, task, varied)), []
+        for names, group in _of_task(rows, task, "classifier", "method").items():
+            parts = grouped(group, varied)
+            lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
+        return ["net", "accuracy %", *map(heading.format, columns)], lines
+
+    return write
 
 
-def _adaptation(rows):
-    """Write accuracies under each disturbance."""
-    return _by_method(rows, "adaptation", "kind", "{}")
-
-
-def _by_method(rows, task, varied, heading):
-    """Write a line a net and method, a column a value of what is varied."""
-    columns, lines = list(_of_task(rows, task, varied)), []
-    for names, group in _of_task(rows, task, "classifier", "method").items():
-        parts = grouped(group, varied)
-        lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
-    return ["net", "accuracy %", *map(heading.format, columns)], lines
-
-
-def _caption(rows):
-    """Say what is to be known."""
-    settings = rows[-1]["settings"]
-    skada = any("skada" in row["method"] for row in rows)
-    missing = "" if skada else " skada was not installed, so that its methods are missing."
-    return (
-        f"Mean ± deviation over {seeds(rows)}, each of which draws "
-        f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
-        f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
-        f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
-        f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
-        "disturbed and without labels, and is measured on the other half; a number behind a "
-        f"disturbance is its severity.{missing}\n{caption(rows)}\n\n"
-        f"Command: `{rows[-1]['command']}`."
-    )
+TABLES = {
+    "Self-training": _self_training,
+    "Few shots of three classes that the net has not seen": _few_shots,
+    "Weights to begin with, for the same three classes": _by_method(
+        "transfer", "rows_a_class", "{} images a class"
+    ),
+    "Trained on clean images, adapted to disturbed ones without labels": _by_method(
+        "adaptation", "kind", "{}"
+    ),
+}
 
 
 def verify(rows):
@@ -417,7 +364,6 @@ STUDY = Study(
 Four ways to do with few labels, all measured on training images that were not trained on:
 self-training on rows without a label; features of a net that knows other classes; weights of such a
 net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
-label. Each seed draws rows, classes and initial weights anew. What the result file has already,
-with the same settings, is skipped.
+label. Each seed draws rows, classes and initial weights anew.
 """,
 )

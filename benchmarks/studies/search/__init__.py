@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.environment import child_environment
 from benchmarks.errors import names_of
-from benchmarks.formatting import caption, pipe_table, spread
+from benchmarks.formatting import caption, pipe_table, spread, values
 from benchmarks.processes import Child, call
 from benchmarks.studies.search.searches import SEARCHES
 from benchmarks.study import Study
@@ -23,77 +23,39 @@ PATIENCE = 20
 
 # Rows of a search and rows held out are training images, drawn anew each round. Long are the last
 # rung of a successive halving, by its factor, and the grid search beside it.
-FULL = {
-    "data": "full",
-    "rows": 12_000,
-    "held_out": 10_000,
-    "folds": 3,
-    "epochs": 5,
-    "long_epochs": {"3": 27, "2": 16},
-    "grid": {
-        "hidden_layer_sizes": [[64], [128], [128, 64], [256, 128]],
-        "lr": [3e-4, 1e-3, 3e-3],
-        "batch_size": [64, 128],
-    },
+FULL = {"data": "full", "rows": 12_000, "held_out": 10_000, "folds": 3, "epochs": 5}
+FULL |= {"long_epochs": {"3": 27, "2": 16}}
+FULL["grid"] = {
+    "hidden_layer_sizes": [[64], [128], [128, 64], [256, 128]],
+    "lr": [3e-4, 1e-3, 3e-3],
+    "batch_size": [64, 128],
 }
-QUICK = {
-    "data": "sample",
-    "rows": 600,
-    "held_out": 1000,
-    "folds": 2,
-    "epochs": 2,
-    "long_epochs": {"3": 9, "2": 8},
-    "grid": {"hidden_layer_sizes": [[32], [64]], "lr": [3e-4, 3e-3], "batch_size": [32, 64]},
-}
+QUICK = {"data": "sample", "rows": 600, "held_out": 1000, "folds": 2, "epochs": 2}
+QUICK |= {"long_epochs": {"3": 9, "2": 8}}
+QUICK["grid"] = {"hidden_layer_sizes": [[32], [64]], "lr": [3e-4, 3e-3], "batch_size": [32, 64]}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison.
-
-    Parameters
-    ----------
-    title : str
-        What is searched.
-    ours : str
-        Key of ``SEARCHES``.
-    others : dict of str to float
-        Key of each that it is compared with, and the ratio of seconds that is aimed at.
-    whole : str or None
-        Key of the search that tries everything, to which what ours has found is compared.
-    shortfall : float or None
-        The largest difference of validation accuracies aimed at, in points.
-    """
+    """One comparison: searches by their keys in ``SEARCHES``."""
 
     title: str
     ours: str
-    others: dict
-    whole: str | None = None
-    shortfall: float | None = None
+    others: dict  # each with the ratio of seconds that is aimed at
+    whole: str | None = None  # tries everything: what ours has found is compared with it
+    shortfall: float | None = None  # the largest difference of accuracies aimed at, in points
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """Memory of a search over all rows, beside that of one fit.
-
-    Parameters
-    ----------
-    title : str
-        What is searched.
-    n_jobs, epochs : int
-        Fits at a time, and epochs of each.
-    fits, worker_mb : float
-        Aimed at are so many times the memory of one fit, and so many MB a worker.
-    variables : dict of str to str
-        Environment of its processes, on top of that of the other rows.
-    """
+    """Memory of a search over all rows, beside that of one fit."""
 
     title: str
     n_jobs: int = 2
-    epochs: int = 2
-    fits: float = 1.5
-    worker_mb: float = 150
-    variables: dict = field(default_factory=dict)
+    epochs: int = 2  # of each fit
+    fits: float = 1.5  # aimed at are so many times the memory of one fit,
+    worker_mb: float = 150  # and so many MB a worker
+    variables: dict = field(default_factory=dict)  # of its environment, besides the usual ones
 
 
 ROWS = {
@@ -139,21 +101,9 @@ def measure(name, seed, asked):
 
 
 def compare(row, task, rounds):
-    """Let searches run in turn.
+    """Let searches run in turn; return numbers of each, one a round, and ratios within a round.
 
-    Parameters
-    ----------
-    row : Row
-    task : dict
-        ``FULL`` or ``QUICK``.
-    rounds : int
-
-    Returns
-    -------
-    dict
-        ``seconds``, ``scores`` and ``held_out`` of each search, a number a round; ``ratios`` of our
-        seconds and each other's; ``shortfalls``, what the candidate that ours has found is worse
-        than the best of all, in points.
+    A shortfall is by how many points the candidate that ours has found is worse than the best.
     """
     names = [row.ours, *row.others]
     # No number of threads: joblib and the libraries are to choose as they do for a user. And
@@ -165,49 +115,33 @@ def compare(row, task, rounds):
             own = [name for name in names if SEARCHES[name].library == library]
             function = "benchmarks.studies.search.searches:prepare"
             children[library] = Child(function, variables, task=task, names=own)
-            # One after the other: warming up is work, too.
-            children[library].answer()
+            children[library].answer()  # one after the other: warming up is work, too
         for number in range(rounds):
             for name in names:
                 time.sleep(REST)
                 answer = children[SEARCHES[name].library].ask(name=name, number=number)
                 found[name].append(answer)
-                print(f"  round {number + 1}: {_told(name, answer)}", file=sys.stderr, flush=True)
+                seconds, params = answer["seconds"], answer["params"]
+                print(f"  {name}: {seconds:.1f} s, {params}", file=sys.stderr, flush=True)
     finally:
         for child in children.values():
             child.stop(PATIENCE)
-    measured = {
-        "seconds": _column(found, "seconds", 3),
-        "scores": _column(found, "score", 6),
-        "held_out": _column(found, "held_out", 6),
-        "targets": row.others,
-    }
-    ours = [answer["seconds"] for answer in found[row.ours]]
+    measured = {"targets": row.others}
+    for column, key, digits in (("seconds", "seconds", 3), ("scores", "score", 6)):
+        measured[column] = {n: [round(x, digits) for x in values(found[n], key)] for n in names}
+    measured["held_out"] = {n: [round(x, 6) for x in values(found[n], "held_out")] for n in names}
+    ours = found[row.ours]
     measured["ratios"] = {
-        name: [round(a / b["seconds"], 4) for a, b in zip(ours, found[name], strict=True)]
+        name: [
+            round(a["seconds"] / b["seconds"], 4) for a, b in zip(ours, found[name], strict=True)
+        ]
         for name in row.others
     }
     if row.whole is not None:
-        pairs = zip(found[row.ours], found[row.whole], strict=True)
+        pairs = zip(ours, found[row.whole], strict=True)
         measured["shortfalls"] = [round(shortfall(*pair), 4) for pair in pairs]
         measured["shortfall_target"] = row.shortfall
     return measured
-
-
-def _told(name, answer):
-    """Say what a search has found."""
-    score, held_out = 100 * answer["score"], 100 * answer["held_out"]
-    return (
-        f"{SEARCHES[name].label} {answer['seconds']:.1f} s, {score:.2f} % in cross-validation, "
-        f"{held_out:.2f} % held out, {answer['params']}"
-    )
-
-
-def _column(found, key, digits):
-    """Return one number of each answer, by search."""
-    return {
-        name: [round(answer[key], digits) for answer in answers] for name, answers in found.items()
-    }
 
 
 def shortfall(ours, whole):
@@ -216,33 +150,18 @@ def shortfall(ours, whole):
 
 
 def weigh(row, task, rounds):
-    """Weigh a search, and one fit.
-
-    Parameters
-    ----------
-    row : Weighing
-    task : dict
-        ``FULL`` or ``QUICK``.
-    rounds : int
-        Processes of each.
-
-    Returns
-    -------
-    dict
-        MB by name, a number a round.
-    """
+    """Weigh a search, and one fit, each round in processes of their own; return lists of MB."""
     variables = child_environment(None) | row.variables
     common = {"data": task["data"], "epochs": row.epochs}
     found = {"fit_mb": [], "idle_mb": [], "increase_mb": [], "target_mb": []}
-    for number in range(rounds):
+    for _ in range(rounds):
         module = "benchmarks.studies.search.memory"
         fit = call(f"{module}:of_a_fit", variables, **common)
         search = call(f"{module}:of_a_search", variables, n_jobs=row.n_jobs, **common)
         target = row.fits * fit["increase_mb"] + row.worker_mb * row.n_jobs
-        values = (fit["increase_mb"], search["idle_mb"], search["increase_mb"], target)
-        for key, value in zip(found, values, strict=True):
-            found[key].append(round(value, 1))
-        print(f"  round {number + 1}: {values}", file=sys.stderr, flush=True)
+        measured = (fit["increase_mb"], search["idle_mb"], search["increase_mb"], target)
+        for column, value in zip(found.values(), measured, strict=True):
+            column.append(round(value, 1))
     return {"memory": found, "n_jobs": row.n_jobs}
 
 
@@ -287,13 +206,13 @@ def _shortfall(row):
 
 def _weighed(row):
     """Write the memory of a fit and of a search."""
-    shape, values = ROWS[row["unit"]], row["memory"]
+    shape, memory = ROWS[row["unit"]], row["memory"]
     fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
-    yield [f"{fit}: PSS above that before, MB", spread(values["fit_mb"], ".0f"), ""]
+    yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
     yield [
         f"{shape.title}: PSS of all processes above that with idle workers, MB",
-        spread(values["increase_mb"], ".0f"),
-        f"{statistics.median(values['target_mb']):.0f}",
+        spread(memory["increase_mb"], ".0f"),
+        f"{statistics.median(memory['target_mb']):.0f}",
     ]
 
 
@@ -334,7 +253,6 @@ Compare the seconds of searches over the same nets, candidates, folds and rows, 
 library is a process of its own that is warmed up first; then they search in turn, round after
 round, each round on other rows, and ratios are taken within a round. Only training images are
 used: what a search has found is judged by its cross-validation, and by training images held out.
-Rows that the result file has already, from the same sources, are skipped.
 """,
     epilog="Rows: " + ", ".join(ROWS),
 )

@@ -17,20 +17,7 @@ INTERVAL = 0.03
 def of_a_search(data, n_jobs, epochs):
     """Return how much a search over all training images takes on top of workers that wait.
 
-    Parameters
-    ----------
-    data : {"full", "sample"}
-        All training images, or those bundled with skfashion.
-    n_jobs : int
-        Fits at a time.
-    epochs : int
-        Of each fit.
-
-    Returns
-    -------
-    dict of str to float
-        ``idle_mb``, with the data loaded and workers that have only imported skfashion, and
-        ``increase_mb``, what the search took above that at its highest point.
+    Those have only imported skfashion, and this process has loaded the data: ``idle_mb``.
     """
     from sklearn.model_selection import GridSearchCV
 
@@ -99,13 +86,7 @@ def _weighed(work):
 
 
 def tree_mb():
-    """Return the memory of this process and of all that it has started.
-
-    Raises
-    ------
-    BenchmarkError
-        On a system that does not count it; Linux does.
-    """
+    """Return the memory of this process and of all that it has started, on Linux."""
     import psutil
 
     this, total = psutil.Process(), 0

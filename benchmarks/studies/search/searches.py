@@ -9,30 +9,14 @@ WARM_ROWS, WARM_EPOCHS = 300, 4
 
 
 class Search(NamedTuple):
-    """One way to search the grid.
-
-    Parameters
-    ----------
-    label : str
-        What it is called in the table.
-    kind : {"grid", "halving", "epochs"}
-        ``GridSearchCV``, ``HalvingGridSearchCV`` or ``EpochHalvingSearchCV``.
-    library : {"ours", "skorch", "sklearn"}
-        Whose nets are searched.
-    n_jobs : int
-        Fits at a time.
-    n_threads : int or None
-        Threads of each of our nets; None leaves that to the package.
-    factor : int or None
-        Of a halving; of a grid search, that of the halving it stands beside, whose epochs it has.
-    """
+    """One way to search the grid."""
 
     label: str
-    kind: str = "grid"
-    library: str = "ours"
+    kind: str = "grid"  # or "halving", scikit-learn's, or "epochs", ours
+    library: str = "ours"  # whose nets: or "skorch" or "sklearn"
     n_jobs: int = 2
-    n_threads: int | None = 1
-    factor: int | None = None
+    n_threads: int | None = 1  # of each of our nets; None leaves that to the package
+    factor: int | None = None  # of a halving; a grid search beside it has its epochs
 
 
 SEARCHES = {
@@ -51,20 +35,7 @@ SEARCHES = {
 
 
 def prepare(task, names):
-    """Warm up, and return what searches whenever it is called.
-
-    Parameters
-    ----------
-    task : dict
-        ``FULL`` or ``QUICK`` of the study.
-    names : list of str
-        Keys of ``SEARCHES``.
-
-    Returns
-    -------
-    callable
-        ``search(name, number) -> dict``, see `run`.
-    """
+    """Warm up some ``SEARCHES``, and return what runs one of them whenever it is called."""
     long_epochs = dict.fromkeys(task["long_epochs"], WARM_EPOCHS)
     warm = task | {"rows": WARM_ROWS, "epochs": 1, "long_epochs": long_epochs}
     for name in names:
@@ -73,35 +44,20 @@ def prepare(task, names):
 
 
 def run(task, name, number):
-    """Search once.
+    """Search once, on the rows of a round.
 
-    Parameters
-    ----------
-    task : dict
-    name : str
-        Key of ``SEARCHES``.
-    number : int
-        Of the round, which decides the rows.
-
-    Returns
-    -------
-    dict
-        ``seconds`` of the search, its last fit included; the best ``params`` and their mean
-        ``score`` in the cross-validation; the accuracy of the last fit on rows ``held_out``;
-        ``scores`` of all candidates of a grid search, by their parameters as JSON.
+    Returns ``seconds`` of the search, its last fit included; the best ``params`` and their mean
+    ``score`` in the cross-validation; the accuracy of the last fit on rows ``held_out``; and of a
+    grid search ``scores`` of all candidates, by their parameters as JSON.
     """
     what = SEARCHES[name]
     X, y, X_held_out, y_held_out = draw(task, number, as_float=what.factor is None)
     search = make(task, what)
     start = time.perf_counter()
     search.fit(X, y)
-    seconds = time.perf_counter() - start
-    found = {
-        "seconds": seconds,
-        "params": key_of(search.best_params_),
-        "score": float(search.best_score_),
-        "held_out": float(search.score(X_held_out, y_held_out)),
-    }
+    found = {"seconds": time.perf_counter() - start, "params": key_of(search.best_params_)}
+    found["score"] = float(search.best_score_)
+    found["held_out"] = float(search.score(X_held_out, y_held_out))
     if what.kind == "grid":
         keys = map(key_of, search.cv_results_["params"])
         scores = map(float, search.cv_results_["mean_test_score"])

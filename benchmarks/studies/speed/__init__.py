@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.environment import child_environment
-from benchmarks.errors import BenchmarkError, names_of
+from benchmarks.errors import names_of
 from benchmarks.formatting import every, pipe_table, spread, versions
 from benchmarks.processes import Child, call
 from benchmarks.results import commits
@@ -27,72 +27,30 @@ MEASURES = "benchmarks.studies.speed.measures"
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison.
-
-    Parameters
-    ----------
-    title : str
-        What is timed.
-    task : Task
-        Sizes.
-    ours : str
-        Key of ``COMPETITORS``.
-    others : dict of str to float
-        Key of each competitor, and the ratio of our time to its time that is aimed at.
-    unit : float
-        Factor from a run's seconds to the unit of the table.
-    unit_name : str
-        What that is.
-    trains : bool
-        Whether operations a second are worth stating.
-    """
+    """One comparison: competitors by their keys in ``COMPETITORS``."""
 
     title: str
     task: Task
     ours: str
-    others: dict
-    unit: float = 1 / 3
+    others: dict  # each with the ratio of our time to its time that is aimed at
+    unit: float = 1 / 3  # factor from a run's seconds to the unit of the table
     unit_name: str = "s an epoch"
-    trains: bool = True
+    trains: bool = True  # whether operations a second are worth stating
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """Something that one process says about itself.
-
-    Parameters
-    ----------
-    title : str
-        What is measured.
-    function : str
-        Of ``measures``, which returns a dict of numbers.
-    net : {"mlp", "cnn"}
-        Which network.
-    targets : dict of str to float
-        The largest value aimed at, by key of that dict; the first key is the one in the table.
-    """
+    """Something that one process says about itself."""
 
     title: str
-    function: str
+    function: str  # of ``measures``, which returns a dict of numbers
     net: str
-    targets: dict
+    targets: dict  # the largest values aimed at; the first key is the one in the table
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of an epoch goes.
-
-    Parameters
-    ----------
-    title : str
-        What is trained.
-    net : {"mlp", "cnn"}
-        Which network.
-    batch_size : int
-        Rows of a step.
-    who : str
-        Key of ``COMPETITORS``.
-    """
+    """Where the time of an epoch of a competitor goes."""
 
     title: str
     net: str
@@ -100,104 +58,45 @@ class Profile:
     who: str = "ours_uint8"
 
 
+AIMS = {"hand": 0.80, "sklearn": 0.70, "sklearn_float64": 0.45, "skorch": 0.45}
+AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.7}
+CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "skorch": 0.42, "keras": 0.45}
+BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}
+# Seconds of a thousand calls are milliseconds of one.
+MS, OF_THOUSAND = (1e3, "ms", False), (1, "ms", False)
+PEAK, MAPPED = {"increase_mb": 160}, {"predict_increase_mb": 600, "fit_increase_mb": 600}
+RAISES = "fit on 60,000 uint8 rows raises the peak by, {}, MB"
+MAP = "fit and predict on a memory map of 2,000,000 rows take of their own, MLP, MB"
+PRECISIONS = (
+    "validation accuracy of ConvNetClassifier(), auto and fp32, difference in points, 3 seeds"
+)
+GIVEN_UP = "validation accuracy of the {} above, plain loop minus ours, points, 4 epochs, 3 seeds"
+SHORTFALL, SMALL = {"shortfall": 0.2}, Task(rows=200, epochs=10)
 ROWS = {
-    "mlp-128": Row(
-        "MLP 784-128-64-10, batch 128, fp32: an epoch",
-        Task(),
-        "ours",
-        {
-            "hand": 0.80,
-            "sklearn": 0.70,
-            "sklearn_float64": 0.45,
-            "skorch": 0.45,
-            "lightning": 0.40,
-            "keras": 0.45,
-            "jax": 1.7,
-        },
-    ),
+    "mlp-128": Row("MLP 784-128-64-10, batch 128, fp32: an epoch", Task(), "ours", AIMS),
     "mlp-512": Row(
         "MLP 784-128-64-10, batch 512, fp32: an epoch", Task(batch_size=512), "ours", {"hand": 0.65}
     ),
     "cnn-128": Row(
-        "CNN 32-64, fc 128, batch 128: an epoch",
-        Task(net="cnn", epochs=1),
-        "ours",
-        {"hand": 0.42, "hand_channels_last": 0.58, "skorch": 0.42, "keras": 0.45},
-        unit=1,
+        "CNN 32-64, fc 128, batch 128: an epoch", Task("cnn", epochs=1), "ours", CNN_AIMS, unit=1
     ),
-    "predict-mlp": Row(
-        "predict of 10,000 rows, MLP",
-        Task(rows=10_000),
-        "predict_ours",
-        {"predict_bare": 1.10},
-        1e3,
-        "ms",
-        False,
-    ),
+    "predict-mlp": Row("predict of 10,000 rows, MLP", Task(rows=10_000), "predict_ours", BARE, *MS),
     "predict-cnn": Row(
-        "predict of 10,000 rows, CNN",
-        Task(net="cnn", rows=10_000),
-        "predict_ours",
-        {"predict_bare": 1.10},
-        1e3,
-        "ms",
-        False,
+        "predict of 10,000 rows, CNN", Task("cnn", rows=10_000), "predict_ours", BARE, *MS
     ),
     "predict-one": Row(
-        "predict of one row, MLP",
-        Task(rows=2000),
-        "predict_one_ours",
-        {"predict_one_sklearn": 1.3},
-        1,
-        "ms",
-        False,
+        "predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, *OF_THOUSAND
     ),
     "fit-200": Row(
-        "fit of 200 rows, 10 epochs, batch 128, MLP",
-        Task(rows=200, epochs=10),
-        "ours",
-        {"sklearn": 1.0},
-        1e3,
-        "ms",
-        False,
+        "fit of 200 rows, 10 epochs, batch 128, MLP", SMALL, "ours", {"sklearn": 1.0}, *MS
     ),
     "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, 1, "s", False),
-    "memory-mlp": Weighing(
-        "fit on 60,000 uint8 rows raises the peak by, MLP, MB",
-        "memory_of_fit",
-        "mlp",
-        {"increase_mb": 160},
-    ),
-    "memory-cnn": Weighing(
-        "fit on 60,000 uint8 rows raises the peak by, CNN, MB",
-        "memory_of_fit",
-        "cnn",
-        {"increase_mb": 160},
-    ),
-    "memory-map": Weighing(
-        "fit and predict on a memory map of 2,000,000 rows take of their own, MLP, MB",
-        "memory_of_map",
-        "mlp",
-        {"predict_increase_mb": 600, "fit_increase_mb": 600},
-    ),
-    "precision-cnn": Weighing(
-        "validation accuracy of ConvNetClassifier(), auto and fp32, difference in points, 3 seeds",
-        "accuracy_of_precisions",
-        "cnn",
-        {"difference": 0.2},
-    ),
-    "accuracy-mlp": Weighing(
-        "validation accuracy of the MLP above, plain loop minus ours, points, 4 epochs, 3 seeds",
-        "accuracy_of_competitors",
-        "mlp",
-        {"shortfall": 0.2},
-    ),
-    "accuracy-cnn": Weighing(
-        "validation accuracy of the CNN above, plain loop minus ours, points, 4 epochs, 3 seeds",
-        "accuracy_of_competitors",
-        "cnn",
-        {"shortfall": 0.2},
-    ),
+    "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", PEAK),
+    "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", PEAK),
+    "memory-map": Weighing(MAP, "memory_of_map", "mlp", MAPPED),
+    "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", "cnn", {"difference": 0.2}),
+    "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", "mlp", SHORTFALL),
+    "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", "cnn", SHORTFALL),
     "profile-hand-mlp-128": Profile("plain loop, MLP, batch 128", "mlp", 128, "hand"),
     "profile-mlp-128": Profile("ours, MLP, batch 128", "mlp", 128),
     "profile-mlp-512": Profile("ours, MLP, batch 512", "mlp", 512),
@@ -222,100 +121,70 @@ def describe(name, seed, asked):
 
 
 def measure(name, seed, asked):
-    """Measure a row: compare competitors, weigh something, or profile.
-
-    Parameters
-    ----------
-    name : str
-        Key of ``ROWS``.
-    seed : None
-    asked : benchmarks.study.Asked
-
-    Returns
-    -------
-    dict
-        With ``title``.
-    """
+    """Measure a row: compare competitors, weigh something, or profile."""
     row, threads = ROWS[name], threads_of(asked)
     data = "full" if asked.size == "full" else "sample"
     found = {"title": row.title}
     if isinstance(row, Row):
         return found | compare(row, _rounds(asked), threads, data)
-    variables, common = child_environment(threads), {"threads": threads, "data": data}
+    common = {"net": row.net, "threads": threads, "data": data}
     if isinstance(row, Weighing):
-        values = call(f"{MEASURES}:{row.function}", variables, net=row.net, **common)
-        values = {key: round(value, 2) for key, value in values.items()}
-        return found | {"values": values, "targets": row.targets}
-    common |= {"net": row.net, "batch_size": row.batch_size, "who": row.who}
-    shares = call(f"{MEASURES}:profile", variables, **common)
+        numbers = call(f"{MEASURES}:{row.function}", child_environment(threads), **common)
+        found["targets"] = row.targets
+        return found | {"values": {key: round(value, 2) for key, value in numbers.items()}}
+    common |= {"batch_size": row.batch_size, "who": row.who}
+    shares = call(f"{MEASURES}:profile", child_environment(threads), **common)
     return found | {"values": {purpose: round(share, 1) for purpose, share in shares.items()}}
 
 
-def compare(row, rounds, threads, data="full"):
-    """Time competitors in turn; those that are not installed are left out.
-
-    Parameters
-    ----------
-    row : Row
-    rounds : int
-        How often each competitor runs, after warming up.
-    threads : int
-        Threads of each.
-    data : {"full", "sample"}
-
-    Returns
-    -------
-    dict
-        ``seconds``, ``ratios`` and ``peak_mb`` by competitor, and what else a row says.
-    """
+def compare(row, rounds, threads, data):
+    """Time competitors in turn, round by round; those that are not installed are left out."""
     task = dataclasses.replace(row.task, threads=threads, data=data)
     if data == "sample":
         task = dataclasses.replace(task, rows=min(task.rows, 6000))
-    names = [row.ours, *row.others]
-    left_out = [other for other in names if not COMPETITORS[other].is_installed]
-    if row.ours in left_out:
-        raise BenchmarkError("skfashion is not installed.")
+    names, left_out = [row.ours], []
+    for other in row.others:
+        (names if COMPETITORS[other].is_installed else left_out).append(other)
     for other in left_out:
         label = COMPETITORS[other].label
         print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
-    names = [other for other in names if other not in left_out]
     variables = child_environment(threads)
     variables |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     seconds, peaks, children = {other: [] for other in names}, {}, {}
     try:
         for other in names:
-            # One after the other: warming up is work, too.
             its = {"competitor": other, "task": dataclasses.asdict(task)}
             function = "benchmarks.studies.speed.competitors:compete"
             children[other] = Child(function, variables, **its)
-            children[other].answer()
+            children[other].answer()  # one after the other: warming up is work, too
         for _ in range(rounds):
             for other, child in children.items():
                 time.sleep(REST)
                 answer = child.ask()
                 seconds[other].append(answer["seconds"])
-                peaks[other] = answer["peak_mb"]
+                peaks[other] = round(answer["peak_mb"], 1)
     finally:
         for child in children.values():
             child.stop()
-    limits = call(f"{MEASURES}:limits", variables, threads=threads) if row.trains else None
+    ours = seconds[row.ours]
     found = {
         "task": dataclasses.asdict(task),
         "ours": row.ours,
-        "seconds": {other: [round(s, 6) for s in values] for other, values in seconds.items()},
+        "seconds": {other: [round(s, 6) for s in its] for other, its in seconds.items()},
         "ratios": {
-            other: [round(a / b, 4) for a, b in zip(seconds[row.ours], values, strict=True)]
-            for other, values in seconds.items()
+            other: [round(a / b, 4) for a, b in zip(ours, its, strict=True)]
+            for other, its in seconds.items()
         },
         "targets": row.others,
-        "peak_mb": {other: round(peak, 1) for other, peak in peaks.items()},
+        "peak_mb": peaks,
         "left_out": left_out,
-        "limits_gflops": limits,
+        "limits_gflops": None,
         "gflops": None,
     }
     if row.trains:
+        found["limits_gflops"] = call(f"{MEASURES}:limits", variables, threads=threads)
         work = operations(task.net) * task.rows * task.epochs
-        found["gflops"] = round(work / statistics.median(seconds[row.ours]) / 1e9, 1)
+        found["gflops"] = round(work / statistics.median(ours) / 1e9, 1)
     return found
 
 
@@ -325,31 +194,26 @@ def compare(row, rounds, threads, data="full"):
 def table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
     rows = [row for name in ROWS for row in rows if row["unit"] == name]
-    kinds = {kind: [] for kind in (Row, Weighing, Profile)}
-    for row in rows:
-        kinds[type(ROWS[row["unit"]])].append(row)
+    timed, weighed, profiles = (
+        [row for row in rows if isinstance(ROWS[row["unit"]], kind)]
+        for kind in (Row, Weighing, Profile)
+    )
+    trained, points = [row for row in timed if row["gflops"]], SCALING.rows()
     parts = []
-    if kinds[Row]:
+    if timed:
         headings = ["what", "who", "median", "ours / theirs (range)", "aim", "peak MB"]
-        parts.append(pipe_table([line for row in kinds[Row] for line in _timed(row)], headings))
-    if kinds[Weighing]:
+        parts.append(pipe_table([line for row in timed for line in _timed(row)], headings))
+    if weighed:
         headings = ["memory and accuracy", "measured", "aim"]
-        parts.append(pipe_table([_weighed(row) for row in kinds[Weighing]], headings))
-    trained = [row for row in kinds[Row] if row["gflops"]]
+        parts.append(pipe_table(map(_weighed, weighed), headings))
     if trained:
         headings = ["training", "GFLOP/s", "limit GFLOP/s", "share"]
-        parts.append(pipe_table([_share(row) for row in trained], headings))
-    if kinds[Profile]:
-        profiles = kinds[Profile]
+        parts.append(pipe_table(map(_share, trained), headings))
+    if profiles:
         headings = ["where the time goes, %", *(ROWS[row["unit"]].title for row in profiles)]
-        lines = [
-            [purpose, *(f"{row['values'][purpose]:.1f}" for row in profiles)]
-            for purpose in profiles[0]["values"]
-        ]
-        parts.append(pipe_table(lines, headings))
-    points = SCALING.rows()
-    if points:
-        parts.append(SCALING.table(points))
+        columns = [[f"{share:.1f}" for share in row["values"].values()] for row in profiles]
+        parts.append(pipe_table(zip(profiles[0]["values"], *columns, strict=True), headings))
+    parts += [SCALING.table(points)] if points else []
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")

@@ -6,11 +6,12 @@ nothing is converted inside the time.
 """
 
 import importlib.util
-import itertools
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
@@ -177,10 +178,8 @@ def jax_scan(task):
 
     def start(seed):
         random = np.random.RandomState(seed)
-        return [
-            (jnp.asarray(random.uniform(-1, 1, (n, m)) / np.sqrt(n), jnp.float32), jnp.zeros(m))
-            for n, m in itertools.pairwise(MLP)
-        ]
+        drawn = ((random.uniform(-1, 1, (n, m)) / np.sqrt(n), m) for n, m in pairwise(MLP))
+        return [(jnp.asarray(weight, jnp.float32), jnp.zeros(m)) for weight, m in drawn]
 
     def loss_of(parameters, rows, targets):
         for weight, bias in parameters[:-1]:
@@ -282,11 +281,11 @@ def importing(task, modules):
 
 
 class Competitor(NamedTuple):
-    """What it does, what it is called in tables, and the package that must be there."""
+    """Who is timed."""
 
-    prepare: callable
     label: str
-    package: str
+    package: str  # which must be there
+    prepare: Callable  # of a task; returns what is timed
 
     @property
     def is_installed(self):
@@ -294,56 +293,33 @@ class Competitor(NamedTuple):
         return importlib.util.find_spec(self.package) is not None
 
 
+ours_uint8, sklearn_float64 = partial(ours, dtype="uint8"), partial(sklearn_mlp, dtype="float64")
+import_ours = partial(importing, modules="skfashion")
+import_others = partial(importing, modules="skorch, sklearn")
 COMPETITORS = {
-    name: Competitor(*its)
-    for name, its in {
-        "ours": (ours, "skfashion", "skfashion"),
-        "ours_uint8": (partial(ours, dtype="uint8"), "skfashion, uint8 rows", "skfashion"),
-        "hand": (hand, "hand-written PyTorch loop", "torch"),
-        "hand_channels_last": (
-            partial(hand, channels_last=True),
-            "the same, channels_last",
-            "torch",
-        ),
-        "sklearn": (sklearn_mlp, "scikit-learn MLPClassifier, float32 rows", "sklearn"),
-        "sklearn_float64": (
-            partial(sklearn_mlp, dtype="float64"),
-            "scikit-learn, float64 rows",
-            "sklearn",
-        ),
-        "skorch": (skorch_net, "skorch NeuralNetClassifier", "skorch"),
-        "lightning": (lightning, "Lightning", "lightning"),
-        "keras": (keras_model, "Keras 3 (TensorFlow)", "tensorflow"),
-        "jax": (jax_scan, "JAX, the epoch jitted", "jax"),
-        "predict_ours": (predict_ours, "skfashion", "skfashion"),
-        "predict_bare": (predict_bare, "the bare module, best batch size", "torch"),
-        "predict_one_ours": (predict_one_ours, "skfashion", "skfashion"),
-        "predict_one_sklearn": (predict_one_sklearn, "scikit-learn MLPClassifier", "sklearn"),
-        "import_ours": (partial(importing, modules="skfashion"), "import skfashion", "skfashion"),
-        "import_others": (
-            partial(importing, modules="skorch, sklearn"),
-            "import skorch, sklearn",
-            "skorch",
-        ),
-    }.items()
+    "ours": Competitor("skfashion", "skfashion", ours),
+    "ours_uint8": Competitor("skfashion, uint8 rows", "skfashion", ours_uint8),
+    "hand": Competitor("hand-written PyTorch loop", "torch", hand),
+    "hand_channels_last": Competitor(
+        "the same, channels_last", "torch", partial(hand, channels_last=True)
+    ),
+    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn_mlp),
+    "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
+    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch_net),
+    "lightning": Competitor("Lightning", "lightning", lightning),
+    "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
+    "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
+    "predict_ours": Competitor("skfashion", "skfashion", predict_ours),
+    "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),
+    "predict_one_ours": Competitor("skfashion", "skfashion", predict_one_ours),
+    "predict_one_sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", predict_one_sklearn),
+    "import_ours": Competitor("import skfashion", "skfashion", import_ours),
+    "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
 }
 
 
 def compete(competitor, task):
-    """Warm up, and return what runs once whenever it is called.
-
-    Parameters
-    ----------
-    competitor : str
-        Key of ``COMPETITORS``.
-    task : dict
-        The fields of a `Task`.
-
-    Returns
-    -------
-    callable
-        ``run() -> {"seconds": float, "peak_mb": float}``, the most memory so far.
-    """
+    """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
     from benchmarks import memory
 
     run = COMPETITORS[competitor].prepare(Task(**task))

@@ -146,6 +146,7 @@ def scaling_point(rows, side, width, threads):
     }
 
 
+RELU = ("clamp_min", "relu")
 # PyTorch's names of operations, by what they are for; the rest is "everything else".
 PURPOSES = {
     "matrix products": ("aten::mm", "aten::addmm", "mkldnn::_linear_pointwise"),
@@ -156,10 +157,7 @@ PURPOSES = {
     "optimizer": ("aten::_fused_adam_", "aten::_fused_adamw_"),
     "activations": (
         "aten::threshold_backward",
-        "aten::clamp_min",
-        "aten::clamp_min_",
-        "aten::relu",
-        "aten::relu_",
+        *(f"aten::{a}{b}" for a in RELU for b in ("", "_")),
     ),
 }
 
@@ -222,7 +220,7 @@ def limits(threads, size=2048, repeats=7):
                 times.append(time.perf_counter() - start)
             found[f"{name}_{library}"] = round(2 * size**3 / min(times) / 1e9, 1)
     fastest = {
-        name: max(v for key, v in found.items() if key.startswith(name))
-        for name in ("fp32", "bf16")
+        kind: max(value for name, value in found.items() if name.startswith(kind))
+        for kind in ("fp32", "bf16")
     }
-    return {**fastest, **found}
+    return fastest | found

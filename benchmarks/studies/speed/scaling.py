@@ -1,7 +1,5 @@
 """Time and memory of a fit against the size of the problem, one size varied at a time."""
 
-import math
-
 from benchmarks.environment import child_environment
 from benchmarks.formatting import pipe_table
 from benchmarks.pictures import pyplot
@@ -59,21 +57,12 @@ def points_of(rows, varied):
 
 
 def exponent(points, size, value):
-    """Return the slope of a line through the larger half of the points, on logarithmic axes.
+    """Return the slope of a line through the larger half of the points, on logarithmic axes."""
+    import numpy as np
 
-    Parameters
-    ----------
-    points : list of dict
-        Result rows, sorted by size.
-    size, value : str
-        Their keys.
-    """
     points = points[len(points) // 2 :]
-    x = [math.log(point[size]) for point in points]
-    y = [math.log(max(point[value], 1e-9)) for point in points]
-    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
-    return slope / sum((a - mean_x) ** 2 for a in x)
+    numbers = [[point[size], max(point[value], 1e-9)] for point in points]
+    return np.polyfit(*np.log(numbers).T, 1)[0]
 
 
 def table(rows):

@@ -67,7 +67,7 @@ def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     -------
     dict
     """
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     if study.timing:
         decided = {"training": environment.training_hash()}

@@ -17,7 +17,7 @@ TOLERANCE = 0.01
 # Rows whose code is gone.
 FROZEN = results.PUBLISHED / "frozen"
 # What every row has; either "engine" or "training" besides.
-KEYS = ("study", "version", "unit", "seed", "settings", "data", "code", "versions")
+KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
 
 
@@ -53,8 +53,8 @@ def _checked(study, rows):
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
     start = time.perf_counter()
-    # As many threads as the rows had: another number would round otherwise.
-    with _threads(rows[-1]["machine"]["cores"]):
+    # With another number of threads nothing would be equal to the last bit.
+    with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
         for row, then, now in study.verify(results.current(rows)):
             words, is_right = compare(row, then, now)
             what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
@@ -64,11 +64,11 @@ def _checked(study, rows):
 
 @contextmanager
 def _threads(n_threads):
-    """Let PyTorch use so many threads."""
+    """Let PyTorch use so many threads, or as many as it does with None."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(n_threads or before)
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def _threads(n_threads):
 
 def form(study, rows):
     """Say what is wrong with the form of a study's rows, None if nothing is."""
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     if not rows:
         return "no rows"
@@ -109,7 +109,7 @@ def compare(row, then, now):
 
 def _is_of_this_kind(row):
     """Tell whether a row was made on this type of processor, with these versions and engine."""
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     here, versions = environment.machine(), environment.versions()
     return (

@@ -1,8 +1,6 @@
 """What one process says about itself: memory, accuracy, the processor's limit, where time goes."""
 
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ def memory_of_fit(net, threads, data):
     """Return how much fitting on all uint8 rows raises the peak, in MB."""
     import torch
 
-    from benchmarks import memory
+    from skfashion.utils import memory
 
     torch.set_num_threads(threads)
     X, y = load(Task(data=data), "uint8")
@@ -127,8 +125,8 @@ def scaling_point(rows, side, width, threads):
     import numpy as np
     import torch
 
-    from benchmarks import memory
     from skfashion import MLPNetClassifier
+    from skfashion.utils import memory
 
     torch.set_num_threads(threads)
     random = np.random.default_rng(0)
@@ -183,18 +181,6 @@ def profile(net, batch_size, threads, who, data):
     }
     shares["everything else"] = 100 - sum(shares.values())
     return shares
-
-
-def seconds_to_import(modules):
-    """Return the seconds that a fresh interpreter takes to import some modules."""
-    program = (
-        "import time; start = time.perf_counter()\n"
-        f"import {modules}\n"
-        "print(time.perf_counter() - start)"
-    )
-    command = [sys.executable, "-c", program]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(answer.stdout)
 
 
 def limits(threads, size=2048, repeats=7):

@@ -4,16 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import pages, runner
-from benchmarks.errors import BenchmarkError, names_of
+from benchmarks import pages, report, runner, verify
+from benchmarks.errors import BenchmarkError, names_of, names_option
 from benchmarks.registry import STUDIES
 
-VERIFY = """\
-Fit one cheap seed of each file of learned results again, and compare it with the committed row:
-equal to the last bit on the type of processor and with the versions that it was made with,
-elsewhere the accuracy (a share of the rows) within a tolerance. Files of seconds and memory, and
-frozen ones, are looked at for their form only. Nothing is written.
-"""
+# With those that are run by an option of another.
+ALL = {one.name: one for study in STUDIES.values() for one in (study, *study.instead.values())}
 
 
 def build_parser():
@@ -24,19 +20,21 @@ def build_parser():
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for study in STUDIES.values():
-        runner.add_parser(commands, study)
+        runner.add_parser(commands, study).set_defaults(command=_run)
+
+    def add(name, about, command, option, **words):
+        one = commands.add_parser(name, help=about, description=about)
+        one.add_argument(*option, **words)
+        one.set_defaults(command=command)
+
     about = "write all tables of the pages from the committed results (seconds)"
-    tables = commands.add_parser("tables", help=about, description=about)
-    tables.add_argument("--check", action="store_true", help="only say what is out of date")
-    tables.set_defaults(command=lambda options: pages.update(STUDIES.values(), options.check))
+    words = {"action": "store_true", "help": "only say what is out of date"}
+    add("tables", about, _tables, ["--check"], **words)
     about = "one page of HTML with all committed results, to send on (seconds)"
-    report = commands.add_parser("report", help=about, description=about)
-    report.add_argument("-o", "--output", type=Path, default=Path("results.html"))
-    report.set_defaults(command=_report)
+    words = {"type": Path, "default": Path("results.html")}
+    add("report", about, _report, ["-o", "--output"], **words)
     about = "measure a cheap row of each result file again, and compare (6 min)"
-    verify = commands.add_parser("verify", help=about, description=VERIFY)
-    verify.add_argument("--files", help="names of studies with commas; default all")
-    verify.set_defaults(command=_verify)
+    add("verify", about, _verify, ["--files"], **names_option(ALL))
     return parser
 
 
@@ -51,36 +49,29 @@ def _run(options):
     return status
 
 
-def _verify(options):
-    """Compare committed rows with what is measured now."""
-    from benchmarks.verify import verify
+def _tables(options):
+    return pages.update(STUDIES.values(), options.check)
 
-    studies = [
-        *STUDIES.values(),
-        *(s for study in STUDIES.values() for s in study.instead.values()),
-    ]
-    known = [study.name for study in studies]
-    names = known if options.files is None else names_of(options.files, known, "--files")
-    return verify(studies, names)
+
+def _verify(options):
+    return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
 
 
 def _report(options):
-    """Write the page of all results."""
-    from benchmarks import report
-
-    options.output.write_text(report.page(STUDIES.values()), encoding="utf-8")
+    page = report.page(report.sections_of(STUDIES.values()))
+    options.output.write_text(page, encoding="utf-8")
     size = options.output.stat().st_size / 1e6
     print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
     return 0
 
 
 def main(arguments=None):
-    """Run one command."""
+    """Run one command: 0 if all went well, 1 for a failure, 2 for bad arguments, 130 for Ctrl-C."""
     words = sys.argv[1:] if arguments is None else list(map(str, arguments))
     options = build_parser().parse_args(words)
     options.words = words
     try:
-        return getattr(options, "command", _run)(options)
+        return options.command(options)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -25,23 +25,11 @@ def add_options(parser):
 
 @contextlib.contextmanager
 def chosen(options):
-    """Let joblib compute where the options of a study say.
+    """Let joblib compute where the options of a study say, if it has any.
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        With what `add_options` adds, or without.
-
-    Yields
-    ------
-    dict
-        What a row of results says about it: ``jobs``, and for a cluster ``backend``.
-
-    Raises
-    ------
-    BenchmarkError
-        If the options contradict each other, Dask is not installed, the scheduler does not answer
-        or goes away, or its workers are missing or have other versions.
+    Yields what a row says about it: ``jobs``, and for a cluster ``backend``. A BenchmarkError is
+    raised if the options contradict each other, Dask is not installed, the scheduler does not
+    answer or goes away, or its workers are missing or have other versions.
     """
     if not hasattr(options, "backend"):  # a study without runs of joblib's
         yield {}

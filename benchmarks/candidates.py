@@ -20,20 +20,8 @@ def settings_of(classifier, parameters):
 def measure(unit, seed, asked=None, split=None):
     """Fit a setting and score it; other views of an image cost no further training.
 
-    Parameters
-    ----------
-    unit : (str, str, dict)
-        A name, and what ``benchmarks.recipes.build`` makes a classifier of.
-    seed : int
-    asked : object
-        Not used.
-    split : tuple or None
-        Rows to train on and to score on, and their labels; None takes ``validation_split``.
-
-    Returns
-    -------
-    dict
-        ``accuracy``, by each ``tta`` that is scored, as a word, or "as it votes"; ``seconds``.
+    A unit is a name and what ``benchmarks.recipes.build`` makes a classifier of. ``accuracy`` is
+    by each ``tta`` that is scored, as a word, or "as it votes".
     """
     X, X_valid, y, y_valid = split or validation_split()
     net, seconds = votes.timed_fit(build(*unit[1:], seed), X, y)

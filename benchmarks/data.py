@@ -29,24 +29,10 @@ class Split(NamedTuple):
 
 
 def load_split(name, rows=None):
-    """Load the official training and test parts.
+    """Load the official parts of "sample", the bundled images, or "full", all 70,000.
 
-    Parameters
-    ----------
-    name : {"sample", "full"}
-        The images bundled with skfashion, or all 70,000.
-    rows : int, default=None
-        Keep at most this many rows of each part, the classes in equal shares, always the same
-        ones. None keeps all.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    BenchmarkError
-        If the full data is neither on this machine nor can be downloaded.
+    At most ``rows`` rows are kept of each part, the classes in equal shares, always the same ones.
+    A BenchmarkError is raised if the data is neither on this machine nor can be downloaded.
     """
     from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
 

@@ -20,16 +20,7 @@ PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 # The code that decides how long a training takes and what memory it needs, files and folders of
 # skfashion: rows of seconds and memory are measured anew when it changes.
-TRAINING = (
-    "training",
-    "nets",
-    "base.py",
-    "fitting.py",
-    "images.py",
-    "inputs.py",
-    "tasks.py",
-    "training_data.py",
-)
+TRAINING = ("training", "nets", "classifiers", "fitting", "parallel", "images.py")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 

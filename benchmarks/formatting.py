@@ -13,21 +13,7 @@ def pipe_table(lines, headings, align=None):
 
 
 def cell(values, factor=1, decimals=2, *, signed=False):
-    """Write mean ± standard deviation, of a single number that alone.
-
-    Parameters
-    ----------
-    values : iterable of float
-    factor : float
-        To the unit of the heading, 100 for per cent.
-    decimals : int
-    signed : bool
-        Whether a plus is written.
-
-    Returns
-    -------
-    str
-    """
+    """Write mean ± standard deviation, of a single number that alone; 100 gives per cent."""
     values = [factor * value for value in values]
     text = f"{statistics.fmean(values):{'+' * signed}.{decimals}f}"
     return text + (f" ± {statistics.stdev(values):.{decimals}f}" if len(values) > 1 else "")

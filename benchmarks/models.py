@@ -16,17 +16,8 @@ import numpy as np
 class Model:
     """One row of the comparison.
 
-    Parameters
-    ----------
-    label : str
-        Name in tables and pictures.
-    build : callable
-        ``build(seed, threads)`` returns an unfitted classifier for uint8 rows. Its imports are
-        inside, so that naming the models costs nothing.
-    why : str
-        Reason of the settings.
-    ours : bool
-        True for the classifiers of skfashion.
+    ``build(seed, threads)`` returns an unfitted classifier for uint8 rows, with its imports inside,
+    so that naming the models costs nothing; ``why`` is the reason of the settings.
     """
 
     label: str

@@ -80,7 +80,8 @@ def measure(model, seed, data, rows, threads):
 
 def _fit_and_predict(estimator, split):
     """Time and weigh one fit and one prediction of all test rows; return the fitted, and these."""
-    from benchmarks import memory, votes
+    from benchmarks import votes
+    from skfashion.utils import memory
 
     if hasattr(estimator, "watch"):
         # A published recipe, whose accuracy is read after each epoch, outside of its time.
@@ -122,7 +123,7 @@ def evaluate(y_true, y_pred, proba, classes):
     import numpy as np
     from sklearn import metrics
 
-    from skfashion.studies.metrics import expected_calibration_error
+    from skfashion.metrics import expected_calibration_error
 
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         y_true, y_pred, labels=classes, average="macro", zero_division=0

@@ -9,27 +9,18 @@ from benchmarks.study import DOCS
 
 
 def update(studies, check=False):
-    """Bring tables and pictures up to date, or say which are not.
+    """Bring tables and pictures up to date, or only say which are not: then 1 is returned.
 
-    Parameters
-    ----------
-    studies : iterable of benchmarks.study.Study
-        What has not been measured yet leaves its page alone.
-    check : bool
-        Whether to change nothing.
-
-    Returns
-    -------
-    int
-        0, or 1 if `check` found something out of date.
+    What has not been measured yet leaves its page alone.
     """
     texts, stale_pictures = {}, []
     for study in studies:
         rows = study.rows()
         if not rows:
             continue
-        text = texts.get(study.path) or _read(study)
-        texts[study.path] = replace_table(text, study.table(rows), study.markers, study.path.name)
+        path = study.path
+        text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
+        texts[path] = replace_table(text, study.table(rows), study.markers, path.name)
         for name, draw in study.pictures.items():
             path = DOCS / "images" / name
             if pictures.is_stale(path, rows):
@@ -44,17 +35,6 @@ def update(studies, check=False):
     for path, draw, rows in stale_pictures:
         pictures.save(draw(rows), path, rows)
     return 0
-
-
-def _read(study):
-    try:
-        return study.path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        start, end = study.markers
-        raise BenchmarkError(
-            f"{study.path} does not exist. Write it, with the lines {start} and {end} for the "
-            "table."
-        ) from None
 
 
 def replace_table(text, table, markers, page):

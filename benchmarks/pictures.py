@@ -44,12 +44,8 @@ def fingerprint(rows):
 def label_points(axes, points):
     """Write a name beside each point where it covers no point, no error bar and no name.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        With its final scales.
-    points : list of (float, float, ((float, float), (float, float)), str)
-        Place, lower left and upper right corner of its error bars, and name.
+    Points are (x, y, lower left and upper right corner of its error bars, name); the axes have
+    their final scales.
     """
     import numpy as np
     from matplotlib.transforms import Bbox

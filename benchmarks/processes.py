@@ -34,16 +34,10 @@ class ChildError(BenchmarkError):
 
 
 class Child:
-    """A function in a process of its own, seen from the parent.
+    """A function, such as "benchmarks.one_fit:measure", in a process of its own.
 
-    Parameters
-    ----------
-    function : str
-        Such as "benchmarks.one_fit:measure".
-    variables : dict of str to str
-        Environment of the process, see ``environment.child_environment``.
-    **arguments
-        JSON's types.
+    ``variables`` is its environment, see ``environment.child_environment``; arguments have JSON's
+    types.
     """
 
     def __init__(self, function, variables, **arguments):

@@ -123,17 +123,10 @@ FASTEST = {
 
 
 def build(classifier, parameters, seed):
-    """Return a classifier of skfashion's, or several that vote, unfitted.
+    """Return a classifier of skfashion's, or several that vote by their mean probabilities.
 
-    Parameters
-    ----------
-    classifier : str
-        Name of the class, or "VotingClassifier".
-    parameters : dict
-        What is set; a dict as `augment` stands for an ``Augmentation``. Those who vote are a
-        list of such classes and parameters, as `estimators`; their probabilities are averaged.
-    seed : int
-        ``random_state``; those who vote get consecutive numbers, those of another seed others.
+    A dict as ``augment`` stands for an ``Augmentation``; those who vote are a list of classes and
+    parameters, as ``estimators``, and get consecutive seeds, those of another seed others.
     """
     import skfashion
 

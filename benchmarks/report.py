@@ -14,8 +14,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 FOLDED = 50
 
 
-def page(studies):
-    """Return the page of all committed results."""
+def page(sections):
+    """Return the page of all committed results, see `sections_of`."""
     try:
         from markdown_it import MarkdownIt
 
@@ -28,17 +28,24 @@ def page(studies):
             "pip install -e '.[tables]'"
         ) from error
     rows = accuracy.STUDY.rows()
+    days = sorted({row["date"][:10] for row in rows})
+    measured = " to ".join(dict.fromkeys([days[0], days[-1]]))
+    points = _points(rows)
+    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
+    # Words beside points need more room than a phone has.
+    narrow = points.encode(color="classifier", shape="classifier")
+    charts = {
+        "accuracy": (points + words).properties(width=640, height=360),
+        "accuracy, narrow": narrow.properties(width=640, height=300),
+    }
     # No HTML of a table's own passes.
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     return pages.render(
         "results.html",
         folder=TEMPLATES,
         title="skfashion: results",
-        about=_about(rows),
-        charts={
-            "accuracy": pages.specification(_chart(rows)),
-            "accuracy, narrow": pages.specification(_narrow_chart(rows)),
-        },
+        about=[accuracy.about(rows), *caption(rows).splitlines(), f"Measured {measured}."],
+        charts={name: pages.specification(chart) for name, chart in charts.items()},
         sections=[
             {
                 "title": title,
@@ -52,16 +59,9 @@ def page(studies):
                     for heading, text, pictures in parts
                 ],
             }
-            for title, page, parts in _sections(studies)
+            for title, page, parts in sections
         ],
     )
-
-
-def _about(rows):
-    """Return sentences that say what the first table holds: data, machine, versions and days."""
-    days = sorted({row["date"][:10] for row in rows})
-    measured = " to ".join(dict.fromkeys([days[0], days[-1]]))
-    return [accuracy.about(rows), *caption(rows).splitlines(), f"Measured {measured}."]
 
 
 def _rows_if_many(text):
@@ -71,7 +71,7 @@ def _rows_if_many(text):
     return n_rows if n_rows > FOLDED else 0
 
 
-def _sections(studies):
+def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
@@ -85,22 +85,12 @@ def _sections(studies):
             title = "Classifiers"
         # In the order of the page.
         its.sort(key=lambda pair: page.index(pair[0].markers[0]))
-        parts = [
-            (_heading_before(study.markers[0], page), table, _existing(study.pictures))
-            for study, table in its
-        ]
+        parts = []
+        for study, table in its:
+            above = re.findall(r"^##+ (.+)$", page[: page.index(study.markers[0])], re.MULTILINE)
+            drawn = [path for path in (DOCS / "images" / n for n in study.shown) if path.exists()]
+            parts.append((above[-1] if above else None, table, drawn))
         yield title, page, parts
-
-
-def _heading_before(marker, page):
-    """Return the heading under which a table stands, None if that is the title of the page."""
-    found = re.findall(r"^##+ (.+)$", page[: page.index(marker)], re.MULTILINE)
-    return found[-1] if found else None
-
-
-def _existing(pictures):
-    """Return the pictures that have been drawn already."""
-    return [path for path in (DOCS / "images" / name for name in pictures) if path.exists()]
 
 
 def _shown(picture, page, title):
@@ -125,20 +115,8 @@ def _scrolled(text, words):
     return text.replace("<table>", start + "<table>").replace("</table>", "</table></div>")
 
 
-def _chart(rows):
-    """Return accuracy against seconds of the fit, a named point a classifier."""
-    points = _points(rows)
-    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
-    return (points + words).properties(width=640, height=360)
-
-
-def _narrow_chart(rows):
-    """Return the same with a legend: words beside points need more room than a phone has."""
-    points = _points(rows).encode(color="classifier", shape="classifier")
-    return points.properties(width=640, height=300)
-
-
 def _points(rows):
+    """Return accuracy against seconds of the fit, a point a classifier."""
     import altair as alt
     import pandas as pd
 

@@ -45,29 +45,13 @@ def append(path, rows):
 def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     """Return what a row of a study begins with: all that it is recognised by.
 
-    Parameters
-    ----------
-    study : benchmarks.study.Study
-    seed : int or None
-        None where nothing is drawn.
-    unit : str, int or dict
-        What the row is of; a table has the newest measurement of each.
-    settings : dict
-        All that was chosen: a classifier as ``benchmarks.models.described`` writes it, or what
-        the study sets, with the classifiers of which it is made.
-    data : str, dict or None
-        What was trained and measured on, where the settings do not say it.
-    scope : {"images", "tables"} or None
-        Which number of skfashion's ``ENGINE`` the result hangs on; None where no net of ours is
-        trained.
-    **more
-        ``threads`` and ``timing_shared``, where seconds are compared.
-
-    Returns
-    -------
-    dict
+    ``unit`` is what the row is of, and ``seed`` None where nothing is drawn. ``settings`` is all
+    that was chosen, in JSON's types, with the classifiers as ``benchmarks.models.described`` writes
+    them; ``data`` what was trained and measured on, where the settings do not say it. ``scope`` is
+    the key of skfashion's ``ENGINE`` that the result hangs on, "images" or "tables", None where no
+    net of ours is trained. Where seconds are compared there are ``threads`` and ``timing_shared``.
     """
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     if study.timing:
         decided = {"training": environment.training_hash()}
@@ -95,15 +79,6 @@ def identity(row):
     the packages that compute it, and the number of skfashion's ``ENGINE``. The sources are none of
     it: a moved file or a docstring changes no result. Where seconds are compared the machine
     counts, too, and for studies of nothing but seconds and memory the code of the training.
-
-    Parameters
-    ----------
-    row : dict
-        What `head` returns, or more.
-
-    Returns
-    -------
-    str
     """
     keys = ("study", "version", "seed", "data", "engine", "training")
     parts = [row.get(key) for key in keys] + [row["unit"], compared(row["settings"])]
@@ -115,15 +90,10 @@ def identity(row):
 
 
 def compared(settings):
-    """Return settings as they are compared.
+    """Return settings as they are compared: any dict with a "class" describes an object of it.
 
     Seeds and numbers of processes are left out, and of skfashion's classes all that is a default
     today: a parameter that a class got after a row was written changes nothing about that row.
-
-    Parameters
-    ----------
-    settings : dict or other JSON value
-        Any dict with a "class" describes an object of it.
     """
     if isinstance(settings, list | tuple):
         return [compared(value) for value in settings]
@@ -160,21 +130,11 @@ def without_seeds(parameters):
 
 
 def current(rows, by=("unit",)):
-    """Choose the rows that count: of each unit its newest measurement, seed by seed.
+    """Choose the rows that count: of each unit its newest measurement, sorted by seed.
 
-    Parameters
-    ----------
-    rows : list of dict
-        In the order they were written.
-    by : tuple of str
-        What a unit is told by: ``("unit", "settings")`` where all settings are to be seen.
-
-    Returns
-    -------
-    list of dict
-        Sorted by seed, otherwise in their order. Older rows of a unit with another identity (other
-        settings, another engine …) are left out, so that a mean is never taken over different
-        things, and so are those that were measured again.
+    Older rows of a unit with another identity (other settings, another engine …) are left out, so
+    that a mean is never taken over different things, and so are those that were measured again. By
+    ``("unit", "settings")`` all settings of a unit are kept.
     """
     units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
     kinds = [identity(row | {"seed": None}) for row in rows]

@@ -10,20 +10,8 @@ import time
 class Rival:
     """One published recipe, with scikit-learn's methods.
 
-    Parameters
-    ----------
-    layers : callable
-        Returns a new list of layers.
-    seed : int
-        Decides initial weights and order.
-    batch_size, n_epochs : int
-        As published.
-    lr : float
-        Adam's learning rate.
-    mean, scale : float
-        Pixels between 0 and 1 are normalised with these.
-    step_size : int or None
-        Epochs after which the learning rate falls to a tenth; None leaves it.
+    ``layers()`` returns new layers; pixels between 0 and 1 are normalised with ``mean`` and
+    ``scale``; after ``step_size`` epochs the learning rate of Adam falls to a tenth.
     """
 
     def __init__(self, layers, seed, batch_size, n_epochs, lr, mean=0.5, scale=0.5, step_size=None):

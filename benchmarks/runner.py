@@ -16,7 +16,7 @@ from benchmarks.study import DOCS, Asked
 
 
 def add_parser(subparsers, study):
-    """Add the command of a study."""
+    """Add the command of a study, and return its parser."""
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
@@ -45,6 +45,7 @@ def add_parser(subparsers, study):
         add("--output", type=Path, help="folder of results; default benchmarks/results/local")
         add("--publish", action="store_true", help="write the committed results, table, pictures")
     parser.set_defaults(study=study)
+    return parser
 
 
 def seeds_of(text):

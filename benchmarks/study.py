@@ -35,20 +35,19 @@ class Study:
         Of command and result file; one line for ``--help``; about how long it takes.
     table : callable
         ``table(rows) -> str``, Markdown; the rows are those of ``results.current``.
-    page : str
-        With the table, below ``docs``.
+    page, marker : str
+        The table stands on a page below ``docs`` between ``<!-- MARKER-table:start -->`` and
+        ``:end``; default the name.
     measure : callable
         ``measure(unit, seed, asked) -> dict``, or an iterable of them that belong together: what a
         row says besides what it is recognised by.
-    units : callable
-        ``units(asked) -> iterable``: what a row is of, each a str, an int or a dict of JSON's
-        types. `describe` may return another ``unit`` by which a row is recognised, and `measure`
-        rows with a ``unit`` of their own.
-    plan : callable
-        ``plan(asked) -> list of (unit, seed)``; default each unit with each seed, seed by seed.
+    units, plan : callable
+        ``units(asked)``: what rows are of, each a str, an int or a dict of JSON's types. ``plan``
+        returns pairs of unit and seed; default each unit with each seed, seed by seed.
     describe : callable
-        ``describe(unit, seed, asked) -> dict`` of the keywords of ``results.head``, known before
-        anything is measured; default the settings of the size, with the classifiers.
+        ``describe(unit, seed, asked)``: the keywords of ``results.head``, known before anything is
+        measured; default the settings of the size, with the classifiers. It may return another
+        ``unit`` by which a row is recognised, and `measure` rows with a ``unit`` of their own.
     classifiers : callable or None
         ``classifiers(unit, asked) -> dict``: what a unit is made of by name, unfitted; all of
         their parameters count as settings.
@@ -56,12 +55,9 @@ class Study:
         Raised when the metrics or the protocol change: all is measured anew then.
     sizes : dict of str to dict
         Settings by name. "full" alone: the study always writes the committed file. With "quick"
-        there is ``--quick``, with "sample" ``--data``, and the committed file asks for
-        ``--publish``.
+        there is ``--quick``, with "sample" ``--data``, and ``--publish`` for the committed file.
     seeds, quick_seeds : int or None
         How many by default, and of the smaller size; None where nothing is drawn.
-    marker : str
-        The table stands between ``<!-- MARKER-table:start -->`` and ``:end``; default the name.
     pictures : dict of str to callable
         File name below ``docs/images`` to ``draw(rows) -> Figure``, or None for nothing to draw.
     by : tuple of str
@@ -72,14 +68,11 @@ class Study:
         Of seconds and memory alone: the code of the training and the machine decide its rows.
     resume : bool
         Whether rows that are there already are skipped unasked; otherwise by ``--resume``.
-    side_by_side : bool
-        Whether ``--jobs`` runs may be measured at a time; `measure` then only waits for a process.
-    distributed : bool
-        Whether runs go through joblib: ``--jobs``, and ``--backend dask`` for a cluster.
-    options : dict of str to dict
-        Own options, each with the keywords of ``add_argument``; their values are texts or numbers.
-    unpublished : tuple of str
-        Names of own options that are for trying things.
+    side_by_side, distributed : bool
+        With ``--jobs``: `measure` only waits for a process, and may do so for several at a time;
+        or its runs go through joblib, with ``--backend dask`` to a cluster.
+    options, unpublished : dict of str to dict, and tuple of str
+        Own options, with keywords of ``add_argument``; and those that are for trying things.
     instead : dict of str to Study
         By the name of an own option: with it, this other study is run.
     verify : callable or None
@@ -110,9 +103,9 @@ class Study:
     side_by_side: bool = False
     distributed: bool = False
     options: dict = field(default_factory=dict)
+    unpublished: tuple = ()
     description: str = ""
     epilog: str | None = None
-    unpublished: tuple = ()
     instead: dict = field(default_factory=dict)
     verify: Callable | None = None
 
@@ -131,6 +124,11 @@ class Study:
         """The lines before and after its table."""
         name = self.marker or self.name
         return f"<!-- {name}-table:start -->", f"<!-- {name}-table:end -->"
+
+    @property
+    def shown(self):
+        """Names of the pictures of its page."""
+        return [name for its in (self, *self.instead.values()) for name in its.pictures]
 
     def rows(self):
         """Return the committed rows that count."""

@@ -1,7 +1,8 @@
 """Whether committed results still hold: one cheap row of each file is measured again.
 
-A study that learns something has a function ``verify(rows)``. It yields, for one row or more, the
-row, and what it says and what it says now: dicts of numbers and lists, the main number first.
+Equal to the last bit is asked for on the type of processor and with the versions that a row was
+made with, elsewhere an accuracy (a share of the rows) within a tolerance. Files of seconds and
+memory, and frozen ones, are looked at for their form only. Nothing is written.
 """
 
 import json
@@ -14,26 +15,23 @@ from benchmarks.formatting import pipe_table
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
 TOLERANCE = 0.01
-# Rows whose code is gone.
-FROZEN = results.PUBLISHED / "frozen"
 # What every row has; either "engine" or "training" besides.
-KEYS = ("study", "version", "unit", "seed", "settings", "data", "code", "versions")
+KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
 
 
 def verify(studies, names):
-    """Compare, and print a table; nothing is written."""
+    """Compare rows of the studies that are named, print a table, and return the exit status."""
     lines, holds = [], True
-    for study in studies:
-        if study.name not in names:
-            continue
+    for study in (study for study in studies if study.name in names):
         print(study.name, file=sys.stderr, flush=True)
         rows = results.read(study.file)
         for line, is_right in _checked(study, rows):
             lines.append([study.name, len(rows), *line, _age(rows)])
             holds = holds and is_right
-    for path in sorted(FROZEN.glob("*.jsonl")):
-        rows = results.read(path)  # no command writes them any more
+    # Rows whose code is gone.
+    for path in sorted((results.PUBLISHED / "frozen").glob("*.jsonl")):
+        rows = results.read(path)
         lines.append([path.stem, len(rows), "frozen", "", "", "", "can be read", _age(rows)])
     headings = ["file", "rows", "kind", "fitted again", "committed", "now", "verdict"]
     print(pipe_table(lines, [*headings, "commits since"]))
@@ -53,22 +51,23 @@ def _checked(study, rows):
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
     start = time.perf_counter()
-    # As many threads as the rows had: another number would round otherwise.
-    with _threads(rows[-1]["machine"]["cores"]):
+    # With another number of threads nothing would be equal to the last bit.
+    with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
         for row, then, now in study.verify(results.current(rows)):
             words, is_right = compare(row, then, now)
             what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
-            yield [kind, what, _main(then), _main(now), words], is_right
+            numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
+            yield [kind, what, *numbers, words], is_right
             start = time.perf_counter()
 
 
 @contextmanager
 def _threads(n_threads):
-    """Let PyTorch use so many threads."""
+    """Let PyTorch use so many threads, or as many as it does with None."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(n_threads or before)
     try:
         yield
     finally:
@@ -77,14 +76,11 @@ def _threads(n_threads):
 
 def form(study, rows):
     """Say what is wrong with the form of a study's rows, None if nothing is."""
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
-    if not rows:
-        return "no rows"
+    keys = (*KEYS, "training" if study.timing else "engine")
     for number, row in enumerate(rows, start=1):
-        missing = [
-            key for key in (*KEYS, "training" if study.timing else "engine") if key not in row
-        ]
+        missing = [key for key in keys if key not in row]
         if missing:
             return f"row {number} has no {', '.join(missing)}"
         if row["study"] != study.name or not 1 <= row["version"] <= study.version:
@@ -92,12 +88,13 @@ def form(study, rows):
         for scope, engine in (row.get("engine") or {}).items():
             if scope not in ENGINE or not 1 <= (engine or 1) <= ENGINE[scope]:
                 return f"row {number} has the engine {scope} {engine}"
-    return None
+    return None if rows else "no rows"
 
 
 def compare(row, then, now):
-    """Say whether a row holds."""
-    equal = _flat(then) == _flat(now)
+    """Say whether a row holds, in words and as a bool."""
+    # As JSON has it, in which a tuple is a list.
+    equal = json.dumps(then, sort_keys=True) == json.dumps(now, sort_keys=True)
     if _is_of_this_kind(row):
         return "equal to the last bit" if equal else "DIFFERS", equal
     gap = abs(next(_numbers(then)) - next(_numbers(now)))
@@ -109,7 +106,7 @@ def compare(row, then, now):
 
 def _is_of_this_kind(row):
     """Tell whether a row was made on this type of processor, with these versions and engine."""
-    from skfashion.resuming import ENGINE
+    from skfashion.fitting.resuming import ENGINE
 
     here, versions = environment.machine(), environment.versions()
     return (
@@ -119,21 +116,13 @@ def _is_of_this_kind(row):
     )
 
 
-def _flat(value):
-    # As JSON has it, in which a tuple is a list.
-    return json.dumps(value, sort_keys=True)
-
-
 def _numbers(value):
+    """Yield all numbers of a dict and of dicts in it."""
     if isinstance(value, dict):
         for item in value.values():
             yield from _numbers(item)
     elif isinstance(value, int | float):
         yield value
-
-
-def _main(value):
-    return f"{next(_numbers(value)):.4f}"
 
 
 def in_words(row):

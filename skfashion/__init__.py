@@ -1,18 +1,18 @@
 """Real neural networks that behave like scikit-learn's own classifiers."""
 
-from skfashion.attention import AttentionNetClassifier
-from skfashion.augmentation import Augmentation
-from skfashion.backbones import TorchvisionClassifier
-from skfashion.conv import ConvNetClassifier
-from skfashion.losses import (
+from skfashion.classifiers.attention import AttentionNetClassifier
+from skfashion.classifiers.conv import ConvNetClassifier
+from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.classifiers.resnet import ResNetClassifier
+from skfashion.classifiers.torchvision import TorchvisionClassifier
+from skfashion.parameters.augmentation import Augmentation
+from skfashion.parameters.losses import (
     BalancedSoftmaxLoss,
     ClassBalancedLoss,
     FocalLoss,
     LDAMLoss,
     LogitAdjustedLoss,
 )
-from skfashion.mlp import MLPNetClassifier
-from skfashion.resnet import ResNetClassifier
 
 __version__ = "0.1.0.dev0"
 

@@ -6,10 +6,10 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skfashion import fitting
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.fitting import fit as fitting
+from skfashion.fitting.inputs import as_tensor
 from skfashion.images import as_planes, channel_statistics
-from skfashion.inputs import as_tensor
 from skfashion.training import borrowed_threads, estimate_batch_norm, has_batch_norm
 
 

@@ -5,7 +5,7 @@ import inspect
 import torch
 
 import skfashion
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
 
 ESTIMATORS = [
     cls

@@ -18,12 +18,12 @@ from skfashion import (
     TorchvisionClassifier,
 )
 from skfashion.datasets import load_fashion_sample
+from skfashion.fitting.initial_weights import begin_with
 from skfashion.nets import AttentionNet, ResNet, TorchvisionNet
 from skfashion.nets.attention import MAX_PLAIN, attend
 from skfashion.nets.layers import StochasticDepth, StridedConv2d
 from skfashion.nets.residual import BLOCKS, Residual
 from skfashion.training.inference import fold_batch_norm
-from skfashion.transfer import begin_with
 
 
 def resnet(image_shape=(1, 8, 8), **params):

@@ -22,7 +22,7 @@ from skfashion import (
 )
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import AttributionDisplay
-from skfashion.inspection.attribution import METHODS, _last_map
+from skfashion.inspection.displays.attribution import METHODS, _last_map
 
 FAMILIES = ["resnet18", "regnet_x_400mf", "mobilenet_v2", "efficientnet_b0", "densenet121"]
 FAMILIES += ["convnext_tiny"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
-from skfashion.augmentation import RECIPES, make_augmenter
+from skfashion.parameters.augmentation import RECIPES, make_augmenter
 from skfashion.training.inference import averaged_over_views
 from skfashion.training.muon import orthogonalized
 

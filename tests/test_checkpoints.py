@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Freezer, GradientNormClipping, TensorBoard
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
-from skfashion.resuming import _describe
+from skfashion.fitting.resuming import _describe
 
 ROWS = 300
 

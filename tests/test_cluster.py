@@ -20,9 +20,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
 from skfashion import MLPNetClassifier
-from skfashion.runs import run_all
+from skfashion.parallel.runs import run_all
+from skfashion.parallel.workers import thread_share, worker_number
 from skfashion.studies import fairness_study, imbalance_study
-from skfashion.training.workers import thread_share, worker_number
 
 distributed = pytest.importorskip("distributed")
 

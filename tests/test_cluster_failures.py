@@ -26,8 +26,8 @@ from common import FAST
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from skfashion import cluster
-from skfashion.runs import run_all
+from skfashion.parallel import cluster
+from skfashion.parallel.runs import run_all
 from skfashion.studies import imbalance_study
 
 distributed = pytest.importorskip("distributed")

@@ -8,7 +8,6 @@ import pkgutil
 import re
 import shutil
 import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -21,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [README, *DOCS]
-RESULTS = ROOT / "benchmarks" / "results" / "accuracy-full.jsonl"
+RESULTS = ROOT / "benchmarks" / "results" / "accuracy.jsonl"
 PICTURE = ROOT / "docs" / "images" / "accuracy_vs_time.png"
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -168,23 +167,6 @@ def test_index_links_every_page():
 def test_index_names_examples_and_reference():
     links = set(LINK.findall(prose(ROOT / "docs" / "index.md")))
     assert {"gallery", "api.rst"} <= links
-
-
-def test_tables_are_up_to_date():
-    if not RESULTS.exists():
-        pytest.skip(
-            "No results on the full data have been committed yet (benchmarks/results/"
-            "accuracy-full.jsonl), so README's table has nothing to be compared with."
-        )
-    command = [sys.executable, "-m", "benchmarks", "tables", "--check"]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert answer.returncode == 0, answer.stderr
-
-
-def test_readme_has_the_markers_of_the_table():
-    from benchmarks.tables import replace_table
-
-    assert "| a |" in replace_table(README.read_text(encoding="utf-8"), "| a |")
 
 
 # --- commands ----------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ from torch.nn.functional import cross_entropy
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.nets import MLP, ConvNet
 from skfashion.training import BatchIterator, ImageDataset, products
+from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.dense import ACTIVATIONS, DenseGradients, dense_layers
 from skfashion.training.inference import fold_batch_norm
-from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.optimizers import OPTIMIZERS, make_update
 
 

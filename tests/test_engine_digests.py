@@ -12,7 +12,7 @@ from common import ESTIMATORS, SMALL
 
 from benchmarks.environment import machine
 from skfashion import ConvNetClassifier
-from skfashion.resuming import ENGINE
+from skfashion.fitting.resuming import ENGINE
 
 # By kind of processor: each digest, beside the number of ENGINE under which it was made.
 FILE = Path(__file__).with_name("engine_digests.json")
@@ -86,7 +86,7 @@ def test_trained_weights_are_those_of_this_engine(case):
     )
 
 
-ENGINE_FILE = "skfashion/resuming.py"
+ENGINE_FILE = "skfashion/fitting/resuming.py"
 
 
 def record():

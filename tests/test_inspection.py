@@ -34,10 +34,10 @@ from skfashion.inspection import (
     SampleGridDisplay,
     TrainingCurveDisplay,
 )
+from skfashion.inspection.arguments import as_pictures
+from skfashion.inspection.displays.embedding import _chart
 from skfashion.inspection.drawing import CLASS_COLORS, SYMBOLS
-from skfashion.inspection.embedding import _chart
-from skfashion.inspection.inputs import as_pictures
-from skfashion.studies.metrics import expected_calibration_error
+from skfashion.metrics import expected_calibration_error
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from skfashion import Augmentation, MLPNetClassifier
-from skfashion.fitting import PAUSE_DECAY
+from skfashion.fitting.fit import PAUSE_DECAY
 
 KINDS = {
     "plain": {},

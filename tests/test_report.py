@@ -26,7 +26,7 @@ from skfashion import MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import make_report
 from skfashion.inspection.report.scores import differences, intervals, scores_of
-from skfashion.studies.metrics import expected_calibration_error
+from skfashion.metrics import expected_calibration_error
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn import config_context, get_config
 
-from skfashion import runs
-from skfashion.runs import run_all
+from skfashion.parallel import runs
+from skfashion.parallel.runs import run_all
 
 SHARED = {"X": np.arange(6.0)}
 

@@ -1,6 +1,8 @@
 """Imports go one way."""
 
 import ast
+import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,91 +11,61 @@ import skfashion
 
 PACKAGE = Path(skfashion.__file__).parent
 
-# What the modules of each part may import: parts of the package, and libraries that are refused.
+# What each folder, and each module beside them, may import: parts of the package, and libraries
+# that are refused. Whatever is not named here has no rule, and fails.
 PARTS = {
     "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
-    "progress": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
-    "training": {"allowed": {"progress", "training"}, "refused": {"sklearn"}},
-    "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
-    "parameters": {"allowed": set(), "refused": {"torch", "skorch"}},
+    "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
-    "inputs": {"allowed": set(), "refused": {"skorch"}},
-    "resuming": {"allowed": {"inputs", "training"}, "refused": {"skorch"}},
-    "tasks": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "training_data": {
-        "allowed": {"images", "inputs", "priors", "resuming", "training", "transfer"},
-        "refused": {"skorch"},
-    },
-    "losses": {"allowed": {"parameters"}, "refused": {"torch", "skorch"}},
-    "priors": {"allowed": {"losses"}, "refused": {"skorch"}},
-    "augmentation": {"allowed": {"parameters", "training"}, "refused": {"torch", "skorch"}},
-    "transfer": {"allowed": set(), "refused": {"skorch"}},
-    "lineage": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
-    "fitting": {
-        "allowed": {
-            "augmentation",
-            "images",
-            "inputs",
-            "lineage",
-            "losses",
-            "priors",
-            "training",
-            "transfer",
-        },
-        "refused": {"skorch"},
-    },
-    "base": {
-        "allowed": {
-            "augmentation",
-            "fitting",
-            "images",
-            "inputs",
-            "options",
-            "parameters",
-            "priors",
-            "resuming",
-            "tasks",
-            "training",
-            "training_data",
-        },
-        "refused": {"skorch"},
-    },
-    "options": {
-        "allowed": {"augmentation", "fitting", "losses", "parameters"},
+    "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
+    "parallel": {"allowed": {"parallel"}, "refused": {"skorch"}},
+    "parameters": {
+        "allowed": {"fitting", "parameters", "training"},
         "refused": {"torch", "skorch"},
     },
+    "datasets": {"allowed": {"datasets", "images"}, "refused": {"torch", "skorch"}},
+    "training": {"allowed": {"parallel", "training"}, "refused": {"sklearn"}},
+    "fitting": {
+        "allowed": {"fitting", "images", "parallel", "parameters", "training"},
+        "refused": {"skorch"},
+    },
+    "classifiers": {
+        "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training"},
+        "refused": {"torch", "skorch"},
+    },
+    # What is made of fitted classifiers.
+    "adaptation": {
+        "allowed": {"classifiers", "fitting", "images", "training"},
+        "refused": {"torch", "skorch"},
+    },
+    "ensemble": {
+        "allowed": {
+            "adaptation",
+            "classifiers",
+            "ensemble",
+            "fitting",
+            "images",
+            "parameters",
+            "training",
+        },
+        "refused": {"skorch"},
+    },
+    "model_selection": {
+        "allowed": {"model_selection", "parallel"},
+        "refused": {"torch", "skorch"},
+    },
+    # Studies know what a user knows: public names only.
+    "studies": {
+        "allowed": {"datasets", "metrics", "parallel", "studies", "utils"},
+        "refused": {"torch", "skorch"},
+    },
+    # Pictures and reports are made of what is public, too; torch is for weights and gradients.
+    "inspection": {
+        "allowed": {"datasets", "images", "inspection", "metrics"},
+        "refused": {"skorch"},
+    },
+    "__main__": {"allowed": {"inspection"}, "refused": {"torch", "skorch"}},
 }
-# Many runs through joblib, of whatever kind.
-PARTS["cluster"] = {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}}
-PARTS["runs"] = {"allowed": {"cluster", "progress"}, "refused": {"torch", "skorch"}}
-PARTS["model_selection"] = {
-    "allowed": {"cluster", "model_selection", "runs"},
-    "refused": {"torch", "skorch"},
-}
-# What is made of fitted classifiers.
-PARTS["adaptation"] = {
-    "allowed": {"base", "fitting", "images", "inputs", "training"},
-    "refused": {"torch", "skorch"},
-}
-PARTS["ensemble"] = {
-    "allowed": {"adaptation", "base", "ensemble", "images", "inputs", "lineage", "options"}
-    | {"training"},
-    "refused": {"skorch"},
-}
-# Studies know what a user knows: public names only.
-PARTS["studies"] = {"allowed": {"datasets", "runs", "studies"}, "refused": {"torch", "skorch"}}
-# Pictures and reports are made of what is public, too; torch is for weights and gradients.
-PARTS["inspection"] = {
-    "allowed": {"datasets", "images", "inspection", "studies"},
-    "refused": {"skorch"},
-}
-PARTS["__main__"] = {"allowed": {"inspection"}, "refused": {"torch", "skorch"}}
-# The final classifiers.
-CLASSIFIER = {
-    "allowed": {"base", "nets", "parameters", "transfer"},
-    "refused": {"torch", "skorch"},
-}
-PARTS |= dict.fromkeys(("mlp", "conv", "resnet", "attention", "backbones"), CLASSIFIER)
 
 
 def part_of(path):
@@ -136,3 +108,37 @@ def test_imports_go_one_way(path):
 def test_only_training_imports_skorch():
     importers = {part_of(p) for p in FILES if any(n.startswith("skorch") for n in imports_of(p))}
     assert importers == {"training"}
+
+
+# --- the benchmarks -----------------------------------------------------------------------------
+
+BENCHMARKS = Path(__file__).absolute().parents[1] / "benchmarks"
+
+
+def module_of(path):
+    return ".".join(path.relative_to(BENCHMARKS.parent).with_suffix("").parts)
+
+
+MODULES = {module_of(path).removesuffix(".__init__"): path for path in BENCHMARKS.rglob("*.py")}
+
+
+def benchmarks_imported_by(path):
+    """Return the modules of the benchmarks that a file imports, inside of functions too."""
+    names = set(imports_of(path)) & set(MODULES)
+    # Of "from benchmarks.studies import accuracy" the package before it is no import of its own.
+    return {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+
+
+def test_benchmarks_have_no_import_circle():
+    graph = {name: benchmarks_imported_by(path) for name, path in MODULES.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_studies_do_not_know_who_runs_them():
+    above = {f"benchmarks.{name}" for name in ("__main__", "pages", "registry", "report", "runner")}
+    for name, path in MODULES.items():
+        if name.startswith("benchmarks.studies"):
+            assert not benchmarks_imported_by(path) & above, name
+    assert benchmarks_imported_by(MODULES["benchmarks.registry"]) == {
+        name for name in MODULES if re.fullmatch(r"benchmarks\.studies\.\w+", name)
+    }

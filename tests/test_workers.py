@@ -12,8 +12,8 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skfashion import MLPNetClassifier
-from skfashion.training.threads import own_device
-from skfashion.training.workers import thread_share, worker_number
+from skfashion.parallel.threads import own_device
+from skfashion.parallel.workers import thread_share, worker_number
 
 # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

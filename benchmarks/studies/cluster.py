@@ -74,7 +74,7 @@ def _send(client, split):
 
 def _empty(n_runs):
     """Do runs that compute nothing."""
-    from skfashion.runs import run_all
+    from skfashion.parallel.runs import run_all
 
     with _metered() as found:
         run_all(_do_nothing, [{"seed": i} for i in range(n_runs)], {}, verbose=0)
@@ -87,7 +87,7 @@ def _do_nothing(task, shared):
 
 def _fits(settings, split):
     """Train the same net with many seeds."""
-    from skfashion.runs import run_all
+    from skfashion.parallel.runs import run_all
 
     tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
     with _metered() as found:

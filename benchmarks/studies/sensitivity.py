@@ -46,14 +46,7 @@ def measure(unit, seed, asked):
 
 
 def near_duplicates(split, seed=None, block=1000):
-    """Find test images that are almost a training image, some at a time; nothing is random.
-
-    Returns
-    -------
-    dict
-        ``test``, their numbers; ``same_label``, the share of them whose most similar training
-        image has their label.
-    """
+    """Find test images that are almost a training image, and how many of these have their label."""
     import numpy as np
 
     def directions(X):
@@ -73,16 +66,8 @@ def near_duplicates(split, seed=None, block=1000):
 
 
 def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
-    """Find images whose label is probably wrong, by a ``ConvNetClassifier`` with a seed.
+    """Find images whose label is probably wrong, by confident learning.
 
-    Returns
-    -------
-    dict
-        ``test``, numbers of suspected test images; ``train_share`` and ``test_share``, the
-        shares of all that are suspected.
-
-    References
-    ----------
     Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
     Journal of Artificial Intelligence Research 70, 2021.
     """

@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion.adaptation import copy_with_own_net, replace_statistics
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.fitting.lineage import hash_of_weights
 from skfashion.images import planes_shape
-from skfashion.lineage import hash_of_weights
-from skfashion.options import TrainingOptions
+from skfashion.parameters.options import TrainingOptions
 from skfashion.training import has_batch_norm
 
 # Parameters of classes that change a training and not the network.

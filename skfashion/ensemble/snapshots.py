@@ -10,8 +10,8 @@ from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skfashion.base import ImageClassifier
-from skfashion.inputs import draw_seed
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.fitting.inputs import draw_seed
 
 
 class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):

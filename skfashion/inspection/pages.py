@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 # Where the templates of the package are; those of others extend ``page.html`` there.
-TEMPLATES = ("skfashion.inspection.report", "templates")
+TEMPLATES = ("skfashion.inspection", "templates")
 
 
 def png_uri(content):

@@ -20,7 +20,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split, available_if
 from sklearn.utils.validation import _check_method_params
 
-from skfashion.cluster import SharedData
 from skfashion.model_selection.rungs import plan_rungs
 from skfashion.model_selection.stepping import (
     can_go_on,
@@ -30,7 +29,8 @@ from skfashion.model_selection.stepping import (
     train_until,
     train_wholly,
 )
-from skfashion.runs import run_all
+from skfashion.parallel.cluster import SharedData
+from skfashion.parallel.runs import run_all
 
 # Parameters that say how long an estimator trains, of ours and of scikit-learn's.
 EPOCHS = {"max_epochs", "max_iter"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skfashion.studies._fitting import Fitted, ZeroOne
-from skfashion.studies._pipelines import no_weights, weights_name
+from skfashion.utils.pipelines import no_weights, weights_name
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 
-from skfashion.runs import run_all
+from skfashion.parallel.runs import run_all
 from skfashion.studies._checks import check_estimators, checked_seeds, set_seeds
 from skfashion.studies._fairlearn import require_fairlearn
 from skfashion.studies._fitting import Fitted

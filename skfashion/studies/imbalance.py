@@ -11,10 +11,10 @@ from sklearn.utils.validation import _num_samples
 from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
-from skfashion.runs import run_all
-from skfashion.studies import memory
+from skfashion.metrics import classification_metrics
+from skfashion.parallel.runs import run_all
+from skfashion.utils import memory
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds, set_seeds
-from skfashion.studies.metrics import classification_metrics
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
@@ -103,7 +103,7 @@ def imbalance_study(
         - "ratio": float, NaN for profiles with fixed numbers;
         - "permutation": missing, an int, or, if any was a list, text;
         - "seed": int;
-        - "metric": those of ``skfashion.studies.metrics.classification_metrics``, and "rows" (of a
+        - "metric": those of ``skfashion.metrics.classification_metrics``, and "rows" (of a
           class, before the treatment), "rows_trained" (after it, as they reach the classifier),
           "fit_seconds", "predict_seconds" and "peak_memory_mb" (the most the process held during
           the fit, data and libraries included; on other systems than Linux since it began);

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from skfashion.studies._fitting import Fitted, take
-from skfashion.studies._pipelines import last_step, no_weights, weights_name
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,
     ExponentiatedGradientReduction,
     GridSearchReduction,
     ThresholdOptimization,
 )
+from skfashion.utils.pipelines import last_step, no_weights, weights_name
 
 
 @dataclass(frozen=True)

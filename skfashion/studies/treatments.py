@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline as TransformersPipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import _num_samples
 
-from skfashion.studies._pipelines import last_step, steps_of
 from skfashion.studies.thresholds import ClassFactorsClassifier
+from skfashion.utils.pipelines import last_step, steps_of
 
 LOSSES = ("cross_entropy", "focal", "class_balanced", "balanced_softmax", "logit_adjusted", "ldam")
 

@@ -1,6 +1,8 @@
 """How a built network is trained and asked: the only folder that imports skorch."""
 
-from skfashion.training.augment import Augmenter
+from skfashion.parallel.threads import borrowed_threads, own_device
+from skfashion.parallel.workers import thread_share
+from skfashion.training.augmenting import Augmenter
 from skfashion.training.batch_norm import estimate_batch_norm
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import (
@@ -19,8 +21,8 @@ from skfashion.training.checkpoints import (
     is_watching,
     state_from_bytes,
 )
+from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.inference import apply_by_rows, averaged_over_views, has_batch_norm
-from skfashion.training.losses import WeightedCrossEntropy
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.precision import NAMED_DTYPES, compute_dtype, has_bfloat16
@@ -28,9 +30,7 @@ from skfashion.training.products import onednn_is_better
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.states import load_training_state, training_state
-from skfashion.training.threads import borrowed_threads, own_device
 from skfashion.training.tracking import LogRun
-from skfashion.training.workers import thread_share
 
 __all__ = [
     "NAMED_DTYPES",

@@ -5,7 +5,7 @@ A callback ends the training by setting ``net.stop_training_``; those after it s
 
 from skorch.callbacks import Callback
 
-from skfashion.progress import is_redrawn, make_bar
+from skfashion.parallel.progress import is_redrawn, make_bar
 
 
 class ValidationScore(Callback):

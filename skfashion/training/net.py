@@ -9,12 +9,12 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
-from skfashion.training.averaging import AveragedWeights
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.callbacks import Progress
+from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.dense import DenseForward, dense_layers
 from skfashion.training.inference import fold_batch_norm, has_batch_norm, is_watched
-from skfashion.training.losses import WeightedCrossEntropy
+from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import load_training_state
 from skfashion.training.steps import Steps

@@ -6,6 +6,8 @@ nothing is converted inside the time.
 """
 
 import importlib.util
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -275,9 +277,9 @@ def predict_one_sklearn(task):
 
 def importing(task, modules):
     """Import modules in a fresh interpreter; only that is timed."""
-    from benchmarks.studies.speed.measures import seconds_to_import
-
-    return lambda: seconds_to_import(modules)
+    program = f"import time; start = time.perf_counter(); import {modules}\n"
+    command = [sys.executable, "-c", program + "print(time.perf_counter() - start)"]
+    return lambda: float(subprocess.check_output(command, text=True))
 
 
 class Competitor(NamedTuple):
@@ -320,7 +322,7 @@ COMPETITORS = {
 
 def compete(competitor, task):
     """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
-    from benchmarks import memory
+    from skfashion.utils import memory
 
     run = COMPETITORS[competitor].prepare(Task(**task))
     run()

@@ -1,8 +1,6 @@
 """What one process says about itself: memory, accuracy, the processor's limit, where time goes."""
 
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ MAPPED_ROWS = 2_000_000
 
 def memory_of_fit(net, data):
     """Return how much fitting on all uint8 rows raises the peak, in MB."""
-    from benchmarks import memory
+    from skfashion.utils import memory
 
     X, y = load(Task(data=data), "uint8")
     estimator = our_net(net, max_epochs=1, batch_size=128, standardize=True)
@@ -126,8 +124,8 @@ def scaling_point(rows, side, width):
     """Return seconds and memory of an epoch on random images, for one size of the problem."""
     import numpy as np
 
-    from benchmarks import memory
     from skfashion import MLPNetClassifier
+    from skfashion.utils import memory
 
     random = np.random.default_rng(0)
     X = random.integers(0, 256, (rows, side * side), dtype=np.uint8)
@@ -179,15 +177,6 @@ def profile(net, batch_size, who, data):
     }
     shares["everything else"] = 100 - sum(shares.values())
     return shares
-
-
-def seconds_to_import(modules):
-    """Return the seconds that a fresh interpreter takes to import some modules."""
-    clock = "time.perf_counter()"
-    program = f"import time; start = {clock}\nimport {modules}\nprint({clock} - start)"
-    command = [sys.executable, "-c", program]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(answer.stdout)
 
 
 def limits(size=2048, repeats=7):

@@ -1,5 +1,5 @@
 """One page to send on: what was trained, how good it is, and where it fails."""
 
-from skfashion.inspection.report.page import Report, make_report
+from skfashion.inspection.report.report import Report, make_report
 
 __all__ = ["Report", "make_report"]

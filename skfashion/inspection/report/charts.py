@@ -1,7 +1,7 @@
 """Charts of a report, as specifications of Vega-Lite."""
 
+from skfashion.inspection.displays.training_curve import score_is_loss
 from skfashion.inspection.drawing import COLORS, SHAPES
-from skfashion.inspection.training_curve import score_is_loss
 
 # Patterns of lines, so that models differ without colours, too.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [3, 6])

@@ -86,7 +86,7 @@ def main(options):
     int
         0.
     """
-    from skfashion.inspection.report.page import make_report
+    from skfashion.inspection.report.report import make_report
 
     paths = dict(_named(model) for model in options.models)
     if len(paths) < len(options.models):

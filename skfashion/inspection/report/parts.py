@@ -2,7 +2,7 @@
 
 import re
 
-from skfashion.inspection.prediction_grid import choose_rows
+from skfashion.inspection.displays.prediction_grid import choose_rows
 from skfashion.inspection.report import examples, scores
 from skfashion.inspection.steps import last_step
 

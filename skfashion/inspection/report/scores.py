@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from skfashion.studies.metrics import confidence_bins
+from skfashion.metrics import confidence_bins
 
 # What is computed, and how it is written.
 SCORES = {

@@ -2,10 +2,10 @@
 
 from sklearn.utils._param_validation import StrOptions
 
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
-from skfashion.parameters import COUNT, SHARE, as_sizes, estimator, param, redefault
+from skfashion.parameters.declaring import COUNT, SHARE, as_sizes, estimator, param, redefault
 
 
 @estimator

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 import torch
 
-from skfashion.losses import (
+from skfashion.parameters.losses import (
     DEFERRED_BETA,
     effective_number_weights,
     find_loss,

@@ -6,8 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import _safe_indexing, check_random_state
 
-from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     COUNT,
     as_pictures,
     codes_of,
@@ -16,6 +15,7 @@ from skfashion.inspection.inputs import (
     names_of,
     validated,
 )
+from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
 
 REDUCERS = ("pca", "tsne", "umap")

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     as_pictures,
     codes_of,
     image_shape_of,
@@ -14,6 +13,7 @@ from skfashion.inspection.inputs import (
     names_of,
     validated,
 )
+from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 
 
 class Confusion(NamedTuple):

@@ -3,8 +3,7 @@
 import numpy as np
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
-from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     as_one_row,
     as_pictures,
     codes_of,
@@ -14,6 +13,7 @@ from skfashion.inspection.inputs import (
     names_of,
     validated,
 )
+from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.inspection.steps import last_step_with, seen_by_last_step
 
 METHODS = {

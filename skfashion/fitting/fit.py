@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from sklearn.metrics import check_scoring
 
-from skfashion.augmentation import make_augmenter
+from skfashion.fitting.frequencies import deferred_weights, effective_prior, logit_shift
+from skfashion.fitting.initial_weights import begin_with, read_initial_weights
+from skfashion.fitting.inputs import find_device, torch_dtype
+from skfashion.fitting.lineage import lineage_of
 from skfashion.images import planes_shape
-from skfashion.inputs import find_device, torch_dtype
-from skfashion.lineage import lineage_of
-from skfashion.losses import loss_terms
-from skfashion.priors import deferred_weights, effective_prior, logit_shift
+from skfashion.parameters.augmentation import make_augmenter
+from skfashion.parameters.losses import loss_terms
 from skfashion.training import (
     NAMED_DTYPES,
     OPTIMIZERS,
@@ -36,7 +37,6 @@ from skfashion.training import (
     state_from_bytes,
     training_state,
 )
-from skfashion.transfer import begin_with, read_initial_weights
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
 # docs/design.md.

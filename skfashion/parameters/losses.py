@@ -8,7 +8,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skfashion.parameters import NOT_NEGATIVE, POSITIVE, SHARE, constraints_of, estimator, param
+from skfashion.parameters.declaring import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    constraints_of,
+    estimator,
+    param,
+)
 
 # Of the weights that begin late, unless the loss has its own: as in the paper of LDAM.
 DEFERRED_BETA = 0.9999

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from skfashion.inspection.drawing import COLORS, axes_row_for
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     as_one_row,
     as_pictures,
     as_probabilities,
@@ -13,6 +12,7 @@ from skfashion.inspection.inputs import (
     names_of,
     validated,
 )
+from skfashion.inspection.drawing import COLORS, axes_row_for
 
 
 class ProbabilityDisplay:

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.base import clone
 
+from skfashion.inspection.arguments import codes_of, labels_of, names_of, validated
 from skfashion.inspection.drawing import COLORS, axes_for
-from skfashion.inspection.inputs import codes_of, labels_of, names_of, validated
 
 HATCHES = ("", "///", "...", "xxx")
 

@@ -9,8 +9,9 @@ import torch
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 
-from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
-from skfashion.inputs import (
+from skfashion.fitting.frequencies import check_partial, sampling_shares
+from skfashion.fitting.initial_weights import read_initial_weights
+from skfashion.fitting.inputs import (
     as_tensor,
     check_images,
     check_weights,
@@ -21,10 +22,9 @@ from skfashion.inputs import (
     torch_dtype,
     weigh_classes,
 )
-from skfashion.priors import check_partial, sampling_shares
-from skfashion.resuming import open_checkpoint
+from skfashion.fitting.resuming import open_checkpoint
+from skfashion.images import as_planes, as_rows, channel_statistics, planes_shape
 from skfashion.training import CheckpointFile, ClassSampler, ImageDataset
-from skfashion.transfer import read_initial_weights
 
 
 @dataclass

@@ -7,10 +7,10 @@ from os import PathLike
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skfashion.augmentation import RECIPES, Augmentation
-from skfashion.fitting import MAX_EPOCHS, MIN_STEPS
-from skfashion.losses import LOSSES, Loss
-from skfashion.parameters import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, param
+from skfashion.fitting.fit import MAX_EPOCHS, MIN_STEPS
+from skfashion.parameters.augmentation import RECIPES, Augmentation
+from skfashion.parameters.declaring import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, param
+from skfashion.parameters.losses import LOSSES, Loss
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

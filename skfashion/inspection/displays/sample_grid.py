@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 
+from skfashion.inspection.arguments import as_pictures, codes_of, labels_of, names_of, validated
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
-from skfashion.inspection.inputs import as_pictures, codes_of, labels_of, names_of, validated
 
 
 class SampleGridDisplay:

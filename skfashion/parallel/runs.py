@@ -15,8 +15,8 @@ from pathlib import Path
 import joblib
 from sklearn import config_context, get_config
 
-from skfashion.cluster import SharedData, here, nothing_leaves, results_of
-from skfashion.progress import make_bar
+from skfashion.parallel.cluster import SharedData, here, nothing_leaves, results_of
+from skfashion.parallel.progress import make_bar
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
@@ -48,7 +48,7 @@ def run_all(
         name, the sources of the package it belongs to and the versions of the libraries.
     tasks : list of dict
         What distinguishes the runs: numbers, strings, unfitted estimators.
-    shared : dict of str to object, or skfashion.cluster.SharedData
+    shared : dict of str to object, or skfashion.parallel.cluster.SharedData
         The data of all runs, arrays or None for the most part, as keyword arguments. The cache
         tells them apart by their content. ``SharedData`` serves several calls, and is sent to a
         Dask cluster once for all of them.

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from skfashion.inspection.arguments import as_probabilities, codes_of, labels_of, validated
 from skfashion.inspection.drawing import COLORS, axes_for
-from skfashion.inspection.inputs import as_probabilities, codes_of, labels_of, validated
 from skfashion.inspection.steps import last_step
-from skfashion.studies.metrics import confidence_bins
+from skfashion.metrics import confidence_bins
 
 # By which curves of this display are known among others in the same axes.
 GID = "skfashion-reliability"

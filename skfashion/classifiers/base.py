@@ -14,15 +14,16 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from skfashion import fitting, training_data
-from skfashion.augmentation import MIN_SIDE
+from skfashion.fitting import data as training_data
+from skfashion.fitting import fit as fitting
+from skfashion.fitting.frequencies import logit_shift
+from skfashion.fitting.inputs import as_tensor, check_images
+from skfashion.fitting.resuming import check_callbacks
+from skfashion.fitting.watching import TaskHooks
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
-from skfashion.inputs import as_tensor, check_images
-from skfashion.options import TrainingOptions
-from skfashion.parameters import constraints_of, estimator
-from skfashion.priors import logit_shift
-from skfashion.resuming import check_callbacks
-from skfashion.tasks import TaskHooks
+from skfashion.parameters.augmentation import MIN_SIDE
+from skfashion.parameters.declaring import constraints_of, estimator
+from skfashion.parameters.options import TrainingOptions
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
 
 ATTRIBUTES_DOC = """\

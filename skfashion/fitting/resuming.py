@@ -13,7 +13,7 @@ import numpy as np
 import sklearn
 import torch
 
-from skfashion.inputs import find_device
+from skfashion.fitting.inputs import find_device
 from skfashion.training import (
     CheckpointFile,
     has_bfloat16,

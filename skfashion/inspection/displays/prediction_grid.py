@@ -4,8 +4,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     as_pictures,
     as_probabilities,
     codes_of,
@@ -14,6 +13,7 @@ from skfashion.inspection.inputs import (
     names_of,
     validated,
 )
+from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
 
 WHICH = ("wrong", "uncertain", "random", "confident_wrong")
 

@@ -4,10 +4,10 @@ from numbers import Integral
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ResNet
 from skfashion.nets.residual import BLOCKS
-from skfashion.parameters import COUNT, SHARE, as_sizes, estimator, param, redefault
+from skfashion.parameters.declaring import COUNT, SHARE, as_sizes, estimator, param, redefault
 
 
 @estimator

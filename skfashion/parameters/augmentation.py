@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from skfashion.parameters import NOT_NEGATIVE, SHARE, constraints_of, estimator, param
+from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, constraints_of, estimator, param
 from skfashion.training import Augmenter
 
 # Images smaller than this, in pixels, are taken for tables of so many columns that a square of them

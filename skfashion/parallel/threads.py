@@ -7,8 +7,8 @@ from functools import cache
 import torch
 from threadpoolctl import ThreadpoolController
 
-from skfashion.training.borrowing import Borrowed
-from skfashion.training.workers import is_forked, thread_share, worker_number
+from skfashion.parallel.borrowing import Borrowed
+from skfashion.parallel.workers import is_forked, thread_share, worker_number
 
 
 def _set_openmp_threads(n_threads):

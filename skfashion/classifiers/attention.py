@@ -1,8 +1,8 @@
 """The compact transformer as a scikit-learn classifier."""
 
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import AttentionNet
-from skfashion.parameters import COUNT, POSITIVE, SHARE, estimator, param, redefault
+from skfashion.parameters.declaring import COUNT, POSITIVE, SHARE, estimator, param, redefault
 
 
 @estimator

@@ -7,11 +7,11 @@ from os import PathLike
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skfashion.base import ImageClassifier
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.fitting.initial_weights import read_file
 from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import check_name, read_weights
-from skfashion.parameters import COUNT, estimator, param
-from skfashion.transfer import read_file
+from skfashion.parameters.declaring import COUNT, estimator, param
 
 
 @estimator

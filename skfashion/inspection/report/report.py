@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 
-from skfashion.inspection.inputs import (
+from skfashion.inspection.arguments import (
     as_pictures,
     as_probabilities,
     codes_of,
@@ -19,8 +19,8 @@ from skfashion.inspection.inputs import (
     labels_of,
     names_of,
 )
+from skfashion.inspection.displays.reliability import ReliabilityDisplay
 from skfashion.inspection.pages import import_charts, render, specification
-from skfashion.inspection.reliability import ReliabilityDisplay
 from skfashion.inspection.report import charts, checks, examples, scores
 from skfashion.inspection.report.parts import part_of
 from skfashion.inspection.report.tables import cells

@@ -3,8 +3,8 @@
 import numpy as np
 
 from skfashion.images import planes_shape
+from skfashion.inspection.arguments import validated
 from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_figsize
-from skfashion.inspection.inputs import validated
 from skfashion.inspection.steps import last_step_with
 
 

@@ -1,0 +1,107 @@
+"""`python -m benchmarks verify`: what holds, what does not, and what every row must have."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks import environment, results, verify
+from benchmarks.__main__ import main
+from benchmarks.registry import STUDIES
+from benchmarks.studies import ensembles
+
+FOUND = {"accuracy": 0.8, "members": [0.7, 0.75]}
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """Return a function that publishes a row of "ensembles", with changes; None takes a key away.
+
+    Measured again it has an accuracy of 0.8.
+    """
+
+    def again(rows):
+        keys = ("accuracy", "members")
+        yield rows[0], {key: rows[0][key] for key in keys}, FOUND
+
+    study = dataclasses.replace(ensembles.STUDY, verify=again)
+
+    def publish(**changes):
+        row = results.head(study, 0, "one MLP", {"epochs": 1}, data="full")
+        row |= environment.circumstances("python -m benchmarks ensembles") | FOUND | changes
+        row = {key: value for key, value in row.items() if value is not None}
+        results.append(study.file, [row])
+        return study
+
+    monkeypatch.setattr(results, "PUBLISHED", tmp_path)
+    return publish
+
+
+def verified(study):
+    return verify.verify([study], [study.name])
+
+
+def test_rows_that_hold_are_told_so(published, capsys):
+    assert verified(published()) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "ensembles" in line]
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[:3] == ["ensembles", "1", "learned"]
+    assert cells[3].startswith("one MLP, seed 0, ")
+    assert cells[4:7] == ["0.8000", "0.8000", "equal to the last bit"]
+    if environment.commit() is not None:
+        assert cells[7] == "0"
+
+
+@pytest.mark.parametrize("change", [{"accuracy": 0.8 + 1e-9}, {"members": [0.7, 0.7500001]}])
+def test_a_changed_row_is_found(change, published, capsys):
+    assert verified(published(**change)) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("elsewhere", ["machine", "versions", "engine"])
+def test_elsewhere_the_accuracy_has_a_tolerance(elsewhere, published, capsys):
+    here = {
+        "machine": environment.machine() | {"instructions": "mmx"},
+        "versions": environment.versions() | {"torch": "1.0"},
+        "engine": {"images": 1},
+    }
+    assert verified(published(accuracy=0.809, members=[0.1], **{elsewhere: here[elsewhere]})) == 0
+    assert "within 1.0 points, made on" in capsys.readouterr().out
+    study = published(accuracy=0.811, **{elsewhere: here[elsewhere], "date": "2100"})
+    assert verified(study) == 1
+    assert "DIFFERS by 1.10 points" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", [*verify.KEYS, "engine"])
+def test_a_missing_field_is_found(key, published, capsys):
+    assert verified(published(**{key: None})) == 1
+    assert f"row 1 has no {key}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"study": "labels"}, "row 1 is of study 'labels', number 1"),
+        ({"version": 99}, "row 1 is of study 'ensembles', number 99"),
+        ({"engine": {"images": 99}}, "row 1 has the engine images 99"),
+        ({"engine": {"sounds": 1}}, "row 1 has the engine sounds 1"),
+    ],
+)
+def test_a_row_that_cannot_be_is_found(change, said, published, capsys):
+    assert verified(published(**change)) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_all_committed_rows_have_the_form():
+    paths = {path.stem for path in results.PUBLISHED.glob("*.jsonl")}
+    others = [other for study in STUDIES.values() for other in study.instead.values()]
+    for study in (*STUDIES.values(), *others):
+        assert verify.form(study, results.read(study.file)) is None, study.name
+        assert (study.verify is None) == study.timing, study.name
+        paths.remove(study.name)
+    assert not paths
+
+
+@pytest.mark.slow
+def test_a_committed_file_is_fitted_again(capsys):
+    assert main(["verify", "--files", "defaults"]) == 0
+    assert "MLPNetClassifier, wine, seed 0" in capsys.readouterr().out

@@ -173,5 +173,4 @@ STUDY = Study(
     measure=measure,
     table=table,
     verify=verify,
-    description=__doc__,
 )

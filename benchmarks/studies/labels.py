@@ -366,5 +366,4 @@ STUDY = Study(
     table=table,
     verify=verify,
     packages=("skada",),
-    description=__doc__,
 )

@@ -17,12 +17,11 @@ class Model:
     """One row of the comparison.
 
     ``build(seed, threads)`` returns an unfitted classifier for uint8 rows, with its imports inside,
-    so that naming the models costs nothing; ``why`` is the reason of the settings.
+    so that naming the models costs nothing.
     """
 
     label: str
     build: Callable[[int, int], Any]
-    why: str
     ours: bool = False
 
 
@@ -67,7 +66,6 @@ def _other(key, seed, threads):
     return dummy.DummyClassifier(strategy="prior", **own)
 
 
-DEFAULTS = "skfashion's defaults, no argument"
 # Ours: key -> class of skfashion.
 NETS = {
     "mlp_net": "MLPNetClassifier",
@@ -75,26 +73,23 @@ NETS = {
     "resnet": "ResNetClassifier",
     "attention_net": "AttentionNetClassifier",
 }
-# Others: key -> label, and the reason of the settings.
+# Others: key -> label.
 OTHERS = {
-    "mlp_sklearn": (
-        "MLPClassifier",
-        "float32 pixels in 0..1 (fastest route); stops itself on 10 % held out, 50 epochs at most",
-    ),
-    "hist_gradient_boosting": (
-        "HistGradientBoosting",
-        "raw uint8; 64 bins, a tenth of the pixels a split: 0.6 of the default's time, as accurate",
-    ),
-    "random_forest": ("RandomForest", "raw uint8 (trees ignore scale); scikit-learn's 100 trees"),
-    "k_neighbors": ("KNeighbors", "raw float32 pixels, all on one scale; scikit-learn's k = 5"),
-    "logistic_regression": (
-        "LogisticRegression",
-        "float32 pixels in 0..1; C = 0.1 beat 1 in validation (86.0 to 85.8 %); 200 iterations",
-    ),
-    "dummy": ("Dummy (floor)", "class frequencies alone: what guessing scores"),
+    # float32 pixels in 0..1 (fastest route); stops itself on 10 % held out, 50 epochs at most.
+    "mlp_sklearn": "MLPClassifier",
+    # raw uint8; 64 bins, a tenth of the pixels a split: 0.6 of the default's time, as accurate.
+    "hist_gradient_boosting": "HistGradientBoosting",
+    # raw uint8 (trees ignore scale); scikit-learn's 100 trees.
+    "random_forest": "RandomForest",
+    # raw float32 pixels, all on one scale; scikit-learn's k = 5.
+    "k_neighbors": "KNeighbors",
+    # float32 pixels in 0..1; C = 0.1 beat 1 in validation (86.0 to 85.8 %); 200 iterations.
+    "logistic_regression": "LogisticRegression",
+    # Class frequencies alone: what guessing scores.
+    "dummy": "Dummy (floor)",
 }
-MODELS = {key: Model(name, partial(_ours, key), DEFAULTS, True) for key, name in NETS.items()}
-MODELS |= {key: Model(label, partial(_other, key), why) for key, (label, why) in OTHERS.items()}
+MODELS = {key: Model(name, partial(_ours, key), ours=True) for key, name in NETS.items()}
+MODELS |= {key: Model(label, partial(_other, key)) for key, label in OTHERS.items()}
 
 
 def parameters(estimator):

@@ -7,6 +7,7 @@ there: they reach their aim, and were chosen and read before the better candidat
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import models, results, rivals
 from benchmarks.formatting import grouped
@@ -103,8 +104,6 @@ REFERENCES = {
     "fashioncnn": _convolutional({}, "90-95 claimed (91.9 when run)"),
 }
 
-CHOSEN = "chosen on validation data"
-
 DEEPER = CONVOLUTIONAL | {"depth": 2}
 WIDEST = DEEPER | {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING}
 LONGER = DEEPER | {"channels": (32, 64, 128), "max_epochs": 14, "augment": ERASING}
@@ -144,33 +143,26 @@ def build(classifier, parameters, seed):
     return getattr(skfashion, classifier)(random_state=seed, **parameters)
 
 
-def _models():
-    """Return all of them as models of the benchmark, by key."""
-    found = {}
-
-    def add(key, label, classifier, parameters, why=CHOSEN):
-        def build_one(seed, threads):
-            return build(classifier, parameters, seed)
-
-        found[key] = Model(label, build_one, why, True)
-
-    for name, its in REFERENCES.items():
-        if its.published is not None:
-
-            def build_rival(seed, threads, name=name):
-                return rivals.build(name, seed)
-
-            label = f"{name}, as published"
-            found[f"published:{name}"] = Model(label, build_rival, "as published")
-        add(f"ours:{name}", f"{name}, our recipe", its.classifier, its.parameters)
-        why = "the same architecture, no other argument"
-        add(f"defaults:{name}", f"{name}, our defaults", its.classifier, its.architecture, why)
-    for name, its in FASTEST.items():
-        add(f"fast:{name}", name, its.classifier, its.parameters)
-    return found
+def _ours(classifier, parameters, seed, threads):
+    """Return a recipe of ours, as a model of the benchmark is built."""
+    return build(classifier, parameters, seed)
 
 
-MODELS = _models()
+def _published(name, seed, threads):
+    """Return a published recipe in the same way."""
+    return rivals.build(name, seed)
+
+
+MODELS = {}
+for name, its in REFERENCES.items():
+    if its.published is not None:
+        theirs = partial(_published, name)
+        MODELS[f"published:{name}"] = Model(f"{name}, as published", theirs)
+    recipe, plain = (partial(_ours, its.classifier, p) for p in (its.parameters, its.architecture))
+    MODELS[f"ours:{name}"] = Model(f"{name}, our recipe", recipe, ours=True)
+    MODELS[f"defaults:{name}"] = Model(f"{name}, our defaults", plain, ours=True)
+for name, its in FASTEST.items():
+    MODELS[f"fast:{name}"] = Model(name, partial(_ours, its.classifier, its.parameters), ours=True)
 
 
 def find(name):

@@ -22,7 +22,7 @@ def test_smaller_parts_lie_in_larger_ones(monkeypatch):
             seen.append((X.copy(), y.copy()))
             return super().fit(X / 255, y)
 
-    model = Model("spy", lambda seed, threads: Spy(max_iter=1), "spies")
+    model = Model("spy", lambda seed, threads: Spy(max_iter=1))
     monkeypatch.setitem(learning_curve.MODELS, "mlp_net", model)
     asked = SimpleNamespace(settings={"rows": [20, 100, 6000]}, images=load_split("sample"))
     with pytest.warns(UserWarning):

@@ -104,8 +104,6 @@ class Study:
     distributed: bool = False
     options: dict = field(default_factory=dict)
     unpublished: tuple = ()
-    description: str = ""
-    epilog: str | None = None
     instead: dict = field(default_factory=dict)
     verify: Callable | None = None
 

@@ -204,5 +204,4 @@ STUDY = Study(
     measure=measure,
     table=table,
     timing=True,
-    description=__doc__,
 )

@@ -168,5 +168,4 @@ STUDY = Study(
     measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
     table=table,
     verify=verify,
-    description=__doc__,
 )

@@ -264,5 +264,4 @@ STUDY = Study(
     pictures={"fairness.png": draw},
     packages=("fairlearn",),
     distributed=True,
-    description=__doc__,
 )

@@ -81,5 +81,4 @@ STUDY = Study(
     verify=verify,
     packages=("imbalanced-learn",),
     distributed=True,
-    description=__doc__,
 )

@@ -338,5 +338,4 @@ STUDY = Study(
     pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
     packages=("imbalanced-learn",),
     distributed=True,
-    description=__doc__,
 )

@@ -349,5 +349,4 @@ STUDY = Study(
     table=table,
     verify=verify,
     packages=("skada",),
-    description=__doc__,
 )

@@ -250,6 +250,4 @@ STUDY = Study(
     measure=measure,
     table=table,
     timing=True,
-    description=__doc__,
-    epilog="Rows: " + ", ".join(ROWS),
 )

@@ -285,6 +285,4 @@ STUDY = Study(
     packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
     timing=True,
     resume=False,
-    description=__doc__,
-    epilog="Rows: " + ", ".join(ROWS),
 )

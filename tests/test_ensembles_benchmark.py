@@ -26,6 +26,7 @@ def rows(tmp_path_factory):
     return small_studies.run(ensembles.STUDY, TINY, folder, "--seeds", "2")
 
 
+@pytest.mark.slow
 def test_rows_of_ensembles_have_their_members(rows):
     assert len({row["name"] for row in rows}) == 12
     assert len(rows) == 2 * 12
@@ -38,6 +39,7 @@ def test_rows_of_ensembles_have_their_members(rows):
         assert row["settings"]["classifiers"]["cnn"]["class"] == "ConvNetClassifier"
 
 
+@pytest.mark.slow
 def test_the_table_shows_gains_with_their_intervals(rows):
     text = ensembles.table(rows)
     group = [row for row in rows if row["name"] == "vote of CNNs"]

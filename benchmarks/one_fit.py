@@ -5,6 +5,8 @@ import time
 import warnings
 from functools import cache
 
+import numpy as np
+
 from benchmarks import environment, processes
 from benchmarks.data import load_split
 from benchmarks.models import described
@@ -120,7 +122,6 @@ def evaluate(y_true, y_pred, proba, classes):
     except ``log_loss``, in nats; ``per_class_recall`` is None for a class without rows;
     ``confusion_matrix`` counts true class by predicted class.
     """
-    import numpy as np
     from sklearn import metrics
 
     from skfashion.metrics import expected_calibration_error

@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+import numpy as np
+
 # The key under which a PNG file keeps the fingerprint.
 STAMP = "Source"
 
@@ -47,7 +49,6 @@ def label_points(axes, points):
     Points are (x, y, lower left and upper right corner of its error bars, name); the axes have
     their final scales.
     """
-    import numpy as np
     from matplotlib.transforms import Bbox
 
     axes.figure.draw_without_rendering()

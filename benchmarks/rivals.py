@@ -6,6 +6,8 @@ The recipes are facts taken from five public projects (see docs/references.md); 
 import itertools
 import time
 
+import numpy as np
+
 
 class Rival:
     """One published recipe, with scikit-learn's methods.
@@ -33,7 +35,6 @@ class Rival:
 
     def fit(self, X, y):
         """Train; ``history_`` has an entry an epoch."""
-        import numpy as np
         import torch
         from torch import nn
         from torch.utils.data import DataLoader
@@ -72,7 +73,6 @@ class Rival:
         return self
 
     def _logits(self, X):
-        import numpy as np
         import torch
 
         self.module_.eval()

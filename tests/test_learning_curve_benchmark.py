@@ -26,7 +26,7 @@ def test_smaller_parts_lie_in_larger_ones(monkeypatch):
     monkeypatch.setitem(learning_curve.MODELS, "mlp_net", model)
     asked = SimpleNamespace(settings={"rows": [20, 100, 6000]}, images=load_split("sample"))
     with pytest.warns(UserWarning):
-        rows = learning_curve.measure("mlp_net", 5, asked)
+        rows = list(learning_curve.measure("mlp_net", 5, asked))
     assert [row["rows"] for row in rows] == [len(y) for _, y in seen] == [6000, 100, 20]
     for (X, _), (part, labels) in itertools.pairwise(seen):
         assert {row.tobytes() for row in part} <= {row.tobytes() for row in X}

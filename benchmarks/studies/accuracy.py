@@ -7,6 +7,9 @@ versions, machine and threads.
 
 import argparse
 import statistics
+from functools import partial
+
+import numpy as np
 
 from benchmarks import data, one_fit
 from benchmarks.errors import names_of, names_option
@@ -74,7 +77,6 @@ def about(rows):
 
 def draw(rows):
     """Draw test accuracy over fit seconds, a labelled point a model, with deviations."""
-    import numpy as np
     from matplotlib.ticker import FuncFormatter
 
     groups, points = by_model(rows), []
@@ -110,20 +112,11 @@ def draw(rows):
     return figure
 
 
-def verify(rows):
-    """Yield the net that takes the least time."""
-    yield from one_fit.verify(rows, "mlp_net")
-
-
-def _at_least(limit):
-    """Return a reader of whole numbers from a limit."""
-
-    def read(text):
-        if not text.isdecimal() or int(text) < limit:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {limit}, got {text!r}")
-        return int(text)
-
-    return read
+def _at_least(limit, text):
+    """Read a whole number from a limit."""
+    if not text.isdecimal() or int(text) < limit:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {limit}, got {text!r}")
+    return int(text)
 
 
 STUDY = Study(
@@ -143,12 +136,9 @@ STUDY = Study(
     side_by_side=True,
     options={
         "--models": names_option(MODELS),
-        "--threads": {"type": _at_least(1), "help": "of each run; default all cores / jobs"},
-        "--rows": {
-            "type": _at_least(data.N_CLASSES),
-            "help": "at most so many training and test rows, for trying things",
-        },
+        "--threads": {"type": partial(_at_least, 1), "help": "of each run; default all / jobs"},
+        "--rows": {"type": partial(_at_least, data.N_CLASSES), "help": "at most so many rows"},
     },
     unpublished=("rows",),
-    verify=verify,
+    verify=partial(one_fit.verify, model="mlp_net"),
 )

@@ -8,6 +8,8 @@ anew.
 import statistics
 import time
 
+import numpy as np
+
 from benchmarks.data import load_split
 from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
 from benchmarks.models import MODELS
@@ -20,23 +22,15 @@ QUICK = {"rows": [100, 300, 1000]}
 UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression")
 
 
-def classifiers(unit, asked):
-    """Return the classifier of a unit by its name."""
-    return {unit: MODELS[unit].build(0, 1)}
-
-
 def measure(unit, seed, asked):
     """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
-    found = []
     for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
-        found.append({"name": MODELS[unit].label, "rows": n})
-        found[-1] |= fitted(unit, seed, order, asked.images)
-    return found
+        about = {"name": MODELS[unit].label, "rows": n}
+        yield about | fitted(unit, seed, order, asked.images)
 
 
 def parts(y, sizes, seed):
     """Yield each size, the largest first, and the places of its rows, classes in equal shares."""
-    import numpy as np
     from sklearn.model_selection import StratifiedShuffleSplit
 
     order = np.random.RandomState(seed).permutation(len(y))
@@ -123,7 +117,7 @@ STUDY = Study(
     cost="25 min",
     sizes={"full": FULL, "quick": QUICK},
     units=lambda asked: UNITS,
-    classifiers=classifiers,
+    classifiers=lambda unit, asked: {unit: MODELS[unit].build(0, 1)},
     measure=measure,
     table=table,
     pictures={"learning_curve.png": draw},

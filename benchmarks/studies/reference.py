@@ -6,6 +6,7 @@ architecture with our defaults.
 """
 
 import statistics
+from functools import partial
 
 from benchmarks import one_fit
 from benchmarks.errors import names_of, names_option
@@ -17,16 +18,10 @@ from benchmarks.study import Study
 def _plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
     names = names_of(asked.options.systems, REFERENCES, "--systems")
-    return [
-        (f"published:{name}", seed)
-        for seed in range(asked.options.published_seeds)
-        for name in names
-        if REFERENCES[name].published is not None
-    ] + [
-        (f"{kind}:{name}", seed)
-        for seed in asked.seeds
-        for name in names
-        for kind in ("ours", "defaults")
+    known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
+    ours = [f"{kind}:{name}" for name in names for kind in ("ours", "defaults")]
+    return [(name, seed) for seed in range(asked.options.published_seeds) for name in known] + [
+        (name, seed) for seed in asked.seeds for name in ours
     ]
 
 
@@ -91,11 +86,6 @@ def _n_seeds(groups, kind):
     return " to ".join(str(count) for count in dict.fromkeys([min(counts), max(counts)]))
 
 
-def verify(rows):
-    """Yield one of ours that takes the least time."""
-    yield from one_fit.verify(rows, "ours:mlp-keras")
-
-
 STUDY = Study(
     name="reference",
     help="published systems beside ours, same architectures",
@@ -110,5 +100,5 @@ STUDY = Study(
         "--systems": names_option(REFERENCES),
         "--published-seeds": {"type": int, "default": 1, "help": "of the published; default 1"},
     },
-    verify=verify,
+    verify=partial(one_fit.verify, model="ours:mlp-keras"),
 )

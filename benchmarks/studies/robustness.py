@@ -34,7 +34,7 @@ def _build(unit, seed):
 
 
 def measure(unit, seed, asked):
-    """Fit a classifier and read its accuracies."""
+    """Read accuracies: ``clean``, and ``accuracy`` by kind, a list over severities."""
     return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
 
 
@@ -74,9 +74,9 @@ def _groups(rows):
     return grouped(sorted(rows, key=lambda row: order.index(row["unit"])), "unit")
 
 
-def _over_severities(group, kind):
-    """Return the mean accuracy under a kind of disturbance, a number a row."""
-    return [statistics.fmean(row["accuracy"][kind]) for row in group]
+def _percent(group, kind):
+    """Return the mean accuracy under a kind of disturbance, over severities and rows."""
+    return 100 * statistics.fmean(statistics.fmean(row["accuracy"][kind]) for row in group)
 
 
 def _mean(row):
@@ -90,7 +90,7 @@ def table(rows):
     for name, group in _groups(rows).items():
         line = [name, cell([row["clean"] for row in group], 100), cell(map(_mean, group), 100)]
         for kind in kinds:
-            line.append(f"{100 * statistics.fmean(_over_severities(group, kind)):.1f}")
+            line.append(f"{_percent(group, kind):.1f}")
         lines.append([*line, median(group, "seconds")])
     headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
     return (
@@ -102,10 +102,7 @@ def table(rows):
 def draw(rows):
     """Draw a heat map, classifiers by kinds."""
     kinds, groups = list(rows[0]["accuracy"]), _groups(rows)
-    values = [
-        [100 * statistics.fmean(_over_severities(group, kind)) for kind in kinds]
-        for group in groups.values()
-    ]
+    values = [[_percent(group, kind) for kind in kinds] for group in groups.values()]
     size = (10, 1.2 + 0.45 * len(groups))
     figure, axes = pyplot().subplots(figsize=size, layout="constrained")
     image = axes.imshow(values, cmap="viridis", vmin=10, vmax=100, aspect="auto")

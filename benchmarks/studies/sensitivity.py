@@ -8,6 +8,8 @@ frontier's best recipes without the ones and without the others.
 import statistics
 import time
 
+import numpy as np
+
 from benchmarks.data import load_split
 from benchmarks.formatting import caption, cell, pipe_table, values
 from benchmarks.models import described
@@ -47,7 +49,6 @@ def measure(unit, seed, asked):
 
 def near_duplicates(split, seed=None, block=1000):
     """Find test images that are almost a training image, and how many of these have their label."""
-    import numpy as np
 
     def directions(X):
         X = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
@@ -71,7 +72,6 @@ def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
     Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
     Journal of Artificial Intelligence Research 70, 2021.
     """
-    import numpy as np
     from cleanlab.filter import find_label_issues
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
@@ -91,8 +91,6 @@ def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
 
 def table(rows, groups=None):
     """Write the table: one of the frontier's best recipes a line; `groups` are rows of those."""
-    import numpy as np
-
     groups = groups or of_today(frontier.STUDY.rows())
     now = {unit: compared(describe(unit, 0)["settings"]) for unit in UNITS}
     rows = [row for row in rows if compared(row["settings"]) == now[row["unit"]]]

@@ -5,7 +5,7 @@ Fit every setting that was tried for a recipe on 55,000 training images, and sco
 """
 
 import statistics
-from functools import cache
+from functools import cache, partial
 
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
@@ -17,15 +17,16 @@ from benchmarks.study import Study
 ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
 
 
-def _around(recipe, *changes):
-    """Return a chosen recipe and what differs from it by some changes."""
-    entry = FASTEST.get(recipe) or REFERENCES[recipe]
-    return _varied(entry.classifier, entry.parameters, {}, *changes)
-
-
 def _varied(classifier, parameters, *changes):
+    """Return a setting and what differs from it; all views of an image are scored of each."""
     plain = {k: v for k, v in parameters.items() if k != "tta"}
     return [(classifier, plain | change) for change in changes]
+
+
+def _around(recipe, *changes):
+    """Return a chosen recipe and what differs from it by some changes."""
+    entry = (FASTEST | REFERENCES)[recipe]
+    return _varied(entry.classifier, entry.parameters, {}, *changes)
 
 
 # Recipe -> what was tried for it: a class of skfashion's and its parameters.
@@ -129,8 +130,8 @@ def _chosen():
     """Return the settings that became recipes, in words."""
     return {
         in_words(candidates.settings_of(classifier, parameters))
-        for recipe in (FASTEST | REFERENCES).values()
-        for classifier, parameters in _varied(recipe.classifier, recipe.parameters, {})
+        for recipe in FASTEST | REFERENCES
+        for classifier, parameters in _around(recipe)
     }
 
 
@@ -160,11 +161,6 @@ def table(rows, known=CANDIDATES):
     )
 
 
-def verify(rows):
-    """Yield the last candidate for the smallest network."""
-    yield from candidates.verify(rows, ("mlp-keras", *CANDIDATES["mlp-keras"][-1]))
-
-
 STUDY = Study(
     name="tuning",
     help="what was tried for the recipes, on validation data",
@@ -177,5 +173,5 @@ STUDY = Study(
     page="frontier.md",
     by=("unit", "settings"),
     options={"--recipes": names_option(CANDIDATES, ";")},
-    verify=verify,
+    verify=partial(candidates.verify, unit=("mlp-keras", *CANDIDATES["mlp-keras"][-1])),
 )

@@ -1,8 +1,5 @@
 """`python -m benchmarks ensembles`: rows with their members, the table, which images are read."""
 
-import argparse
-import dataclasses
-
 import numpy as np
 import pytest
 import small_studies
@@ -11,7 +8,6 @@ from scipy import stats
 from benchmarks.data import load_split
 from benchmarks.formatting import interval
 from benchmarks.studies import ensembles
-from benchmarks.study import Asked
 
 TINY = ensembles.FULL | {
     "train_rows": 300,
@@ -30,6 +26,7 @@ def rows(tmp_path_factory):
     return small_studies.run(ensembles.STUDY, TINY, folder, "--seeds", "2")
 
 
+@pytest.mark.slow
 def test_rows_of_ensembles_have_their_members(rows):
     assert len({row["name"] for row in rows}) == 12
     assert len(rows) == 2 * 12
@@ -42,6 +39,7 @@ def test_rows_of_ensembles_have_their_members(rows):
         assert row["settings"]["classifiers"]["cnn"]["class"] == "ConvNetClassifier"
 
 
+@pytest.mark.slow
 def test_the_table_shows_gains_with_their_intervals(rows):
     text = ensembles.table(rows)
     group = [row for row in rows if row["name"] == "vote of CNNs"]
@@ -57,11 +55,10 @@ def test_the_table_shows_gains_with_their_intervals(rows):
         assert part in text
 
 
-def test_no_test_image_is_looked_at(tmp_path):
-    study = dataclasses.replace(ensembles.STUDY, sizes={"quick": TINY})
-    asked = Asked(study, "quick", [0], tmp_path, 1, argparse.Namespace())
-    asked.__dict__["images"] = load_split("sample")._replace(X_test=None, y_test=None)
-    assert ensembles.measure("one CNN", 0, asked)[0]["accuracy"] > 0.1
+def test_no_test_image_is_looked_at():
+    blind = load_split("sample")._replace(X_test=None, y_test=None)
+    (row,) = ensembles.measured("one CNN", 0, TINY, blind)
+    assert row["accuracy"] > 0.1
 
 
 def test_interval_by_hand():

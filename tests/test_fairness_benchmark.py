@@ -40,6 +40,7 @@ def measured(tmp_path_factory):
     return rows, folder / "fairness-quick" / "fairness.png"
 
 
+@pytest.mark.slow
 def test_a_row_a_run_with_all_its_rates(measured):
     rows, picture = measured
     kinds = [(row["task"], row["seed"], row["estimator"], row["mitigation"]) for row in rows]
@@ -55,6 +56,7 @@ def test_a_row_a_run_with_all_its_rates(measured):
     assert picture.stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_the_table_shows_means_deviations_and_paired_intervals(measured):
     rows, _ = measured
     nothing, weights = (
@@ -79,6 +81,7 @@ def test_the_table_shows_means_deviations_and_paired_intervals(measured):
     assert table.endswith("(images/fairness.png)")
 
 
+@pytest.mark.slow
 def test_one_seed_has_no_interval(measured):
     table = fairness.table([row for row in measured[0] if row["seed"] == 0])
     assert "±" not in table.split("Means")[0]

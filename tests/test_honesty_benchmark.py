@@ -15,6 +15,7 @@ def measured(tmp_path_factory):
     return small_studies.run(honesty.STUDY, TINY, folder, "--seeds", "2", "--jobs", "1")
 
 
+@pytest.mark.slow
 def test_each_way_of_balancing_is_measured_with_and_without_its_undoing(measured):
     kinds = [(row["treatment"], row["seed"]) for row in measured]
     assert kinds == [(name, seed) for seed in (0, 1) for name in honesty.TREATMENTS]
@@ -23,6 +24,7 @@ def test_each_way_of_balancing_is_measured_with_and_without_its_undoing(measured
         assert row["metrics"]["rows_trained"] == sum(row["by_class"]["rows"].values())
 
 
+@pytest.mark.slow
 def test_test_rows_are_as_skewed_as_those_of_the_training(measured):
     # A majority's accuracy tells the skew: balanced classes would make both numbers alike.
     for row in measured:
@@ -31,6 +33,7 @@ def test_test_rows_are_as_skewed_as_those_of_the_training(measured):
             assert metrics["accuracy"] > metrics["balanced_accuracy"] + 0.1
 
 
+@pytest.mark.slow
 def test_the_table_has_differences_to_nothing(measured):
     plain, undone = (
         [row["metrics"]["log_loss"] for row in measured if row["treatment"] == name]

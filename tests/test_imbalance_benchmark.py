@@ -31,6 +31,7 @@ def measured(tmp_path_factory):
     return rows, folder / "imbalance-quick"
 
 
+@pytest.mark.slow
 def test_a_row_a_run_with_all_its_numbers(measured):
     rows, pictures = measured
     keys = ("estimator", "treatment", "profile", "ratio", "permutation", "seed")
@@ -49,6 +50,7 @@ def test_a_row_a_run_with_all_its_numbers(measured):
     assert not (pictures / "imbalance_ratios.png").exists()  # there is a single one
 
 
+@pytest.mark.slow
 def test_tables_show_means_deviations_and_paired_intervals(measured):
     rows, _ = measured
     table = imbalance.table(rows)
@@ -76,6 +78,7 @@ def test_tables_show_means_deviations_and_paired_intervals(measured):
     assert "2 orders of the classes" in table
 
 
+@pytest.mark.slow
 def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
     rows = [
         row

@@ -47,6 +47,7 @@ def of_task(rows, task, **wanted):
     ]
 
 
+@pytest.mark.slow
 def test_self_training_is_compared_with_few_labels_and_with_all(rows):
     rows = of_task(rows, "self-training")
     assert len(rows) == 2 * 3 * 3
@@ -58,6 +59,7 @@ def test_self_training_is_compared_with_few_labels_and_with_all(rows):
         assert row["accuracy"] > 0.3 or row["classifier"] == "CNN"
 
 
+@pytest.mark.slow
 def test_few_shots_of_classes_that_were_not_trained_on(rows):
     rows = of_task(rows, "few shots")
     assert {row["shots"] for row in rows} == {1, 5, 20}
@@ -69,6 +71,7 @@ def test_few_shots_of_classes_that_were_not_trained_on(rows):
     assert 1 / 3 < one < twenty
 
 
+@pytest.mark.slow
 def test_transfer_is_compared_with_a_net_from_scratch(rows):
     rows = of_task(rows, "transfer")
     methods = {row["method"] for row in rows}
@@ -80,6 +83,7 @@ def test_transfer_is_compared_with_a_net_from_scratch(rows):
     assert len(rows) == 2 * 2 * 2 * 3
 
 
+@pytest.mark.slow
 def test_adaptation_beats_nothing_on_disturbed_images(rows):
     its = of_task(rows, "adaptation", kind="contrast 5")
     accuracy = {
@@ -90,6 +94,7 @@ def test_adaptation_beats_nothing_on_disturbed_images(rows):
     assert of_task(rows, "adaptation", kind="none")
 
 
+@pytest.mark.slow
 def test_skada_is_used_where_it_is_installed_and_missed_where_it_is_not(rows, monkeypatch):
     methods = {row["method"] for row in of_task(rows, "adaptation", classifier="CNN")}
     its = {method for method in methods if method.startswith("skada")}
@@ -102,6 +107,7 @@ def test_skada_is_used_where_it_is_installed_and_missed_where_it_is_not(rows, mo
     assert "skada was not installed" in labels.table(without)
 
 
+@pytest.mark.slow
 def test_the_tables(rows):
     text = labels.table(rows)
     group = of_task(rows, "transfer", classifier="CNN", rows_a_class=10)

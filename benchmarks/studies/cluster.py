@@ -140,9 +140,6 @@ def _loopback_bytes():
     return sum(counter.bytes_sent for name, counter in counters.items() if name.startswith("lo"))
 
 
-# --- the table: measured beside the model of docs/scaling.md --------------------------------------
-
-
 def table(rows):
     """Write seconds and bytes beside those of the model, and the model's numbers."""
     medians = {unit: _medians(its) for unit, its in sorted(grouped(rows, "unit").items())}

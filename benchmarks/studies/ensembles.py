@@ -103,7 +103,7 @@ def _fitted(unit, seed, settings, X, y):
     return [(name, ensemble.fit(X, y), ensemble.estimators_)]
 
 
-def _measured(unit, seed, settings, images):
+def measured(unit, seed, settings, images):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
@@ -119,11 +119,6 @@ def _measured(unit, seed, settings, images):
             row["log_loss"] = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
         row["members"] = [round(float(net.score(X_valid, y_valid)), 6) for net in members]
         yield row | {"seconds": seconds}
-
-
-def measure(unit, seed, asked):
-    """Train one ensemble, or two of the same members, and measure it and them."""
-    return list(_measured(unit, seed, asked.settings, asked.images))
 
 
 def table(rows):
@@ -158,7 +153,7 @@ def _cells(group):
 def verify(rows):
     """Yield the member that is fitted in the least time."""
     row = of_unit(rows, "one MLP")
-    (found,) = _measured("one MLP", 0, row["settings"], load_split("full"))
+    (found,) = measured("one MLP", 0, row["settings"], load_split("full"))
     yield row, *({key: of[key] for key in ("accuracy", "log_loss")} for of in (row, found))
 
 
@@ -170,7 +165,7 @@ STUDY = Study(
     sizes={"full": FULL, "quick": QUICK},
     units=lambda asked: UNITS,
     classifiers=lambda unit, asked: _kinds(0, asked.settings),
-    measure=measure,
+    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
     table=table,
     verify=verify,
 )

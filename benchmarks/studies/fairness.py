@@ -145,8 +145,6 @@ def verify(rows):
     yield row, numbers(row), numbers(found)
 
 
-# --- the table ------------------------------------------------------------------------------------
-
 COLUMNS = (
     ("accuracy %", "accuracy", 100, 2, True),
     ("worst-group accuracy %", "worst-group accuracy", 100, 2, False),
@@ -189,9 +187,6 @@ def _frame(rows):
         for _, metric, *_ in COLUMNS
     ]
     return pd.DataFrame(lines, columns=["estimator", "mitigation", "seed", "metric", "value"])
-
-
-# --- the picture ----------------------------------------------------------------------------------
 
 
 def pareto(points):

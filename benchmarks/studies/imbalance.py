@@ -163,8 +163,6 @@ def verify(rows):
     yield row, learned(row), learned(found)
 
 
-# --- tables -------------------------------------------------------------------------------------
-
 COLUMNS = (
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
     ("macro F1 %", "f1_macro", 100, 2, True),
@@ -241,9 +239,6 @@ def _other_skews(frame):
             ]
             lines += [[estimator, treatment, *cells]] if any(cells) else []
     return pipe_table(lines, ["classifier", "treatment", *skews])
-
-
-# --- pictures -----------------------------------------------------------------------------------
 
 
 def draw_recalls(rows):

@@ -58,13 +58,8 @@ def classifiers(unit, asked):
     return {} if name == "pixels" else {name: _classifier(name, 0, asked.settings)}
 
 
-def measure(unit, seed, asked):
+def measured(unit, seed, settings, images):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
-    return list(_measured(unit, seed, asked.settings, asked.images))
-
-
-def _measured(unit, seed, settings, images):
-    """Yield what `measure` returns."""
     task, _, name = unit.partition(": ")
     sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
     for row in TASKS[task](name, seed, settings, *held_out(images, seed, **sizes)):
@@ -76,9 +71,6 @@ def _row(task, method, accuracy, **varied):
     return {"task": task, "method": method, **varied, "accuracy": round(float(accuracy), 6)}
 
 
-# --- few labels -----------------------------------------------------------------------------------
-
-
 def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     """Compare self-training on rows of which few have labels with those few, and with all."""
     from sklearn.model_selection import train_test_split
@@ -87,18 +79,18 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     n = settings["pool"]
     X, _, y, _ = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
 
-    def measured(method, estimator, rows, labels, n_labelled):
+    def fitted(method, estimator, rows, labels, n_labelled):
         start = time.perf_counter()
         estimator.fit(X[rows], labels)
         varied = {"labelled": n_labelled, "seconds": round(time.perf_counter() - start, 2)}
         return _row("self-training", method, estimator.score(X_valid, y_valid), **varied)
 
     everything = np.arange(n)
-    yield measured("all rows labelled", _classifier(name, seed, settings), everything, y, n)
+    yield fitted("all rows labelled", _classifier(name, seed, settings), everything, y, n)
     for n_labelled in settings["labelled"]:
         few, _ = train_test_split(everything, train_size=n_labelled, stratify=y, random_state=seed)
         plain = _classifier(name, seed, settings)
-        yield measured("labelled rows only", plain, few, y[few], n_labelled)
+        yield fitted("labelled rows only", plain, few, y[few], n_labelled)
         labels = np.full(n, -1)  # scikit-learn's mark of a row without a label
         labels[few] = y[few]
         training = SelfTrainingClassifier(
@@ -106,14 +98,11 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
             threshold=settings["threshold"],
             max_iter=settings["rounds"],
         )
-        row = measured("self-training", training, everything, labels, n_labelled)
+        row = fitted("self-training", training, everything, labels, n_labelled)
         made_up = training.labeled_iter_ > 0
         right = training.transduction_[made_up] == y[made_up]
         row |= {"used": int(n_labelled + made_up.sum())}
         yield row | {"right": round(float(right.mean()), 4) if made_up.any() else None}
-
-
-# --- new classes ----------------------------------------------------------------------------------
 
 
 def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
@@ -173,9 +162,6 @@ def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
         "logistic regression of features": linear,
     }
     return {way: model.fit(X, y).score(X_valid, y_valid) for way, model in ways.items()}
-
-
-# --- other images ---------------------------------------------------------------------------------
 
 
 def _adapt(name, seed, settings, X, X_valid, y, y_valid):
@@ -257,9 +243,6 @@ def skada_adapters():
 
 
 TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "adaptation": _adapt}
-
-
-# --- the tables -----------------------------------------------------------------------------------
 
 
 def table(rows):
@@ -350,7 +333,7 @@ def verify(rows):
     """Yield a net of few rows, with which self-training is compared."""
     unit = "self-training: MLP"
     row = of_unit(rows, unit, method="all rows labelled")
-    found = next(_measured(unit, 0, row["settings"], load_split("full")))  # of several fits
+    found = next(measured(unit, 0, row["settings"], load_split("full")))  # of several fits
     yield row, *({"accuracy": of["accuracy"]} for of in (row, found))
 
 
@@ -362,7 +345,7 @@ STUDY = Study(
     sizes={"full": FULL, "quick": QUICK},
     units=lambda asked: UNITS,
     classifiers=classifiers,
-    measure=measure,
+    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
     table=table,
     verify=verify,
     packages=("skada",),

@@ -170,9 +170,6 @@ def weigh(row, task, rounds):
     return {"memory": found, "n_jobs": row.n_jobs}
 
 
-# --- the tables -----------------------------------------------------------------------------------
-
-
 def table(rows):
     """Write all that was measured, and what one must know to read it."""
     rows = [row for name in ROWS for row in rows if row["unit"] == name]

@@ -121,9 +121,6 @@ def make(task, what):
     return GridSearchCV(net, grid, **common)
 
 
-# --- each function returns a net, and what it calls parameters of a grid by another name ----------
-
-
 def our_net(what, epochs):
     """Return our net, beside other libraries with their way of training, else with its defaults.
 

@@ -193,9 +193,6 @@ def compare(row, rounds, threads, data):
     return found
 
 
-# --- the tables -----------------------------------------------------------------------------------
-
-
 def table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
     rows = [row for name in ROWS for row in rows if row["unit"] == name]

@@ -45,9 +45,6 @@ def load(task, dtype="float32"):
     return X, y
 
 
-# --- training -------------------------------------------------------------------------------------
-
-
 def ours(task, dtype="float32"):
     """Train skfashion, which standardises rows of uint8 in its network."""
     X, y = load(task, dtype)
@@ -216,9 +213,6 @@ def jax_scan(task):
         losses.block_until_ready()
 
     return run
-
-
-# --- predicting, and importing --------------------------------------------------------------------
 
 
 def predict_ours(task):

@@ -9,6 +9,8 @@ initial weights anew.
 import os
 from contextlib import contextmanager
 
+import numpy as np
+
 from benchmarks.data import load_split
 from benchmarks.formatting import by_run, grouped, summary_caption, summary_table
 from benchmarks.pictures import pyplot
@@ -109,7 +111,6 @@ def turned(task, seed, split, settings):
 
     Both parts are images, labels and groups.
     """
-    import numpy as np
     from sklearn.model_selection import train_test_split
 
     from skfashion.datasets import make_groups

@@ -8,6 +8,8 @@ these results: classifiers, treatments and samplers have their defaults.
 
 import warnings
 
+import numpy as np
+
 from benchmarks.data import load_split
 from benchmarks.formatting import (
     by_run,
@@ -243,8 +245,6 @@ def _other_skews(frame):
 
 def draw_recalls(rows):
     """Draw the recall of each class, from the most frequent to the rarest, before and after."""
-    import numpy as np
-
     from skfashion.datasets import load_fashion_sample
 
     ratio = max(row["ratio"] for row in rows if row["ratio"])

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 from benchmarks.environment import child_environment
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, pipe_table, spread, values
 from benchmarks.processes import Child, call
 from benchmarks.studies.search.searches import SEARCHES
@@ -81,11 +81,6 @@ ROWS = {
         variables={"MALLOC_TRIM_THRESHOLD_": "65536"},
     ),
 }
-
-
-def units(asked):
-    """Return the names of the rows that the options ask for."""
-    return names_of(asked.options.rows, ROWS, "--rows") if asked.options.rows else list(ROWS)
 
 
 def describe(name, seed, asked):
@@ -242,10 +237,10 @@ STUDY = Study(
     sizes={"full": FULL, "quick": QUICK},
     seeds=None,
     options={
-        "--rows": {"help": "names with commas; default all"},
+        "--rows": names_option(ROWS),
         "--rounds": {"type": int, "help": "default 5, with --quick 1"},
     },
-    units=units,
+    units=lambda asked: names_of(asked.options.rows, ROWS, "--rows"),
     describe=describe,
     measure=measure,
     table=table,

@@ -7,6 +7,8 @@ is divided among them.
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.errors import BenchmarkError
 from benchmarks.memory import watched
 
@@ -42,8 +44,6 @@ def of_a_fit(data, epochs):
 
 def _prepare(data, epochs):
     """Return images, labels and a net."""
-    import numpy as np
-
     from benchmarks.data import load_split
     from skfashion import MLPNetClassifier
 

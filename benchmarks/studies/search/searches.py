@@ -4,6 +4,8 @@ import json
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 # What a search is warmed up with: a few rows, and all kinds of nets of its grid.
 WARM_ROWS, WARM_EPOCHS = 300, 4
 
@@ -78,7 +80,6 @@ def draw(task, number, as_float):
 
     Pixels are float32, 0 to 1, as every library takes them, or uint8.
     """
-    import numpy as np
     from sklearn.model_selection import train_test_split
 
     from benchmarks.data import load_split

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.environment import child_environment
-from benchmarks.errors import names_of
+from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import every, pipe_table, spread, versions
 from benchmarks.processes import Child, call
 from benchmarks.results import commits
@@ -108,11 +108,6 @@ ROWS = {
     "profile-hand-cnn-128": Profile("plain loop, CNN, batch 128", "cnn", 128, "hand"),
     "profile-cnn-128": Profile("ours, CNN, batch 128", "cnn", 128),
 }
-
-
-def units(asked):
-    """Return the names of the rows that the options ask for."""
-    return names_of(asked.options.rows, ROWS, "--rows") if asked.options.rows else list(ROWS)
 
 
 def _rounds(asked):
@@ -269,7 +264,7 @@ STUDY = Study(
     sizes={"full": {}, "quick": {}},
     seeds=None,
     options={
-        "--rows": {"help": "names with commas; default all"},
+        "--rows": names_option(ROWS),
         "--rounds": {"type": int, "help": "default 5, with --quick 1"},
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
         "--scaling": {
@@ -277,7 +272,7 @@ STUDY = Study(
             "help": "time and memory against rows, pixels and width",
         },
     },
-    units=units,
+    units=lambda asked: names_of(asked.options.rows, ROWS, "--rows"),
     describe=describe,
     measure=measure,
     table=table,

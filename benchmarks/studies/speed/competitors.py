@@ -16,6 +16,8 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
 
 
@@ -33,8 +35,6 @@ class Task:
 
 def load(task, dtype="float32"):
     """Return the first training images as rows, 0 to 1 (or uint8), and their classes."""
-    import numpy as np
-
     from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
 
     fetch = fetch_fashion_mnist if task.data == "full" else load_fashion_sample
@@ -170,7 +170,6 @@ def jax_scan(task):
     """Train with JAX: an epoch is one jitted scan."""
     import jax
     import jax.numpy as jnp
-    import numpy as np
 
     X, y = map(jnp.asarray, load(task))
     n_steps = len(X) // task.batch_size

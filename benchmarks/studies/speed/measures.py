@@ -5,6 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.studies.speed.competitors import COMPETITORS, Task, load, train_by_hand
 from benchmarks.studies.speed.nets import our_net
 
@@ -30,8 +32,6 @@ def memory_of_map(net, data):
 
     Pages of the file that the system keeps in memory are the system's, and are not counted.
     """
-    import numpy as np
-
     from benchmarks.memory import watched
 
     n_rows = MAPPED_ROWS if data == "full" else MAPPED_ROWS // 100
@@ -122,8 +122,6 @@ def _split(data):
 
 def scaling_point(rows, side, width):
     """Return seconds and memory of an epoch on random images, for one size of the problem."""
-    import numpy as np
-
     from skfashion import MLPNetClassifier
     from skfashion.utils import memory
 

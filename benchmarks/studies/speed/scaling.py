@@ -1,5 +1,7 @@
 """Time and memory of a fit against the size of the problem, one size varied at a time."""
 
+import numpy as np
+
 from benchmarks.environment import child_environment
 from benchmarks.formatting import pipe_table
 from benchmarks.pictures import pyplot
@@ -57,8 +59,6 @@ def points_of(rows, varied):
 
 def exponent(points, size, value):
     """Return the slope of a line through the larger half of the points, on logarithmic axes."""
-    import numpy as np
-
     points = points[len(points) // 2 :]
     numbers = [[point[size], max(point[value], 1e-9)] for point in points]
     return np.polyfit(*np.log(numbers).T, 1)[0]

@@ -12,8 +12,6 @@ from sklearn.datasets import load_digits
 
 from skfashion.datasets import load_fashion_sample
 
-# Fixtures in which a benchmark measures.
-MEASURED = {"measured", "ensemble_rows", "curve_rows", "label_rows"}
 # Nothing of the above imports matplotlib, which reads it then. It is for child processes, too.
 os.environ.setdefault("MPLBACKEND", "Agg")
 # As distributions call it.
@@ -21,13 +19,10 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests slow: of deep networks, with a backbone all, others with other libraries; and of
-    what a benchmark has measured."""
+    """Mark tests slow: of deep networks, with a backbone all, others with other libraries."""
     with_others = ("test_dropping_in", "test_searching")
     for item in items:
         params = item.callspec.params if hasattr(item, "callspec") else {}
-        if MEASURED & set(item.fixturenames):
-            item.add_marker(pytest.mark.slow)
         drops_in = item.path.name.startswith(with_others)
         for value in params.values():
             cls = value if inspect.isclass(value) else type(value)

@@ -288,6 +288,7 @@ def measured_rows(folder):
     return rows_of(folder, "accuracy-sample")
 
 
+@pytest.mark.slow
 def test_row_says_everything(measured):
     folder, _ = measured
     row = next(row for row in measured_rows(folder) if row["unit"] == "logistic_regression")
@@ -311,6 +312,7 @@ def test_row_says_everything(measured):
     assert row["command"] == again + "dummy,mlp_sklearn,logistic_regression"
 
 
+@pytest.mark.slow
 def test_row_is_what_the_model_predicts(measured):
     folder, _ = measured
     row = next(row for row in measured_rows(folder) if row["unit"] == "logistic_regression")
@@ -322,6 +324,7 @@ def test_row_is_what_the_model_predicts(measured):
     assert row["data"]["sha256"] == split.sha256()
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_stops_no_other(measured):
     folder, done = measured
     assert done.returncode == 1
@@ -331,6 +334,7 @@ def test_a_model_that_fails_stops_no_other(measured):
     assert [row["unit"] for row in measured_rows(folder)] == ["dummy", "logistic_regression"]
 
 
+@pytest.mark.slow
 def test_the_table_is_printed_and_its_picture_drawn(measured):
     folder, done = measured
     rows = sorted(measured_rows(folder), key=lambda row: -row["metrics"]["accuracy"])

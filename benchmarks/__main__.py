@@ -1,107 +1,82 @@
-"""Command line of the benchmarks: each command lives in a module with an ``add_parser``."""
+"""Command line of the benchmarks: a command a study, and three that read what they have written."""
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    report,
-    robustness,
-    run,
-    sensitivity,
-    tables,
-    tuning,
-    verify,
-)
-from benchmarks.errors import BenchmarkError
-from benchmarks.search import command as search
-from benchmarks.search import searches
-from benchmarks.speed import command as speed
-from benchmarks.speed import worker
+from benchmarks import pages, report, runner, verify
+from benchmarks.errors import BenchmarkError, names_of, names_option
+from benchmarks.registry import STUDIES
 
-# A new command joins by offering add_parser(subparsers), which sets the function to call as
-# ``command``. Its heavy imports belong inside functions, so that --help answers at once.
-COMMANDS = (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    report,
-    robustness,
-    search,
-    sensitivity,
-    speed,
-    tables,
-    tuning,
-    verify,
-)
-# What commands call in processes of their own: no business of a user's.
-INTERNAL = (run, searches, worker)
+# With those that are run by an option of another.
+ALL = {one.name: one for study in STUDIES.values() for one in (study, *study.instead.values())}
 
 
-def build_parser(modules=COMMANDS):
-    """Put the parsers of commands together.
-
-    Parameters
-    ----------
-    modules : tuple of modules
-        Where they live.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-    """
+def build_parser():
+    """Return the parser of all commands, whose ``command(options)`` returns an exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure skfashion against its competitors."
+        prog="python -m benchmarks",
+        description="Measure skfashion against its competitors. Times are of two cores.",
     )
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in modules:
-        module.add_parser(subparsers)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for study in STUDIES.values():
+        runner.add_parser(commands, study).set_defaults(command=_run)
+
+    def add(name, about, command, option, **words):
+        one = commands.add_parser(name, help=about, description=about)
+        one.add_argument(*option, **words)
+        one.set_defaults(command=command)
+
+    about = "write all tables of the pages from the committed results (seconds)"
+    words = {"action": "store_true", "help": "only say what is out of date"}
+    add("tables", about, _tables, ["--check"], **words)
+    about = "one page of HTML with all committed results, to send on (seconds)"
+    words = {"type": Path, "default": Path("results.html")}
+    add("report", about, _report, ["-o", "--output"], **words)
+    about = "measure a cheap row of each result file again, and compare (6 min)"
+    add("verify", about, _verify, ["--files"], **names_option(ALL))
     return parser
 
 
+def _run(options):
+    """Run a study, then write the pages if it has written committed results."""
+    study = options.study
+    for name, other in study.instead.items():
+        study = other if getattr(options, name) else study
+    status = runner.run(study, options)
+    if study.publishes(options):
+        pages.update(STUDIES.values())
+    return status
+
+
+def _tables(options):
+    return pages.update(STUDIES.values(), options.check)
+
+
+def _verify(options):
+    return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
+
+
+def _report(options):
+    page = report.page(report.sections_of(STUDIES.values()))
+    options.output.write_text(page, encoding="utf-8")
+    size = options.output.stat().st_size / 1e6
+    print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
+    return 0
+
+
 def main(arguments=None):
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : list of str, default=None
-        The words after ``python -m benchmarks``; None reads them from ``sys.argv``.
-
-    Returns
-    -------
-    int
-        0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C.
-    """
-    words = sys.argv[1:] if arguments is None else arguments
-    internal = bool(words) and words[0].startswith("_")
-    options = build_parser(INTERNAL if internal else COMMANDS).parse_args(words)
+    """Run one command: 0 if all went well, 1 for a failure, 2 for bad arguments, 130 for Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else list(map(str, arguments))
+    options = build_parser().parse_args(words)
+    options.words = words
     try:
         return options.command(options)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        print("Stopped. Finished runs are kept, the same command goes on.", file=sys.stderr)
         return 130
 
 

@@ -12,15 +12,7 @@ N_CLASSES = 10
 
 
 class Split(NamedTuple):
-    """Official training and test rows of one data set.
-
-    Parameters
-    ----------
-    X_train, X_test : ndarray of uint8, shape (n, 784)
-        Pixels, 0 to 255.
-    y_train, y_test : ndarray of int, shape (n,)
-    target_names : list of str
-    """
+    """Official training and test rows of one data set."""
 
     X_train: np.ndarray
     y_train: np.ndarray
@@ -29,13 +21,7 @@ class Split(NamedTuple):
     target_names: list
 
     def sha256(self):
-        """Hash the content of all four arrays.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits; equal for equal pixels and labels, whatever the label's dtype.
-        """
+        """Hash the content of all four arrays."""
         digest = hashlib.sha256()
         for array in (self.X_train, self.y_train, self.X_test, self.y_test):
             digest.update(np.ascontiguousarray(array, dtype=np.uint8).tobytes())
@@ -43,24 +29,10 @@ class Split(NamedTuple):
 
 
 def load_split(name, rows=None):
-    """Load the official training and test parts.
+    """Load the official parts of "sample", the bundled images, or "full", all 70,000.
 
-    Parameters
-    ----------
-    name : {"sample", "full"}
-        The images bundled with skfashion, or all 70,000.
-    rows : int, default=None
-        Keep at most this many rows of each part, the classes in equal shares, always the same
-        ones. None keeps all.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    BenchmarkError
-        If the full data is neither on this machine nor can be downloaded.
+    At most ``rows`` rows are kept of each part, the classes in equal shares, always the same ones.
+    A BenchmarkError is raised if the data is neither on this machine nor can be downloaded.
     """
     from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
 
@@ -84,3 +56,18 @@ def _limit(X, y, rows):
 
     X, _, y, _ = train_test_split(X, y, train_size=rows, stratify=y, random_state=0)
     return X, y
+
+
+def held_out(images, seed, *, train_rows, valid_rows):
+    """Draw rows to train on and rows to measure on, all of them training images."""
+    from sklearn.model_selection import train_test_split
+
+    X, y = images.X_train, images.y_train
+    return train_test_split(
+        X, y, train_size=train_rows, test_size=valid_rows, stratify=y, random_state=seed
+    )
+
+
+def validation_split():
+    """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images."""
+    return held_out(load_split("full"), 0, train_rows=55_000, valid_rows=5_000)

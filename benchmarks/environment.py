@@ -10,6 +10,8 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.errors import BenchmarkError
+
 ROOT = Path(__file__).absolute().parents[1]
 PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 
@@ -23,17 +25,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def child_environment(threads):
-    """Environment variables for a process that measures one run.
-
-    Parameters
-    ----------
-    threads : int or None
-        Threads of OpenMP, MKL and OpenBLAS; None sets none, so that libraries choose.
-
-    Returns
-    -------
-    dict of str to str
-    """
+    """Environment variables for a process that measures one run."""
     dropped = (*OPENBLAS_OVERRIDES, *THREAD_VARIABLES)
     variables = {k: v for k, v in os.environ.items() if k not in dropped}
     if threads is not None:
@@ -45,49 +37,34 @@ def child_environment(threads):
 
 
 def versions(*libraries):
-    """Versions of Python and of the packages that decide a result.
-
-    Parameters
-    ----------
-    *libraries : str
-        More of them, which are left out where they are not installed.
-
-    Returns
-    -------
-    dict of str to str or None
-        None for a package that is not installed.
-    """
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
+    """Versions of Python and of the packages that decide a result, those that are installed."""
+    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES)
+    for package in (*PACKAGES, *libraries):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
     if found["skfashion"] is None:  # a checkout that is used without being installed
         import skfashion
 
-        found["skfashion"] = getattr(skfashion, "__version__", None)
-    for library in libraries:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
+        found["skfashion"] = skfashion.__version__
     return found
 
 
 def machine():
-    """Describe the hardware; no host name, no path, nothing that names a person.
-
-    Returns
-    -------
-    dict
-        ``cpu`` (model name), ``instructions`` (the vector instructions it has), ``cores`` (logical
-        processors this process may use), ``ram_gb`` (GiB, rounded) and ``system``.
-    """
+    """Describe the hardware; no host name, no path, nothing that names a person."""
     import joblib
     import psutil
 
+    try:
+        about = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        about = ""
+    name = re.search(r"^model name\s*:\s*(.+)$", about, re.M)
+    # Cloud machines hide more than the model's name: these instructions decide speed.
+    known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    flags = set(re.findall(r"\w+", about))
     return {
-        "cpu": _cpu_name(),
-        "instructions": _vector_instructions(),
+        "cpu": name[1].strip() if name else _cpu_name(),
+        "instructions": " ".join(name for name in known if name in flags) or "unknown",
         "cores": joblib.cpu_count(),
         "ram_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
@@ -95,47 +72,30 @@ def machine():
 
 
 def _cpu_name():
-    """Model name of the processor; ``platform`` knows only its family on Linux and macOS."""
-    try:
-        match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-        if match:
-            return match[1].strip()
-    except OSError:
-        pass
+    """Model name of the processor; ``platform`` knows only its family on macOS."""
     if platform.system() == "Darwin":
-        answer = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True
-        )
-        if answer.returncode == 0:
-            return answer.stdout.strip()
+        words = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
     return platform.processor() or "unknown"
 
 
-def _vector_instructions():
-    """Name the instructions that decide speed; cloud machines hide more than the model's name."""
-    try:
-        flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text()))
-    except OSError:
-        return "unknown"
-    known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
-    return " ".join(name for name in known if name in flags) or "unknown"
-
-
 def commit():
-    """Commit the sources are at.
-
-    Returns
-    -------
-    str or None
-        Forty hexadecimal digits, with "-dirty" when a source of a result was changed since.
-        Result files do not count: publishing writes one row after the other into them. None
-        without git or outside a repository.
-    """
+    """Commit the sources are at."""
     head = _git("rev-parse", "HEAD")
     if head is None:
         return None
     changes = _git("status", "--porcelain", "--", "skfashion", "benchmarks", ":!benchmarks/results")
     return head + ("-dirty" if changes else "")
+
+
+def refuse_dirty():
+    """Refuse to measure what is to be published with sources that no commit has."""
+    if "-dirty" in (commit() or ""):
+        raise BenchmarkError(
+            "Got sources that differ from their commit, expected results to publish to come from "
+            "a commit. Commit the changes of skfashion and benchmarks first.",
+            exit_code=2,
+        )
 
 
 def age(commit):
@@ -154,21 +114,7 @@ def _git(*words):
 
 
 def code_hash(root=None):
-    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date.
-
-    Unlike a commit it stays the same when only a page of the documentation or a result file
-    changed, and it tells one dirty tree from another.
-
-    Parameters
-    ----------
-    root : pathlib.Path or None
-        The repository; None takes this one.
-
-    Returns
-    -------
-    str
-        First 16 hexadecimal digits of a SHA-256.
-    """
+    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date."""
     return _hash(root or ROOT, [(root or ROOT) / "skfashion"])
 
 
@@ -187,25 +133,7 @@ def _hash(root, places):
     return digest.hexdigest()[:16]
 
 
-def circumstances(command, *libraries):
-    """Return where, when and with what a row was measured.
-
-    Parameters
-    ----------
-    command : str
-        The command that measures it again, without any path.
-    *libraries : str
-        More packages whose versions decide it.
-
-    Returns
-    -------
-    dict
-        ``versions``, ``machine``, ``commit``, ``command`` and ``date``.
-    """
-    return {
-        "versions": versions(*libraries),
-        "machine": machine(),
-        "commit": commit(),
-        "command": command,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def circumstances(command):
+    """Return how and when a row was measured: ``commit``, ``command`` (without paths), ``date``."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit(), "command": command, "date": now}

@@ -2,47 +2,26 @@
 
 
 class BenchmarkError(Exception):
-    """Something the user can put right.
-
-    Parameters
-    ----------
-    message : str
-        What was given, what is expected, and what to do.
-    exit_code : int, default=1
-        Exit status of the command: 1 for a failure, 2 for bad arguments.
-    """
+    """Something the user can put right: exit status 1 for a failure, 2 for bad arguments."""
 
     def __init__(self, message, exit_code=1):
         super().__init__(message)
         self.exit_code = exit_code
 
 
+def names_option(known, separator=","):
+    """Return the keywords of ``add_argument`` for an option that takes some of known names."""
+    listed = f"{separator} ".join(known)
+    return {"default": separator.join(known), "help": f"some of {listed}; default all"}
+
+
 def names_of(text, known, option, separator=","):
-    """Read the names that an option was given.
-
-    Parameters
-    ----------
-    text : str
-        What the user typed.
-    known : iterable of str
-    option : str
-        What the option is called in an error.
-    separator : str, default=","
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    BenchmarkError
-        If a name is not known.
-    """
-    names = [name.strip() for name in text.split(separator)]
+    """Read the names that such an option was given; an unknown one is a BenchmarkError."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(separator) if name.strip()))
     unknown = [name for name in names if name not in known]
-    if unknown:
+    if unknown or not names:
         raise BenchmarkError(
-            f"Got {option} with {', '.join(map(repr, unknown))}, expected some of "
+            f"Got {option} with {', '.join(map(repr, unknown)) or 'no name'}, expected some of "
             f"{f'{separator} '.join(known)}.",
             exit_code=2,
         )

@@ -1,19 +1,23 @@
-"""Memory of this process: ``skfashion.studies.memory`` alone, without the package around it.
+"""Memory while something runs: what is read again and again, and the highest of it."""
 
-Importing the package imports PyTorch, which would be counted as memory of every competitor.
-"""
+import threading
+from contextlib import contextmanager
 
-import importlib.util
-from pathlib import Path
 
-# Finding a package imports nothing; finding what is inside of it would.
-_package = importlib.util.find_spec("skfashion").submodule_search_locations[0]
-_spec = importlib.util.spec_from_file_location(
-    "benchmarks._memory", Path(_package, "studies", "memory.py")
-)
-_memory = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_memory)
+@contextmanager
+def watched(memory, interval):
+    """Look again and again at what a function says; the one number of the list is the highest."""
+    highest, done = [0.0], threading.Event()
 
-forget_peak = _memory.forget_peak
-peak_mb = _memory.peak_mb
-resident_mb = _memory.resident_mb
+    def look():
+        while not done.is_set():
+            highest[0] = max(highest[0], memory())
+            done.wait(interval)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield highest
+    finally:
+        done.set()
+        thread.join()

@@ -6,6 +6,7 @@ a stratified split of the 60,000 training images (55,000 to fit, 5,000 to valida
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,121 +16,54 @@ import numpy as np
 class Model:
     """One row of the comparison.
 
-    Parameters
-    ----------
-    label : str
-        Name in tables and pictures.
-    build : callable
-        ``build(seed, threads)`` returns an unfitted classifier for uint8 rows. Its imports are
-        inside, so that naming the models costs nothing.
-    why : str
-        Reason of the settings.
-    ours : bool
-        True for the classifiers of skfashion.
+    ``build(seed, threads)`` returns an unfitted classifier for uint8 rows, with its imports inside,
+    so that naming the models costs nothing.
     """
 
     label: str
     build: Callable[[int, int], Any]
-    why: str
     ours: bool = False
 
 
 def unit_pixels(X):
-    """Turn grey levels into float32 between 0 and 1.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-    """
+    """Turn grey levels into float32 between 0 and 1."""
     return np.asarray(X, dtype=np.float32) / np.float32(255)
 
 
 def raw_float_pixels(X):
-    """Turn grey levels into float32 of the same values, 0 to 255.
-
-    Parameters
-    ----------
-    X : ndarray of uint8, shape (n, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d)
-    """
+    """Turn grey levels into float32 of the same values, 0 to 255."""
     return np.asarray(X, dtype=np.float32)
 
 
-def _after(convert, classifier):
+def _ours(key, seed, threads):
+    """Return one of skfashion's classifiers as it is."""
+    import skfashion
+
+    return getattr(skfashion, NETS[key])(random_state=seed)
+
+
+def _other(key, seed, threads):
+    """Return one of scikit-learn's classifiers."""
+    from sklearn import dummy, ensemble, linear_model, neighbors, neural_network
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    return make_pipeline(FunctionTransformer(convert), classifier)
-
-
-def _defaults_of(name):
-    """Return a builder of one of skfashion's classifiers as it is."""
-
-    def build(seed, threads):
-        import skfashion
-
-        return getattr(skfashion, name)(random_state=seed)
-
-    return build
-
-
-def _mlp_sklearn(seed, threads):
-    from sklearn.neural_network import MLPClassifier
-
-    return _after(
-        unit_pixels,
-        MLPClassifier(
-            hidden_layer_sizes=(256, 128),
-            batch_size=256,
-            early_stopping=True,
-            max_iter=50,
-            random_state=seed,
-        ),
-    )
-
-
-def _hist_gradient_boosting(seed, threads):
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(
-        max_iter=100,
-        learning_rate=0.1,
-        max_bins=64,
-        max_features=0.1,
-        early_stopping=False,
-        random_state=seed,
-    )
-
-
-def _random_forest(seed, threads):
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(n_estimators=100, n_jobs=threads, random_state=seed)
-
-
-def _k_neighbors(seed, threads):
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return _after(raw_float_pixels, KNeighborsClassifier(n_neighbors=5, n_jobs=threads))
-
-
-def _logistic_regression(seed, threads):
-    from sklearn.linear_model import LogisticRegression
-
-    return _after(unit_pixels, LogisticRegression(C=0.1, max_iter=200, random_state=seed))
-
-
-def _dummy(seed, threads):
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior", random_state=seed)
+    own, unit = {"random_state": seed}, FunctionTransformer(unit_pixels)
+    if key == "mlp_sklearn":
+        stops = {"early_stopping": True, "max_iter": 50}
+        net = neural_network.MLPClassifier((256, 128), batch_size=256, **stops, **own)
+        return make_pipeline(unit, net)
+    if key == "hist_gradient_boosting":
+        settings = {"max_bins": 64, "max_features": 0.1, "early_stopping": False}
+        return ensemble.HistGradientBoostingClassifier(**settings, **own)
+    if key == "random_forest":
+        return ensemble.RandomForestClassifier(n_jobs=threads, **own)
+    if key == "k_neighbors":
+        nearest = neighbors.KNeighborsClassifier(n_jobs=threads)
+        return make_pipeline(FunctionTransformer(raw_float_pixels), nearest)
+    if key == "logistic_regression":
+        return make_pipeline(unit, linear_model.LogisticRegression(C=0.1, max_iter=200, **own))
+    return dummy.DummyClassifier(strategy="prior", **own)
 
 
 # Ours: key -> class of skfashion.
@@ -139,67 +73,27 @@ NETS = {
     "resnet": "ResNetClassifier",
     "attention_net": "AttentionNetClassifier",
 }
-MODELS = {
-    key: Model(name, _defaults_of(name), "skfashion's defaults, no argument", True)
-    for key, name in NETS.items()
-} | {
-    "mlp_sklearn": Model(
-        "MLPClassifier",
-        _mlp_sklearn,
-        "float32 pixels in 0..1 (fastest route); stops itself on 10 % held out, 50 epochs at most",
-    ),
-    "hist_gradient_boosting": Model(
-        "HistGradientBoosting",
-        _hist_gradient_boosting,
-        "raw uint8; 64 bins, a tenth of the pixels a split: 0.6 of the default's time, as accurate",
-    ),
-    "random_forest": Model(
-        "RandomForest", _random_forest, "raw uint8 (trees ignore scale); scikit-learn's 100 trees"
-    ),
-    "k_neighbors": Model(
-        "KNeighbors", _k_neighbors, "raw float32 pixels, all on one scale; scikit-learn's k = 5"
-    ),
-    "logistic_regression": Model(
-        "LogisticRegression",
-        _logistic_regression,
-        "float32 pixels in 0..1; C = 0.1 beat 1 in validation (86.0 to 85.8 %); 200 iterations",
-    ),
-    "dummy": Model("Dummy (floor)", _dummy, "class frequencies alone: what guessing scores"),
+# Others: key -> label.
+OTHERS = {
+    # float32 pixels in 0..1 (fastest route); stops itself on 10 % held out, 50 epochs at most.
+    "mlp_sklearn": "MLPClassifier",
+    # raw uint8; 64 bins, a tenth of the pixels a split: 0.6 of the default's time, as accurate.
+    "hist_gradient_boosting": "HistGradientBoosting",
+    # raw uint8 (trees ignore scale); scikit-learn's 100 trees.
+    "random_forest": "RandomForest",
+    # raw float32 pixels, all on one scale; scikit-learn's k = 5.
+    "k_neighbors": "KNeighbors",
+    # float32 pixels in 0..1; C = 0.1 beat 1 in validation (86.0 to 85.8 %); 200 iterations.
+    "logistic_regression": "LogisticRegression",
+    # Class frequencies alone: what guessing scores.
+    "dummy": "Dummy (floor)",
 }
-
-
-def find(name):
-    """Return the model of a key: of this file, or a named recipe.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Model
-    """
-    if name in MODELS:
-        return MODELS[name]
-    from benchmarks import recipes
-
-    return recipes.MODELS[name]
+MODELS = {key: Model(name, partial(_ours, key), ours=True) for key, name in NETS.items()}
+MODELS |= {key: Model(label, partial(_other, key)) for key, label in OTHERS.items()}
 
 
 def parameters(estimator):
-    """Describe an estimator's settings in JSON's types.
-
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-
-    Returns
-    -------
-    dict
-        ``get_params()`` with the steps of a pipeline, and the members of a vote, named
-        ``step__parameter``. Functions and
-        classes appear by name, estimators by class.
-    """
+    """Describe an estimator's settings in JSON's types."""
     found = {}
     for name, value in sorted(estimator.get_params(deep=True).items()):
         if name in ("steps", "memory", "transform_input", "estimators"):
@@ -209,16 +103,7 @@ def parameters(estimator):
 
 
 def described(value):
-    """Describe an estimator, its class included, or any other value in JSON's types.
-
-    Parameters
-    ----------
-    value : estimator, dict, list, or any parameter of an estimator
-
-    Returns
-    -------
-    dict, list, str, float, int, bool or None
-    """
+    """Describe an estimator, its class included, or any other value in JSON's types."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):

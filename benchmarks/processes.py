@@ -1,102 +1,175 @@
-"""Child processes that never outlive the command that started them."""
+"""Functions called in processes of their own, which never outlive the command that began them.
 
+The one protocol: a child is given "module:function" and its arguments as JSON. What the function
+returns goes back as a line of JSON; if that is a function in turn, the child is ready, and calls it
+once for every line of arguments. Whatever a child prints goes to standard error.
+"""
+
+import contextlib
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
+from benchmarks.errors import BenchmarkError
 
-class Children:
-    """Start children from any thread, end them all from the main one."""
+# A second signal may end all while the first one's call holds the lock.
+_lock = threading.RLock()
+_alive = set()
+_stopped = threading.Event()
 
-    def __init__(self):
-        # A second signal may call stop() while the first one's call holds the lock.
-        self._lock = threading.RLock()
-        self._alive = set()
-        self._stopped = False
 
-    def measure(self, task, variables):
-        """Run one task in a fresh Python process and wait for it.
+class ChildError(BenchmarkError):
+    """A child that failed; ``details`` is the end of what it wrote to standard error."""
 
-        Parameters
-        ----------
-        task : dict
-            See ``benchmarks.run.measure``.
-        variables : dict of str to str
-            Environment of the child.
+    def __init__(self, message, details=""):
+        super().__init__(message)
+        self.details = details
 
-        Returns
-        -------
-        dict
-            ``{"row": …}``, or ``{"error": str, "details": str}`` with the end of what the child
-            wrote to standard error.
-        """
-        # Even a single job starts its child in another thread. In the main one, a signal could
-        # strike between the start of the child and our noting it, and leave it behind.
+
+class Child:
+    """A function, such as "benchmarks.one_fit:measure", in a process of its own.
+
+    ``variables`` is its environment, see ``environment.child_environment``; arguments have JSON's
+    types.
+    """
+
+    def __init__(self, function, variables, **arguments):
+        self.function = function
+        # A file, not a pipe that nobody drains: some libraries write a lot.
+        self._errors = tempfile.TemporaryFile("w+")
+        self._words = [sys.executable, "-m", "benchmarks.processes"]
+        self._words += [function, json.dumps(arguments)]
+        # In the main thread a signal could strike between the start and our noting it, and leave
+        # the child behind.
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(self._measure, task, variables).result()
+            self._process = thread.submit(self._start, variables).result()
 
-    def _measure(self, task, variables):
-        command = [sys.executable, "-m", "benchmarks", "_run", json.dumps(task)]
-        with self._lock:
-            if self._stopped:
-                return {"error": "stopped before it began", "details": ""}
+    def _start(self, variables):
+        with _lock:
+            if _stopped.is_set():
+                raise ChildError("stopped before it began")
             # A session of its own: Ctrl-C reaches the parent alone, which then ends the child
             # and whatever that has started.
             process = subprocess.Popen(
-                command,
+                self._words,
                 env=variables,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=self._errors,
                 text=True,
                 start_new_session=True,
             )
-            self._alive.add(process)
-        try:
-            output, errors = process.communicate()
-        finally:
-            _kill(process)
-            process.wait()
-            with self._lock:
-                self._alive.discard(process)
-        return _outcome(process.returncode, output, errors)
+            _alive.add(process)
+            return process
 
-    def stop(self):
-        """End every child now and start no more."""
-        with self._lock:
-            self._stopped = True
-            for process in self._alive:
+    def answer(self):
+        """Wait for the next answer, the first of which is that of the function itself."""
+        line = self._process.stdout.readline()
+        if line:
+            answer = json.loads(line)
+            if "error" not in answer:
+                return answer["value"]
+            reason = answer["error"]
+        else:
+            code = self._process.wait()
+            reason = f"ended with status {code} and no result"
+            if code < 0:
+                reason = f"ended by signal {-code} (9 often means that memory ran out)"
+        self._errors.seek(0)
+        raise ChildError(reason, "\n".join(self._errors.read().strip().splitlines()[-12:]))
+
+    def ask(self, **arguments):
+        """Call the function that the child has returned, and wait for its answer."""
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def stop(self, patience=0.0):
+        """End the process, which may end by itself, with all it has started, for some seconds."""
+        try:
+            # Its input ends, and with that the loop that waits for lines.
+            self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            _kill(self._process)
+            self._process.communicate()
+        with _lock:
+            _alive.discard(self._process)
+        self._errors.close()
+
+
+def call(function, variables, **arguments):
+    """Return what a function returns in a fresh process, see `Child`."""
+    child = Child(function, variables, **arguments)
+    try:
+        return child.answer()
+    finally:
+        child.stop()
+
+
+@contextlib.contextmanager
+def ended_by_signals():
+    """End all children on Ctrl-C and on a polite request to terminate, and start no more."""
+
+    def end(number, frame):
+        _stopped.set()
+        with _lock:
+            for process in _alive:
                 _kill(process)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        _stopped.clear()
 
 
 def _kill(process):
-    """End a child and its group, if it is still there; do not wait for it.
-
-    A signal handler calls this while the interrupted code may hold the lock of ``wait()``.
-    """
+    """End a child and its group if it is still there, without waiting for it."""
     if process.poll() is not None:
         return
-    if hasattr(os, "killpg"):
-        try:
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    else:
-        process.kill()
+        else:
+            process.kill()
 
 
-def _outcome(returncode, output, errors):
-    """Read a child's answer; one that was killed has none."""
-    details = "\n".join(errors.strip().splitlines()[-12:])
+def main(function, arguments):
+    """Be the child: call the function, and answer on standard output."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(**answer):
+        print(json.dumps(answer), file=answers, flush=True)
+
+    module, _, name = function.partition(":")
     try:
-        return {"details": details, **json.loads(output)}
-    except json.JSONDecodeError:
-        pass
-    if returncode < 0:
-        reason = f"ended by signal {-returncode} (9 often means that memory ran out)"
-    else:
-        reason = f"ended with status {returncode} and no result"
-    return {"error": reason, "details": details}
+        value = getattr(importlib.import_module(module), name)(**arguments)
+        if not callable(value):
+            say(value=value)
+            return 0
+        say(value=None)
+        for line in sys.stdin:
+            say(value=value(**json.loads(line)))
+    except Exception as error:
+        traceback.print_exc()
+        say(error=f"{type(error).__name__}: {error}".strip().splitlines()[0])
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], json.loads(sys.argv[2])))

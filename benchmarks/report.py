@@ -2,64 +2,20 @@
 
 import html
 import re
-import sys
 from pathlib import Path
 
-from benchmarks import results, tables
 from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import caption
+from benchmarks.studies import accuracy
+from benchmarks.study import DOCS
 
 TEMPLATES = Path(__file__).parent / "templates"
 # A part with a table of more rows than this is folded.
 FOLDED = 50
 
 
-def add_parser(subparsers):
-    """Add the command ``report``.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    """
-    parser = subparsers.add_parser(
-        "report",
-        help="one page of all committed results, to send on",
-        description="Write all tables and pictures of the committed results as one page of HTML, "
-        "which needs no network and no other file.",
-    )
-    parser.add_argument("-o", "--output", default="results.html", help="default results.html")
-    parser.set_defaults(command=main)
-
-
-def main(options):
-    """Write the page.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-
-    Returns
-    -------
-    int
-        0.
-    """
-    path = Path(options.output)
-    path.write_text(page(), encoding="utf-8")
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
-    return 0
-
-
-def page():
-    """Return the page of all committed results.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    BenchmarkError
-        If a package that it needs is not installed.
-    """
+def page(sections):
+    """Return the page of all committed results, see `sections_of`."""
     try:
         from markdown_it import MarkdownIt
 
@@ -71,18 +27,25 @@ def page():
             f"The page needs a package that is not installed ({error}); install all of them with: "
             "pip install -e '.[tables]'"
         ) from error
-    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    rows = accuracy.STUDY.rows()
+    days = sorted({row["date"][:10] for row in rows})
+    measured = " to ".join(dict.fromkeys([days[0], days[-1]]))
+    points = _points(rows)
+    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
+    # Words beside points need more room than a phone has.
+    narrow = points.encode(color="classifier", shape="classifier")
+    charts = {
+        "accuracy": (points + words).properties(width=640, height=360),
+        "accuracy, narrow": narrow.properties(width=640, height=300),
+    }
     # No HTML of a table's own passes.
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     return pages.render(
         "results.html",
         folder=TEMPLATES,
         title="skfashion: results",
-        about=_about(rows),
-        charts={
-            "accuracy": pages.specification(accuracy_chart(rows)),
-            "accuracy, narrow": pages.specification(narrow_accuracy_chart(rows)),
-        },
+        about=[accuracy.about(rows), *caption(rows).splitlines(), f"Measured {measured}."],
+        charts={name: pages.specification(chart) for name, chart in charts.items()},
         sections=[
             {
                 "title": title,
@@ -96,15 +59,9 @@ def page():
                     for heading, text, pictures in parts
                 ],
             }
-            for title, page, parts in _sections(rows)
+            for title, page, parts in sections
         ],
     )
-
-
-def _about(rows):
-    """Return sentences that say what the first table holds: data, machine, versions and days."""
-    days = sorted({row["date"][:10] for row in rows})
-    return [*tables.caption(rows), f"Measured {' to '.join(dict.fromkeys([days[0], days[-1]]))}."]
 
 
 def _rows_if_many(text):
@@ -114,37 +71,26 @@ def _rows_if_many(text):
     return n_rows if n_rows > FOLDED else 0
 
 
-def _sections(rows):
-    """Yield the comparison, then each page of studies: its title, its text, and its parts.
-
-    A part is a heading or None, tables as Markdown, and the pictures that are there.
-    """
-    readme = tables.README.read_text("utf-8")
-    yield "Classifiers", readme, [(None, tables.markdown(rows), _existing([tables.PICTURE]))]
-    found = {}
-    for path, table, its in tables.studies():
-        found.setdefault(path, []).append((its, table))
-    for path, studies in found.items():
+def sections_of(studies):
+    """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
+    found = {accuracy.STUDY.path: []}
+    for study in studies:
+        rows = study.rows()
+        if rows:
+            found.setdefault(study.path, []).append((study, study.table(rows)))
+    for path, its in found.items():
         page = path.read_text("utf-8")
         title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)
+        if path == accuracy.STUDY.path:  # README, whose title is that of the package
+            title = "Classifiers"
         # In the order of the page.
-        studies.sort(key=lambda study: page.index(study[0].START))
-        parts = [
-            (_heading_before(its.START, page), table, _existing(its.PICTURES))
-            for its, table in studies
-        ]
+        its.sort(key=lambda pair: page.index(pair[0].markers[0]))
+        parts = []
+        for study, table in its:
+            above = re.findall(r"^##+ (.+)$", page[: page.index(study.markers[0])], re.MULTILINE)
+            drawn = [path for path in (DOCS / "images" / n for n in study.shown) if path.exists()]
+            parts.append((above[-1] if above else None, table, drawn))
         yield title, page, parts
-
-
-def _heading_before(marker, page):
-    """Return the heading under which a table stands, None if that is the title of the page."""
-    found = re.findall(r"^##+ (.+)$", page[: page.index(marker)], re.MULTILINE)
-    return found[-1] if found else None
-
-
-def _existing(paths):
-    """Return the pictures that have been drawn already."""
-    return [path for path in paths if path.exists()]
 
 
 def _shown(picture, page, title):
@@ -169,35 +115,8 @@ def _scrolled(text, words):
     return text.replace("<table>", start + "<table>").replace("</table>", "</table></div>")
 
 
-def accuracy_chart(rows):
-    """Return accuracy against seconds of the fit, a point a classifier.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of the comparison.
-    """
-    points = _accuracy_points(rows)
-    words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
-    return (points + words).properties(width=640, height=360)
-
-
-def narrow_accuracy_chart(rows):
-    """Return the same with a legend: words beside points need more room than a phone has.
-
-    Parameters
-    ----------
-    rows : list of dict
-        Of the comparison.
-    """
-    return (
-        _accuracy_points(rows)
-        .encode(color="classifier", shape="classifier")
-        .properties(width=640, height=300)
-    )
-
-
-def _accuracy_points(rows):
+def _points(rows):
+    """Return accuracy against seconds of the fit, a point a classifier."""
     import altair as alt
     import pandas as pd
 
@@ -205,13 +124,13 @@ def _accuracy_points(rows):
         [
             {
                 "classifier": group[0]["label"],
-                "fit s": tables.mean(group, "seconds", "fit"),
-                "accuracy %": 100 * tables.mean(group, "metrics", "accuracy"),
-                "log-loss": tables.mean(group, "metrics", "log_loss"),
+                "fit s": accuracy.mean(group, "seconds", "fit"),
+                "accuracy %": 100 * accuracy.mean(group, "metrics", "accuracy"),
+                "log-loss": accuracy.mean(group, "metrics", "log_loss"),
                 "seeds": len(group),
             }
-            for group in tables.by_model(rows)
-            if group[0]["unit"] != "dummy"
+            for group in accuracy.by_model(rows)
+            if group[0]["unit"] != accuracy.FLOOR
         ]
     )
     return (

@@ -4,7 +4,6 @@ import json
 import os
 import re
 from functools import cache
-from pathlib import Path
 
 from benchmarks import environment
 from benchmarks.environment import ROOT
@@ -13,66 +12,9 @@ from benchmarks.errors import BenchmarkError
 PUBLISHED = ROOT / "benchmarks" / "results"
 LOCAL = PUBLISHED / "local"
 
-# The number of each study, raised when its metrics or its protocol change, or the defaults of what
-# its settings do not describe: all of it is measured anew then.
-NUMBERS = {
-    "ablation": 1,
-    "accuracy": 1,
-    "cluster": 1,
-    "defaults": 1,
-    "ensembles": 1,
-    "fairness": 1,
-    "frontier": 1,
-    "honesty": 1,
-    "imbalance": 1,
-    "labels": 1,
-    "learning-curve": 1,
-    "reference": 1,
-    "robustness": 1,
-    "scaling": 1,
-    "search": 1,
-    "sensitivity": 1,
-    "speed": 1,
-    "tuning": 1,
-}
-# Those of seconds and memory, which hang on the code of the training.
-TIMED = {"cluster", "scaling", "search", "speed"}
-
-
-def path_for(directory, data_name):
-    """Name the result file of one data set.
-
-    Parameters
-    ----------
-    directory : path-like
-    data_name : str
-
-    Returns
-    -------
-    pathlib.Path
-    """
-    return Path(directory) / f"accuracy-{data_name}.jsonl"
-
 
 def read(path):
-    """Read all rows of a result file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A missing file has no rows.
-
-    Returns
-    -------
-    list of dict
-        In the order they were written. A last line without its end (a machine that lost
-        power) is left out.
-
-    Raises
-    ------
-    BenchmarkError
-        If another line is not JSON.
-    """
+    """Read all rows of a result file."""
     if not path.exists():
         return []
     rows = []
@@ -86,26 +28,8 @@ def read(path):
     return rows
 
 
-def append(path, row):
-    """Add one row, see `append_all`.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    row : dict
-    """
-    append_all(path, [row])
-
-
-def append_all(path, rows):
-    """Add rows, whole or not at all.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Made with its folders if missing.
-    rows : list of dict
-    """
+def append(path, rows):
+    """Add rows, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
         os.truncate(path, len(_whole_lines(path)))  # half a line, left by a crash
@@ -118,60 +42,33 @@ def append_all(path, rows):
         os.close(descriptor)
 
 
-def keep_current(path):
-    """Drop the rows that newer ones have replaced, in one step.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    """
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(b"".join(_line(row) for row in current(read(path))))
-    os.replace(temporary, path)
-
-
-def head(study, unit, seed, settings, *, data=None, scope="images", libraries=()):
+def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     """Return what a row of a study begins with: all that it is recognised by.
 
-    Parameters
-    ----------
-    study : str
-        Key of ``NUMBERS``.
-    unit : str, int or dict
-        What the row is of; a table has the newest measurement of each.
-    seed : int or None
-        None where nothing is drawn.
-    settings : dict
-        All that was chosen: a classifier as ``benchmarks.models.described`` writes it, or what
-        the study sets, with the classifiers of which it is made.
-    data : str, dict or None
-        What was trained and measured on, where the settings do not say it.
-    scope : {"images", "tables"} or None
-        Which number of skfashion's ``ENGINE`` the result hangs on; None where no net of ours is
-        trained.
-    libraries : tuple of str
-        Packages besides the usual ones whose versions decide the result.
-
-    Returns
-    -------
-    dict
+    ``unit`` is what the row is of, and ``seed`` None where nothing is drawn. ``settings`` is all
+    that was chosen, in JSON's types, with the classifiers as ``benchmarks.models.described`` writes
+    them; ``data`` what was trained and measured on, where the settings do not say it. ``scope`` is
+    the key of skfashion's ``ENGINE`` that the result hangs on, "images" or "tables", None where no
+    net of ours is trained. Where seconds are compared there are ``threads`` and ``timing_shared``.
     """
     from skfashion.fitting.resuming import ENGINE
 
-    if study in TIMED:
+    if study.timing:
         decided = {"training": environment.training_hash()}
     else:
         decided = {"engine": None if scope is None else {scope: ENGINE[scope]}}
     return {
-        "study": study,
-        "version": NUMBERS[study],
+        "study": study.name,
+        "version": study.version,
         "unit": unit,
         "seed": seed,
         "settings": settings,
         "data": data,
         **decided,
+        **more,
         "code": environment.code_hash(),
-        "versions": environment.versions(*libraries),
+        "versions": environment.versions(*study.packages),
+        "machine": environment.machine(),
     }
 
 
@@ -182,15 +79,6 @@ def identity(row):
     the packages that compute it, and the number of skfashion's ``ENGINE``. The sources are none of
     it: a moved file or a docstring changes no result. Where seconds are compared the machine
     counts, too, and for studies of nothing but seconds and memory the code of the training.
-
-    Parameters
-    ----------
-    row : dict
-        What `head` returns, or more.
-
-    Returns
-    -------
-    str
     """
     keys = ("study", "version", "seed", "data", "engine", "training")
     parts = [row.get(key) for key in keys] + [row["unit"], compared(row["settings"])]
@@ -202,15 +90,10 @@ def identity(row):
 
 
 def compared(settings):
-    """Return settings as they are compared.
+    """Return settings as they are compared: any dict with a "class" describes an object of it.
 
     Seeds and numbers of processes are left out, and of skfashion's classes all that is a default
     today: a parameter that a class got after a row was written changes nothing about that row.
-
-    Parameters
-    ----------
-    settings : dict or other JSON value
-        Any dict with a "class" describes an object of it.
     """
     if isinstance(settings, list | tuple):
         return [compared(value) for value in settings]
@@ -237,24 +120,8 @@ def _defaults(name):
     return {} if cls is None else models.parameters(cls())
 
 
-def measured(path):
-    """Return the identities of all rows of a result file, as a set."""
-    return {identity(row) for row in read(path)}
-
-
 def without_seeds(parameters):
-    """Leave out what a seed decides.
-
-    Parameters
-    ----------
-    parameters : dict
-        Of an estimator, as ``benchmarks.models.parameters`` describes it.
-
-    Returns
-    -------
-    dict
-        Without ``random_state``, that of steps and members too.
-    """
+    """Leave out every ``random_state``, those of steps and members too."""
     return {
         name: without_seeds(value) if isinstance(value, dict) else value
         for name, value in parameters.items()
@@ -263,21 +130,11 @@ def without_seeds(parameters):
 
 
 def current(rows, by=("unit",)):
-    """Choose the rows that count: of each unit its newest measurement, seed by seed.
+    """Choose the rows that count: of each unit its newest measurement, sorted by seed.
 
-    Parameters
-    ----------
-    rows : list of dict
-        In the order they were written.
-    by : tuple of str
-        What a unit is told by: ``("unit", "settings")`` where all settings are to be seen.
-
-    Returns
-    -------
-    list of dict
-        Sorted by seed, otherwise in their order. Older rows of a unit with another identity (other
-        settings, another engine …) are left out, so that a mean is never taken over different
-        things, and so are those that were measured again.
+    Older rows of a unit with another identity (other settings, another engine …) are left out, so
+    that a mean is never taken over different things, and so are those that were measured again. By
+    ``("unit", "settings")`` all settings of a unit are kept.
     """
     units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
     kinds = [identity(row | {"seed": None}) for row in rows]
@@ -290,25 +147,10 @@ def current(rows, by=("unit",)):
     return sorted(chosen, key=lambda row: -1 if row["seed"] is None else row["seed"])
 
 
-def refuse_dirty(path):
-    """Refuse to measure for a committed result file with sources that no commit has.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where rows are to be written.
-
-    Raises
-    ------
-    BenchmarkError
-        If it is one of the committed files, and ``benchmarks.environment.commit`` says "-dirty".
-    """
-    if path.parent == PUBLISHED and "-dirty" in (environment.commit() or ""):
-        raise BenchmarkError(
-            "Got sources that differ from their commit, expected results that are published to "
-            "come from a commit. Commit the changes in skfashion and benchmarks first.",
-            exit_code=2,
-        )
+def of_unit(rows, unit, seed=0, **more):
+    """Return the row of a unit and seed; `more` are values that tell it from others of them."""
+    wanted = {"unit": unit, "seed": seed, **more}
+    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
 def commits(rows):

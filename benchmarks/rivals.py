@@ -12,27 +12,14 @@ import numpy as np
 class Rival:
     """One published recipe, with scikit-learn's methods.
 
-    Parameters
-    ----------
-    layers : callable
-        Returns a new list of layers; imports are inside.
-    batch_size, n_epochs : int
-        As published.
-    lr : float
-        Adam's learning rate.
-    mean, scale : float
-        Pixels between 0 and 1 are normalised with these.
-    step_size : int or None
-        Epochs after which the learning rate falls to a tenth; None leaves it.
-    seed : int
-        Decides initial weights and order.
+    ``layers()`` returns new layers; pixels between 0 and 1 are normalised with ``mean`` and
+    ``scale``; after ``step_size`` epochs the learning rate of Adam falls to a tenth.
     """
 
-    def __init__(self, layers, *, batch_size, n_epochs, lr, mean, scale, step_size=None, seed=0):
-        self.layers = layers
+    def __init__(self, layers, seed, batch_size, n_epochs, lr, mean=0.5, scale=0.5, step_size=None):
+        self.layers, self.seed, self.watched = layers, seed, None
         self.batch_size, self.n_epochs, self.lr = batch_size, n_epochs, lr
-        self.mean, self.scale, self.step_size, self.seed = mean, scale, step_size, seed
-        self.watched = None
+        self.mean, self.scale, self.step_size = mean, scale, step_size
 
     def get_params(self, deep=True):
         """Return what the recipe sets."""
@@ -51,20 +38,20 @@ class Rival:
         import torch
         from torch import nn
         from torch.utils.data import DataLoader
+        from torchvision import transforms
 
         torch.manual_seed(self.seed)
         self.classes_ = np.unique(y)
         self.module_ = nn.Sequential(*self.layers())
-        loader = DataLoader(
-            _Items(X, y, self._transform()), batch_size=self.batch_size, shuffle=True
-        )
+        normalised = transforms.Normalize((self.mean,), (self.scale,))
+        items = _Items(X, y, transforms.Compose([transforms.ToTensor(), normalised]))
+        loader = DataLoader(items, batch_size=self.batch_size, shuffle=True)
         optimizer = torch.optim.Adam(self.module_.parameters(), lr=self.lr)
         schedule = None
         if self.step_size is not None:
             schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.step_size)
-        criterion = nn.CrossEntropyLoss()
-        self.history_ = {"epoch": [], "train_loss": [], "seconds": [], "test_accuracy": []}
-        seconds = 0.0
+        criterion, seconds = nn.CrossEntropyLoss(), 0.0
+        self.history_ = {"epoch": [], "train_loss": [], "seconds": []}
         for epoch in range(self.n_epochs):
             start, total = time.perf_counter(), 0.0
             self.module_.train()
@@ -77,24 +64,13 @@ class Rival:
             if schedule is not None:
                 schedule.step()
             seconds += time.perf_counter() - start
-            self.history_["epoch"].append(epoch + 1)
-            self.history_["train_loss"].append(total / len(loader))
-            self.history_["seconds"].append(seconds)
+            found = {"epoch": epoch + 1, "train_loss": total / len(loader), "seconds": seconds}
             if self.watched is not None:
                 X_test, y_test = self.watched
-                self.history_["test_accuracy"].append(
-                    float((self.predict(X_test) == y_test).mean())
-                )
-        if self.watched is None:
-            del self.history_["test_accuracy"]
+                found["test_accuracy"] = float((self.predict(X_test) == y_test).mean())
+            for name, value in found.items():
+                self.history_.setdefault(name, []).append(value)
         return self
-
-    def _transform(self):
-        from torchvision import transforms
-
-        return transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize((self.mean,), (self.scale,))]
-        )
 
     def _logits(self, X):
         import torch
@@ -121,9 +97,7 @@ class _Items:
     """Images as torchvision's own FashionMNIST gives them: one PIL image at a time, transformed."""
 
     def __init__(self, X, y, transform):
-        self.images = np.asarray(X).reshape(-1, 28, 28)
-        self.labels = np.asarray(y, dtype=np.int64)
-        self.transform = transform
+        self.images, self.labels, self.transform = X.reshape(-1, 28, 28), y, transform
 
     def __len__(self):
         return len(self.labels)
@@ -149,54 +123,35 @@ def dense(*sizes):
     return layers
 
 
-def fashionnet():
-    """Return two convolutions with max-pool, dropout, and two linear layers."""
+def fashionnet(dropout=True):
+    """Return two convolutions with max-pool, dropout unless without, and two linear layers."""
     from torch import nn
 
-    return [
-        nn.Conv2d(1, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Dropout(0.25),
-        nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 128),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(128, 10),
-    ]
+    made = []
+    for n_in, n_out in ((1, 32), (32, 64)):
+        made += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    made += [nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU()]
+    made += [nn.Dropout(0.5), nn.Linear(128, 10)]
+    return made if dropout else [layer for layer in made if not isinstance(layer, nn.Dropout)]
 
 
 def fashioncnn():
     """Return two convolutions with max-pool, and two linear layers."""
-    return [layer for layer in fashionnet() if type(layer).__name__ != "Dropout"]
+    return fashionnet(dropout=False)
 
 
-NORMALISED = {"mean": 0.5, "scale": 0.5}
-RIVALS = {
-    "mlp-simple": lambda seed: Rival(
-        dense(784, 128, 64, 10), batch_size=64, n_epochs=10, lr=1e-3, seed=seed, **NORMALISED
-    ),
-    "mlp-deeper": lambda seed: Rival(
-        dense(784, 256, 128, 64, 32, 10),
-        batch_size=64,
-        n_epochs=10,
-        lr=5e-4,
-        seed=seed,
-        **NORMALISED,
-    ),
-    "mlp-wider": lambda seed: Rival(
-        dense(784, 512, 256, 128, 10), batch_size=128, n_epochs=10, lr=1e-3, seed=seed, **NORMALISED
-    ),
-    "mlp-keras": lambda seed: Rival(
-        dense(784, 128, 10), batch_size=32, n_epochs=5, lr=1e-3, mean=0.0, scale=1.0, seed=seed
-    ),
-    "fashionnet": lambda seed: Rival(
-        fashionnet, batch_size=64, n_epochs=10, lr=1e-3, step_size=5, seed=seed, **NORMALISED
-    ),
-    "fashioncnn": lambda seed: Rival(
-        fashioncnn, batch_size=64, n_epochs=10, lr=1e-3, seed=seed, **NORMALISED
-    ),
+# Layers, batch size, epochs, learning rate, and what else was set.
+RECIPES = {
+    "mlp-simple": (dense(784, 128, 64, 10), 64, 10, 1e-3, {}),
+    "mlp-deeper": (dense(784, 256, 128, 64, 32, 10), 64, 10, 5e-4, {}),
+    "mlp-wider": (dense(784, 512, 256, 128, 10), 128, 10, 1e-3, {}),
+    "mlp-keras": (dense(784, 128, 10), 32, 5, 1e-3, {"mean": 0.0, "scale": 1.0}),
+    "fashionnet": (fashionnet, 64, 10, 1e-3, {"step_size": 5}),
+    "fashioncnn": (fashioncnn, 64, 10, 1e-3, {}),
 }
+
+
+def build(name, seed):
+    """Return the published recipe of a name, unfitted."""
+    layers, batch_size, n_epochs, lr, more = RECIPES[name]
+    return Rival(layers, seed, batch_size, n_epochs, lr, **more)

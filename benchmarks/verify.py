@@ -1,7 +1,8 @@
 """Whether committed results still hold: one cheap row of each file is measured again.
 
-A study that learns something has a function ``verify(rows)``. It yields, for one row or more, the
-row, and what it says and what it says now: dicts of numbers and lists, the main number first.
+Equal to the last bit is asked for on the type of processor and with the versions that a row was
+made with, elsewhere an accuracy (a share of the rows) within a tolerance. Files of seconds and
+memory, and frozen ones, are looked at for their form only. Nothing is written.
 """
 
 import json
@@ -10,136 +11,54 @@ import time
 from contextlib import contextmanager
 
 from benchmarks import environment, results
-from benchmarks.errors import names_of
-from benchmarks.markdown import pipe_table
-
-DESCRIPTION = """\
-Fit one cheap seed of each file of learned results again, and compare it with the committed row:
-equal to the last bit on the type of processor and with the versions that it was made with,
-elsewhere the accuracy (a share of the rows) within a tolerance. Files of seconds and memory, and
-frozen ones, are looked at for their form only. Nothing is written.
-"""
+from benchmarks.formatting import pipe_table
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
 TOLERANCE = 0.01
-# No command writes them any more.
-FROZEN = ("stacking",)
 # What every row has; either "engine" or "training" besides.
 KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
 
 
-def studies():
-    """Return the modules of the studies that learn something, by the name of their file."""
-    from benchmarks import (
-        ablation,
-        accuracy,
-        defaults,
-        ensembles,
-        fairness,
-        frontier,
-        honesty,
-        imbalance,
-        labels,
-        learning_curve,
-        reference,
-        robustness,
-        sensitivity,
-        tuning,
-    )
-
-    return {
-        "ablation": ablation,
-        "accuracy-full": accuracy,
-        "defaults": defaults,
-        "ensembles": ensembles,
-        "fairness": fairness,
-        "frontier": frontier,
-        "honesty": honesty,
-        "imbalance": imbalance,
-        "labels": labels,
-        "learning-curve": learning_curve,
-        "reference": reference,
-        "robustness": robustness,
-        "sensitivity": sensitivity,
-        "tuning": tuning,
-    }
-
-
-def add_parser(subparsers):
-    """Add the command ``verify``.
-
-    Parameters
-    ----------
-    subparsers : argparse's subparsers action
-    """
-    parser = subparsers.add_parser(
-        "verify",
-        help="measure a cheap row of each result file again, and compare",
-        description=DESCRIPTION,
-    )
-    parser.add_argument("--files", help="names of files without .jsonl, with commas; default all")
-    parser.set_defaults(command=main)
-
-
-def main(options):
-    """Compare, and print a table.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-
-    Returns
-    -------
-    int
-        0, or 1 if a file does not hold.
-    """
-    found = sorted(path.stem for path in results.PUBLISHED.glob("*.jsonl"))
-    names = found if options.files is None else names_of(options.files, found, "--files")
+def verify(studies, names):
+    """Compare rows of the studies that are named, print a table, and return the exit status."""
     lines, holds = [], True
-    for name in names:
-        print(name, file=sys.stderr, flush=True)
-        for line, is_right in verify(name):
-            lines.append(line)
+    for study in (study for study in studies if study.name in names):
+        print(study.name, file=sys.stderr, flush=True)
+        rows = results.read(study.file)
+        for line, is_right in _checked(study, rows):
+            lines.append([study.name, len(rows), *line, _age(rows)])
             holds = holds and is_right
+    # Rows whose code is gone.
+    for path in sorted((results.PUBLISHED / "frozen").glob("*.jsonl")):
+        rows = results.read(path)
+        lines.append([path.stem, len(rows), "frozen", "", "", "", "can be read", _age(rows)])
     headings = ["file", "rows", "kind", "fitted again", "committed", "now", "verdict"]
     print(pipe_table(lines, [*headings, "commits since"]))
     return 0 if holds else 1
 
 
-def verify(name):
-    """Yield a line of the table, and whether all is right, for each row that is measured again.
-
-    Parameters
-    ----------
-    name : str
-        Of a committed file.
-    """
-    rows = results.read(results.PUBLISHED / f"{name}.jsonl")
-    kind = "frozen" if name in FROZEN else "timings" if name in results.TIMED else "learned"
-    ages = [environment.age(row.get("commit")) for row in rows[-1:]]
-    age = "unknown" if ages in ([], [None]) else ages[0]
-    wrong = form(name, rows)
-    if wrong is not None:
-        yield [name, len(rows), kind, "", "", "", wrong, age], False
-    elif kind != "learned":
-        yield [name, len(rows), kind, "", "", "", "form is right", age], True
-    else:
-        start = time.perf_counter()
-        for row, then, now in _measured_again(name, rows):
-            words, is_right = compare(row, then, now)
-            seconds = time.perf_counter() - start
-            what = f"{in_words(row)}, {seconds:.0f} s"
-            yield [name, len(rows), kind, what, _main(then), _main(now), words, age], is_right
-            start = time.perf_counter()
+def _age(rows):
+    """Return how many commits ago the last row was measured."""
+    age = environment.age(rows[-1].get("commit")) if rows else None
+    return "unknown" if age is None else age
 
 
-def _measured_again(name, rows):
-    """Yield what the study's own function does."""
+def _checked(study, rows):
+    """Yield cells of a line, and whether all is right, for each row that is measured again."""
+    wrong, kind = form(study, rows), "timings" if study.timing else "learned"
+    if wrong is not None or study.verify is None:
+        yield [kind, "", "", "", wrong or "form is right"], wrong is None
+        return
+    start = time.perf_counter()
     # With another number of threads nothing would be equal to the last bit.
-    n_threads = rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None
-    with _threads(n_threads):
-        yield from studies()[name].verify(results.current(rows))
+    with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
+        for row, then, now in study.verify(results.current(rows)):
+            words, is_right = compare(row, then, now)
+            what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
+            numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
+            yield [kind, what, *numbers, words], is_right
+            start = time.perf_counter()
 
 
 @contextmanager
@@ -155,47 +74,27 @@ def _threads(n_threads):
         torch.set_num_threads(before)
 
 
-def form(name, rows):
-    """Say what is wrong with the form of rows, None if nothing is.
-
-    Parameters
-    ----------
-    name : str
-        Of their file.
-    rows : list of dict
-    """
+def form(study, rows):
+    """Say what is wrong with the form of a study's rows, None if nothing is."""
     from skfashion.fitting.resuming import ENGINE
 
-    if not rows:
-        return "no rows"
+    keys = (*KEYS, "training" if study.timing else "engine")
     for number, row in enumerate(rows, start=1):
-        decided = "training" if row.get("study") in {*results.TIMED, *FROZEN} else "engine"
-        missing = [key for key in (*KEYS, decided) if key not in row]
+        missing = [key for key in keys if key not in row]
         if missing:
             return f"row {number} has no {', '.join(missing)}"
-        study, known = row["study"], results.NUMBERS | dict.fromkeys(FROZEN, 1)
-        if name.removesuffix("-full") != study or not 1 <= row["version"] <= known[study]:
-            return f"row {number} is of study {study!r}, number {row['version']}"
+        if row["study"] != study.name or not 1 <= row["version"] <= study.version:
+            return f"row {number} is of study {row['study']!r}, number {row['version']}"
         for scope, engine in (row.get("engine") or {}).items():
             if scope not in ENGINE or not 1 <= (engine or 1) <= ENGINE[scope]:
                 return f"row {number} has the engine {scope} {engine}"
-    return None
+    return None if rows else "no rows"
 
 
 def compare(row, then, now):
-    """Say whether a row holds.
-
-    Parameters
-    ----------
-    row : dict
-    then, now : dict
-        What it says, and what it says now.
-
-    Returns
-    -------
-    str, bool
-    """
-    equal = _flat(then) == _flat(now)
+    """Say whether a row holds, in words and as a bool."""
+    # As JSON has it, in which a tuple is a list.
+    equal = json.dumps(then, sort_keys=True) == json.dumps(now, sort_keys=True)
     if _is_of_this_kind(row):
         return "equal to the last bit" if equal else "DIFFERS", equal
     gap = abs(next(_numbers(then)) - next(_numbers(now)))
@@ -217,12 +116,8 @@ def _is_of_this_kind(row):
     )
 
 
-def _flat(value):
-    # As JSON has it, in which a tuple is a list.
-    return json.dumps(value, sort_keys=True)
-
-
 def _numbers(value):
+    """Yield all numbers of a dict and of dicts in it."""
     if isinstance(value, dict):
         for item in value.values():
             yield from _numbers(item)
@@ -230,33 +125,9 @@ def _numbers(value):
         yield value
 
 
-def _main(value):
-    return f"{next(_numbers(value)):.4f}"
-
-
 def in_words(row):
     """Name what a row is of, and its seed."""
     unit = row["unit"]
     if isinstance(unit, dict):
-        texts = [value for value in unit.values() if isinstance(value, str)]
-        unit = ", ".join(texts or [row["estimator"], row["treatment"]])
+        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
     return unit if row["seed"] is None else f"{unit}, seed {row['seed']}"
-
-
-def of_unit(rows, unit, seed=0, **more):
-    """Return the row of a unit and seed; `more` are values that tell it from others of them.
-
-    Parameters
-    ----------
-    rows : list of dict
-    unit : str or dict
-    seed : int or None
-    **more
-        Values by key.
-
-    Returns
-    -------
-    dict
-    """
-    wanted = {"unit": unit, "seed": seed, **more}
-    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))

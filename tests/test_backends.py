@@ -3,12 +3,13 @@
 import sys
 
 import pytest
+import small_studies
 from clusters import local_cluster
-from sklearn.dummy import DummyClassifier
-from sklearn.naive_bayes import GaussianNB
 
-from benchmarks import backends, fairness, imbalance, results
+from benchmarks import backend
 from benchmarks.__main__ import main
+from benchmarks.studies import fairness, imbalance
+from benchmarks.studies.imbalance import FOREST, MLP, TWENTY, part
 
 WORDS = ["imbalance", "--quick", "--backend", "dask"]
 CLOCKS = {"fit_seconds", "predict_seconds", "peak_memory_mb", "fit seconds"}
@@ -36,7 +37,7 @@ def test_without_dask_the_extra_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://127.0.0.1:1"])
 def test_a_scheduler_that_does_not_answer_is_named(address, monkeypatch, capsys):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(backends, "TIMEOUT", 1)
+    monkeypatch.setattr(backend, "TIMEOUT", 1)
     assert main([*WORDS, "--scheduler", address]) == 1
     error = capsys.readouterr().err
     assert f"Got --scheduler {address}, which did not answer within 1 s" in error
@@ -46,7 +47,7 @@ def test_a_scheduler_that_does_not_answer_is_named(address, monkeypatch, capsys)
 @pytest.mark.slow
 def test_a_scheduler_without_workers_is_named(monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(backends, "TIMEOUT", 1)
+    monkeypatch.setattr(backend, "TIMEOUT", 1)
     with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty:
         # Of processes in name only, a scheduler of its own process cannot be reached.
         assert main([*WORDS, "--scheduler", empty.scheduler_address]) == 1
@@ -78,45 +79,28 @@ def test_a_worker_with_other_versions_is_named(address, monkeypatch, capsys):
     assert "Make the two equal" in error
 
 
-def _two_parts():
-    skew = imbalance.EXPONENTIAL | {"ratios": (20,)}
-    return (
-        (("MLPNetClassifier",), ("nothing", "RandomUnderSampler"), skew),
-        (("RandomForest",), ("nothing",), skew),
-    )
-
-
-def _fast(quick):
-    return {
-        "MLPNetClassifier": GaussianNB(var_smoothing=0.1),
-        "RandomForest": DummyClassifier(strategy="stratified"),
-    }
+SKEW = [part(MLP, ["nothing", "RandomUnderSampler"], TWENTY), part(FOREST, ["nothing"], TWENTY)]
+SMALL = {
+    "imbalance": imbalance.QUICK
+    | {"parts": SKEW, "nets": {"hidden_layer_sizes": 8, "max_epochs": 1}, "trees": 2},
+    "fairness": fairness.QUICK | {"train_rows": 120, "max_epochs": 1, "max_iter": 1},
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("benchmark", [imbalance, fairness])
-def test_rows_are_those_of_one_machine(benchmark, address, monkeypatch, tmp_path):
-    if benchmark is fairness:
+@pytest.mark.parametrize("study", [imbalance.STUDY, fairness.STUDY], ids=lambda study: study.name)
+def test_rows_are_those_of_one_machine(study, address, tmp_path):
+    if study is fairness.STUDY:
         pytest.importorskip("fairlearn")
-    name = benchmark.__name__.split(".")[-1]
-    monkeypatch.setattr(imbalance, "_quick_plan", _two_parts)
-    monkeypatch.setattr(imbalance, "classifiers", _fast)
-    monkeypatch.setattr(imbalance, "draw_recalls", lambda rows, path: None)
-    monkeypatch.setattr(fairness, "draw", lambda rows, path: None)
-    tiny = {"train_rows": 120, "max_epochs": 1, "max_iter": 1, "grid_size": 4}
-    monkeypatch.setattr(fairness, "QUICK", tiny)
-    there = ["--backend", "dask", "--scheduler", address]
-    found = []
-    for place, words in (("cluster", there), ("here", ["--jobs", "1"])):
-        monkeypatch.setattr(results, "LOCAL", tmp_path / place)
-        monkeypatch.setattr(benchmark, "CACHE", tmp_path / place / "cache")
-        assert main([name, "--quick", "--seeds", "1", *words]) == 0
-        (file,) = (tmp_path / place).glob("*.jsonl")
-        found.append(results.read(file))
-    assert {(row["backend"], row["jobs"]) for row in found[0]} == {("dask", 2)}
-    assert address not in str(found[0])
-    assert found[0][0]["command"].endswith(" --seeds 1 --backend dask --scheduler ADDRESS")
-    assert [_scores(row) for row in found[0]] == [_scores(row) for row in found[1]]
+    places = {"cluster": ["--backend", "dask", "--scheduler", address], "here": ["--jobs", "1"]}
+    there, here = (
+        small_studies.run(study, SMALL[study.name], tmp_path / place, "--seeds", "1", *words)
+        for place, words in places.items()
+    )
+    assert {(row["backend"], row["jobs"]) for row in there} == {("dask", 2)}
+    assert address not in str(there)
+    assert there[0]["command"].endswith(" --seeds 1 --backend dask --scheduler ADDRESS")
+    assert [_scores(row) for row in there] == [_scores(row) for row in here]
 
 
 def _scores(row):

@@ -1,5 +1,6 @@
-"""The benchmark: what a run records, and what happens when runs fail, repeat or are stopped."""
+"""The runner: what a run records, and what happens when runs fail, repeat or are stopped."""
 
+import dataclasses
 import json
 import os
 import re
@@ -15,42 +16,203 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_studies import command
 
 ROOT = Path(__file__).absolute().parents[1]
 # The benchmarks are no part of the installed package; pytest may be called from anywhere.
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import data, environment, memory, models, results, tables  # noqa: E402
-from benchmarks.metrics import evaluate, expected_calibration_error  # noqa: E402
+from benchmarks import data, environment, models, pages, pictures, results  # noqa: E402
+from benchmarks.__main__ import main  # noqa: E402
+from benchmarks.errors import BenchmarkError  # noqa: E402
+from benchmarks.one_fit import evaluate  # noqa: E402
+from benchmarks.processes import ChildError, call  # noqa: E402
+from benchmarks.progress import Progress  # noqa: E402
+from benchmarks.registry import STUDIES  # noqa: E402
+from benchmarks.studies import accuracy  # noqa: E402
+from benchmarks.study import Study  # noqa: E402
+from skfashion.metrics import expected_calibration_error  # noqa: E402
+from skfashion.utils import memory  # noqa: E402
 
-SMALL = ["accuracy", "--rows", "100", "--threads", "1"]
-
-
-def benchmark(*words, root=ROOT):
-    """Run ``python -m benchmarks`` and wait for it."""
-    command = [sys.executable, "-m", "benchmarks", *map(str, words)]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
-
-
-def run_here(words):
-    """Run a command in this process and return its exit status."""
-    from benchmarks.__main__ import main
-
-    return main([str(word) for word in words])
+# --- the runner, on a study that computes next to nothing ----------------------------------------
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """Run two models that work and one that fails; give the folder and what was printed."""
-    folder = tmp_path_factory.mktemp("measured")
-    # mlp_sklearn needs a validation row of each class: with 10 rows it fails, the others do not.
-    names = "dummy,mlp_sklearn,logistic_regression"
-    words = ["accuracy", "--threads", "1", "--rows", "10", "--models", names]
-    return folder, benchmark(*words, "--output", folder)
+def numbers(unit, seed, asked):
+    """Say what a row holds, unit by unit; "bad" fails as a child does."""
+    asked.settings["calls"].append((unit, seed))
+    if unit == "bad":
+        raise ChildError("ValueError: not today", "the end of a traceback")
+    return [{"part": part, "accuracy": seed / 4} for part in "ab"]
 
 
-def rows_of(folder):
-    return results.read(results.path_for(folder, "sample"))
+def tiny(folder, units=("one", "two"), **changes):
+    """Return a study without fits, and the list of its calls."""
+    calls = []
+
+    def draw(rows):
+        figure, axes = pictures.pyplot().subplots()
+        axes.plot([row["accuracy"] for row in rows])
+        return figure
+
+    study = Study(
+        name="tiny",
+        help="numbers",
+        cost="no time",
+        page=str(folder / "tiny.md"),
+        sizes={"full": {"calls": calls, "n": 2}, "quick": {"calls": calls, "n": 1}},
+        seeds=2,
+        units=lambda asked: units,
+        describe=lambda unit, seed, asked: {"settings": {"n": asked.settings["n"]}, "data": "x"},
+        measure=numbers,
+        table=lambda rows: "; ".join(f"{r['unit']} {r['seed']} {r['part']}" for r in rows),
+        pictures={str(folder / "tiny.png"): draw},
+    )
+    return dataclasses.replace(study, **changes), calls
+
+
+def rows_of(folder, name="tiny-quick"):
+    return results.read(folder / f"{name}.jsonl")
+
+
+def test_each_unit_is_measured_once_a_seed_and_what_is_there_is_skipped(tmp_path, capsys):
+    study, calls = tiny(tmp_path)
+    assert command(study, "--quick", "--seeds", 2, "--output", tmp_path) == 0
+    assert calls == [("one", 0), ("two", 0), ("one", 1), ("two", 1)]
+    said = capsys.readouterr()
+    assert (
+        said.out.strip() == "one 0 a; one 0 b; two 0 a; two 0 b; one 1 a; one 1 b; two 1 a; two 1 b"
+    )
+    assert "[4/4] two seed 1: accuracy 0.2500, took 0:00  (time left 0:00)" in said.err
+    whole = (tmp_path / "tiny-quick.jsonl").read_bytes()
+    assert command(study, "--quick", "--seeds", 2, "--output", tmp_path) == 0
+    assert len(calls) == 4
+    assert "4 of 4 runs are already there, skipped" in capsys.readouterr().err
+    # Without the last unit, as when the machine lost power: it alone is measured again.
+    lines = whole.splitlines(keepends=True)
+    (tmp_path / "tiny-quick.jsonl").write_bytes(b"".join(lines[:-2]) + lines[-2][:20])
+    assert command(study, "--quick", "--seeds", 2, "--output", tmp_path) == 0
+    assert calls[4:] == [("two", 1)]
+    assert len(rows_of(tmp_path)) == 8
+    assert (tmp_path / "tiny-quick" / str(tmp_path / "tiny.png")).stat().st_size > 1000
+
+
+def test_seeds_are_a_number_or_a_list(tmp_path):
+    study, calls = tiny(tmp_path, ("one",))
+    command(study, "--quick", "--output", tmp_path)
+    command(study, "--quick", "--seeds", "3,0", "--output", tmp_path)
+    assert calls == [("one", 0), ("one", 3)]
+    for wrong in ("none", "1,two", "-1"):
+        with pytest.raises(SystemExit):
+            command(study, f"--seeds={wrong}")
+
+
+def test_a_row_says_where_it_is_from_and_how_to_make_it_again(tmp_path):
+    study, _ = tiny(tmp_path, ("one",), packages=("pytest", "not-there"))
+    command(study, "--quick", "--seeds", 1, "--output", tmp_path)
+    row = rows_of(tmp_path)[0]
+    assert row["command"] == "python -m benchmarks tiny --quick --seeds 1"
+    assert (row["study"], row["version"], row["unit"], row["seed"]) == ("tiny", 1, "one", 0)
+    assert row["settings"] == {"n": 1}
+    assert row["engine"].keys() == {"images"}
+    assert row["versions"]["pytest"] == pytest.__version__
+    assert "not-there" not in row["versions"]
+    assert set(row["machine"]) == {"cpu", "instructions", "cores", "ram_gb", "system"}
+    assert row["commit"] == environment.commit()
+    assert row["date"].endswith("+00:00")
+    assert os.uname().nodename not in row.values()
+    assert str(ROOT) not in json.dumps(row)
+
+
+def test_rows_of_other_settings_are_measured_anew_and_not_shown(tmp_path, capsys):
+    study, calls = tiny(tmp_path, ("one",))
+    command(study, "--quick", "--output", tmp_path)
+    other = dataclasses.replace(study, sizes={"full": {}, "quick": {"calls": calls, "n": 3}})
+    capsys.readouterr()
+    command(other, "--quick", "--output", tmp_path)
+    assert calls == [("one", 0)] * 2
+    assert capsys.readouterr().out.strip() == "one 0 a; one 0 b"
+    # The first is there still; a number that is raised makes it measured again.
+    command(study, "--quick", "--output", tmp_path)
+    assert len(calls) == 2
+    command(dataclasses.replace(study, version=2), "--quick", "--output", tmp_path)
+    assert len(calls) == 3
+
+
+def test_a_failure_is_reported_and_the_others_go_on(tmp_path, capsys):
+    study, _ = tiny(tmp_path, ("bad", "one"))
+    assert command(study, "--quick", "--output", tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "[1/2] bad seed 0: FAILED, ValueError: not today\nthe end of a traceback" in said
+    assert said.splitlines()[-1] == "failed: bad seed 0: ValueError: not today"
+    assert {row["unit"] for row in rows_of(tmp_path)} == {"one"}
+
+
+def test_what_is_published_is_of_a_commit_and_drawn_for_its_page(tmp_path, monkeypatch):
+    study, calls = tiny(tmp_path)
+    monkeypatch.setattr(results, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(environment, "commit", lambda: "0" * 40 + "-dirty")
+    with pytest.raises(BenchmarkError, match="Got sources that differ from their commit"):
+        command(study, "--publish")
+    assert not calls
+    monkeypatch.setattr(environment, "commit", lambda: "0" * 40)
+    assert command(study, "--publish", "--seeds", 1) == 0
+    assert [row["settings"]["n"] for row in study.rows()] == [2] * 4
+    assert (tmp_path / "tiny.png").exists()
+    # A study without a smaller size has no choice.
+    always = dataclasses.replace(study, sizes={"full": study.sizes["full"]})
+    assert command(always) == 0
+    assert len(study.rows()) == 8
+    monkeypatch.setattr(environment, "commit", lambda: "0" * 40 + "-dirty")
+    assert command(always) == 0  # nothing is left to measure
+
+
+@pytest.mark.parametrize(
+    ("words", "changes", "said"),
+    [
+        (["--quick"], {}, "--publish goes without --quick"),
+        (["--output", "here"], {}, "--publish goes without --output"),
+        (["--jobs", "2"], {"side_by_side": True}, "--publish goes without --jobs above 1"),
+        ([], {"sizes": {"full": {}, "sample": {}}}, "--publish goes without --data sample"),
+    ],
+)
+def test_what_is_not_published(words, changes, said, tmp_path):
+    study, calls = tiny(tmp_path, **changes)
+    with pytest.raises(BenchmarkError, match=said):
+        command(study, "--publish", *words)
+    assert not calls
+
+
+def test_committed_results_are_not_overwritten_by_accident(tmp_path):
+    study, _ = tiny(tmp_path)
+    with pytest.raises(BenchmarkError, match="committed results"):
+        command(study, "--output", results.PUBLISHED)
+
+
+def test_the_time_left_is_guessed_by_unit(capsys):
+    progress = Progress(["slow seed 0", "fast seed 0", "slow seed 1", "new seed 0"], n_jobs=2)
+    assert progress.seconds_left() is None
+    progress.finished("slow seed 0", 100)
+    progress.finished("fast seed 0", 20)
+    assert progress.seconds_left() == (100 + 60) / 2
+    assert "[2/4] fast seed 0: took 0:20  (time left 1:20)" in capsys.readouterr().err
+
+
+# --- children -----------------------------------------------------------------------------------
+
+
+def test_a_child_answers_and_what_it_prints_is_no_answer():
+    variables = environment.child_environment(1)
+    assert call("statistics:fmean", variables, data=[1, 2]) == 1.5
+    assert call("builtins:print", variables, sep="") is None
+
+
+def test_a_child_that_fails_says_why_and_one_that_dies_says_that():
+    variables = environment.child_environment(1)
+    with pytest.raises(ChildError, match="TypeError: .*unexpected keyword") as caught:
+        call("statistics:fmean", variables, wrong=1)
+    assert "Traceback" in caught.value.details
+    with pytest.raises(ChildError, match="ended with status 7 and no result"):
+        call("os:_exit", variables, status=7)
 
 
 # --- calibration error ------------------------------------------------------------------------
@@ -111,10 +273,25 @@ def test_evaluate_by_hand():
 # --- a real run -------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Run two models that work and one that fails; give the folder and what was printed."""
+    folder = tmp_path_factory.mktemp("measured")
+    # mlp_sklearn needs a validation row of each class: with 10 rows it fails, the others do not.
+    words = ["accuracy", "--threads", "1", "--rows", "10", "--output", str(folder)]
+    words += ["--models", "dummy,mlp_sklearn,logistic_regression"]
+    command = [sys.executable, "-m", "benchmarks", *words]
+    return folder, subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def measured_rows(folder):
+    return rows_of(folder, "accuracy-sample")
+
+
 @pytest.mark.slow
 def test_row_says_everything(measured):
     folder, _ = measured
-    row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
+    row = next(row for row in measured_rows(folder) if row["unit"] == "logistic_regression")
     assert row["seed"] == 0
     assert row["threads"] == 1
     assert row["timing_shared"] is False
@@ -124,10 +301,6 @@ def test_row_says_everything(measured):
     assert row["settings"]["logisticregression__C"] == 0.1
     assert (row["study"], row["version"], row["unit"]) == ("accuracy", 1, "logistic_regression")
     assert row["engine"] is None  # no net of ours
-    assert {"python", "torch", "scikit-learn", "skorch", "numpy", "skfashion"} == set(
-        row["versions"]
-    )
-    assert set(row["machine"]) == {"cpu", "instructions", "cores", "ram_gb", "system"}
     assert np.shape(row["confusion_matrix"]) == (10, 10)
     assert np.sum(row["confusion_matrix"]) == row["data"]["test_rows"] == 10
     assert row["metrics"]["accuracy"] == np.trace(row["confusion_matrix"]) / 10
@@ -135,18 +308,14 @@ def test_row_says_everything(measured):
     assert row["seconds"]["fit"] > 0
     assert row["model_bytes"] > 10 * 784
     assert row["memory_mb"]["peak"] >= row["memory_mb"]["before_fit"] > 10
-    assert row["commit"] == environment.commit()
-    assert row["date"].endswith("+00:00")
-    again = "python -m benchmarks accuracy --data sample --seeds 0, --models "
-    assert row["command"].startswith(again)
-    assert os.uname().nodename not in row.values()
-    assert str(ROOT) not in json.dumps(row)
+    again = "python -m benchmarks accuracy --threads 1 --rows 10 --models "
+    assert row["command"] == again + "dummy,mlp_sklearn,logistic_regression"
 
 
 @pytest.mark.slow
 def test_row_is_what_the_model_predicts(measured):
     folder, _ = measured
-    row = next(row for row in rows_of(folder) if row["unit"] == "logistic_regression")
+    row = next(row for row in measured_rows(folder) if row["unit"] == "logistic_regression")
     split = data.load_split("sample", 10)
     model = models.MODELS["logistic_regression"].build(0, 1).fit(split.X_train, split.y_train)
     pairs = list(zip(split.y_test, model.predict(split.X_test), strict=True))
@@ -156,48 +325,32 @@ def test_row_is_what_the_model_predicts(measured):
 
 
 @pytest.mark.slow
-def test_a_failure_is_reported_and_the_others_go_on(measured):
+def test_a_model_that_fails_stops_no_other(measured):
     folder, done = measured
     assert done.returncode == 1
     assert re.search(
         r"^failed: mlp_sklearn seed 0: ValueError: The validation set", done.stderr, re.M
     )
-    assert [row["unit"] for row in rows_of(folder)] == ["dummy", "logistic_regression"]
+    assert [row["unit"] for row in measured_rows(folder)] == ["dummy", "logistic_regression"]
 
 
 @pytest.mark.slow
-def test_table_and_pictures(measured):
+def test_the_table_is_printed_and_its_picture_drawn(measured):
     folder, done = measured
-    lines = done.stdout.splitlines()
-    names = [line.split()[0] for line in lines if line.startswith(("Logistic", "Dummy"))]
-    rows = sorted(rows_of(folder), key=lambda row: -row["metrics"]["accuracy"])
-    assert names == [row["label"].split()[0] for row in rows]
-    drawn = {path.name for path in (folder / "pictures-sample").iterdir()}
-    matrices = {"confusion_dummy.png", "confusion_logistic_regression.png"}
-    assert drawn == {"accuracy_vs_time.png", "per_class_recall.png"} | matrices
+    rows = sorted(measured_rows(folder), key=lambda row: -row["metrics"]["accuracy"])
+    lines = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [cells[1].strip() for cells in lines[1:]] == [row["label"] for row in rows]
+    assert (folder / "accuracy-sample" / "accuracy_vs_time.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
-def test_table_shows_what_was_asked_for_and_nothing_else(tmp_path, capsys):
-    """Runs of another size in the same file are not to be compared with these."""
-    words = ["accuracy", "--threads", "1", "--output", tmp_path, "--models"]
-    run_here([*words, "dummy,logistic_regression", "--rows", "100", "--resume"])
-    first = capsys.readouterr().out
-    run_here([*words, "dummy", "--rows", "50"])
-    capsys.readouterr()
-    run_here([*words, "dummy,logistic_regression", "--rows", "100", "--resume"])
-    again = capsys.readouterr()
-    assert "already there" in again.err
-    assert again.out == first
-    assert "100 training" in first and "50 training" not in first
-
-
-def test_a_small_run_after_a_large_process_reports_its_own_peak(tmp_path):
+def test_a_small_run_after_a_large_process_reports_its_own_peak():
     # getrusage's peak survives exec: a child of this process would report these 400 MB as its own.
     ballast = np.ones(400_000_000, dtype=np.uint8)
     before = memory.peak_mb()
     assert before > 400
-    command = [sys.executable, "-c", "from benchmarks import memory; print(memory.peak_mb())"]
+    # The module alone: what PyTorch takes is more than this.
+    code = f"import runpy; print(runpy.run_path({memory.__file__!r})['peak_mb']())"
+    command = [sys.executable, "-c", code]
     variables = environment.child_environment(1)
     answer = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     assert 1 < float(answer.stdout) < 100
@@ -215,47 +368,30 @@ def test_children_get_numpy_at_its_best(monkeypatch):
 
 
 @pytest.mark.slow
-def test_shared_timing_and_resume(tmp_path, capsys):
-    words = [*SMALL, "--models", "dummy", "--seeds", 2, "--output", tmp_path, "--resume"]
-    assert run_here([*words, "--jobs", 2]) == 0
-    first = rows_of(tmp_path)
-    assert sorted(row["seed"] for row in first) == [0, 1]
-    assert [row["timing_shared"] for row in first] == [True, True]
-    printed = capsys.readouterr()
-    assert "SHARED PROCESSOR" in " ".join(printed.out.split())
-    assert "skipped" not in printed.err
-    # The same again is not measured again.
-    assert run_here([*words, "--jobs", 2]) == 0
-    assert "dummy seed 1: already there, skipped" in capsys.readouterr().err
-    assert rows_of(tmp_path) == first
+def test_runs_side_by_side_are_told_from_those_that_had_the_processor(tmp_path, capsys):
+    words = ["accuracy", "--rows", "100", "--threads", "1", "--models", "dummy", "--resume"]
+    words += ["--output", str(tmp_path)]
+    assert main([*words, "--seeds", "2", "--jobs", "2"]) == 0
+    rows = measured_rows(tmp_path)
+    assert sorted(row["seed"] for row in rows) == [0, 1]
+    assert [row["timing_shared"] for row in rows] == [True, True]
+    assert "SHARED PROCESSOR" in capsys.readouterr().out
     # Seconds of a processor for itself are another measurement.
-    words[words.index(2)] = "1,"
-    assert run_here(words) == 0
+    assert main([*words, "--seeds", "1,"]) == 0
     assert "skipped" not in capsys.readouterr().err
-    assert [row["timing_shared"] for row in rows_of(tmp_path)] == [True, True, False]
-
-
-def test_shared_timing_is_never_published(capsys):
-    assert run_here(["accuracy", "--models", "dummy", "--jobs", 2, "--publish"]) == 2
-    assert "--jobs above 1" in capsys.readouterr().err
+    assert [row["timing_shared"] for row in measured_rows(tmp_path)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--models", "dummy,resnet9000"], "unknown model 'resnet9000'; choose from mlp_net"),
+        (["--models", "dummy,resnet9000"], "Got --models with 'resnet9000', expected some of mlp"),
         (["--data", "cifar"], "'cifar'"),
-        (["--seeds", "none"], "whole number from 1, got 'none'"),
-        (["--seeds", "1,two"], "'1,two'"),
-        (["--rows", "9"], "at least 10"),
-        (["--publish", "--rows", "100"], "--publish cannot be combined with --rows"),
-        (["--output", "benchmarks/results"], "committed results"),
+        (["--rows", "9"], "from 10, got '9'"),
+        (["--publish", "--data", "full", "--rows", "100"], "--publish goes without --rows"),
     ],
 )
-def test_bad_arguments(words, said, capsys, monkeypatch):
-    from benchmarks.__main__ import main
-
-    monkeypatch.chdir(ROOT)
+def test_bad_arguments(words, said, capsys):
     try:
         code = main(["accuracy", *words])
     except SystemExit as end:
@@ -284,10 +420,8 @@ def test_ctrl_c_keeps_finished_rows_and_leaves_no_process(tmp_path):
         process.kill()
         process.wait()
     assert process.returncode == 130
-    said, stopped = errors.splitlines()
-    assert "accuracy-sample.jsonl; the same command with --resume goes on" in said
-    assert stopped == "Stopped."
-    assert [row["unit"] for row in rows_of(tmp_path)] == ["dummy"]
+    assert errors.strip() == "Stopped. Finished runs are kept, the same command goes on."
+    assert [row["unit"] for row in measured_rows(tmp_path)] == ["dummy"]
     assert not [child for child in children if child.is_running()]
 
 
@@ -328,158 +462,51 @@ def row(model="dummy", seed=0, accuracy=0.5, **changes):
 
 def test_half_a_line_is_dropped_but_a_broken_one_is_named(tmp_path):
     path = tmp_path / "r.jsonl"
-    results.append(path, row(seed=0))
+    results.append(path, [row(seed=0)])
     with path.open("a") as file:
         file.write('{"model": "du')
     assert [r["seed"] for r in results.read(path)] == [0]
-    results.append(path, row(seed=1))
+    results.append(path, [row(seed=1)])
     assert [r["seed"] for r in results.read(path)] == [0, 1]
     path.write_text("{}\n{broken\n{}\n")
-    with pytest.raises(results.BenchmarkError, match="Line 2 of"):
+    with pytest.raises(BenchmarkError, match="Line 2 of"):
         results.read(path)
 
 
-def test_only_like_is_averaged_with_like(tmp_path):
-    path = tmp_path / "r.jsonl"
+def test_only_like_is_averaged_with_like():
     old = [row(seed=0, threads=1), row(seed=1, threads=1)]
     new = [row(seed=0, accuracy=0.1), row("other", 0), row(seed=0, accuracy=0.2)]
-    for each in old + new:
-        results.append(path, each)
-    results.keep_current(path)
-    kept = results.read(path)
+    kept = results.current([*old, *new])
     assert [(r["unit"], r["seed"], r["metrics"]["accuracy"]) for r in kept] == [
         ("other", 0, 0.5),
         ("dummy", 0, 0.2),
     ]
 
 
-def trained(**changes):
-    """Return the head of a learned row, as a study would write it."""
-    net = models.described(models.MODELS["mlp_net"].build(0, 1))
-    head = results.head("learning-curve", "mlp_net", 0, {"rows": [100], "net": net}, data="full")
-    return head | {"machine": environment.machine(), "date": "2026"} | changes
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"code": "other sources"},
-        {"machine": {"cpu": "another one"}},
-        {"commit": "1" * 40},
-        {"versions": environment.versions() | {"skfashion": "9", "python": "4"}},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_what_makes_no_learned_row_out_of_date(change):
-    assert results.identity(trained(**change)) == results.identity(trained())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"version": 2},
-        {"unit": "conv_net"},
-        {"seed": 1},
-        {"settings": {"rows": [200]}},
-        {"data": "quick"},
-        {"engine": {"images": 4}},
-        {"engine": {"tables": 5}},
-        {"versions": environment.versions() | {"torch": "1"}},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_what_makes_a_learned_row_another_one(change):
-    assert results.identity(trained(**change)) != results.identity(trained())
-
-
-def test_settings_are_compared_with_the_defaults_of_today():
-    today, older, changed, other_seed = (trained() for _ in range(4))
-    older["settings"] = json.loads(json.dumps(today["settings"]))
-    del older["settings"]["net"]["sam_rho"]  # written before the class had it
-    changed["settings"] = json.loads(json.dumps(today["settings"]))
-    changed["settings"]["net"]["lr"] = 1e-9  # a default then, say
-    other_seed["settings"] = json.loads(json.dumps(today["settings"]))
-    other_seed["settings"]["net"]["random_state"] = 7
-    assert results.identity(older) == results.identity(today) == results.identity(other_seed)
-    assert results.identity(changed) != results.identity(today)
-
-
-def test_rows_of_seconds_are_told_by_the_code_of_the_training_and_the_machine():
-    def head(**changes):
-        row = results.head("speed", "mlp-128", None, {"rounds": 5})
-        return row | {"machine": environment.machine(), "threads": 2} | changes
-
-    assert results.identity(head(code="other sources")) == results.identity(head())
-    for change in ({"training": "other"}, {"machine": {"cpu": "another one"}}, {"threads": 1}):
-        assert results.identity(head(**change)) != results.identity(head())
-
-
-def test_newer_rows_take_the_place_of_older_ones_unit_by_unit():
-    older = [trained(engine={"images": 1}, seed=seed) for seed in (0, 1)]
-    other = [trained(unit="resnet", engine={"images": 1})]
-    newer = [trained(), trained(seed=1), trained(date="2027")]
-    assert results.current(older + other + newer) == [other[0], newer[2], newer[1]]
-    # Rows that were measured together, such as those of several sizes, all count.
-    together = [trained(rows=n, date="2028") for n in (100, 200)]
-    assert results.current(newer + together) == [*together, newer[1]]
-
-
-def test_captions_say_which_sources_no_commit_has():
-    rows = [{"commit": "0123456789abcdef"}, {"commit": "0123456789abcdef-dirty"}, {"commit": None}]
-    assert results.commits(rows) == (
-        "commit 0123456789 / 0123456789-dirty / unknown (1 of these rows come from sources that "
-        "differed from their commit)"
-    )
-    assert results.commits(rows[:1]) == "commit 0123456789"
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["accuracy", "--data", "full", "--models", "dummy"],
-        ["cluster"],
-        ["ensembles"],
-        ["fairness"],
-        ["honesty"],
-        ["imbalance"],
-        ["labels"],
-        ["learning-curve"],
-        ["robustness", "--data", "full"],
-        ["search"],
-        ["speed", "--rows", "import"],
-    ],
-    ids=lambda words: words[0],
-)
-def test_what_is_published_comes_from_a_commit(words, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(environment, "commit", lambda: "0" * 40 + "-dirty")
-    assert run_here([*words, "--publish"]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert "Got sources that differ from their commit" in printed.err
-    results.refuse_dirty(tmp_path / "rows.jsonl")  # which nobody publishes
-
-
-# --- README's table ---------------------------------------------------------------------------
+# --- pages ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def page(tmp_path):
-    """Options of ``tables`` for a page of its own, with results for it."""
-    path = tmp_path / "results.jsonl"
-    for each in (row("low", 0, 0.3), row("high", 0, 0.9), row("high", 1, 0.8)):
-        results.append(path, each)
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{tables.START}\n{tables.END}\nafter\n", encoding="utf-8")
-    picture = tmp_path / "picture.png"
-    return readme, ["tables", "--results", path, "--readme", readme, "--picture", picture]
+def study(tmp_path, monkeypatch):
+    """Return the main comparison with rows and a page of its own."""
+    monkeypatch.setattr(results, "PUBLISHED", tmp_path)
+    changes = {
+        "page": str(tmp_path / "page.md"),
+        "pictures": {str(tmp_path / "p.png"): accuracy.draw},
+    }
+    study = dataclasses.replace(accuracy.STUDY, **changes)
+    rows = [row("low", 0, 0.3), row("high", 0, 0.9), row("high", 1, 0.8)]
+    results.append(study.file, rows)
+    start, end = study.markers
+    study.path.write_text(f"before\n{start}\n{end}\nafter\n", encoding="utf-8")
+    return study
 
 
-def test_tables_writes_and_checks(page, capsys):
-    readme, words = page
-    assert run_here([*words, "--check"]) == 1
-    assert run_here(words) == 0
-    assert run_here([*words, "--check"]) == 0
-    text = readme.read_text(encoding="utf-8")
+def test_tables_are_written_and_checked(study, capsys):
+    assert pages.update([study], check=True) == 1
+    assert pages.update([study]) == 0
+    assert pages.update([study], check=True) == 0
+    text = study.path.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert text.index("| high") < text.index("| low")
@@ -487,62 +514,53 @@ def test_tables_writes_and_checks(page, capsys):
     assert "2.5 ± 0.7" in text
     assert "60000 training" in text
     assert "commit 0123456789." in text
-    readme.write_text(text.replace("85.00", "95.00"), encoding="utf-8")
+    study.path.write_text(text.replace("85.00", "95.00"), encoding="utf-8")
     capsys.readouterr()
-    assert run_here([*words, "--check"]) == 1
-    assert "README.md is out of date" in capsys.readouterr().err
+    assert pages.update([study], check=True) == 1
+    assert "page.md is out of date" in capsys.readouterr().err
 
 
-def test_the_widest_table_fits_in_100_columns(capsys):
-    label = max((entry.label for entry in models.MODELS.values()), key=len)
-    metrics = {"f1_macro": 0.5, "log_loss": 3.2, "ece": 0.2}
-    rows = [
-        row(
-            "a",
-            seed,
-            label=label,
-            metrics={"accuracy": 0.69 + seed * 0.02, **metrics},
-            seconds={"fit": 500.0 + 20 * seed, "predict": 100.0},
-            memory_mb={"peak": 12345.0, "increase": 12345.0},
-            model_bytes=200_000_000,
-        )
-        for seed in (0, 1)
-    ]
-    tables.show(rows)
-    printed = capsys.readouterr().out
-    assert max(map(len, printed.splitlines())) <= 100
-    # A cell that does not fit is cut short with an ellipsis.
-    assert "…" not in printed
-    assert f"{label} 70.00±1.41" in printed
-
-
-def test_check_sees_an_old_picture(page, capsys):
-    _, words = page
-    run_here(words)
+def test_check_sees_an_old_picture(study, capsys):
+    pages.update([study])
     # A new duration that rounds to the same table: only the picture's stamp can tell.
-    again = row("low", 0, 0.3, seconds={"fit": 2.001, "predict": 0.1}, date="2027")
-    results.append(words[2], again)
-    assert run_here([*words, "--check"]) == 1
-    assert capsys.readouterr().err.startswith("picture.png is out of date")
+    seconds = {"fit": 2.001, "predict": 0.1}
+    results.append(study.file, [row("low", 0, 0.3, seconds=seconds, date="2027")])
+    assert pages.update([study], check=True) == 1
+    assert capsys.readouterr().err.startswith("p.png is out of date")
 
 
-def test_tables_explains_what_is_missing(page, capsys):
-    readme, words = page
-    readme.write_text(f"{tables.END} {tables.START}", encoding="utf-8")
-    assert run_here(words) == 1
-    assert "once each, in this order" in capsys.readouterr().err
-    readme.unlink()
-    assert run_here(words) == 1
-    assert "does not exist" in capsys.readouterr().err
-    words[2].write_text("")
-    assert run_here(words) == 1
-    assert "--publish" in capsys.readouterr().err
+def test_what_a_page_lacks_is_named(study):
+    start, end = study.markers
+    study.path.write_text(f"{end} {start}", encoding="utf-8")
+    with pytest.raises(BenchmarkError, match="once each, in this order"):
+        pages.update([study])
+    study.path.unlink()
+    with pytest.raises(BenchmarkError, match="once each, in this order"):
+        pages.update([study])
+    study.file.unlink()
+    assert pages.update([study]) == 0  # what has not been measured leaves its page alone
 
 
-def test_readme_is_up_to_date():
-    if not results.path_for(results.PUBLISHED, "full").exists():
-        pytest.skip("no full-data results are committed yet")
-    assert run_here(["tables", "--check"]) == 0
+def test_committed_pages_are_up_to_date():
+    assert main(["tables", "--check"]) == 0
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_pages_have_the_places_of_the_tables(study):
+    page = study.path.read_text(encoding="utf-8")
+    assert all(page.count(marker) == 1 for marker in study.markers)
+    assert study.rows()
+
+
+def test_the_help_names_every_study_without_heavy_imports():
+    code = "import sys; from benchmarks.__main__ import main\ntry: main(['--help'])\n"
+    code += "finally: print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    *words, modules = found.stdout.splitlines()
+    assert all(
+        re.search(rf"^    {study.name}\b", "\n".join(words), re.M) for study in STUDIES.values()
+    )
+    assert not {"torch", "sklearn", "pandas", "matplotlib", "scipy"} & set(modules.split())
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")
@@ -551,7 +569,7 @@ def test_commit_is_dirty_for_sources_but_not_for_results(tmp_path, monkeypatch):
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    source = tmp_path / "skfashion" / "images.py"
+    source = tmp_path / "skfashion" / "base.py"
     source.parent.mkdir()
     source.write_text("a = 1\n")
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
@@ -560,7 +578,7 @@ def test_commit_is_dirty_for_sources_but_not_for_results(tmp_path, monkeypatch):
     git("commit", "-m", "first")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     clean, code = environment.commit(), environment.code_hash()
-    (tmp_path / "benchmarks" / "results" / "accuracy-full.jsonl").write_text("{}\n")
+    (tmp_path / "benchmarks" / "results" / "accuracy.jsonl").write_text("{}\n")
     assert environment.commit() == clean
     assert re.fullmatch("[0-9a-f]{40}", clean)
     assert environment.code_hash() == code

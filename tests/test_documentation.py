@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from pages import BLOCK, DOCS, PAGES, README, ROOT, blocks, page_name
 
-RESULTS = ROOT / "benchmarks" / "results" / "accuracy-full.jsonl"
+RESULTS = ROOT / "benchmarks" / "results" / "accuracy.jsonl"
 PICTURE = ROOT / "docs" / "images" / "accuracy_vs_time.png"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -97,12 +97,6 @@ def test_index_links_every_page():
 def test_index_names_examples_and_reference():
     links = set(LINK.findall(prose(ROOT / "docs" / "index.md")))
     assert {"gallery", "api.rst"} <= links
-
-
-def test_readme_has_the_markers_of_the_table():
-    from benchmarks.tables import replace_table
-
-    assert "| a |" in replace_table(README.read_text(encoding="utf-8"), "| a |")
 
 
 # --- commands ----------------------------------------------------------------------------------

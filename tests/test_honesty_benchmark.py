@@ -1,30 +1,18 @@
-"""`python -m benchmarks honesty`: what it measures, what it skips, and its table."""
+"""`python -m benchmarks honesty`: what it measures, and its table."""
 
 import numpy as np
 import pytest
+import small_studies
 
-from benchmarks import honesty, results
-from benchmarks.__main__ import main
-from skfashion import MLPNetClassifier
+from benchmarks.studies import honesty
+
+TINY = honesty.QUICK | {"nets": {"hidden_layer_sizes": 8, "max_epochs": 3}}
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """The rows of two seeds, measured in two goes."""
-    folder = tmp_path_factory.mktemp("results")
-    net = MLPNetClassifier(hidden_layer_sizes=8, max_epochs=3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(honesty, "classifiers", lambda quick: {"MLPNetClassifier": net})
-        patch.setattr(honesty, "CACHE", folder / "cache")
-        patch.setattr(results, "LOCAL", folder)
-        words = ["honesty", "--quick", "--jobs", "1"]
-        assert main(words) == 0
-        first = (folder / "honesty-sample.jsonl").read_bytes()
-        assert main([*words, "--seeds", "2"]) == 0
-        path = folder / "honesty-sample.jsonl"
-        assert path.read_bytes().startswith(first)
-        assert path.read_bytes() != first
-    return results.read(path)
+    folder = tmp_path_factory.mktemp("honesty")
+    return small_studies.run(honesty.STUDY, TINY, folder, "--seeds", "2", "--jobs", "1")
 
 
 @pytest.mark.slow
@@ -47,12 +35,11 @@ def test_test_rows_are_as_skewed_as_those_of_the_training(measured):
 
 @pytest.mark.slow
 def test_the_table_has_differences_to_nothing(measured):
-    table = honesty.markdown(measured)
-    losses = {
-        name: [r["metrics"]["log_loss"] for r in measured if r["treatment"] == name]
+    plain, undone = (
+        [row["metrics"]["log_loss"] for row in measured if row["treatment"] == name]
         for name in ("nothing", "loss=logit_adjusted, prior=train")
-    }
-    plain, undone = losses.values()
-    (line,) = [line for line in table.splitlines() if "logit_adjusted, prior=train" in line]
+    )
+    lines = honesty.table(measured).splitlines()
+    (line,) = [line for line in lines if "logit_adjusted, prior=train" in line]
     assert f"{np.mean(undone):.3f} ± {np.std(undone, ddof=1):.3f}" in line
     assert f"{np.mean(undone) - np.mean(plain):+.3f} [" in line

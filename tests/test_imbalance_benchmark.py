@@ -1,92 +1,63 @@
-"""`python -m benchmarks imbalance`: runs, result file, tables and pictures."""
-
-import json
+"""`python -m benchmarks imbalance`: the plan, rows, tables and pictures."""
 
 import numpy as np
 import pytest
+import small_studies
 from scipy import stats
-from sklearn.dummy import DummyClassifier
-from sklearn.naive_bayes import GaussianNB
 
-from benchmarks import imbalance, imbalance_report, results
-from benchmarks.__main__ import main
+from benchmarks.studies import imbalance
+from benchmarks.studies.imbalance import EXPONENTIAL, FOREST, FULL, MLP, TWENTY, part
 from skfashion.studies import TREATMENTS
 
-KINDS = ("nothing", "RandomUnderSampler", "prior correction")
-
-
-def _parts():
-    skew = imbalance.EXPONENTIAL | {"ratios": (20,)}
-    return (
-        (("MLPNetClassifier",), KINDS, skew),
-        (("MLPNetClassifier",), KINDS, skew | {"permutations": (1,)}),
-        (("EasyEnsemble", "BalancedRandomForest"), ("nothing",), skew),
-        (("RandomForest",), ("nothing",), skew),
-    )
-
-
-def _fast(quick):
-    net, other = GaussianNB(var_smoothing=0.1), DummyClassifier(strategy="stratified")
-    rivals = dict.fromkeys(("EasyEnsemble", "BalancedRandomForest", "RandomForest"), other)
-    return {"MLPNetClassifier": net, **rivals}
+KINDS = ["nothing", "RandomUnderSampler", "prior correction"]
+TINY = {
+    "parts": [
+        part(MLP, KINDS, TWENTY),
+        part(MLP, KINDS, TWENTY | {"permutations": [1]}),
+        part(imbalance.RIVALS, ["nothing"], TWENTY),
+        part(FOREST, ["nothing"], TWENTY),
+    ],
+    "nets": {"hidden_layer_sizes": 8, "max_epochs": 1},
+    "trees": 2,
+    "easy": 1,
+}
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """The rows of two seeds, measured in three goes."""
-    folder = tmp_path_factory.mktemp("results")
-    path, asked, measure = folder / "imbalance-sample.jsonl", [], imbalance.measure
-
-    def counting(estimators, treatments, skew, seed, *rest):
-        asked.append((estimators, seed))
-        return measure(estimators, treatments, skew, seed, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imbalance, "_quick_plan", _parts)
-        patch.setattr(imbalance, "classifiers", _fast)
-        patch.setattr(imbalance, "measure", counting)
-        patch.setattr(imbalance, "CACHE", folder / "cache")
-        patch.setattr(results, "LOCAL", folder)
-        words = ["imbalance", "--quick", "--seeds", "2", "--jobs", "1"]
-        assert main(words) == 0
-        whole = path.read_bytes()
-        assert len(asked) == 8
-        assert main(words) == 0
-        assert path.read_bytes() == whole
-        assert len(asked) == 8
-        # The last part is missing, as after a crash.
-        path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
-        assert main(words) == 0
-        assert asked[8:] == [(("RandomForest",), 1)]
-    assert (folder / "imbalance_recalls.png").stat().st_size > 15_000
-    assert len(path.read_bytes().splitlines()) == len(whole.splitlines())
-    return results.read(path)
+    """The rows of two seeds, and the folder with their pictures."""
+    folder = tmp_path_factory.mktemp("imbalance")
+    rows = small_studies.run(imbalance.STUDY, TINY, folder, "--seeds", "2", "--jobs", "1")
+    return rows, folder / "imbalance-quick"
 
 
-def test_a_row_a_run_with_all_that_it_depends_on(measured):
+@pytest.mark.slow
+def test_a_row_a_run_with_all_its_numbers(measured):
+    rows, pictures = measured
     keys = ("estimator", "treatment", "profile", "ratio", "permutation", "seed")
-    kinds = [tuple(row[key] for key in keys) for row in measured]
+    kinds = [tuple(row[key] for key in keys) for row in rows]
     assert len(set(kinds)) == len(kinds) == 2 * (3 + 3 + 2 + 1)
-    for row in measured:
+    for row in rows:
         assert row["ratio"] == 20
         assert row["versions"]["imbalanced-learn"]
-        assert row["command"] == "python -m benchmarks imbalance --quick --seeds 2"
-        assert {"machine", "commit", "code", "date"} <= set(row)
         recalls = list(row["by_class"]["recall"].values())
         assert row["metrics"]["balanced_accuracy"] == pytest.approx(np.mean(recalls), abs=1e-5)
         assert row["metrics"]["worst_class_recall"] == min(recalls)
         assert sorted(row["by_class"]["rows"].values())[::9] == [30, 600]
         expected = 300 if row["treatment"] == "RandomUnderSampler" else 2040
         assert row["metrics"]["rows_trained"] == expected
-        assert len(json.dumps(row)) < 4000
+    assert (pictures / "imbalance_recalls.png").stat().st_size > 15_000
+    assert not (pictures / "imbalance_ratios.png").exists()  # there is a single one
 
 
+@pytest.mark.slow
 def test_tables_show_means_deviations_and_paired_intervals(measured):
-    table = imbalance_report.markdown(measured)
+    rows, _ = measured
+    table = imbalance.table(rows)
     nothing, treated = (
         [
             100 * row["metrics"]["f1_macro"]
-            for row in measured
+            for row in rows
             if (row["estimator"], row["treatment"]) == ("MLPNetClassifier", treatment)
             and row["permutation"] is None
         ]
@@ -105,23 +76,18 @@ def test_tables_show_means_deviations_and_paired_intervals(measured):
     assert "| EasyEnsemble" in forest
     assert "| BalancedRandomForest" in forest
     assert "2 orders of the classes" in table
-    assert "2 seeds" in table
 
 
-def test_rows_of_an_older_engine_do_not_count(measured):
-    older = [{**row, "engine": {"images": 1}} for row in measured]
-    assert results.current(older + measured) == measured
-
-
+@pytest.mark.slow
 def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
     rows = [
         row
-        for row in measured
+        for row in measured[0]
         if (row["treatment"], row["permutation"], row["seed"]) != ("prior correction", 1, 1)
     ]
     (line,) = [
         line
-        for line in imbalance_report.markdown(rows).splitlines()
+        for line in imbalance.table(rows).splitlines()
         if line.startswith("| MLPNetClassifier") and "prior correction" in line
     ]
     values = [
@@ -133,44 +99,24 @@ def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
     assert f"{np.mean(values):.2f} (1 of 2 seeds)" in line
 
 
-def test_another_plan_is_measured_anew(measured):
-    known = {results.identity(row) for row in measured}
-    names, treatments, skew = _parts()[0]
-
-    def identity(treatments):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(imbalance, "classifiers", _fast)
-            return results.identity(imbalance.head((names, treatments, skew), 0, "sample", True))
-
-    assert identity(treatments) in known
-    assert identity(treatments[:-1]) not in known
-
-
 def test_the_plan_has_everything_somewhere():
-    plan = imbalance._plan()
-    # What is measured of whom: ratio and order, or the fixed numbers of rows.
-    skews = {
-        (name, ratio, order) if skew["profiles"] == ("exponential",) else (name, "deepsmote", None)
-        for names, _, skew in plan
-        for name in names
-        for ratio in skew["ratios"]
-        for order in skew["permutations"]
-    }
-    for name in (*imbalance.MLP, *imbalance.FOREST):
-        assert {(name, 100, order) for order in (None, 1, 2)} < skews
-        assert {(name, 10, None), (name, 50, None), (name, "deepsmote", None)} < skews
-    assert {(name, skew, None) for name in imbalance.CNN for skew in (100, "deepsmote")} < skews
-    for estimators in (imbalance.MLP, imbalance.FOREST):
-        tried = {t for names, treatments, _ in plan for t in treatments if estimators[0] in names}
-        assert set(TREATMENTS) == tried
-    for estimators, treatments, _ in plan:
-        assert treatments[0] == "nothing", (estimators, "what the others are compared with")
-    assert {name for names, _, _ in plan for name in names} == set(imbalance.classifiers(False))
-
-
-def test_publishing_needs_the_full_data(capsys):
-    assert main(["imbalance", "--quick", "--publish"]) == 2
-    assert "--publish goes without --quick" in capsys.readouterr().err
+    names = set(imbalance.classifiers(FULL))
+    measured, tried = set(), {name: set() for name in names}
+    for its in FULL["parts"]:
+        unit = {key: its[key] for key in ("estimators", *EXPONENTIAL)}
+        treatments = imbalance.treatments(unit, FULL)
+        assert treatments[0] == "nothing", (unit, "what the others are compared with")
+        for name in its["estimators"]:
+            tried[name] |= set(treatments)
+            for ratio in its["ratios"]:
+                skew = ratio if its["profiles"] == ["exponential"] else "deepsmote"
+                measured |= {(name, skew, order) for order in its["permutations"]}
+    for name in (*MLP, *FOREST):
+        assert {(name, 100, order) for order in (None, 1, 2)} < measured
+        assert {(name, skew, None) for skew in (10, 50, "deepsmote")} < measured
+        assert tried[name] == set(TREATMENTS)
+    assert {(name, skew, None) for name in imbalance.CNN for skew in (100, "deepsmote")} < measured
+    assert {name for name, *_ in measured} == names
 
 
 def test_every_part_of_the_plan_can_begin(monkeypatch):
@@ -183,16 +129,19 @@ def test_every_part_of_the_plan_can_begin(monkeypatch):
         asked.append(len(tasks))
         return [[] for _ in tasks]
 
+    # The study's checks are what is tested; its thousands of fits are not.
     monkeypatch.setattr(study, "run_all", none_run)
+    known = imbalance.classifiers(FULL)
     # A part that asks for a treatment that is for none of its classifiers is refused.
-    for estimators, treatments, skew in imbalance._plan():
-        skew = {**skew, "profiles": ("exponential",)}  # the sample has too few rows for others
-        known = imbalance.classifiers(False)
+    for its in FULL["parts"]:
+        unit = {key: its[key] for key in ("estimators", *EXPONENTIAL)}
         study.imbalance_study(
-            {name: known[name] for name in estimators},
+            {name: known[name] for name in its["estimators"]},
             *load_split("sample")[:4],
-            treatments=treatments,
+            treatments=imbalance.treatments(unit, FULL),
+            profiles=("exponential",),  # the sample has too few rows for others
+            ratios=its["ratios"],
+            permutations=its["permutations"],
             verbose=0,
-            **skew,
         )
-    assert len(asked) == len(imbalance._plan())
+    assert len(asked) == len(FULL["parts"])

@@ -8,25 +8,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
-from benchmarks import (
-    ablation,
-    accuracy,
-    frontier,
-    recipes,
-    reference,
-    results,
-    robustness,
-    run,
-    sensitivity,
-    series,
-    tuning,
-    validation,
-    votes,
-)
+from benchmarks import candidates, recipes, results, rivals, votes
 from benchmarks.__main__ import main
 from benchmarks.data import load_split
-from benchmarks.models import described, find, parameters
-from benchmarks.rivals import RIVALS
+from benchmarks.models import described, parameters
+from benchmarks.recipes import find
+from benchmarks.studies import ablation, frontier, reference, robustness, sensitivity, tuning
 from skfashion import MLPNetClassifier
 
 
@@ -49,23 +36,23 @@ def test_every_recipe_builds_and_is_described(name):
 
 @pytest.mark.parametrize("name", sorted(tuning.CANDIDATES))
 def test_candidates_build_and_differ(name):
-    candidates = tuning.CANDIDATES[name]
-    for candidate in candidates:
+    tried = tuning.CANDIDATES[name]
+    for candidate in tried:
         estimator = recipes.build(*candidate, 3)
         nets = [net for _, net in getattr(estimator, "estimators", [("net", estimator)])]
         for net in nets:
             net._validate_params()
         assert [net.random_state for net in nets] == seeds_of(3, len(nets))
-    words = {validation.in_words(validation.described(kind, set_)) for kind, set_ in candidates}
-    assert len(words) == len(candidates)
+    words = {candidates.in_words(candidates.settings_of(*candidate)) for candidate in tried}
+    assert len(words) == len(tried)
 
 
 def test_ours_have_the_architecture_of_the_published():
     for name, entry in recipes.REFERENCES.items():
         if entry.published is None:
-            assert name not in RIVALS
+            assert name not in rivals.RECIPES
             continue
-        published = RIVALS[name](0)
+        published = rivals.build(name, 0)
         theirs = [p.shape for layer in published.layers() for p in layer.parameters()]
         for key in (f"ours:{name}", f"defaults:{name}"):
             ours = find(key).build(0, 1)
@@ -77,7 +64,7 @@ def test_ours_have_the_architecture_of_the_published():
 
 def test_published_recipes_train_and_are_watched():
     split = load_split("sample", 300)
-    rival = RIVALS["fashionnet"](0)
+    rival = rivals.build("fashionnet", 0)
     rival.n_epochs = 2
     rival.watch(split.X_test[:100], split.y_test[:100])
     rival.fit(split.X_train, split.y_train)
@@ -95,8 +82,8 @@ def curve(*accuracies):
 
 def test_time_counts_until_the_accuracy_or_to_the_end():
     group = [curve(0.8, 0.9, 0.85), curve(0.9, 0.8, 0.8), curve(0.1, 0.2, 0.3)]
-    assert series.seconds_to_reach(group, 0.9) == (20.0, 2)
-    assert series.seconds_to_reach(group[2:], 0.9) == (30.0, 0)
+    assert reference.seconds_to_reach(group, 0.9) == (20.0, 2)
+    assert reference.seconds_to_reach(group[2:], 0.9) == (30.0, 0)
 
 
 MACHINE = {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8}
@@ -124,8 +111,7 @@ def row(model, accuracy, seconds, seed=0, ours=True, **more):
     }
 
 
-def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
-    path = tmp_path / "rows.jsonl"
+def test_tables_state_ratios_and_aims():
     rows = [
         row("published:mlp-wider", 0.88, 30.0, ours=False, **curve(0.85, 0.89, 0.88)),
         row("fast:mlp-89", 0.889, 1.0),
@@ -133,29 +119,24 @@ def test_tables_state_ratios_and_aims(tmp_path, monkeypatch):
         row("ours:mlp-wider", 0.905, 8.0),
         row("defaults:mlp-wider", 0.9, 5.0),
     ]
-    for one in rows:
-        results.append(path, one)
-    for module in (frontier, reference):
-        monkeypatch.setattr(module, "FILE", path)
-    table = frontier.table()
+    table = frontier.table(rows)
     assert "| `mlp-89` | 89.0    | 89.00 ± 0.14" in table
     assert "`mlp-wider`, to 88.62 %, 20 s" in table
     assert "0.055" in table  # 1.1 of 20 seconds
     assert "0.067 (1.3 s)" in table
     assert "cnn-92" not in table
-    table = reference.table()
+    table = reference.table(rows)
     assert "| `mlp-wider` |" in table
     assert "89.00" in table  # the best epoch
     assert "0.40" in table  # 8 of 20 seconds
     assert "Seeds of a row: 1 as published, 1 with our recipe, 1 with our defaults" in table
     assert "a (b), 2 cores, 8 GB; threads a run: 2." in table
-    points = {label: point for *point, label in frontier._points()}
-    assert points["fast:mlp-89"] == [1.1, 89.0, "fast"]
-    assert points["ours:mlp-wider"][2] == "ours"
-    assert points["RandomForest"][2] == "others"
-    assert "defaults:mlp-wider" not in points
-    frontier.draw(tmp_path / "frontier.png")
-    assert (tmp_path / "frontier.png").stat().st_size > 10_000
+    # Beside them stand the committed rows of other models.
+    (axes,) = frontier.draw(rows).axes
+    assert axes.get_xscale() == "log"
+    names = {text.get_text() for text in axes.texts}
+    assert {"fast:mlp-89", "ours:mlp-wider", "RandomForest"} <= names
+    assert "defaults:mlp-wider" not in names
 
 
 @pytest.mark.parametrize(
@@ -166,28 +147,23 @@ def test_unknown_names_are_refused(words, capsys):
     assert f"Got {words[1]} with 'cnn-96', expected some of mlp-" in capsys.readouterr().err
 
 
-def test_rows_of_other_settings_are_left_out(tmp_path):
-    path = tmp_path / "rows.jsonl"
+def test_rows_of_other_settings_are_left_out():
     today = row("fast:mlp-89", 0.9, 1.0)
     members = row("fast:cnn-95", 0.9, 1.0)
     published = row("published:mlp-wider", 0.9, 1.0, ours=False)
-    for one in (today, members, published):
-        results.append(path, one)
-    assert series.by_model(path) == {one["unit"]: [one] for one in (members, today, published)}
-    words = validation.in_words(members["settings"])
+    rows = [today, members, published]
+    assert recipes.of_today(rows) == {one["unit"]: [one] for one in rows}
+    words = candidates.in_words(members["settings"])
     assert words.startswith("votes of 1 ConvNetClassifier(augment=Augmentation(")
     assert "1 Augmentation" not in words
     others = [
         today | {"settings": today["settings"] | {"lr": 9.0}},
         members | {"settings": {**members["settings"], "net0": members["settings"]["net1"]}},
     ]
-    for one in others:
-        results.append(path, one)
-    assert list(series.by_model(path)) == ["published:mlp-wider"]
+    assert list(recipes.of_today([*others, published])) == ["published:mlp-wider"]
     # A parameter that exists since then has its default.
     before = {k: v for k, v in today["settings"].items() if k != "sam_rho"}
-    results.append(path, today | {"settings": before})
-    assert "fast:mlp-89" in series.by_model(path)
+    assert "fast:mlp-89" in recipes.of_today([today | {"settings": before}])
 
 
 def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
@@ -205,7 +181,7 @@ def test_a_vote_fits_nobody_twice(tmp_path, monkeypatch):
     np.testing.assert_array_equal(proba, plain.predict_proba(split.X_test))
 
     larger, more = votes.timed_fit(large, split.X_train, split.y_train, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.rglob("output.pkl"))) == 4
     assert more > seconds
     # Members of the second seed are those that the larger vote has besides.
     monkeypatch.setattr(MLPNetClassifier, "fit", None)
@@ -231,43 +207,25 @@ def test_seeds_of_a_vote_are_repetitions():
     assert results.current(rows) == rows
 
 
-def test_a_series_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    path, asked = tmp_path / "rows.jsonl", []
-
-    def measure_all(tasks, jobs, path):
-        asked.append([(task["model"], task["seed"]) for task in tasks])
-        for task in tasks:
-            row_ = run.describe(task, split)
-            assert row_["study"] == "frontier"
-            results.append(path, row_)
-        return []
-
-    split = load_split("sample", 300)
-    monkeypatch.setattr(series, "measure_all", measure_all)
-    monkeypatch.setattr(accuracy.data, "load_split", lambda *args: split)
-    runs = [("published:fashioncnn", 0), ("fast:cnn-95", 0), ("fast:cnn-95", 1)]
-    assert series.measure("frontier", runs[:2], path, "a command") == 0
-    assert series.measure("frontier", runs, path, "a command") == 0
-    assert asked == [runs[:2], runs[2:]]
-
-
-def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, capsys):
+def test_settings_are_compared_on_validation_data(tmp_path, monkeypatch):
     monkeypatch.setattr(votes, "KEPT", tmp_path / "members")
     split = load_split("sample", 300)
     parts = split.X_train, split.X_test, split.y_train, split.y_test
-    monkeypatch.setattr(validation, "split_images", lambda: parts)
-    path = tmp_path / "rows.jsonl"
     small = {"hidden_layer_sizes": (16,), "max_epochs": 2}
     kinds = {
         "nothing": ("MLPNetClassifier", small),
         "flips": ("MLPNetClassifier", small | {"augment": {"flip": "alternate"}}),
         "votes": ("VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}),
     }
-    settings = [(name, *kind) for name, kind in kinds.items()]
-    validation.measure_missing("tuning", settings, 1, path, "a command")
-    validation.measure_missing("tuning", settings, 2, path, "a command")
-    rows = results.read(path)
-    assert [(row["unit"], row["seed"]) for row in rows] == [(n, s) for s in (0, 1) for n in kinds]
+    units = [(name, *kind) for name, kind in kinds.items()]
+    about = {"commit": "1", "machine": MACHINE, "versions": {}, "date": "2026"}
+    rows = [
+        candidates.describe(unit, seed, None)
+        | candidates.measure(unit, seed, split=parts)
+        | {"seed": seed, **about}
+        for seed in (0, 1)
+        for unit in units
+    ]
     plain, flips, voted = rows[:3]
     net = recipes.build(*kinds["flips"], 0).fit(split.X_train, split.y_train)
     assert list(plain["accuracy"]) == ["None"]
@@ -278,32 +236,29 @@ def test_settings_are_compared_once_on_validation_data(tmp_path, monkeypatch, ca
     right = members[0].classes_[proba.argmax(1)] == split.y_test
     assert voted["accuracy"] == {"as it votes": right.mean()}
 
-    monkeypatch.setattr(ablation, "CHANGES", kinds)
-    monkeypatch.setattr(ablation, "SETTINGS", [(n, *kinds[n]) for n in kinds])
     other = {**rows[0], "settings": rows[0]["settings"] | {"lr": 9.0}, "accuracy": {"None": 0}}
-    table = ablation.markdown([*(row for row in rows if row["unit"] != "votes"), other])
+    kept = [row for row in rows if row["unit"] != "votes"]
+    table = ablation.table([*kept, other], units)
     differences = [
         100 * (b["accuracy"]["None"] - a["accuracy"]["None"]) for a, b in (rows[:2], rows[3:5])
     ]
     assert f"{np.mean(differences):+.2f} ± {np.std(differences, ddof=1):.2f}" in table
-    monkeypatch.setattr(tuning, "CANDIDATES", {name: [kind] for name, kind in kinds.items()})
-    table = tuning.markdown(rows)
+    table = tuning.table(rows, kinds)
     mean = 50 * (rows[2]["accuracy"]["as it votes"] + rows[5]["accuracy"]["as it votes"])
     assert f"{mean:.2f}" in next(line for line in table.splitlines() if "votes of 2" in line)
     # What was tried stays in the table, candidate or not; what was chosen is bold.
-    monkeypatch.setattr(tuning, "CANDIDATES", {})
-    assert tuning.markdown(rows) == table
+    assert tuning.table(rows, {}) == table
     assert "**" not in table
     chosen = recipes.FASTEST["mlp-89"]
     kind = chosen.classifier, chosen.parameters
-    rows[0] |= {"settings": validation.described(*kind)}
-    lines = tuning.markdown(rows).splitlines()
+    rows[0] |= {"settings": candidates.settings_of(*kind)}
+    lines = tuning.table(rows, kinds).splitlines()
     (bold,) = (line for line in lines if "**" in line)
     assert bold.startswith("| nothing")
     assert "batch_size=256, hidden_layer_sizes=(128,), lr=0.01, max_epochs=2" in bold
 
 
-def test_doubtful_test_images_are_found(tmp_path):
+def test_doubtful_test_images_are_found():
     split = load_split("sample", 300)
     X_test = split.X_test.copy()
     X_test[3] = split.X_train[7]
@@ -326,7 +281,9 @@ def test_doubtful_test_images_are_found(tmp_path):
 
     rows = [
         {
-            **sensitivity.head(what, 0),
+            **sensitivity.describe(what, 0),
+            "unit": what,
+            "seed": None if what == "near-duplicates" else 0,
             "command": "c",
             "commit": "0" * 40,
             "machine": MACHINE,
@@ -338,7 +295,7 @@ def test_doubtful_test_images_are_found(tmp_path):
     wrong = [*swapped.tolist(), 3]
     best = row("fast:cnn-95", 1 - len(wrong) / len(y_test), 1.0, wrong=wrong)
     best["data"] = {"test_rows": len(y_test)}
-    table = sensitivity.markdown(rows, {"fast:cnn-95": [best]})
+    table = sensitivity.table(rows, {"fast:cnn-95": [best]})
     n_left = len(y_test) - len(found["test"])
     n_wrong = len(set(wrong) - set(found["test"]))
     n_sure = len(y_test) - len(checks["test"])
@@ -348,28 +305,28 @@ def test_doubtful_test_images_are_found(tmp_path):
     assert [cell.strip() for cell in line.split("|")[3:5]] == cells
 
 
-def test_robustness_is_measured_by_kind_and_severity(tmp_path):
+def test_robustness_is_measured_by_kind_and_severity():
     split = load_split("sample", 200)
-    disturbed = robustness._disturbed(split.X_test)
+    disturbed = robustness.disturb(split.X_test)
     assert {len(images) for images in disturbed.values()} == {5}
     net = MLPNetClassifier(hidden_layer_sizes=16, max_epochs=2, random_state=0)
-    found = robustness.measure(net, split, disturbed)
+    found = robustness.accuracies(net, split, disturbed)
     assert found["clean"] == net.score(split.X_test, split.y_test)
     assert found["accuracy"]["noise"][2] == net.score(disturbed["noise"][2], split.y_test)
+    about = {"command": "python -m benchmarks robustness", "machine": MACHINE, "commit": "1"}
+    about |= {"versions": {}, **found}
     rows = [
-        {**found, **results.head("robustness", name, seed, {}), "commit": "1", "versions": {}}
-        | {"command": "python -m benchmarks robustness", "machine": MACHINE, "date": "2026"}
-        for name in ("RandomForest", "MLPNetClassifier")
+        {"unit": name, "seed": seed, **about}
+        for name in ("MLPNetClassifier", "RandomForest")
         for seed in (0, 1)
     ]
-    old = {**rows[0], "engine": {"images": 1}}
-    assert robustness.current([old, *rows[::-1]]) == rows
-    table = robustness.markdown(rows)
+    table = robustness.table(rows)
+    assert table.index("RandomForest") < table.index("MLPNetClassifier")
     mean = 100 * np.mean([np.mean(values) for values in found["accuracy"].values()])
     assert f"{mean:.2f} ± 0.00" in table
     assert "a (b), 2 cores, 8 GB.\n" in table
-    robustness.draw(rows, tmp_path / "map.png")
-    assert (tmp_path / "map.png").stat().st_size > 10_000
+    axes, _ = robustness.draw(rows).axes
+    assert axes.images[0].get_array().shape == (2, len(disturbed))
 
 
 def test_the_page_has_the_recipes_to_copy():

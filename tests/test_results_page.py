@@ -2,18 +2,21 @@
 `python -m skfashion report`, of classifiers in files."""
 
 import base64
+import dataclasses
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).absolute().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import report, results, tables  # noqa: E402
+from benchmarks import report, results  # noqa: E402
 from benchmarks.__main__ import main  # noqa: E402
+from benchmarks.registry import STUDIES  # noqa: E402
+from benchmarks.studies import accuracy  # noqa: E402
+from benchmarks.study import Study  # noqa: E402
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -36,19 +39,19 @@ def test_every_study_is_there(path):
     html = path.read_text("utf-8")
     assert path.stat().st_size < 5e6
     markup = without_scripts(html)
-    studies = tables.studies()
-    titles = {re.search(r"^# (.+)$", page.read_text("utf-8"), re.M)[1] for page, *_ in studies}
+    others = [study for study in STUDIES.values() if study is not accuracy.STUDY]
+    pages = {study.path: study.path.read_text("utf-8") for study in others}
+    titles = {re.search(r"^# (.+)$", page, re.M)[1] for page in pages.values()}
     headings = re.findall(r"<h2>(.+)</h2>", markup)
     assert headings[0] == "Classifiers"
     assert sorted(headings[1:]) == sorted(titles)
-    for page, _, its in studies:
-        before = page.read_text("utf-8").split(its.START)[0]
+    for study in others:
+        before = pages[study.path].split(study.markers[0])[0]
         its_headings = re.findall(r"^##+ (.+)$", before, re.M)
         assert not its_headings or f"<h3>{its_headings[-1]}</h3>" in markup
-    n_tables = sum(len(re.findall(r"^\|:?-", table, re.M)) for _, table, _ in studies)
-    assert markup.count("<table>") == n_tables + 1
-    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
-    for group in tables.by_model(rows):
+    tables = [study.table(study.rows()) for study in STUDIES.values()]
+    assert markup.count("<table>") == sum(len(re.findall(r"^\|:?-", t, re.M)) for t in tables)
+    for group in accuracy.by_model(accuracy.STUDY.rows()):
         assert group[0]["label"] in markup
     assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", markup)
     assert '<div class="chart" tabindex="0" role="region" aria-label="Accuracy against' in markup
@@ -58,31 +61,32 @@ def test_every_study_is_there(path):
 def test_every_picture_of_a_study_is_there(picture, path):
     html = path.read_text("utf-8")
     assert html.count(base64.b64encode(picture.read_bytes()).decode()) == 1
-    known = {one for *_, its in tables.studies() for one in its.PICTURES} | {tables.PICTURE}
-    assert picture in known
+    assert picture.name in {name for study in STUDIES.values() for name in study.shown}
 
 
 def test_a_picture_that_is_not_drawn_yet_is_left_out(monkeypatch, tmp_path):
-    study = SimpleNamespace(START="<!-- start -->", PICTURES=(tmp_path / "missing.png",))
+    rows = accuracy.STUDY.rows()
+    monkeypatch.setattr(results, "PUBLISHED", tmp_path)
     page = tmp_path / "page.md"
-    page.write_text("# Title\n\n## Under it\n<!-- start -->\n", "utf-8")
-    monkeypatch.setattr(tables, "studies", lambda: [(page, "| a |\n|---|\n| 1 |", study)])
-    markup = without_scripts(report.page())
-    assert "<h2>Title</h2>" in markup and "<h3>Under it</h3>" in markup
-    assert re.findall(r'src="(.{10})', markup) == ["data:image"]
+    page.write_text("# Title\n\n## Under it\n<!-- a-table:start -->\n", "utf-8")
+    study = Study("a", "", "", lambda rows: "| a |\n|---|\n| 1 |", str(page), None)
+    study = dataclasses.replace(study, pictures={"missing.png": None})
+    results.append(study.file, rows)
+    *_, (title, _, parts) = report.sections_of([study])
+    assert title == "Title"
+    assert parts == [("Under it", "| a |\n|---|\n| 1 |", [])]
 
 
-def test_text_of_results_stays_text(monkeypatch):
+def test_text_of_results_stays_text():
     bad = "| a |\n|---|\n| <script>alert(1)</script> |"
     parts = [("<b>H</b>", bad, [])]
-    monkeypatch.setattr(report, "_sections", lambda rows: [("<b>T</b>", "", parts)])
-    html = report.page()
+    html = report.page([("<b>T</b>", "", parts)])
     assert "<script>alert" not in html
     assert "<b>T</b>" not in html and "<b>H</b>" not in html
 
 
 def test_the_page_says_where_and_when_it_was_measured(path):
-    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
+    rows = accuracy.STUDY.rows()
     about = re.search(r'<p class="about">(.*?)</p>', path.read_text("utf-8"), re.DOTALL)[1]
     for known in (rows[0]["machine"]["cpu"], rows[0]["commit"][:10], rows[0]["date"][:10]):
         assert known in about
@@ -95,11 +99,10 @@ def test_no_cell_is_empty(path):
     assert re.search("<td[^>]*>\N{EN DASH}</td>", markup)
 
 
-def test_only_long_tables_are_folded(monkeypatch):
+def test_only_long_tables_are_folded():
     short, long = ("| a |\n|---|\n" + "| 1 |\n" * n for n in (report.FOLDED, report.FOLDED + 1))
     parts = [("Short", short, []), ("Long", long, [])]
-    monkeypatch.setattr(report, "_sections", lambda rows: [("T", "", parts)])
-    markup = without_scripts(report.page())
+    markup = without_scripts(report.page([("T", "", parts)]))
     assert re.findall(r"<summary>(\d+ rows)", markup) == [f"{report.FOLDED + 1} rows"]
     assert markup.index("<h3>Short") < markup.index("<h3>Long") < markup.index("<details>")
 
@@ -156,13 +159,12 @@ UNITS = "| a |\n|---|\n" + "".join(
 
 
 @pytest.mark.slow
-def test_a_column_is_sorted_by_what_its_units_mean(monkeypatch, tmp_path, opened):
+def test_a_column_is_sorted_by_what_its_units_mean(tmp_path, opened):
     sizes = UNITS.replace("an epoch", "")
     for old, new in {" s": " GB", " ms": " MB", " min": " GB"}.items():
         sizes = sizes.replace(f"{old} ", f"{new} ")
     parts = [(None, UNITS, []), (None, sizes, [])]
-    monkeypatch.setattr(report, "_sections", lambda rows: [("T", "", parts)])
-    (tmp_path / "page.html").write_text(report.page(), "utf-8")
+    (tmp_path / "page.html").write_text(report.page([("T", "", parts)]), "utf-8")
     page = opened(tmp_path / "page.html")
     page.locator("th button").first.click()
     page.locator("th button").nth(1).click()
@@ -203,9 +205,8 @@ def test_the_chart_is_no_wider_than_the_window(path, size, opened):
           (one) => one.scrollWidth <= one.clientWidth)"""
     )
     words = " ".join(page.locator(".chart svg text").all_text_contents())
-    rows = results.current(results.read(results.PUBLISHED / "accuracy-full.jsonl"))
-    for group in tables.by_model(rows):
-        assert (group[0]["label"][:8] in words) == (group[0]["model"] != "dummy")
+    for group in accuracy.by_model(accuracy.STUDY.rows()):
+        assert (group[0]["label"][:8] in words) == (group[0]["unit"] != "dummy")
 
 
 @pytest.mark.slow

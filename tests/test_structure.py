@@ -234,3 +234,37 @@ def test_private_names_of_other_packages_are_used_in_their_homes_only():
         theirs = {name for name in set(private) - ours if not hasattr(skorch.NeuralNet, name)}
         theirs |= set(filter(PRIVATE.fullmatch, imported))
         assert not theirs, f"{path.name} uses private names: {theirs}"
+
+
+# --- the benchmarks -----------------------------------------------------------------------------
+
+BENCHMARKS = Path(__file__).absolute().parents[1] / "benchmarks"
+
+
+def module_of(path):
+    return ".".join(path.relative_to(BENCHMARKS.parent).with_suffix("").parts)
+
+
+MODULES = {module_of(path).removesuffix(".__init__"): path for path in BENCHMARKS.rglob("*.py")}
+
+
+def benchmarks_imported_by(path):
+    """Return the modules of the benchmarks that a file imports, inside of functions too."""
+    names = set(imports_of(path)) & set(MODULES)
+    # Of "from benchmarks.studies import accuracy" the package before it is no import of its own.
+    return {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+
+
+def test_benchmarks_have_no_import_circle():
+    graph = {name: benchmarks_imported_by(path) for name, path in MODULES.items()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_studies_do_not_know_who_runs_them():
+    above = {f"benchmarks.{name}" for name in ("__main__", "pages", "registry", "report", "runner")}
+    for name, path in MODULES.items():
+        if name.startswith("benchmarks.studies"):
+            assert not benchmarks_imported_by(path) & above, name
+    assert benchmarks_imported_by(MODULES["benchmarks.registry"]) == {
+        name for name in MODULES if re.fullmatch(r"benchmarks\.studies\.\w+", name)
+    }

@@ -1,15 +1,13 @@
 """All numbers of a run, and the memory of a process."""
 
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
-import benchmarks.metrics
 from skfashion.metrics import classification_metrics, expected_calibration_error
-from skfashion.studies import memory
+from skfashion.utils import memory
 
 
 def table(*args, **kwargs):
@@ -70,10 +68,6 @@ def test_class_without_rows_takes_no_part():
     assert ("roc_auc_ovr", None) not in alone  # there is nothing to rank against
 
 
-def test_benchmarks_use_the_same_calibration_error():
-    assert benchmarks.metrics.expected_calibration_error is expected_calibration_error
-
-
 # --- memory -------------------------------------------------------------------------------------
 
 
@@ -97,12 +91,3 @@ def test_memory_without_linux_and_psutil_is_the_peak_of_the_process(monkeypatch,
     assert memory.resident_mb() == pytest.approx(linux, rel=0.1)  # psutil's
     monkeypatch.setitem(sys.modules, "psutil", None)
     assert memory.peak_mb() == memory.resident_mb() >= 0.9 * peak
-
-
-def test_benchmarks_measure_memory_without_importing_the_package():
-    # PyTorch takes more memory than a small competitor.
-    code = "import sys; from benchmarks import memory; memory.peak_mb(); print(*sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    names = set(answer.stdout.split())
-    assert "benchmarks.memory" in names
-    assert not {"torch", "skfashion"} & names

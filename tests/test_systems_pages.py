@@ -7,9 +7,8 @@ import pytest
 import torch
 
 import skfashion
-from benchmarks import recipes, results
+from benchmarks import recipes, results, rivals
 from benchmarks.models import parameters
-from benchmarks.rivals import RIVALS
 
 FOLDER = Path(__file__).absolute().parents[1] / "docs" / "systems"
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md"))
@@ -42,7 +41,7 @@ def described(estimator):
 
 def as_published(name):
     """Return a classifier of ours with the architecture and the training of a published recipe."""
-    entry, rival = recipes.REFERENCES[name], RIVALS[name](0)
+    entry, rival = recipes.REFERENCES[name], rivals.build(name, 0)
     training = {
         "optimizer": "adam",
         "weight_decay": 0,
@@ -69,7 +68,7 @@ def test_calls_are_the_recipes_that_were_measured(page):
     for name in SYSTEMS[page]:
         entry = recipes.REFERENCES[name]
         assert described(recipes.build(entry.classifier, entry.parameters, None)) in found, name
-        if name in RIVALS:
+        if name in rivals.RECIPES:
             assert described(as_published(name)) in found, name
 
 

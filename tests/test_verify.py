@@ -1,12 +1,13 @@
 """`python -m benchmarks verify`: what holds, what does not, and what every row must have."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import pytest
 
 from benchmarks import environment, results, verify
 from benchmarks.__main__ import main
-from benchmarks.environment import circumstances
+from benchmarks.registry import STUDIES
+from benchmarks.studies import ensembles
 
 FOUND = {"accuracy": 0.8, "members": [0.7, 0.75]}
 
@@ -22,20 +23,25 @@ def published(tmp_path, monkeypatch):
         keys = ("accuracy", "members")
         yield rows[0], {key: rows[0][key] for key in keys}, FOUND
 
+    study = dataclasses.replace(ensembles.STUDY, verify=again)
+
     def publish(**changes):
-        row = results.head("ensembles", "one MLP", 0, {"epochs": 1}, data="full")
-        row |= circumstances("python -m benchmarks ensembles") | FOUND | changes
+        row = results.head(study, 0, "one MLP", {"epochs": 1}, data="full")
+        row |= environment.circumstances("python -m benchmarks ensembles") | FOUND | changes
         row = {key: value for key, value in row.items() if value is not None}
-        results.append(tmp_path / "ensembles.jsonl", row)
+        results.append(study.file, [row])
+        return study
 
     monkeypatch.setattr(results, "PUBLISHED", tmp_path)
-    monkeypatch.setattr(verify, "studies", lambda: {"ensembles": SimpleNamespace(verify=again)})
     return publish
 
 
+def verified(study):
+    return verify.verify([study], [study.name])
+
+
 def test_rows_that_hold_are_told_so(published, capsys):
-    published()
-    assert main(["verify"]) == 0
+    assert verified(published()) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "ensembles" in line]
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
     assert cells[:3] == ["ensembles", "1", "learned"]
@@ -47,8 +53,7 @@ def test_rows_that_hold_are_told_so(published, capsys):
 
 @pytest.mark.parametrize("change", [{"accuracy": 0.8 + 1e-9}, {"members": [0.7, 0.7500001]}])
 def test_a_changed_row_is_found(change, published, capsys):
-    published(**change)
-    assert main(["verify", "--files", "ensembles"]) == 1
+    assert verified(published(**change)) == 1
     assert "DIFFERS" in capsys.readouterr().out
 
 
@@ -59,18 +64,16 @@ def test_elsewhere_the_accuracy_has_a_tolerance(elsewhere, published, capsys):
         "versions": environment.versions() | {"torch": "1.0"},
         "engine": {"images": 1},
     }
-    published(accuracy=0.809, members=[0.1], **{elsewhere: here[elsewhere]})
-    assert main(["verify"]) == 0
+    assert verified(published(accuracy=0.809, members=[0.1], **{elsewhere: here[elsewhere]})) == 0
     assert "within 1.0 points, made on" in capsys.readouterr().out
-    published(accuracy=0.811, **{elsewhere: here[elsewhere], "date": "2100"})
-    assert main(["verify"]) == 1
+    study = published(accuracy=0.811, **{elsewhere: here[elsewhere], "date": "2100"})
+    assert verified(study) == 1
     assert "DIFFERS by 1.10 points" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("key", [*verify.KEYS, "engine"])
 def test_a_missing_field_is_found(key, published, capsys):
-    published(**{key: None})
-    assert main(["verify"]) == 1
+    assert verified(published(**{key: None})) == 1
     assert f"row 1 has no {key}" in capsys.readouterr().out
 
 
@@ -84,18 +87,18 @@ def test_a_missing_field_is_found(key, published, capsys):
     ],
 )
 def test_a_row_that_cannot_be_is_found(change, said, published, capsys):
-    published(**change)
-    assert main(["verify"]) == 1
+    assert verified(published(**change)) == 1
     assert said in capsys.readouterr().out
 
 
 def test_all_committed_rows_have_the_form():
-    paths = sorted(results.PUBLISHED.glob("*.jsonl"))
-    assert len(paths) >= 19
-    for path in paths:
-        assert verify.form(path.stem, results.read(path)) is None, path.name
-    learned = {path.stem for path in paths} - results.TIMED - set(verify.FROZEN)
-    assert learned == set(verify.studies())
+    paths = {path.stem for path in results.PUBLISHED.glob("*.jsonl")}
+    others = [other for study in STUDIES.values() for other in study.instead.values()]
+    for study in (*STUDIES.values(), *others):
+        assert verify.form(study, results.read(study.file)) is None, study.name
+        assert (study.verify is None) == study.timing, study.name
+        paths.remove(study.name)
+    assert not paths
 
 
 @pytest.mark.slow

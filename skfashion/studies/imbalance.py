@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 from skfashion.datasets import make_imbalanced
 from skfashion.metrics import classification_metrics
 from skfashion.parallel.runs import run_all
-from skfashion.studies import memory
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
+from skfashion.utils import memory
 from skfashion.utils.labels import check_label_per_row
 from skfashion.utils.seeds import set_seeds
 

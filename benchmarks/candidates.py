@@ -1,0 +1,78 @@
+"""Settings that are compared on validation images, each scored by all views of an image."""
+
+from benchmarks import results, votes
+from benchmarks.data import validation_split
+from benchmarks.models import described
+from benchmarks.recipes import build
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised; a unit is a name, a class and its parameters."""
+    name, classifier, parameters = unit
+    return {"unit": name, "settings": settings_of(classifier, parameters), "data": "full"}
+
+
+def settings_of(classifier, parameters):
+    """Return all parameters of a setting in JSON's types, without what a seed decides."""
+    return results.without_seeds(described(build(classifier, parameters, 0)))
+
+
+def measure(unit, seed, asked=None, split=None):
+    """Fit a setting and score it; other views of an image cost no further training.
+
+    A unit is a name and what ``benchmarks.recipes.build`` makes a classifier of. ``accuracy`` is
+    by each ``tta`` that is scored, as a word, or "as it votes".
+    """
+    X, X_valid, y, y_valid = split or validation_split()
+    net, seconds = votes.timed_fit(build(*unit[1:], seed), X, y)
+    if not hasattr(net, "tta"):
+        accuracy = {"as it votes": float(net.score(X_valid, y_valid))}
+    else:
+        # Nets that have seen mirror images may be asked about them, too.
+        flips = getattr(net.augment, "flip", net.augment is not None)
+        views = dict.fromkeys([net.tta, *((None, "flip", 10) if flips else ())])
+        accuracy = {
+            str(view): float(net.set_params(tta=view).score(X_valid, y_valid)) for view in views
+        }
+    return {"accuracy": accuracy, "seconds": round(seconds, 2)}
+
+
+def rows_of(rows, units):
+    """Return the rows of each unit, a list each; rows of what a setting was before are none."""
+    found = {}
+    for row in rows:
+        found.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    return [found.get((name, in_words(settings_of(*setting))), []) for name, *setting in units]
+
+
+def in_words(settings):
+    """Write a setting as a reader would: what differs from the defaults of today."""
+    return _written(results.compared(settings))
+
+
+def _written(settings):
+    """Write what is left of settings."""
+    name = settings["class"]
+    if name == "VotingClassifier":
+        members = [_written(value) for value in settings.values() if isinstance(value, dict)]
+        kinds = dict.fromkeys(members)
+        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
+    words = []
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            words.append(f"{key}={_written(value)}")
+        elif key != "class":
+            words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
+    return f"{name}({', '.join(words)})"
+
+
+def numbers_of_seeds(rows):
+    """Say which seeds rows have."""
+    return ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
+
+
+def verify(rows, unit):
+    """Yield the first seed of a unit as it is, and as it is when it is measured again."""
+    (group,) = rows_of(rows, [unit])
+    row = next(row for row in group if row["seed"] == 0)
+    yield row, row["accuracy"], measure(unit, 0)["accuracy"]

@@ -1,0 +1,162 @@
+"""One measurement: fit one model with one seed in a fresh process, and say what happened."""
+
+import pickle
+import time
+import warnings
+from functools import cache
+
+import numpy as np
+
+from benchmarks import environment, processes
+from benchmarks.data import load_split
+from benchmarks.models import described
+from benchmarks.recipes import find
+
+
+def describe(unit, seed, asked):
+    """Say by what a row of a model is recognised, see ``benchmarks.study.Study.describe``."""
+    model, task = find(unit), _task(asked)
+    return {
+        "settings": described(model.build(seed, task["threads"])),
+        "data": _about_data(task["data"], task["rows"]),
+        "scope": "images" if model.ours else None,
+        "threads": task["threads"],
+        "timing_shared": asked.jobs > 1,
+    }
+
+
+def measure_apart(unit, seed, asked):
+    """Return what `measure` says in a process of its own."""
+    task = _task(asked)
+    variables = environment.child_environment(task["threads"])
+    return processes.call("benchmarks.one_fit:measure", variables, model=unit, seed=seed, **task)
+
+
+def verify(rows, model):
+    """Yield the first seed of a model as it is, and as it is when it is measured again."""
+    from benchmarks.results import of_unit
+
+    row = of_unit(rows, model)
+    found = measure(model, 0, "full", None, row["threads"])
+    keys = ("metrics", "confusion_matrix")
+    yield row, {key: row[key] for key in keys}, {key: found[key] for key in keys}
+
+
+def _task(asked):
+    """Return data, rows and threads as the options say, or the study leaves them."""
+    import joblib
+
+    options = vars(asked.options)
+    threads = options.get("threads") or max(1, joblib.cpu_count() // asked.jobs)
+    return {"data": asked.size, "rows": options.get("rows"), "threads": threads}
+
+
+@cache
+def _about_data(name, rows):
+    split = load_split(name, rows)
+    sizes = {"train_rows": len(split.y_train), "test_rows": len(split.y_test)}
+    return {"name": name, "sha256": split.sha256(), **sizes}
+
+
+def measure(model, seed, data, rows, threads):
+    """Fit, predict and evaluate one model."""
+    entry, split = find(model), load_split(data, rows)
+    estimator, fitted = _fit_and_predict(entry.build(seed, threads), split)
+    if hasattr(estimator, "watch"):
+        fitted["seconds"]["fit"] = round(estimator.history_["seconds"][-1], 4)
+    y_pred = fitted.pop("y_pred")
+    quality = evaluate(split.y_test, y_pred, fitted.pop("proba"), estimator.classes_)
+    if model.startswith("fast:"):
+        # For accuracies on parts of the test images, see benchmarks.studies.sensitivity.
+        quality["wrong"] = (y_pred != split.y_test).nonzero()[0].tolist()
+    return {
+        "label": entry.label,
+        "estimator": type(estimator).__name__,
+        **quality,
+        **fitted,
+        "class_names": split.target_names,
+        "model_bytes": len(pickle.dumps(estimator, protocol=5)),
+        "curve": training_curve(estimator),
+    }
+
+
+def _fit_and_predict(estimator, split):
+    """Time and weigh one fit and one prediction of all test rows; return the fitted, and these."""
+    from benchmarks import votes
+    from skfashion.utils import memory
+
+    if hasattr(estimator, "watch"):
+        # A published recipe, whose accuracy is read after each epoch, outside of its time.
+        estimator.watch(split.X_test, split.y_test)
+    before, peak_before = memory.resident_mb(), memory.peak_mb()
+    memory.forget_peak()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator, fit_seconds = votes.timed_fit(estimator, split.X_train, split.y_train)
+        start = time.perf_counter()
+        y_pred = estimator.predict(split.X_test)
+        predict_seconds = time.perf_counter() - start
+    peak = memory.peak_mb()
+    return estimator, {
+        "seconds": {"fit": round(fit_seconds, 4), "predict": round(predict_seconds, 4)},
+        # "before_fit" is the interpreter, the imports and the data; "increase" is what fit and
+        # predict took on top of it at their highest point (of a vote, without the fits of members
+        # that were kept).
+        "memory_mb": {
+            "peak": round(max(peak, peak_before), 1),
+            "before_fit": round(before, 1),
+            "increase": round(peak - before, 1),
+        },
+        "warnings": sorted(
+            {f"{w.category.__name__}: {str(w.message).strip().splitlines()[0]}" for w in caught}
+        ),
+        "y_pred": y_pred,
+        "proba": estimator.predict_proba(split.X_test),
+    }
+
+
+def evaluate(y_true, y_pred, proba, classes):
+    """Return everything a result row says about the quality of predictions.
+
+    Columns of ``proba`` are those of ``classes``, sorted labels. ``metrics`` are between 0 and 1
+    except ``log_loss``, in nats; ``per_class_recall`` is None for a class without rows;
+    ``confusion_matrix`` counts true class by predicted class.
+    """
+    from sklearn import metrics
+
+    from skfashion.metrics import expected_calibration_error
+
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y_true, y_pred, labels=classes, average="macro", zero_division=0
+    )
+    confusion = metrics.confusion_matrix(y_true, y_pred, labels=classes)
+    support = confusion.sum(axis=1)
+    recalls = [float(confusion[i, i] / n) if n else None for i, n in enumerate(support)]
+    numbers = {
+        "accuracy": metrics.accuracy_score(y_true, y_pred),
+        "balanced_accuracy": np.mean([value for value in recalls if value is not None]),
+        "precision_macro": precision,
+        "recall_macro": recall,
+        "f1_macro": f1,
+        # A probability of exactly 0 for the true class (kNN, forests) is clipped at the dtype's
+        # epsilon: a large but finite price.
+        "log_loss": metrics.log_loss(y_true, proba, labels=classes),
+        "ece": expected_calibration_error(y_true, proba, classes),
+    }
+    return {
+        "metrics": {name: float(value) for name, value in numbers.items()},
+        "per_class_recall": recalls,
+        "confusion_matrix": confusion.tolist(),
+    }
+
+
+def training_curve(estimator):
+    """Return the numeric columns of a net's ``history_``, an epoch an entry, None for others."""
+    import pandas as pd
+
+    if not hasattr(estimator, "history_"):
+        return None
+    frame = pd.DataFrame(estimator.history_).select_dtypes("number").astype(float).round(6)
+    return {
+        str(name): [None if pd.isna(value) else value for value in frame[name]] for name in frame
+    }

@@ -1,0 +1,46 @@
+"""Tables of the committed results, in pages between two markers; pictures know their rows."""
+
+import re
+import sys
+
+from benchmarks import pictures
+from benchmarks.errors import BenchmarkError
+from benchmarks.study import DOCS
+
+
+def update(studies, check=False):
+    """Bring tables and pictures up to date, or only say which are not: then 1 is returned.
+
+    What has not been measured yet leaves its page alone.
+    """
+    texts, stale_pictures = {}, []
+    for study in studies:
+        rows = study.rows()
+        if not rows:
+            continue
+        path = study.path
+        text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
+        texts[path] = replace_table(text, study.table(rows), study.markers, path.name)
+        for name, draw in study.pictures.items():
+            path = DOCS / "images" / name
+            if pictures.is_stale(path, rows):
+                stale_pictures.append((path, draw, rows))
+    stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    if check:
+        for path in [*stale, *(path for path, *_ in stale_pictures)]:
+            print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
+        return 1 if stale or stale_pictures else 0
+    for path in stale:
+        path.write_text(texts[path], encoding="utf-8")
+    for path, draw, rows in stale_pictures:
+        pictures.save(draw(rows), path, rows)
+    return 0
+
+
+def replace_table(text, table, markers, page):
+    """Put a table between two markers."""
+    start, end = markers
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if text.count(start) != 1 or text.count(end) != 1 or not pattern.search(text):
+        raise BenchmarkError(f"{page} needs the lines {start} and {end} once each, in this order.")
+    return pattern.sub(lambda _: f"{start}\n{table}\n{end}", text)

@@ -1,0 +1,192 @@
+"""Runs a study: seeds by units, what is there already left out, each row written at once."""
+
+import argparse
+import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+
+from benchmarks import backend, environment, pictures, results
+from benchmarks.errors import BenchmarkError
+from benchmarks.processes import ChildError, ended_by_signals
+from benchmarks.progress import Progress
+from benchmarks.study import DOCS, Asked
+
+
+def add_parser(subparsers, study):
+    """Add the command of a study, and return its parser."""
+    parser = subparsers.add_parser(
+        study.name,
+        help=f"{study.help} ({study.cost})",
+        description=sys.modules[study.table.__module__].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    for name, words in study.options.items():
+        add(name, **words)
+    if "quick" in study.sizes:
+        add("--quick", action="store_true", help="the bundled images, to see that all works")
+    if "sample" in study.sizes:
+        add("--data", choices=("sample", "full"), default="sample", help="bundled images or all")
+    if study.seeds is not None:
+        smaller = f", else {study.quick_seeds}" if len(study.sizes) > 1 else ""
+        of = f"how many (5) or which (0,3,7); default {study.seeds}{smaller}"
+        add("--seeds", type=seeds_of, help=of)
+    if study.side_by_side or study.distributed:
+        default = 1 if study.side_by_side else -1
+        add("--jobs", type=int, default=default, help=f"runs at a time; default {default}")
+    if study.distributed:
+        backend.add_options(parser)
+    if not study.resume:
+        add("--resume", action="store_true", help="skip runs that the result file has already")
+    if len(study.sizes) > 1:
+        add("--output", type=Path, help="folder of results; default benchmarks/results/local")
+        add("--publish", action="store_true", help="write the committed results, table, pictures")
+    parser.set_defaults(study=study)
+    return parser
+
+
+def seeds_of(text):
+    """Read "5", how many, or "0,3,7", which, as a list of seeds."""
+    try:
+        seeds = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        seeds = []
+    if "," not in text and seeds:
+        seeds = list(range(seeds[0]))
+    if not seeds or min(seeds) < 0:
+        raise argparse.ArgumentTypeError(f"expected seeds such as 5 or 0,3,7, got {text!r}")
+    return list(dict.fromkeys(seeds))
+
+
+def asked_for(study, options):
+    """Return what options ask for."""
+    given = vars(options)
+    quick = given.get("quick") or given.get("data") == "sample"
+    size = next(name for name in study.sizes if (name == "full") != quick)
+    seeds = [None]
+    if study.seeds is not None:
+        seeds = options.seeds or list(range(study.quick_seeds if quick else study.seeds))
+    jobs, output = given.get("jobs", 1), given.get("output")
+    path = (output or results.LOCAL) / f"{study.name}-{size}.jsonl"
+    if study.publishes(options):
+        refused = {
+            "--quick": given.get("quick"),
+            "--data sample": quick,
+            "--output": output is not None,
+            **{f"--{name}": given.get(name) is not None for name in study.unpublished},
+            "--jobs above 1, which spoils its seconds": study.side_by_side and jobs != 1,
+        }
+        for name in (name for name, is_asked in refused.items() if is_asked):
+            raise BenchmarkError(f"--publish goes without {name}.", exit_code=2)
+        path = study.file
+    elif output is not None and output.resolve() == results.PUBLISHED.resolve():
+        raise BenchmarkError(
+            "That folder holds the committed results. Choose another, or use --publish.",
+            exit_code=2,
+        )
+    return Asked(study, size, seeds, path, jobs, options)
+
+
+def run(study, options):
+    """Measure what is missing, and show the table and the pictures."""
+    asked = asked_for(study, options)
+    tasks = {}
+    for unit, seed in study.plan(asked):
+        head = results.head(study, seed, **{"unit": unit} | study.describe(unit, seed, asked))
+        tasks[results.identity(head)] = unit, head
+    left = dict(tasks)
+    if study.resume or options.resume:
+        done = {results.identity(row) for row in results.read(asked.path)}
+        left = {known_by: task for known_by, task in tasks.items() if known_by not in done}
+        if len(left) < len(tasks):
+            n_done = len(tasks) - len(left)
+            print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
+    if left and study.publishes(options):
+        environment.refuse_dirty()
+    with ended_by_signals(), backend.chosen(options) as where:
+        failures = _measure(list(left.values()), asked, where)
+    rows = results.read(asked.path)
+    if not study.publishes(options):
+        # The file may hold runs of other sizes, which are not to be compared with these.
+        shown = {results.identity(head | {"unit": None}) for _, head in tasks.values()}
+        rows = [row for row in rows if results.identity(row | {"unit": None}) in shown]
+    rows = results.current(rows, study.by)
+    if rows:
+        print(study.table(rows))
+        _draw(rows, asked)
+    for name, error in failures:
+        print(f"failed: {name}: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _measure(tasks, asked, where):
+    """Measure and write each (unit, head); return name and error of those that failed."""
+    study, command, failures = asked.study, command_of(asked.options), []
+    n_jobs = max(1, asked.jobs) if study.side_by_side else 1
+    progress = Progress([name_of(head) for _, head in tasks], n_jobs)
+    with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
+        if study.side_by_side:
+            futures = {threads.submit(_measure_one, *task, asked): task for task in tasks}
+            outcomes = ((futures[future], future.result) for future in as_completed(futures))
+        else:
+            warnings.simplefilter("ignore")  # such as of solvers that stop early
+            # Right here, where signals arrive and libraries expect to be.
+            outcomes = ((task, partial(_measure_one, *task, asked)) for task in tasks)
+        for (_, head), result in outcomes:
+            name = name_of(head)
+            try:
+                found, seconds = result()
+            except ChildError as error:
+                failures.append((name, error))
+                progress.finished(name, 0.0, f"FAILED, {error}\n{error.details}")
+                continue
+            about = where | environment.circumstances(command)
+            # All at once: a unit that is there at all is there as a whole.
+            results.append(asked.path, [head | row | about for row in found])
+            progress.finished(name, seconds, _told(found[0]))
+    return failures
+
+
+def _measure_one(unit, head, asked):
+    """Return the rows of a run, without its head, and the seconds it took."""
+    start = time.perf_counter()
+    found = asked.study.measure(unit, head["seed"], asked)
+    found = [found] if isinstance(found, dict) else list(found)
+    return found, time.perf_counter() - start
+
+
+def _told(row):
+    """Say what came out, where that is one number."""
+    accuracy = row.get("metrics", row).get("accuracy")
+    return f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
+
+
+def name_of(head):
+    """Name a run in a line: its unit and its seed."""
+    unit = head["unit"]
+    name = ", ".join(map(str, unit.values())) if isinstance(unit, dict) else str(unit)
+    return name if head["seed"] is None else f"{name} seed {head['seed']}"
+
+
+def command_of(options):
+    """Write the command that measures the same again: as it was typed, without paths."""
+    words, kept = iter(getattr(options, "words", [])), ["python -m benchmarks"]
+    for word in words:
+        if word == "--output":
+            next(words)
+        elif word == "--scheduler":
+            kept += [word, next(words) and "ADDRESS"]
+        elif word not in ("--publish", "--resume"):
+            kept.append(f"'{word}'" if set(word) & set(" ;") else word)
+    return " ".join(kept)
+
+
+def _draw(rows, asked):
+    """Draw the pictures: those of the page when publishing, else beside the result file."""
+    publishes = asked.study.publishes(asked.options)
+    folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+    for name, draw in asked.study.pictures.items():
+        pictures.save(draw(rows), folder / name, rows)

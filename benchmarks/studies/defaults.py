@@ -1,0 +1,136 @@
+"""How the defaults were chosen: neighbouring settings, compared on validation data only.
+
+Fit each setting on 55,000 training images (and on 2,000 of them) and score it on the other 5,000,
+and cross-validate it on scikit-learn's small tables.
+"""
+
+import statistics
+import time
+
+from benchmarks.candidates import numbers_of_seeds
+from benchmarks.data import validation_split
+from benchmarks.formatting import median, pipe_table
+from benchmarks.models import described
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+TABLES = ("wine", "breast_cancer", "digits")
+# Tables for skfashion, too: the 64 columns of "digits" are images.
+STRIPS = ("wine", "breast_cancer")
+
+# What is compared: the classifier, what is set differently from its defaults, and on what.
+EVERYWHERE = ("fashion", "fashion-2000", *TABLES)
+CANDIDATES = (
+    ("LogisticRegression", {"C": 0.1, "max_iter": 200}, ("fashion-2000",)),
+    ("LogisticRegression", {"max_iter": 1000}, TABLES),
+    ("MLPNetClassifier", {}, EVERYWHERE),
+    ("MLPNetClassifier", {"batch_norm": True, "lr": 5e-3}, EVERYWHERE),
+    ("MLPNetClassifier", {"hidden_layer_sizes": (256, 128)}, EVERYWHERE),
+    ("MLPNetClassifier", {"dropout": 0.2}, EVERYWHERE),
+    ("ConvNetClassifier", {}, EVERYWHERE),
+    ("ConvNetClassifier", {"lr": 1e-2}, EVERYWHERE),
+    ("ConvNetClassifier", {"channels": (16, 32, 64), "max_epochs": 5}, ("fashion",)),
+    ("ConvNetClassifier", {"batch_norm": False, "lr": 1e-3}, EVERYWHERE),
+    ("ResNetClassifier", {}, EVERYWHERE),
+    ("ResNetClassifier", {"optimizer": "adamw", "lr": 5e-3}, EVERYWHERE),
+    ("AttentionNetClassifier", {}, EVERYWHERE),
+    ("AttentionNetClassifier", {"optimizer": "adamw"}, EVERYWHERE),
+)
+UNITS = [
+    {"classifier": classifier, "changes": changes, "data": data_name}
+    for classifier, changes, data_names in CANDIDATES
+    for data_name in data_names
+]
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised."""
+    scope = "tables" if unit["data"] in STRIPS else "images"
+    settings = described(_build(unit, 0))
+    return {"unit": described(unit), "settings": settings, "data": unit["data"], "scope": scope}
+
+
+def _build(unit, seed):
+    """Return the classifier of a unit."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    import skfashion
+
+    if unit["classifier"] == LogisticRegression.__name__:
+        return make_pipeline(StandardScaler(), LogisticRegression(**unit["changes"]))
+    return getattr(skfashion, unit["classifier"])(random_state=seed, **unit["changes"])
+
+
+def measure(unit, seed, asked=None):
+    """Score one setting on one set of validation data.
+
+    "fashion" are 55,000 training images, "fashion-2000" 2,000 of them, scored on 5,000 others; on
+    ``TABLES`` the accuracy is the mean of five folds, which the seed draws, too.
+    """
+    from sklearn import datasets
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    net, data_name = _build(unit, seed), unit["data"]
+    if data_name in TABLES:
+        X, y = getattr(datasets, f"load_{data_name}")(return_X_y=True)
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        start = time.perf_counter()
+        accuracy = cross_val_score(make_pipeline(StandardScaler(), net), X, y, cv=folds).mean()
+    else:
+        X, X_valid, y, y_valid = validation_split()
+        if data_name == "fashion-2000":
+            X, y = X[:2000], y[:2000]
+        start = time.perf_counter()
+        accuracy = net.fit(X, y).score(X_valid, y_valid)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"accuracy": round(float(accuracy), 5), "seconds": seconds}
+
+
+def _name(row):
+    """Write the setting of a row."""
+    changes = ", ".join(
+        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
+        for name, value in row["unit"]["changes"].items()
+    )
+    return f"{row['unit']['classifier']}({changes})"
+
+
+def table(rows):
+    """Write the table: a setting a line, a data set a column, accuracy in per cent."""
+    lines = []
+    for name in dict.fromkeys(map(_name, rows)):
+        line, of_name = [f"`{name}`"], [row for row in rows if _name(row) == name]
+        for data_name in EVERYWHERE:
+            group = [100 * row["accuracy"] for row in of_name if row["data"] == data_name]
+            line.append(f"{statistics.fmean(group):.2f}" if group else "")
+        group = [row for row in of_name if row["data"] == "fashion"]
+        lines.append([*line, median(group, "seconds") if group else ""])
+    headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
+    seeds = numbers_of_seeds(rows)
+    return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."
+
+
+def verify(rows):
+    """Yield the smallest data of each scope: images, and a table."""
+    for data_name in ("fashion-2000", "wine"):
+        unit = {"classifier": "MLPNetClassifier", "changes": {}, "data": data_name}
+        row, found = of_unit(rows, unit), measure(unit, 0)
+        yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
+
+
+STUDY = Study(
+    name="defaults",
+    help="the nets' defaults beside neighbouring settings, on validation data",
+    cost="20 min a seed",
+    seeds=1,
+    units=lambda asked: UNITS,
+    describe=describe,
+    measure=measure,
+    table=table,
+    page="design.md",
+    verify=verify,
+)

@@ -1,0 +1,171 @@
+"""What ensembles gain over their members, and over one net that is trained as long.
+
+Train ensembles and their members on some of the training images, and measure both on others. All
+that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
+rows and initial weights anew.
+"""
+
+import copy
+import statistics
+import time
+
+from benchmarks.data import held_out, load_split
+from benchmarks.formatting import (
+    caption,
+    cell,
+    grouped,
+    interval,
+    median,
+    pipe_table,
+    seeds,
+    values,
+)
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+# A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
+# default this is (Izmailov et al. train on at a low constant one).
+FULL = {"train_rows": 20_000, "valid_rows": 10_000, "epochs": 3, "members": 4}
+FULL |= {"trees": 100, "folds": 3, "lr_share": 0.1}
+QUICK = FULL | {"train_rows": 1_000, "valid_rows": 1_000, "members": 3, "trees": 20, "folds": 2}
+QUICK |= {"cnn": {"channels": [8, 16]}}
+UNITS = ("one CNN", "one MLP", "one forest", "long", "vote", "bagging", "snapshots")
+UNITS += ("last weights", "soup", "votes of kinds", "stack of kinds")
+
+
+def _cnn(seed, settings, **parameters):
+    """Return the convolutional net that all is made of; a quick look has a smaller one."""
+    from skfashion import ConvNetClassifier
+
+    own = {"max_epochs": settings["epochs"]} | settings.get("cnn", {}) | parameters
+    return ConvNetClassifier(random_state=seed, **own)
+
+
+def _kinds(seed, settings):
+    """Return a net of each kind, and a forest, by name."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    from skfashion import MLPNetClassifier
+
+    return {
+        "cnn": _cnn(seed, settings),
+        "mlp": MLPNetClassifier(random_state=seed),
+        "forest": RandomForestClassifier(settings["trees"], n_jobs=2, random_state=seed),
+    }
+
+
+def _fitted(unit, seed, settings, X, y):
+    """Return (name, fitted ensemble, its members), or two of them of the same members."""
+    from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.linear_model import LogisticRegression
+
+    from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
+
+    n, kinds, cnn = settings["members"], _kinds(seed, settings), _cnn(seed, settings)
+    n_epochs = n * settings["epochs"]
+    alone = {f"one {name}": kinds[name.lower()] for name in ("CNN", "MLP", "forest")}
+    alone["long"] = _cnn(seed, settings, max_epochs=n_epochs)
+    if unit in alone:
+        name = "one CNN, as many epochs as all" if unit == "long" else unit
+        return [(name, alone[unit].fit(X, y), [])]
+    if unit == "votes of kinds":
+        soft = VotingClassifier(list(kinds.items()), voting="soft").fit(X, y)
+        # The members are the same: they need not be trained again to vote in another way.
+        hard = VotingClassifier(list(kinds.items()), voting="hard")
+        hard.estimators_, hard.le_, hard.classes_ = soft.estimators_, soft.le_, soft.classes_
+        names = (f"{how} vote of CNN, MLP and forest" for how in ("soft", "hard"))
+        return [
+            (name, vote, soft.estimators_) for name, vote in zip(names, (soft, hard), strict=True)
+        ]
+    if unit == "last weights":  # of one training, which ends at a low constant learning rate
+        net = _cnn(seed, settings, max_epochs=n_epochs - n).fit(X, y)
+        net.set_params(lr=settings["lr_share"] * net.lr)
+        nets = [copy.deepcopy(net.partial_fit(X, y)) for _ in range(n)]
+        return [("average of the last weights of one CNN", average_weights(nets, X), nets)]
+    if unit == "soup":  # of nets that have gone on from the same weights in their own ways
+        base = cnn.fit(X, y)
+        begun = {"init_from": FrozenEstimator(base), "lr": settings["lr_share"] * base.lr}
+        nets = [_cnn(n * seed + i, settings, **begun).fit(X, y) for i in range(1, n)]
+        return [("average of CNNs that began alike", average_weights(nets, X), nets)]
+    members = [(f"cnn{i}", _cnn(n * seed + i, settings)) for i in range(n)]
+    cosine = _cnn(seed, settings, max_epochs=n_epochs, lr_schedule="cosine")
+    last = {"cv": settings["folds"], "stack_method": "predict_proba"}
+    name, ensemble = {
+        "vote": ("vote of CNNs", VotingClassifier(members, voting="soft")),
+        "bagging": ("bagging of CNNs", BaggingClassifier(cnn, n, random_state=seed)),
+        "snapshots": ("snapshots of one CNN", SnapshotEnsembleClassifier(cosine, n_snapshots=n)),
+        "stack of kinds": (
+            "stack of CNN, MLP and forest",
+            StackingClassifier(list(kinds.items()), LogisticRegression(max_iter=1000), **last),
+        ),
+    }[unit]
+    return [(name, ensemble.fit(X, y), ensemble.estimators_)]
+
+
+def measured(unit, seed, settings, images):
+    """Yield what one ensemble says, or two of the same members, and how accurate these are."""
+    from sklearn.metrics import log_loss
+
+    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
+    X, X_valid, y, y_valid = held_out(images, seed, **sizes)
+    start = time.perf_counter()
+    fitted = _fitted(unit, seed, settings, X, y)
+    seconds = round(time.perf_counter() - start, 2)
+    for name, ensemble, members in fitted:
+        row = {"name": name, "accuracy": round(float(ensemble.score(X_valid, y_valid)), 6)}
+        row["log_loss"] = None  # of hard votes
+        if hasattr(ensemble, "predict_proba"):
+            row["log_loss"] = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
+        row["members"] = [round(float(net.score(X_valid, y_valid)), 6) for net in members]
+        yield row | {"seconds": seconds}
+
+
+def table(rows):
+    """Write an ensemble a line."""
+    headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
+    headings += ["gain over the best member", "fit s"]
+    lines = [[name, *_cells(group)] for name, group in grouped(rows, "name").items()]
+    settings = rows[-1]["settings"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, gains in points "
+        f"with their 95 % intervals, medians of seconds; {settings['train_rows']:,} of the "
+        f"training images, measured on {settings['valid_rows']:,} others of them. A CNN has "
+        f"{settings['epochs']} epochs; all that is made of {settings['members']} of them, or of "
+        f"one alone, has {settings['epochs'] * settings['members']}.\n"
+        f"{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
+    )
+
+
+def _cells(group):
+    """Write what all seeds of an ensemble say."""
+    losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
+    each, between = values(group, "members"), ["", ""]
+    if each[0]:
+        lowest, highest = (statistics.fmean(map(pick, each)) for pick in (min, max))
+        gains = [row["accuracy"] - max(row["members"]) for row in group]
+        between = [f"{100 * lowest:.2f} to {100 * highest:.2f}"]
+        between.append(interval(gains, 100, signed=True))
+    quality = [cell(values(group, "accuracy"), 100), cell(losses, 1, 3) if losses else ""]
+    return [str(len(each[0]) or ""), *quality, *between, median(group, "seconds")]
+
+
+def verify(rows):
+    """Yield the member that is fitted in the least time."""
+    row = of_unit(rows, "one MLP")
+    (found,) = measured("one MLP", 0, row["settings"], load_split("full"))
+    yield row, *({key: of[key] for key in ("accuracy", "log_loss")} for of in (row, found))
+
+
+STUDY = Study(
+    name="ensembles",
+    help="what votes, stacks, bags, snapshots and averages of weights gain",
+    cost="25 min",
+    page="ensembles.md",
+    sizes={"full": FULL, "quick": QUICK},
+    units=lambda asked: UNITS,
+    classifiers=lambda unit, asked: _kinds(0, asked.settings),
+    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
+    table=table,
+    verify=verify,
+)

@@ -1,0 +1,268 @@
+"""How unfair classifiers become by a group that goes with a class, and what helps against it.
+
+Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
+of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
+accuracy and gaps between the groups on the test images. Each seed draws training rows, groups and
+initial weights anew.
+"""
+
+import os
+from contextlib import contextmanager
+
+import numpy as np
+
+from benchmarks.data import load_split
+from benchmarks.formatting import by_run, grouped, summary_caption, summary_table
+from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
+TASKS = {
+    "upper body": f"Upper-body garment ({', '.join(UPPER_BODY)}) or not",
+    "ten classes": "Ten classes",
+}
+UPPER, OTHER = "upper body", "other"
+# Chosen on rows of the training images that were not trained on, among rotation, lighting and
+# corner_mark: light and marks made gaps about half as large. Rare groups make gaps of few rows: in
+# the test part there are as many turned images as others.
+GROUPS = {"attribute": "rotation", "share": 0.1, "correlation": 0.3, "test_share": 0.5}
+FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9} | GROUPS
+QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
+
+
+def classifiers(settings):
+    """Return the classifiers by name, each with one thread: runs go side by side."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    from skfashion import MLPNetClassifier
+
+    # Few epochs: reductions fit it some dozens of times.
+    net = MLPNetClassifier(max_epochs=settings["max_epochs"], n_threads=1, device="cpu")
+    linear = make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50))
+    return {"MLPNetClassifier": net, "LogisticRegression": linear}
+
+
+def measure(task, seed, asked):
+    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation."""
+    from skfashion.studies import (
+        MITIGATIONS,
+        ExponentiatedGradientReduction,
+        GridSearchReduction,
+    )
+
+    settings, chosen = asked.settings, dict(MITIGATIONS)
+    if task == "upper body":
+        chosen["exponentiated gradient"] = ExponentiatedGradientReduction(settings["max_iter"])
+        chosen["grid search"] = GridSearchReduction(settings["grid_size"])
+    else:
+        for name in ("exponentiated gradient", "grid search", "threshold optimizer"):
+            del chosen[name]
+    known, where = classifiers(settings), {"n_jobs": asked.jobs, "cache": asked.cache}
+    with _quietly():
+        return _runs(task, seed, asked.images, settings, known, chosen, **where)
+
+
+@contextmanager
+def _quietly():
+    """Keep quiet, in worker processes too, that logistic regression stops before convergence."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+def _runs(task, seed, images, settings, known, chosen, **options):
+    """Return the rows of some classifiers under some mitigations, None for rates not defined.
+
+    Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
+    group and class ``by_class``; values have six decimals.
+    """
+    from skfashion.studies import fairness_study
+
+    train, test = turned(task, seed, images, settings)
+    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
+    found = []
+    for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
+        metrics, by_group, by_class = {}, {}, {}
+        columns = (its[name] for name in ("metric", "group", "class", "value"))
+        for metric, group, label, value in zip(*columns, strict=True):
+            value = round(value, 6) if value == value else None
+            if group is None and label is None:
+                metrics[metric] = value
+            elif label is None:
+                by_group.setdefault(group, {})[metric] = value
+            elif group is not None:
+                by_class.setdefault(group, {}).setdefault(label, {})[metric] = value
+        run = {"task": task, "estimator": estimator, "mitigation": mitigation}
+        found.append(run | {"metrics": metrics, "by_group": by_group, "by_class": by_class})
+    return found
+
+
+def turned(task, seed, split, settings):
+    """Draw training rows, and turn images of both parts; in the training most are of one class.
+
+    Both parts are images, labels and groups.
+    """
+    from sklearn.model_selection import train_test_split
+
+    from skfashion.datasets import make_groups
+
+    drawn = {"train_size": settings["train_rows"], "random_state": seed}
+    train = train_test_split(*split[:2], stratify=split.y_train, **drawn)[::2]
+    parts = []
+    for (X, y), share, correlation, state in (
+        (train, settings["share"], settings["correlation"], seed),
+        (split[2:4], settings["test_share"], 0.0, 1000 + seed),
+    ):
+        names = np.asarray(split.target_names)[y]
+        upper = np.where(np.isin(names, UPPER_BODY), UPPER, OTHER)
+        own = {"share": share, "correlation": correlation, "correlated_class": UPPER}
+        own |= {"attribute": settings["attribute"], "random_state": state}
+        X, groups = make_groups(X, upper, **own)
+        parts.append((X, upper if task == "upper body" else names, groups))
+    return parts
+
+
+def verify(rows):
+    """Yield the net as it is, on all ten classes."""
+    from skfashion.studies import MITIGATIONS
+
+    name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
+    row = of_unit(rows, task, estimator=name, mitigation="nothing")
+    known = {name: classifiers(row["settings"])[name]}
+    (found,) = _runs(task, 0, load_split("full"), row["settings"], known, chosen, verbose=0)
+
+    def numbers(run):
+        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
+
+    yield row, numbers(row), numbers(found)
+
+
+COLUMNS = (
+    ("accuracy %", "accuracy", 100, 2, True),
+    ("worst-group accuracy %", "worst-group accuracy", 100, 2, False),
+    ("equalized odds difference", "equalized odds difference", 1, 3, True),
+    ("mean over classes", "mean equalized odds difference", 1, 3, False),
+    ("demographic parity difference", "demographic parity difference", 1, 3, False),
+    ("fit s", "fit seconds", 1, 1, False),
+)
+
+
+def table(rows):
+    """Write a table a task: mean and deviation over seeds, differences to nothing."""
+    parts = []
+    for task, title in TASKS.items():
+        frame = _frame([row for row in rows if row["task"] == task])
+        columns = [c for c in COLUMNS if task != "upper body" or "mean over" not in c[0]]
+        headings = ["classifier", "mitigation"]
+        text = summary_table(frame, columns, headings, "difference to nothing")
+        parts.append(f"**{title}**\n\n{text}")
+    picture = "![Accuracy against equalized odds difference](images/fairness.png)"
+    settings = rows[-1]["settings"]
+    what = (
+        f"Each seed draws {settings['train_rows']:,} training images anew, "
+        f"{100 * settings['share']:g} % of them of the group (attribute {settings['attribute']}), "
+        f"whose correlation with upper-body garments is {settings['correlation']}; of the test "
+        "images half are of the group, whatever their class. The net trains for "
+        f"{settings['max_epochs']} epochs, logistic regression for at most 50 steps; the "
+        f"reductions have {settings['max_iter']} rounds and a grid of {settings['grid_size']}."
+    )
+    return "\n\n".join([*parts, summary_caption(rows, what), picture])
+
+
+def _frame(rows):
+    """Return the table of a study: a row a run and metric."""
+    import pandas as pd
+
+    lines = [
+        (row["estimator"], row["mitigation"], row["seed"], metric, row["metrics"][metric])
+        for row in rows
+        for _, metric, *_ in COLUMNS
+    ]
+    return pd.DataFrame(lines, columns=["estimator", "mitigation", "seed", "metric", "value"])
+
+
+def pareto(points):
+    """Choose, by growing gap, the names of the (gap, accuracy) that no other one beats."""
+    front, best = [], float("-inf")
+    for name, (_, accuracy) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
+        if accuracy > best:
+            front.append(name)
+            best = accuracy
+    return front
+
+
+def draw(rows):
+    """Draw accuracy against equalized odds difference: a panel a task and classifier."""
+    groups, estimators = grouped(rows, "task", "estimator"), list(grouped(rows, "estimator"))
+    figure, axes = pyplot().subplots(
+        len(TASKS), len(estimators), figsize=(11, 8), layout="constrained", squeeze=False
+    )
+    for line, (task, title) in zip(axes, TASKS.items(), strict=True):
+        for ax, estimator in zip(line, estimators, strict=True):
+            _panel(ax, _frame(groups[task, estimator]))
+            ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
+    figure.supxlabel("equalized odds difference (left is fairer)")
+    figure.supylabel("accuracy % (up is better)")
+    return figure
+
+
+def _panel(ax, frame):
+    """Draw a point a mitigation, rings around the front, and names in a column beside."""
+    points, found = {}, by_run(frame)
+    estimator = frame["estimator"].iloc[0]
+    for name in frame["mitigation"].unique():
+        gap = found[estimator, name, "equalized odds difference"]
+        accuracy = found[estimator, name, "accuracy"]
+        points[name] = gap["mean"], 100 * accuracy["mean"]
+        if gap["n_seeds"] > 1:
+            errors = {"xerr": gap["deviation"], "yerr": 100 * accuracy["deviation"]}
+            ax.errorbar(*points[name], **errors, color="0.85", zorder=1)
+    front = [points[name] for name in pareto(points)]
+    # Rings, so that a front of one point can be seen.
+    ring = {"marker": "o", "markersize": 11, "markerfacecolor": "none"}
+    ax.plot(*zip(*front, strict=True), color="tab:green", zorder=2, label="Pareto front", **ring)
+    ax.legend(fontsize=8, loc="lower left")
+    for name, point in points.items():
+        color = "black" if name == "nothing" else "tab:blue"
+        ax.plot(*point, "o", color=color, markersize=5, zorder=4 if name == "nothing" else 3)
+    ax.grid(alpha=0.3)
+    # Points lie close together; their names stand in a column, in the order of the points.
+    ranked = sorted(points.items(), key=lambda item: item[1][1])
+    for i, (name, point) in enumerate(ranked):
+        ax.annotate(
+            name,
+            point,
+            xytext=(1.03, (i + 0.5) / len(ranked)),
+            textcoords="axes fraction",
+            fontsize=8,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "relpos": (0, 0.5)},
+        )
+
+
+STUDY = Study(
+    name="fairness",
+    help="gaps between groups, and what mitigations do about them",
+    cost="10 min",
+    page="fairness.md",
+    sizes={"full": FULL, "quick": QUICK},
+    seeds=5,
+    quick_seeds=2,
+    units=lambda asked: TASKS,
+    classifiers=lambda task, asked: classifiers(asked.settings),
+    measure=measure,
+    table=table,
+    verify=verify,
+    pictures={"fairness.png": draw},
+    packages=("fairlearn",),
+    distributed=True,
+)

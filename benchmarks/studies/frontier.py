@@ -1,0 +1,124 @@
+"""Seconds to accuracy: recipes whose only purpose is to reach an accuracy in little time.
+
+Train each recipe with its number of seeds, and the published ones that it is compared with, in the
+same session. Time counts from images in memory to the fitted classifier. Networks of a vote that
+were fitted on this machine are kept in benchmarks/results/local/members, with their seconds.
+"""
+
+import statistics
+from functools import partial
+
+from benchmarks import one_fit
+from benchmarks.errors import names_of, names_option
+from benchmarks.formatting import caption, cell, median, pipe_table, values
+from benchmarks.pictures import label_points, pyplot
+from benchmarks.recipes import FASTEST, REFERENCES, of_today
+from benchmarks.studies import accuracy, reference
+from benchmarks.study import Study
+
+
+def _plan(asked):
+    """Return the rivals' runs, then those of the recipes, seed by seed."""
+    names = names_of(asked.options.recipes, FASTEST, "--recipes")
+    rivals = dict.fromkeys(FASTEST[name].rival for name in names if FASTEST[name].rival)
+    runs = [(f"fast:{name}", seed) for name in names for seed in range(FASTEST[name].n_seeds)]
+    runs.sort(key=lambda run: run[1])
+    return [(f"published:{rival}", 0) for rival in rivals] + runs
+
+
+def _against(groups, entry, seconds):
+    """Write to whose time a recipe's is compared, the ratio, and the one that is aimed at."""
+    group = groups.get(f"published:{entry.rival}")
+    if not group:
+        return ["", "", ""]
+    if entry.rival == "fashioncnn":
+        rival, words = statistics.median(values(group, "seconds", "fit")), "its 10 epochs"
+    else:
+        published = REFERENCES[entry.rival].published
+        rival, n_reached = reference.seconds_to_reach(group, published)
+        words = f"to {100 * published:.2f} %" if n_reached else f"never {100 * published:.2f} %"
+    aim = f"{entry.limit:.3f} ({entry.limit * rival:.1f} s)"
+    return [f"`{entry.rival}`, {words}, {rival:.0f} s", f"{seconds / rival:.3f}", aim]
+
+
+def table(rows):
+    """Write the table: a recipe a line."""
+    groups, lines = of_today(rows), []
+    for name, entry in FASTEST.items():
+        group = groups.get(f"fast:{name}")
+        if not group:
+            continue
+        seconds = statistics.median(values(group, "seconds", "fit"))
+        line = [f"`{name}`", f"{100 * entry.target:.1f}" if entry.target else ""]
+        line += [cell(values(group, "metrics", "accuracy"), 100), str(len(group))]
+        line += [f"{seconds:.1f}", median(group, "seconds", "predict", form=".1f")]
+        lines.append(line + _against(groups, entry, seconds))
+    headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
+    text = pipe_table(lines, [*headings, "ratio of times", "at most"])
+    rows = [row for group in groups.values() for row in group]
+    dates = sorted(values(rows, "date"))
+    return (
+        f"{text}\n\n{caption(rows)}\n\nCommand: `python -m benchmarks frontier`; runs "
+        f"ended from {dates[0]} to {dates[-1]}."
+    )
+
+
+# How the picture marks a kind of models: marker, colour, words.
+MARKS = {
+    "fast": ("o", "tab:red", "recipes of this page"),
+    "ours": ("D", "tab:orange", "our recipes for published architectures"),
+    "defaults": ("s", "tab:blue", "skfashion's defaults"),
+    "published": ("^", "tab:gray", "as published"),
+    "others": ("s", "tab:gray", "scikit-learn"),
+}
+
+
+def draw(rows):
+    """Draw accuracy against seconds of every model but guessing, the frontier as a line."""
+    # What two files have is taken from the frontier's own, where all was timed together.
+    groups = of_today(accuracy.STUDY.rows()) | of_today(reference.STUDY.rows()) | of_today(rows)
+    points = []
+    for name, group in groups.items():
+        kind = name.partition(":")[0]
+        if name == accuracy.FLOOR or kind == "defaults":  # those of other architectures
+            continue
+        if kind not in MARKS:
+            kind = "defaults" if group[0]["engine"] else "others"
+        seconds = statistics.median(values(group, "seconds", "fit"))
+        percent = 100 * accuracy.mean(group, "metrics", "accuracy")
+        points.append((seconds, percent, kind, group[0]["label"]))
+    figure, axes = pyplot().subplots(figsize=(10, 7.5), layout="constrained")
+    for kind, (marker, color, words) in MARKS.items():
+        of_kind = [(seconds, percent) for seconds, percent, its, _ in points if its == kind]
+        if of_kind:
+            axes.plot(*zip(*of_kind, strict=True), marker, color=color, label=words)
+    frontier, best = [], 0.0
+    for seconds, percent, *_ in sorted(points):
+        if percent > best:
+            best = percent
+            frontier.append((seconds, percent))
+    axes.plot(*zip(*frontier, strict=True), "-", color="tab:red", alpha=0.5, zorder=0)
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds of the fit, logarithmic")
+    axes.set_ylabel("test accuracy, %")
+    axes.margins(0.08)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    label_points(axes, [(x, y, ((x, y), (x, y)), label) for x, y, _, label in points])
+    return figure
+
+
+STUDY = Study(
+    name="frontier",
+    help="least seconds to an accuracy on Fashion-MNIST",
+    cost="2.5 h",
+    seeds=None,
+    plan=_plan,
+    describe=one_fit.describe,
+    measure=one_fit.measure_apart,
+    table=table,
+    page="frontier.md",
+    pictures={"frontier.png": draw},
+    options={"--recipes": names_option(FASTEST)},
+    verify=partial(one_fit.verify, model="fast:mlp-89"),
+)

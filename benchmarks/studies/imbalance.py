@@ -1,0 +1,341 @@
+"""What a skew of the classes does to classifiers, and what helps against it.
+
+Draw skewed parts of the training images, fit classifiers to them under each of
+skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
+are equally frequent. Each seed draws the rows and the initial weights anew. Nothing is chosen by
+these results: classifiers, treatments and samplers have their defaults.
+"""
+
+import warnings
+
+import numpy as np
+
+from benchmarks.data import load_split
+from benchmarks.formatting import (
+    by_run,
+    difference,
+    pipe_table,
+    summary_caption,
+    summary_cell,
+    summary_table,
+)
+from benchmarks.models import described
+from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+# Where every treatment would take too long: one of each kind, and the usual ones.
+FEW = ["nothing", "RandomOverSampler", "SMOTE", "RandomUnderSampler", "class_weight=balanced"]
+FEW += ["sampling=balanced", "sampling=sqrt", "loss=logit_adjusted", "loss=ldam + DRW"]
+FEW += ["prior correction", "threshold tuning"]
+# A forest takes minutes for the mixed rows of SMOTE: on the smallest data, besides the first part.
+FEW_OF_A_FOREST = ["nothing", "RandomUnderSampler", "class_weight=balanced", "prior correction"]
+# Samplers that compare every row with every other one: on the smallest data alone.
+SLOW = ["BorderlineSMOTE", "ADASYN", "SMOTEENN"]
+# What stands for all treatments but some.
+ALL, NOT_SLOW, OF_IMAGES = ["all but"], ["all but", *SLOW], ["all but", *SLOW, "PCA + SMOTE"]
+MLP, CNN, FOREST = ["MLPNetClassifier"], ["ConvNetClassifier"], ["RandomForest"]
+# The classical rivals, which are treatment and classifier in one: compared with the forest.
+RIVALS = {"BalancedRandomForest": "RandomForest", "EasyEnsemble": "RandomForest"}
+
+EXPONENTIAL = {"profiles": ["exponential"], "ratios": [100], "permutations": [None]}
+ORDERS, RATIOS = EXPONENTIAL | {"permutations": [1, 2]}, EXPONENTIAL | {"ratios": [10, 50]}
+DEEPSMOTE, TWENTY = EXPONENTIAL | {"profiles": ["deepsmote"]}, EXPONENTIAL | {"ratios": [20]}
+SKEW = ("profile", "ratio", "permutation")
+
+
+def part(estimators, treatments, skew):
+    """Return a part of the plan, which is measured as a whole."""
+    return {"estimators": list(estimators), "treatments": treatments, **skew}
+
+
+PARTS = [
+    part(MLP + FOREST, NOT_SLOW, EXPONENTIAL),
+    part(CNN, OF_IMAGES, EXPONENTIAL),
+    part(MLP, FEW, ORDERS),
+    part(FOREST, FEW_OF_A_FOREST, ORDERS),
+    part(MLP, FEW, RATIOS),
+    part(FOREST, FEW_OF_A_FOREST, RATIOS),
+    part(MLP, [*FEW, *SLOW], DEEPSMOTE),
+    part(FOREST, [*FEW_OF_A_FOREST, "SMOTE", *SLOW], DEEPSMOTE),
+    part(CNN, FEW, DEEPSMOTE),
+    *(part(RIVALS, ["nothing"], skew) for skew in (EXPONENTIAL, ORDERS, RATIOS, DEEPSMOTE)),
+]
+QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
+FULL = {"parts": PARTS, "nets": {}, "trees": 100, "easy": 10}
+QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5}
+# What a clock or the size of a process says of a run.
+MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
+
+
+def classifiers(settings):
+    """Return the classifiers by name, each with one thread: runs go side by side."""
+    from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
+    from sklearn.ensemble import RandomForestClassifier
+
+    from skfashion import ConvNetClassifier, MLPNetClassifier
+
+    net = {"n_threads": 1, "device": "cpu"} | settings["nets"]
+    return {
+        "MLPNetClassifier": MLPNetClassifier(**net),
+        "ConvNetClassifier": ConvNetClassifier(**net),
+        "RandomForest": RandomForestClassifier(settings["trees"]),
+        "BalancedRandomForest": BalancedRandomForestClassifier(settings["trees"]),
+        "EasyEnsemble": EasyEnsembleClassifier(settings["easy"]),
+    }
+
+
+def _unit(its):
+    """Leave out the treatments: with others, a part is the same one, measured anew."""
+    return {key: value for key, value in its.items() if key != "treatments"}
+
+
+def plan(asked):
+    """Return the parts of the plan, seed by seed."""
+    return [(_unit(its), seed) for seed in asked.seeds for its in asked.settings["parts"]]
+
+
+def treatments(unit, settings):
+    """Return the names of the treatments of a part."""
+    from skfashion.studies import TREATMENTS
+
+    (names,) = (its["treatments"] for its in settings["parts"] if _unit(its) == unit)
+    return [name for name in TREATMENTS if name not in names] if names[0] == "all but" else names
+
+
+def describe(unit, seed, asked):
+    """Say what was chosen: treatments, and the classifiers with all their parameters."""
+    known = classifiers(asked.settings)
+    its = {name: described(known[name]) for name in unit["estimators"]}
+    settings = {"treatments": treatments(unit, asked.settings), "classifiers": its}
+    return {"settings": settings, "data": asked.size}
+
+
+def measure(unit, seed, asked):
+    """Measure a part of the plan with one seed: a row a run."""
+    names, where = treatments(unit, asked.settings), {"n_jobs": asked.jobs, "cache": asked.cache}
+    with warnings.catch_warnings():
+        # ADASYN and others refuse some data, and then have no row.
+        warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
+        return runs(unit, seed, asked.images, asked.settings, names, on_error="warn", **where)
+
+
+def runs(unit, seed, images, settings, treatments, **options):
+    """Return the rows of a part under some treatments: ``metrics``, and ``by_class`` each class."""
+    import pandas as pd
+
+    from skfashion.studies import imbalance_study
+
+    known = classifiers(settings)
+    frame = imbalance_study(
+        {name: known[name] for name in unit["estimators"]},
+        *images[:4],
+        treatments=treatments,
+        **{key: unit[key] for key in EXPONENTIAL},
+        seeds=(seed,),
+        **options,
+    )
+    found, keys = [], ["estimator", "treatment", *SKEW]
+    for names, group in frame.groupby(keys, sort=False, dropna=False):
+        run = {key: None if pd.isna(name) else name for key, name in zip(keys, names, strict=True)}
+        if run["permutation"] is not None:
+            run["permutation"] = int(run["permutation"])
+        run |= {"metrics": {}, "by_class": {}}
+        for metric, label, value in group[["metric", "class", "value"]].itertuples(index=False):
+            if pd.isna(label):
+                run["metrics"][metric] = round(value, 6)
+            else:
+                run["by_class"].setdefault(metric, {})[str(label)] = round(value, 6)
+        found.append(run)
+    return found
+
+
+def learned(run):
+    """Return the metrics of a run that it would have again, the accuracy first."""
+    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
+    return {"accuracy": metrics.pop("accuracy"), **metrics}
+
+
+def verify(rows):
+    """Yield the fastest net as it is, on the first skew."""
+    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
+    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
+    unit = row["unit"] | {"estimators": MLP}
+    (found,) = runs(unit, 0, load_split("full"), FULL, ["nothing"], verbose=0)
+    yield row, learned(row), learned(found)
+
+
+COLUMNS = (
+    ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
+    ("macro F1 %", "f1_macro", 100, 2, True),
+    ("G-mean %", "geometric_mean", 100, 1, False),
+    ("worst recall %", "worst_class_recall", 100, 1, False),
+    ("ROC AUC", "roc_auc_ovr", 1, 3, False),
+    ("MCC", "matthews_corrcoef", 1, 3, False),
+    ("log-loss", "log_loss", 1, 3, False),
+    ("ECE %", "ece", 100, 1, False),
+    ("fit s", "fit_seconds", 1, 1, False),
+    ("rows trained on", "rows_trained", 1, 0, False),
+    ("peak MB", "peak_memory_mb", 1, 0, False),
+)
+
+
+def frame_of(rows):
+    """Return the metrics without a class as a study's tidy table: a row a run and metric."""
+    import pandas as pd
+
+    lines = []
+    for row in rows:
+        names = [row["estimator"], row["treatment"]]
+        if row["estimator"] in RIVALS:
+            names = [RIVALS[row["estimator"]], row["estimator"]]
+        key = (*names, *(row[name] for name in SKEW), row["seed"])
+        lines += [(*key, metric, value) for metric, value in row["metrics"].items()]
+    return pd.DataFrame(lines, columns=["estimator", "treatment", *SKEW, "seed", "metric", "value"])
+
+
+def table(rows):
+    """Write a table an estimator, and one of the other skews."""
+    frame = frame_of(rows)
+    first = frame[(frame["profile"] == "exponential") & frame["permutation"].isna()]
+    ratio = first["ratio"].max()
+    parts = []
+    for estimator, its in first[first["ratio"] == ratio].groupby("estimator", sort=False):
+        title = f"**{estimator}, exponential profile, ratio {ratio:g}, classes in their own order**"
+        parts += [title, summary_table(its, COLUMNS, ["treatment"])]
+    if len(frame[list(SKEW)].drop_duplicates()) > 1:
+        parts += ["**Balanced accuracy % under other skews**", _other_skews(frame)]
+    what = (
+        "All test images, whose classes are equally frequent; seconds of one thread beside other "
+        "runs; peak memory with data and libraries; rows trained on as they reach the classifier. "
+        "By their formulas, loss=balanced_softmax is loss=logit_adjusted, and loss=cross_entropy + "
+        "DRW is loss=class_balanced + DRW: these are no second opinions. BorderlineSMOTE, ADASYN "
+        "and SMOTEENN compare every row with every other one, and are measured on the smallest "
+        "data alone; so is SMOTE before a forest outside of the first table."
+    )
+    return "\n\n".join([*parts, summary_caption(rows, what)])
+
+
+def _other_skews(frame):
+    """Write balanced accuracies, a column a ratio, the largest one over all orders of classes."""
+    frame = frame[frame["metric"] == "balanced_accuracy"]
+    exponential, fixed = (frame[frame["profile"] == name] for name in ("exponential", "deepsmote"))
+    ratios = sorted(exponential["ratio"].unique())
+    skews = {f"ratio {ratio:g}": exponential[exponential["ratio"] == ratio] for ratio in ratios}
+    # Treatments and seeds that have all orders, so that a mean is over the same runs.
+    orders = exponential["permutation"].nunique() + 1
+    largest, wide = skews.popitem()
+    wide = wide.fillna({"permutation": -1})
+    counts = wide.groupby(["estimator", "treatment", "seed"])["permutation"].transform("nunique")
+    skews[f"{largest}, {orders} orders of the classes"] = wide[counts == orders]
+    if len(fixed):
+        skews["4000 to 40 rows (DeepSMOTE)"] = fixed
+    found, lines = [by_run(its) for its in skews.values()], []
+    for estimator, its in frame.groupby("estimator", sort=False):
+        for treatment in its["treatment"].unique():
+            rows = [
+                summaries.get((estimator, treatment, "balanced_accuracy")) for summaries in found
+            ]
+            cells = [
+                f"{summary_cell(row, 100, 2)} {difference(row, 100, 2)}".strip() for row in rows
+            ]
+            lines += [[estimator, treatment, *cells]] if any(cells) else []
+    return pipe_table(lines, ["classifier", "treatment", *skews])
+
+
+def draw_recalls(rows):
+    """Draw the recall of each class, from the most frequent to the rarest, before and after."""
+    from skfashion.datasets import load_fashion_sample
+
+    ratio = max(row["ratio"] for row in rows if row["ratio"])
+    rows = [
+        row
+        for row in rows
+        if (row["profile"], row["ratio"], row["permutation"]) == ("exponential", ratio, None)
+    ]
+    classes = load_fashion_sample().target_names
+    known = {row["estimator"] for row in rows}
+    estimators = [name for name in MLP + CNN + FOREST if name in known]
+    figure, axes = _panels(estimators, figsize=(4.6 * len(estimators), 3.8), sharey=True)
+    for axis, estimator in zip(axes, estimators, strict=True):
+        shown = ("nothing", "RandomOverSampler", "loss=logit_adjusted", "prior correction")
+        for i, treatment in enumerate(shown):
+            values = [
+                [list(row["by_class"][key].values()) for key in ("rows", "recall")]
+                for row in rows
+                if (row["estimator"], row["treatment"]) == (estimator, treatment)
+            ]
+            if not values:
+                continue
+            counts, recalls = np.mean(values, axis=0)
+            order = np.argsort(-counts)
+            axis.plot(100 * recalls[order], ms=4, label=treatment, **_style(treatment, i))
+            names = [f"{classes[label]} {counts[label]:.0f}" for label in order]
+            axis.set_xticks(range(len(order)), names, rotation=60, ha="right", fontsize=8)
+        axis.set_xlabel("class, and its training images")
+    axes[0].set_ylabel("recall, %")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def draw_ratios(rows):
+    """Draw balanced accuracy against the ratio, a line a treatment; nothing for a single ratio."""
+    frame = frame_of(rows)
+    frame = frame[
+        (frame["metric"] == "balanced_accuracy")
+        & (frame["profile"] == "exponential")
+        & frame["permutation"].isna()
+        # Twenty points below all others, where it would flatten what can be compared.
+        & (frame["treatment"] != "EasyEnsemble")
+        & ~frame["estimator"].isin(CNN)
+    ]
+    if frame["ratio"].nunique() < 2:
+        return None
+    estimators = list(frame["estimator"].unique())
+    figure, axes = _panels(estimators, figsize=(5.4 * len(estimators), 4))
+    for axis, estimator in zip(axes, estimators, strict=True):
+        mine = frame[frame["estimator"] == estimator]
+        table = mine.pivot_table(index="ratio", columns="treatment", values="value")
+        table = 100 * table.dropna(axis="columns")
+        for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):
+            axis.plot(table[treatment], ms=4, label=treatment, **_style(treatment, i))
+        axis.set_xscale("log")
+        axis.set_xticks(table.index, [f"{ratio:g}" for ratio in table.index])
+        axis.minorticks_off()
+        axis.set_xlabel("most frequent to rarest class")
+        axis.legend(fontsize=7)
+    axes[0].set_ylabel("balanced accuracy, %")
+    return figure
+
+
+def _panels(titles, **options):
+    """Return a figure and its axes side by side, each with a title and a grid."""
+    figure, axes = pyplot().subplots(1, len(titles), squeeze=False, layout="tight", **options)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
+        axis.grid(alpha=0.3)
+    return figure, axes[0]
+
+
+def _style(treatment, i):
+    """Return the look of a line: nothing in black, and dashed where ten colours are not enough."""
+    style = {"color": "black", "lw": 2.2} if treatment == "nothing" else {"color": f"C{i}"}
+    return style | ({"linestyle": "--", "marker": "s"} if i >= 10 else {"marker": "o"})
+
+
+STUDY = Study(
+    name="imbalance",
+    help="classifiers on skewed classes, and what treatments do about them",
+    cost="16 h",
+    page="imbalance.md",
+    sizes={"full": FULL, "quick": QUICK},
+    seeds=5,
+    plan=plan,
+    describe=describe,
+    measure=measure,
+    table=table,
+    verify=verify,
+    pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
+    packages=("imbalanced-learn",),
+    distributed=True,
+)

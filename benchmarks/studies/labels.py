@@ -1,0 +1,352 @@
+"""What to do with few labels, or with labels of other images than those at hand.
+
+Four ways to do with few labels, all measured on training images that were not trained on:
+self-training on rows without a label; features of a net that knows other classes; weights of such a
+net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
+label. Each seed draws rows, classes and initial weights anew.
+"""
+
+import statistics
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+
+from benchmarks.data import held_out, load_split
+from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+FULL = {"train_rows": 20_000, "valid_rows": 10_000}
+# Self-training: rows of which so many have labels.
+FULL |= {"pool": 5_000, "labelled": [100, 1_000], "threshold": 0.9, "rounds": 4}
+# Three classes that the net has not seen.
+FULL |= {"shots": [1, 5, 20], "episodes": 100, "queries": 150}
+FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
+# Disturbances and their severities; rows for the methods that compare all with all.
+FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
+FULL["disturbances"] += [["rotation", 3], ["inversion", 5]]
+FULL |= {"few_rows": 100, "mapped_rows": 2_000}
+QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
+QUICK |= {"rounds": 2, "episodes": 20, "draws": 1, "rows_a_class": [5, 20], "mapped_rows": 300}
+QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
+QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
+UNITS = (
+    *(f"self-training: {name}" for name in ("MLP", "CNN", "forest")),
+    *(f"new classes: {name}" for name in ("pixels", "MLP", "CNN")),
+    *(f"adaptation: {name}" for name in ("MLP", "CNN")),
+)
+
+
+def _classifier(name, seed, settings, **parameters):
+    """Return an unfitted classifier; a quick look has smaller ones."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    from skfashion import ConvNetClassifier, MLPNetClassifier
+
+    if name == "forest":
+        return RandomForestClassifier(100, n_jobs=2, random_state=seed)
+    cls = {"MLP": MLPNetClassifier, "CNN": ConvNetClassifier}[name]
+    own = settings.get("parameters", {}).get(name, {})
+    return cls(random_state=seed, **own, **parameters)
+
+
+def classifiers(unit, asked):
+    """Return the classifier of a unit by its name; none for pixels."""
+    name = unit.partition(": ")[2]
+    return {} if name == "pixels" else {name: _classifier(name, 0, asked.settings)}
+
+
+def measured(unit, seed, settings, images):
+    """Measure one classifier at one task: a row a method, and a value of what is varied."""
+    task, _, name = unit.partition(": ")
+    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
+    for row in TASKS[task](name, seed, settings, *held_out(images, seed, **sizes)):
+        yield {"classifier": name, **row}
+
+
+def _row(task, method, accuracy, **varied):
+    """Return what one method says."""
+    return {"task": task, "method": method, **varied, "accuracy": round(float(accuracy), 6)}
+
+
+def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
+    """Compare self-training on rows of which few have labels with those few, and with all."""
+    from sklearn.model_selection import train_test_split
+    from sklearn.semi_supervised import SelfTrainingClassifier
+
+    n = settings["pool"]
+    X, _, y, _ = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
+
+    def fitted(method, estimator, rows, labels, n_labelled):
+        start = time.perf_counter()
+        estimator.fit(X[rows], labels)
+        varied = {"labelled": n_labelled, "seconds": round(time.perf_counter() - start, 2)}
+        return _row("self-training", method, estimator.score(X_valid, y_valid), **varied)
+
+    everything = np.arange(n)
+    yield fitted("all rows labelled", _classifier(name, seed, settings), everything, y, n)
+    for n_labelled in settings["labelled"]:
+        few, _ = train_test_split(everything, train_size=n_labelled, stratify=y, random_state=seed)
+        plain = _classifier(name, seed, settings)
+        yield fitted("labelled rows only", plain, few, y[few], n_labelled)
+        labels = np.full(n, -1)  # scikit-learn's mark of a row without a label
+        labels[few] = y[few]
+        training = SelfTrainingClassifier(
+            _classifier(name, seed, settings),
+            threshold=settings["threshold"],
+            max_iter=settings["rounds"],
+        )
+        row = fitted("self-training", training, everything, labels, n_labelled)
+        made_up = training.labeled_iter_ > 0
+        right = training.transduction_[made_up] == y[made_up]
+        row |= {"used": int(n_labelled + made_up.sum())}
+        yield row | {"right": round(float(right.mean()), 4) if made_up.any() else None}
+
+
+def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
+    """Tell apart three classes, drawn by the seed, by a net that knows the other seven."""
+    new = np.random.RandomState(seed).permutation(10)[:3]
+    old_rows, rows, valid = ~np.isin(y, new), np.isin(y, new), np.isin(y_valid, new)
+    varied = {"new": sorted(new.tolist())}
+    net, features = None, X_valid[valid].astype(np.float32) / 255
+    if name != "pixels":
+        net = _classifier(name, seed, settings).fit(X[old_rows], y[old_rows])
+        features = net.transform(X_valid[valid])
+    for shots in settings["shots"]:
+        found = list(_episodes(features, y_valid[valid], shots, settings, seed))
+        spread = {"shots": shots, "deviation": round(float(np.std(found, ddof=1)), 6)}
+        yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
+    if net is None:
+        return
+    for n in settings["rows_a_class"]:
+        images = (X[rows], y[rows], X_valid[valid], y_valid[valid])
+        draws = [100 * seed + draw for draw in range(settings["draws"])]
+        found = [_begun_again(name, net, n, seed, draw, settings, *images) for draw in draws]
+        for method in found[0]:
+            yield _row("transfer", method, np.mean(values(found, method)), **varied, rows_a_class=n)
+
+
+def _episodes(features, labels, shots, settings, seed):
+    """Yield accuracies on other rows than the few shots of each class, drawn anew each time."""
+    from sklearn.neighbors import NearestCentroid
+
+    random = np.random.RandomState(seed)
+    for _ in range(settings["episodes"]):
+        known, asked = [], []
+        for label in np.unique(labels):
+            rows = random.permutation(np.flatnonzero(labels == label))
+            known.append(rows[:shots])
+            asked.append(rows[shots : shots + settings["queries"]])
+        known, asked = np.concatenate(known), np.concatenate(asked)
+        nearest = NearestCentroid().fit(features[known], labels[known])
+        yield nearest.score(features[asked], labels[asked])
+
+
+def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
+    """Return the accuracy of each way to use a net for `n` rows of each of other classes."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    drawn = {"train_size": n * len(np.unique(y)), "random_state": draw}
+    X, _, y, _ = train_test_split(X, y, stratify=y, **drawn)
+    frozen = FrozenEstimator(net)
+    linear = make_pipeline(frozen, StandardScaler(), LogisticRegression(max_iter=1000))
+    ways = {
+        "a net from scratch": _classifier(name, seed, settings),
+        "a net with init_from": _classifier(name, seed, settings, init_from=frozen),
+        "logistic regression of features": linear,
+    }
+    return {way: model.fit(X, y).score(X_valid, y_valid) for way, model in ways.items()}
+
+
+def _adapt(name, seed, settings, X, X_valid, y, y_valid):
+    """Measure a net on disturbed images, as it is and adapted to others of the same disturbance.
+
+    Half of the validation images adapt, without their labels; the others measure.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    from skfashion.adaptation import adapt_batch_norm
+    from skfashion.datasets import make_corrupted
+
+    own = {"batch_norm": True} if name == "MLP" else {}
+    net = _classifier(name, seed, settings, **own).fit(X, y)
+    half, few, n = len(y_valid) // 2, settings["few_rows"], settings["mapped_rows"]
+
+    def adapted(images, new, **options):
+        return adapt_batch_norm(net, new, **options).predict(images)
+
+    ways = {
+        "as it is": lambda images, new: net.predict(images),
+        "adapt_batch_norm": adapted,
+        f"adapt_batch_norm, {few} images": lambda images, new: adapted(images, new[:few]),
+        f"the same with n_source={few}": lambda images, new: adapted(
+            images, new[:few], n_source=few
+        ),
+    }
+    if name == "CNN":
+        source, labels = net.transform(X[:n]), y[:n]
+        plain = LogisticRegression(max_iter=1000).fit(source, labels)
+        ways["logistic regression of features"] = lambda images, new: plain.predict(
+            net.transform(images)
+        )
+        for its, adapter in skada_adapters().items():
+            ways[f"skada: {its}"] = partial(_mapped, adapter, net, source, labels)
+    for kind, severity in [("none", None), *settings["disturbances"]]:
+        given = X_valid if severity is None else make_corrupted(X_valid, kind, severity)
+        for way, predict in ways.items():
+            accuracy = np.mean(predict(given[half:], given[:half]) == y_valid[half:])
+            told = kind if severity is None else f"{kind} {severity}"
+            yield _row("adaptation", way, accuracy, kind=told)
+
+
+def _mapped(adapter, net, source, y, images, new):
+    """Predict by skada's adapter and a classifier, fitted to features of both kinds of images."""
+    import sklearn
+    from skada import make_da_pipeline
+    from sklearn.linear_model import LogisticRegression
+
+    target = net.transform(new[: len(source)])
+    model = make_da_pipeline(adapter, LogisticRegression(max_iter=1000))
+    # skada's marks: no label, and the domains' signs.
+    labels = np.concatenate([y, np.full(len(target), -1)])
+    domains = np.repeat([1, -2], [len(source), len(target)])
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.fit(np.concatenate([source, target]), labels, sample_domain=domains)
+        return model.predict(net.transform(images))
+
+
+def skada_adapters():
+    """Return skada's adapters by name; none where it is not installed."""
+    import sklearn
+
+    before = sklearn.get_config()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import skada
+    except ImportError:
+        return {}
+    finally:
+        sklearn.set_config(**before)
+    return {
+        "CORAL": skada.CORALAdapter(),
+        "linear optimal transport": skada.LinearOTMappingAdapter(reg=1e-3),
+        "optimal transport": skada.OTMappingAdapter(),
+        "subspace alignment": skada.SubspaceAlignmentAdapter(n_components=30),
+    }
+
+
+TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "adaptation": _adapt}
+
+
+def table(rows):
+    """Write a table for each task."""
+    parts = []
+    for title, write in TABLES.items():
+        headings, lines = write(rows)
+        if lines:
+            parts += [f"**{title}**", pipe_table(lines, headings)]
+    settings = rows[-1]["settings"]
+    skada = any("skada" in row["method"] for row in rows)
+    missing = "" if skada else " skada was not installed, so that its methods are missing."
+    told = (
+        f"Mean ± deviation over {seeds(rows)}, each of which draws "
+        f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
+        f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
+        f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
+        f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
+        "disturbed and without labels, and is measured on the other half; a number behind a "
+        f"disturbance is its severity.{missing}\n{caption(rows)}"
+    )
+    return "\n\n".join([*parts, told, f"Command: `{rows[-1]['command']}`."])
+
+
+def _of_task(rows, task, *keys):
+    """Return the rows of a task by what distinguishes them."""
+    return grouped([row for row in rows if row["task"] == task], *keys)
+
+
+def _self_training(rows):
+    """Write accuracies, and how many labels were made up, and well."""
+    groups, lines = _of_task(rows, "self-training", "classifier", "labelled", "method"), []
+    for (name, labelled, method), group in groups.items():
+        made_up = [row for row in group if row.get("used") is not None]
+        shares = [row["right"] for row in made_up if row["right"] is not None]
+        used = f"{statistics.fmean(values(made_up, 'used')):,.0f}" if made_up else ""
+        right = f"{100 * statistics.fmean(shares):.1f}" if shares else ""
+        line = [name, f"{labelled:,}", method, cell(values(group, "accuracy"), 100), used, right]
+        lines.append([*line, median(group, "seconds", form=".1f")])
+    headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
+    return [*headings, "labels made up that are right %", "fit s"], lines
+
+
+def _few_shots(rows):
+    """Write a line a draw of classes, with the chance of its episodes."""
+    from skfashion.datasets import load_fashion_sample
+
+    names, lines = load_fashion_sample().target_names, []
+    shots = sorted(_of_task(rows, "few shots", "shots"))
+    for (_, name), group in _of_task(rows, "few shots", "seed", "classifier").items():
+        features = "pixels" if name == "pixels" else f"{name}'s features"
+        line = [", ".join(names[label] for label in group[0]["new"]), features]
+        for row in sorted(group, key=lambda row: row["shots"]):
+            # Of a mean of many episodes: the normal distribution is as good as Student's.
+            half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
+            line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
+        lines.append(line)
+    headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
+    return ["classes", "nearest centroid of", *headings], lines
+
+
+def _by_method(task, varied, heading):
+    """Return a writer of a line a net and method, a column a value of what is varied."""
+
+    def write(rows):
+        columns, lines = list(_of_task(rows, task, varied)), []
+        for names, group in _of_task(rows, task, "classifier", "method").items():
+            parts = grouped(group, varied)
+            lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
+        return ["net", "accuracy %", *map(heading.format, columns)], lines
+
+    return write
+
+
+TABLES = {
+    "Self-training": _self_training,
+    "Few shots of three classes that the net has not seen": _few_shots,
+    "Weights to begin with, for the same three classes": _by_method(
+        "transfer", "rows_a_class", "{} images a class"
+    ),
+    "Trained on clean images, adapted to disturbed ones without labels": _by_method(
+        "adaptation", "kind", "{}"
+    ),
+}
+
+
+def verify(rows):
+    """Yield a net of few rows, with which self-training is compared."""
+    unit = "self-training: MLP"
+    row = of_unit(rows, unit, method="all rows labelled")
+    found = next(measured(unit, 0, row["settings"], load_split("full")))  # of several fits
+    yield row, *({"accuracy": of["accuracy"]} for of in (row, found))
+
+
+STUDY = Study(
+    name="labels",
+    help="few labels: self-training, few shots, transfer, adaptation to other images",
+    cost="45 min",
+    page="little_labels.md",
+    sizes={"full": FULL, "quick": QUICK},
+    units=lambda asked: UNITS,
+    classifiers=classifiers,
+    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
+    table=table,
+    verify=verify,
+    packages=("skada",),
+)

@@ -1,0 +1,126 @@
+"""How much accuracy more training rows buy, classifier by classifier.
+
+Fit classifiers, all with their defaults, to parts of the training images, and measure them on all
+of the test images. Nothing is chosen by these results. Each seed draws rows and initial weights
+anew.
+"""
+
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks.data import load_split
+from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
+from benchmarks.models import MODELS
+from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
+QUICK = {"rows": [100, 300, 1000]}
+UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression")
+
+
+def measure(unit, seed, asked):
+    """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
+    for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
+        about = {"name": MODELS[unit].label, "rows": n}
+        yield about | fitted(unit, seed, order, asked.images)
+
+
+def parts(y, sizes, seed):
+    """Yield each size, the largest first, and the places of its rows, classes in equal shares."""
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    order = np.random.RandomState(seed).permutation(len(y))
+    for n in sorted(sizes, reverse=True):
+        if n < len(order):
+            split = StratifiedShuffleSplit(1, train_size=n, random_state=seed)
+            kept, _ = next(split.split(order, y[order]))
+            order = order[kept]
+        yield n, order
+
+
+def fitted(unit, seed, order, images):
+    """Return accuracy and seconds of a classifier that is fitted to some training images."""
+    import joblib
+
+    estimator = MODELS[unit].build(seed, joblib.cpu_count())
+    start = time.perf_counter()
+    estimator.fit(images.X_train[order], images.y_train[order])
+    seconds = time.perf_counter() - start
+    accuracy = float(estimator.score(images.X_test, images.y_test))
+    return {"accuracy": round(accuracy, 6), "seconds": round(seconds, 3)}
+
+
+def _groups(rows):
+    """Return rows by classifier and number of training rows."""
+    groups = grouped(rows, "name")
+    order = [MODELS[unit].label for unit in UNITS]
+    return {
+        name: dict(sorted(grouped(groups[name], "rows").items()))
+        for name in order
+        if name in groups
+    }
+
+
+def table(rows):
+    """Write the table: a classifier a line."""
+    sizes, lines = sorted({row["rows"] for row in rows}), []
+    for name, groups in _groups(rows).items():
+        accuracies = [cell([r["accuracy"] for r in groups.get(n, [])], 100) for n in sizes]
+        seconds = [median(groups[n], "seconds", form=".1f") for n in sizes]
+        lines.append([name, *accuracies, " / ".join(seconds)])
+    headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, each of which "
+        f"draws the rows anew, classes in equal shares; medians of seconds, number of rows by "
+        f"number of rows; {rows[-1]['data']} data.\n{caption(rows)}\n\n"
+        f"Command: `{rows[-1]['command']}`.\n\n"
+        "![Accuracy against training rows](images/learning_curve.png)"
+    )
+
+
+def draw(rows):
+    """Draw accuracy and seconds against the number of training rows."""
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for name, groups in _groups(rows).items():
+        sizes = list(groups)
+        accuracies = [[100 * row["accuracy"] for row in groups[n]] for n in sizes]
+        deviations = [statistics.stdev(a) if len(a) > 1 else 0 for a in accuracies]
+        centres = [statistics.fmean(a) for a in accuracies]
+        left.errorbar(sizes, centres, deviations, marker="o", markersize=4, capsize=2, label=name)
+        seconds = [statistics.median(row["seconds"] for row in groups[n]) for n in sizes]
+        right.plot(sizes, seconds, marker="o", markersize=4, label=name)
+    for axes, label in ((left, "test accuracy %"), (right, "seconds of the fit")):
+        axes.set_xscale("log")
+        axes.set_xlabel("training rows, logarithmic")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    right.set_yscale("log")
+    left.legend(loc="lower right")
+    return figure
+
+
+def verify(rows):
+    """Yield the fastest net, on a part of the images that is drawn from larger ones."""
+    row, images = of_unit(rows, "mlp_net", rows=4000), load_split("full")
+    order = dict(parts(images.y_train, row["settings"]["rows"], 0))[4000]
+    found = fitted("mlp_net", 0, order, images)
+    yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
+
+
+STUDY = Study(
+    name="learning-curve",
+    help="accuracy against the number of training rows",
+    cost="25 min",
+    sizes={"full": FULL, "quick": QUICK},
+    units=lambda asked: UNITS,
+    classifiers=lambda unit, asked: {unit: MODELS[unit].build(0, 1)},
+    measure=measure,
+    table=table,
+    pictures={"learning_curve.png": draw},
+    page="ensembles.md",
+    verify=verify,
+)

@@ -1,0 +1,104 @@
+"""Five published systems: their recipes as written, and ours for the same architectures.
+
+Train each published recipe as its authors do (its accuracy is read on the test images after every
+epoch, which favours it), our recipe for the same architecture (read once), and the same
+architecture with our defaults.
+"""
+
+import statistics
+from functools import partial
+
+from benchmarks import one_fit
+from benchmarks.errors import names_of, names_option
+from benchmarks.formatting import caption, cell, median, pipe_table, values
+from benchmarks.recipes import REFERENCES, of_today
+from benchmarks.study import Study
+
+
+def _plan(asked):
+    """Return the published runs, then ours with our recipes and with our defaults."""
+    names = names_of(asked.options.systems, REFERENCES, "--systems")
+    known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
+    ours = [f"{kind}:{name}" for name in names for kind in ("ours", "defaults")]
+    return [(name, seed) for seed in range(asked.options.published_seeds) for name in known] + [
+        (name, seed) for seed in asked.seeds for name in ours
+    ]
+
+
+def seconds_to_reach(group, accuracy):
+    """Return the median seconds in which published recipes reached an accuracy, and how many did.
+
+    A run that never reached it counts with all of its time.
+    """
+    found, n_reached = [], 0
+    for curve in values(group, "curve"):
+        pairs = zip(curve["seconds"], curve["test_accuracy"], strict=True)
+        reached = [seconds for seconds, value in pairs if value >= accuracy]
+        n_reached += bool(reached)
+        found.append(reached[0] if reached else curve["seconds"][-1])
+    return statistics.median(found), n_reached
+
+
+def table(rows):
+    """Write the table: a published system a line."""
+    groups, lines = of_today(rows), []
+    for name, entry in REFERENCES.items():
+        theirs, ours, defaults = (
+            groups.get(f"{kind}:{name}") for kind in ("published", "ours", "defaults")
+        )
+        if not (ours and defaults) or (entry.published is not None and not theirs):
+            continue
+        line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
+        line += [cell(values(ours, "metrics", "accuracy"), 100), f"{100 * entry.target:.1f}"]
+        line += [median(ours, "seconds", "fit"), cell(values(defaults, "metrics", "accuracy"), 100)]
+        lines.append([*line, median(defaults, "seconds", "fit")])
+    headings = ["system", "architecture", "published %", "run here, best epoch %", "s to reach it"]
+    headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
+    published, ours, defaults = (
+        _n_seeds(groups, kind) for kind in ("published", "ours", "defaults")
+    )
+    rows = [row for group in groups.values() for row in group]
+    return (
+        f"{pipe_table(lines, headings)}\n\nSeeds of a row: {published} as published, {ours} with "
+        f"our recipe, {defaults} with our defaults; means and deviations of accuracies, medians of "
+        f"seconds.\n{caption(rows)}\n\nCommand: `python -m benchmarks reference`."
+    )
+
+
+def _published_cells(entry, theirs, ours):
+    """Say what was published, what it came to here, and our time as a share of its time."""
+    if entry.published is None:
+        return [entry.claim, "", "", ""]
+    seconds, n_reached = seconds_to_reach(theirs, entry.published)
+    best = max(max(row["curve"]["test_accuracy"]) for row in theirs)
+    ratio = statistics.median(values(ours, "seconds", "fit")) / seconds
+    return [
+        entry.claim or f"{100 * entry.published:.2f}",
+        f"{100 * best:.2f}",
+        f"{seconds:.0f}" + ("" if n_reached else " (never)"),
+        f"{ratio:.2f}",
+    ]
+
+
+def _n_seeds(groups, kind):
+    """Say how many seeds the models of a kind such as "ours" have."""
+    counts = {len(group) for name, group in groups.items() if name.startswith(f"{kind}:")}
+    return " to ".join(str(count) for count in dict.fromkeys([min(counts), max(counts)]))
+
+
+STUDY = Study(
+    name="reference",
+    help="published systems beside ours, same architectures",
+    cost="1 h",
+    seeds=5,
+    plan=_plan,
+    describe=one_fit.describe,
+    measure=one_fit.measure_apart,
+    table=table,
+    page="references.md",
+    options={
+        "--systems": names_option(REFERENCES),
+        "--published-seeds": {"type": int, "default": 1, "help": "of the published; default 1"},
+    },
+    verify=partial(one_fit.verify, model="ours:mlp-keras"),
+)

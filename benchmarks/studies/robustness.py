@@ -1,0 +1,140 @@
+"""What classifiers stand: accuracy on test images disturbed in known ways.
+
+Fit each classifier on the training images as they are, with and without augment="strong" where it
+has that, and read its accuracy on the test images under every kind of disturbance of
+skfashion.datasets.make_corrupted, at all five severities.
+"""
+
+import statistics
+import time
+from functools import cache
+
+from benchmarks.data import load_split
+from benchmarks.errors import names_of, names_option
+from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
+from benchmarks.models import MODELS, NETS, described
+from benchmarks.pictures import pyplot
+from benchmarks.results import of_unit
+from benchmarks.study import Study
+
+AUGMENTED = ", augmented"
+# Name in the table, and the model of the benchmark.
+CLASSIFIERS = {
+    "LogisticRegression": "logistic_regression",
+    "RandomForest": "random_forest",
+    **{name: key for key, name in NETS.items()},
+    **{name + AUGMENTED: key for key, name in NETS.items()},
+}
+
+
+def _build(unit, seed):
+    """Return a classifier; an augmented one is trained on disturbed images."""
+    estimator = MODELS[CLASSIFIERS[unit]].build(seed, 2)
+    return estimator.set_params(augment="strong") if unit.endswith(AUGMENTED) else estimator
+
+
+def measure(unit, seed, asked):
+    """Read accuracies: ``clean``, and ``accuracy`` by kind, a list over severities."""
+    return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
+
+
+def accuracies(estimator, split, disturbed):
+    """Fit a classifier and score it on test images as they are, and on disturbed ones."""
+    start = time.perf_counter()
+    estimator.fit(split.X_train, split.y_train)
+    seconds = round(time.perf_counter() - start, 1)
+    return {
+        "clean": float(estimator.score(split.X_test, split.y_test)),
+        "accuracy": {
+            kind: [float(estimator.score(X, split.y_test)) for X in images]
+            for kind, images in disturbed.items()
+        },
+        "seconds": seconds,
+    }
+
+
+@cache  # forty disturbances of the same images
+def _disturbed(size):
+    return disturb(load_split(size).X_test)
+
+
+def disturb(X, kinds=None):
+    """Return images disturbed in each way, or in those that are named, at five severities."""
+    from skfashion.datasets import SEVERITIES, make_corrupted
+
+    return {
+        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)]
+        for kind in kinds or SEVERITIES
+    }
+
+
+def _groups(rows):
+    """Return rows by classifier, in the order of ``CLASSIFIERS``."""
+    order = list(CLASSIFIERS)
+    return grouped(sorted(rows, key=lambda row: order.index(row["unit"])), "unit")
+
+
+def _percent(group, kind):
+    """Return the mean accuracy under a kind of disturbance, over severities and rows."""
+    return 100 * statistics.fmean(statistics.fmean(row["accuracy"][kind]) for row in group)
+
+
+def _mean(row):
+    """Return the mean corruption accuracy: over severities, then over kinds."""
+    return statistics.fmean(map(statistics.fmean, row["accuracy"].values()))
+
+
+def table(rows):
+    """Write the table: a classifier a line, mean accuracy over severities by kind."""
+    kinds, lines = list(rows[0]["accuracy"]), []
+    for name, group in _groups(rows).items():
+        line = [name, cell([row["clean"] for row in group], 100), cell(map(_mean, group), 100)]
+        for kind in kinds:
+            line.append(f"{_percent(group, kind):.1f}")
+        lines.append([*line, median(group, "seconds")])
+    headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nMeans over five severities and {seeds(rows)}.\n"
+        f"{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
+    )
+
+
+def draw(rows):
+    """Draw a heat map, classifiers by kinds."""
+    kinds, groups = list(rows[0]["accuracy"]), _groups(rows)
+    values = [[_percent(group, kind) for kind in kinds] for group in groups.values()]
+    size = (10, 1.2 + 0.45 * len(groups))
+    figure, axes = pyplot().subplots(figsize=size, layout="constrained")
+    image = axes.imshow(values, cmap="viridis", vmin=10, vmax=100, aspect="auto")
+    axes.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
+    axes.set_yticks(range(len(groups)), groups)
+    for i, line in enumerate(values):
+        for j, value in enumerate(line):
+            color = "black" if value > 60 else "white"
+            axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
+    figure.colorbar(image, label="accuracy %, mean over five severities")
+    return figure
+
+
+def verify(rows):
+    """Yield the fastest net, on test images as they are and under one kind of disturbance."""
+    row, split = of_unit(rows, "MLPNetClassifier"), load_split("full")
+    found = accuracies(_build(row["unit"], 0), split, disturb(split.X_test, ["noise"]))
+    yield row, *({"clean": of["clean"], "noise": of["accuracy"]["noise"]} for of in (row, found))
+
+
+STUDY = Study(
+    name="robustness",
+    help="accuracy on disturbed test images, with and without augmentation",
+    cost="15 min a seed",
+    sizes={"full": {}, "sample": {}},
+    seeds=1,
+    units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
+    describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
+    measure=measure,
+    table=table,
+    page="robustness.md",
+    pictures={"robustness.png": draw},
+    verify=verify,
+    options={"--classifiers": names_option(CLASSIFIERS, ";")},
+)

@@ -1,0 +1,171 @@
+"""The searches that are timed, each library's in a process of its own."""
+
+import json
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+# What a search is warmed up with: a few rows, and all kinds of nets of its grid.
+WARM_ROWS, WARM_EPOCHS = 300, 4
+
+
+class Search(NamedTuple):
+    """One way to search the grid."""
+
+    label: str
+    kind: str = "grid"  # or "halving", scikit-learn's, or "epochs", ours
+    library: str = "ours"  # whose nets: or "skorch" or "sklearn"
+    n_jobs: int = 2
+    n_threads: int | None = 1  # of each of our nets; None leaves that to the package
+    factor: int | None = None  # of a halving; a grid search beside it has its epochs
+
+
+SEARCHES = {
+    "ours": Search("skfashion, n_jobs=2"),
+    "ours_alone": Search("skfashion, n_jobs=1", n_jobs=1),
+    "default": Search("skfashion, n_jobs=2", n_threads=None),
+    "default_alone": Search("skfashion, n_jobs=1", n_jobs=1, n_threads=None),
+    "skorch": Search("skorch NeuralNetClassifier", library="skorch"),
+    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", library="sklearn"),
+    "epochs3": Search("EpochHalvingSearchCV", "epochs", factor=3),
+    "halving3": Search("HalvingGridSearchCV", "halving", factor=3),
+    "grid3": Search("GridSearchCV, all epochs", factor=3),
+    "epochs2": Search("EpochHalvingSearchCV", "epochs", factor=2),
+    "halving2": Search("HalvingGridSearchCV", "halving", factor=2),
+}
+
+
+def prepare(task, names):
+    """Warm up some ``SEARCHES``, and return what runs one of them whenever it is called."""
+    long_epochs = dict.fromkeys(task["long_epochs"], WARM_EPOCHS)
+    warm = task | {"rows": WARM_ROWS, "epochs": 1, "long_epochs": long_epochs}
+    for name in names:
+        run(warm, name, 0)
+    return lambda name, number: run(task, name, number)
+
+
+def run(task, name, number):
+    """Search once, on the rows of a round.
+
+    Returns ``seconds`` of the search, its last fit included; the best ``params`` and their mean
+    ``score`` in the cross-validation; the accuracy of the last fit on rows ``held_out``; and of a
+    grid search ``scores`` of all candidates, by their parameters as JSON.
+    """
+    what = SEARCHES[name]
+    X, y, X_held_out, y_held_out = draw(task, number, as_float=what.factor is None)
+    search = make(task, what)
+    start = time.perf_counter()
+    search.fit(X, y)
+    found = {"seconds": time.perf_counter() - start, "params": key_of(search.best_params_)}
+    found["score"] = float(search.best_score_)
+    found["held_out"] = float(search.score(X_held_out, y_held_out))
+    if what.kind == "grid":
+        keys = map(key_of, search.cv_results_["params"])
+        scores = map(float, search.cv_results_["mean_test_score"])
+        found["scores"] = dict(zip(keys, scores, strict=True))
+    return found
+
+
+def key_of(params):
+    """Return the parameters that a grid has, as text; what a halving adds is left out."""
+    known = {name.split("__")[-1]: value for name, value in params.items()}
+    known["lr"] = known.pop("learning_rate_init", known.get("lr"))
+    kept = ("hidden_layer_sizes", "lr", "batch_size")
+    return json.dumps({name: known[name] for name in kept if name in known}, sort_keys=True)
+
+
+def draw(task, number, as_float):
+    """Return rows and labels to search on, and others held out; training images all of them.
+
+    Pixels are float32, 0 to 1, as every library takes them, or uint8.
+    """
+    from sklearn.model_selection import train_test_split
+
+    from benchmarks.data import load_split
+
+    split = load_split(task["data"])
+    X, X_held_out, y, y_held_out = train_test_split(
+        split.X_train,
+        split.y_train.astype(np.int64),
+        train_size=task["rows"],
+        test_size=task["held_out"],
+        stratify=split.y_train,
+        random_state=number,
+    )
+    if as_float:
+        X, X_held_out = (a.astype(np.float32) / np.float32(255) for a in (X, X_held_out))
+    return X, y, X_held_out, y_held_out
+
+
+def make(task, what):
+    """Return a `Search` of a task that is not fitted yet."""
+    epochs = task["epochs"] if what.factor is None else task["long_epochs"][str(what.factor)]
+    net, names = NETS[what.library](what, epochs)
+    grid = {names.get(name, name): values for name, values in task["grid"].items()}
+    sizes = names.get("hidden_layer_sizes", "hidden_layer_sizes")
+    grid[sizes] = list(map(tuple, grid[sizes]))
+    common = {"cv": task["folds"], "n_jobs": what.n_jobs, "error_score": "raise"}
+    if what.kind == "epochs":
+        from skfashion.model_selection import EpochHalvingSearchCV
+
+        limit = {"factor": what.factor, "max_resources": epochs}
+        return EpochHalvingSearchCV(net, grid, random_state=0, **limit, **common)
+    if what.kind == "halving":
+        from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+        from sklearn.model_selection import HalvingGridSearchCV
+
+        limit = {"resource": "max_epochs", "max_resources": epochs}
+        return HalvingGridSearchCV(net, grid, factor=what.factor, **limit, **common)
+    from sklearn.model_selection import GridSearchCV
+
+    return GridSearchCV(net, grid, **common)
+
+
+def our_net(what, epochs):
+    """Return our net, beside other libraries with their way of training, else with its defaults.
+
+    That is Adam at a constant learning rate on pixels as they are.
+    """
+    from benchmarks.studies.speed.nets import our_net as plain_net
+    from skfashion import MLPNetClassifier
+
+    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
+    if what.factor is None:
+        return plain_net("mlp", **own), {}
+    return MLPNetClassifier(random_state=0, **own), {}
+
+
+def skorch_net(what, epochs):
+    """Return skorch's net, without a validation split."""
+    import torch
+    from skorch import NeuralNetClassifier
+
+    net = NeuralNetClassifier(
+        dense_module,
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        max_epochs=epochs,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+    )
+    return net, {"hidden_layer_sizes": "module__hidden_layer_sizes"}
+
+
+def dense_module(hidden_layer_sizes=(128, 64)):
+    """Return the plain PyTorch module of a candidate."""
+    from benchmarks.studies.speed.nets import dense
+
+    return dense((784, *hidden_layer_sizes, 10))
+
+
+def sklearn_net(what, epochs):
+    """Return scikit-learn's net, which does not stop early."""
+    from sklearn.neural_network import MLPClassifier
+
+    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
+    return net, {"lr": "learning_rate_init"}
+
+
+NETS = {"ours": our_net, "skorch": skorch_net, "sklearn": sklearn_net}

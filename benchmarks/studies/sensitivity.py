@@ -1,0 +1,154 @@
+"""What doubtful test images are worth: near-duplicates of training images, and wrong labels.
+
+Find the test images with a near-duplicate among the training images, and those whose label cleanlab
+suspects by probabilities of networks that have not seen them; then state the accuracy of the
+frontier's best recipes without the ones and without the others.
+"""
+
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks.data import load_split
+from benchmarks.formatting import caption, cell, pipe_table, values
+from benchmarks.models import described
+from benchmarks.recipes import of_today
+from benchmarks.results import compared, of_unit
+from benchmarks.studies import frontier
+from benchmarks.study import Study
+
+# Pearson correlation with some training image above which a test image is a near-duplicate.
+CORRELATION = 0.98
+
+# Whose out-of-fold probabilities check the labels, and in how many folds.
+CHECKER = {"max_epochs": 2}
+N_FOLDS = 5
+
+# How many of the frontier's recipes are looked at.
+N_BEST = 3
+
+
+def describe(unit, seed, asked=None):
+    """Say by what a row is recognised."""
+    if unit == "near-duplicates":
+        return {"settings": {"correlation": CORRELATION}, "data": "full", "scope": None}
+    from skfashion import ConvNetClassifier
+
+    checker = described(ConvNetClassifier(**CHECKER))
+    return {"settings": {"checker": checker, "folds": N_FOLDS}, "data": "full"}
+
+
+def measure(unit, seed, asked):
+    """Find the doubtful test images of a kind, see `near_duplicates` and `suspected_labels`."""
+    find = near_duplicates if unit == "near-duplicates" else suspected_labels
+    start = time.perf_counter()
+    found = find(asked.images, seed)
+    return found | {"seconds": round(time.perf_counter() - start, 1)}
+
+
+def near_duplicates(split, seed=None, block=1000):
+    """Find test images that are almost a training image, and how many of these have their label."""
+
+    def directions(X):
+        X = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
+        X = X - X.mean(1, keepdims=True)
+        return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
+
+    train, test = directions(split.X_train), directions(split.X_test)
+    found, same = [], 0
+    for start in range(0, len(test), block):
+        similarity = test[start : start + block] @ train.T
+        nearest = similarity.argmax(1)
+        for i in (similarity.max(1) > CORRELATION).nonzero()[0]:
+            found.append(int(start + i))
+            same += int(split.y_train[nearest[i]] == split.y_test[start + i])
+    return {"test": found, "same_label": same / max(1, len(found))}
+
+
+def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
+    """Find images whose label is probably wrong, by confident learning.
+
+    Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
+    Journal of Artificial Intelligence Research 70, 2021.
+    """
+    from cleanlab.filter import find_label_issues
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    from skfashion import ConvNetClassifier
+
+    X = np.concatenate([split.X_train, split.X_test])
+    y = np.concatenate([split.y_train, split.y_test])
+    net = ConvNetClassifier(random_state=seed, **(checker or CHECKER))
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    proba = cross_val_predict(net, X, y, cv=folds, method="predict_proba")
+    train, test = np.split(
+        find_label_issues(labels=y, pred_probs=proba, n_jobs=1), [len(split.y_train)]
+    )
+    shares = {"train_share": float(train.mean()), "test_share": float(test.mean())}
+    return {"test": test.nonzero()[0].tolist(), **shares}
+
+
+def table(rows, groups=None):
+    """Write the table: one of the frontier's best recipes a line; `groups` are rows of those."""
+    groups = groups or of_today(frontier.STUDY.rows())
+    now = {unit: compared(describe(unit, 0)["settings"]) for unit in UNITS}
+    rows = [row for row in rows if compared(row["settings"]) == now[row["unit"]]]
+    duplicates = of_unit(rows, "near-duplicates", None)
+    checks = [row for row in rows if row["unit"] == "labels"]
+    # Suspected by most of the seeds.
+    votes = np.bincount(np.concatenate(values(checks, "test")).astype(int))
+    suspected = (votes > len(checks) / 2).nonzero()[0]
+    ours = {name: group for name, group in groups.items() if name.startswith("fast:")}
+
+    def rank(name):
+        return -statistics.fmean(values(ours[name], "metrics", "accuracy"))
+
+    lines = []
+    for name in sorted(ours, key=rank)[:N_BEST]:
+        group = ours[name]
+        line = [f"`{name.removeprefix('fast:')}`", cell(values(group, "metrics", "accuracy"), 100)]
+        for left_out in (duplicates["test"], suspected):
+            line.append(cell([_accuracy_without(row, left_out) for row in group]))
+        lines.append([*line, str(len(group))])
+    headings = ["recipe", "test accuracy %"]
+    headings += ["without near-duplicates", "without suspected labels", "seeds"]
+    of_train, of_test = (cell(values(checks, f"{part}_share"), 100) for part in ("train", "test"))
+    return (
+        f"{pipe_table(lines, headings)}\n\n{len(duplicates['test'])} of the test images are "
+        f"near-duplicates (correlation above {CORRELATION} with a training image, which has their "
+        f"label in {100 * duplicates['same_label']:.1f} % of these cases). cleanlab suspects "
+        f"{of_train} % of the training labels and {of_test} % of the test labels "
+        f"({len(checks)} seeds); left out are the {len(suspected)} test images that most seeds "
+        f"suspect.\n{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
+    )
+
+
+def _accuracy_without(row, left_out):
+    """Return the accuracy in per cent on the test images that are not left out."""
+    n_rows = row["data"]["test_rows"]
+    wrong = set(row["wrong"]) - set(map(int, left_out))
+    return 100 * (1 - len(wrong) / (n_rows - len(left_out)))
+
+
+def verify(rows):
+    """Yield the share of near-duplicates in the first test images; labels need minutes."""
+    row, split, n = of_unit(rows, "near-duplicates", None), load_split("full"), 1000
+    parts = {"X_test": split.X_test[:n], "y_test": split.y_test[:n]}
+    then, now = [i for i in row["test"] if i < n], near_duplicates(split._replace(**parts))["test"]
+    yield row, {"share": len(then) / n, "test": then}, {"share": len(now) / n, "test": now}
+
+
+UNITS = ("near-duplicates", "labels")
+STUDY = Study(
+    name="sensitivity",
+    help="accuracy without near-duplicates and without suspected labels",
+    cost="5 min",
+    units=lambda asked: UNITS,
+    plan=lambda asked: [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)],
+    describe=describe,
+    measure=measure,
+    table=table,
+    page="frontier.md",
+    verify=verify,
+)

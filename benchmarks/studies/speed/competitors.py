@@ -1,0 +1,330 @@
+"""Who is timed, and how each trains or predicts: one function a competitor.
+
+Each function prepares everything and returns ``run()``, which does the work once; where that
+returns a number, it is the seconds to count. Data come in the type that suits the competitor;
+nothing is converted inside the time.
+"""
+
+import importlib.util
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done: train ``net`` for ``epochs`` epochs on ``rows`` rows, and so on."""
+
+    net: str = "mlp"
+    batch_size: int = 128
+    epochs: int = 3
+    rows: int = 60_000
+    threads: int = 2
+    data: str = "full"
+
+
+def load(task, dtype="float32"):
+    """Return the first training images as rows, 0 to 1 (or uint8), and their classes."""
+    from skfashion.datasets import fetch_fashion_mnist, load_fashion_sample
+
+    fetch = fetch_fashion_mnist if task.data == "full" else load_fashion_sample
+    X, y = fetch(subset="train", return_X_y=True)
+    X, y = X[: task.rows], y[: task.rows].astype(np.int64)
+    if dtype != "uint8":
+        X = X.astype(dtype) / np.asarray(255, dtype)
+    return X, y
+
+
+def ours(task, dtype="float32"):
+    """Train skfashion, which standardises rows of uint8 in its network."""
+    X, y = load(task, dtype)
+    own = {"standardize": True} if dtype == "uint8" else {}
+    net = our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs, **own)
+    return lambda: net.fit(X, y)
+
+
+def hand(task, channels_last=False):
+    """Train in a hand-written PyTorch loop: indexed batches, fused Adam."""
+    import torch
+
+    X, y = map(torch.from_numpy, load(task))
+    return lambda: train_by_hand(task, X, y, channels_last=channels_last)
+
+
+def train_by_hand(task, X, y, seed=0, channels_last=False):
+    """Return a module that a plain loop has trained, as a good engineer writes it."""
+    import torch
+
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    torch.manual_seed(seed)
+    module = torch_net(task.net).to(memory_format=layout)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
+    criterion = torch.nn.CrossEntropyLoss()
+    for _ in range(task.epochs):
+        total = 0.0
+        for rows in torch.randperm(len(X)).split(task.batch_size):
+            optimizer.zero_grad()
+            loss = criterion(module(X[rows]), y[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+    return module
+
+
+def sklearn_mlp(task, dtype="float32"):
+    """Train scikit-learn's MLPClassifier."""
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = load(task, dtype)
+    own = {"batch_size": task.batch_size, "max_iter": task.epochs}
+    net = MLPClassifier(MLP[1:-1], alpha=0.0, random_state=0, **own)
+
+    def run():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the few epochs do not converge, and need not
+            net.fit(X, y)
+
+    return run
+
+
+def skorch_net(task):
+    """Train skorch's NeuralNetClassifier, without a validation split."""
+    import torch
+    from skorch import NeuralNetClassifier
+
+    X, y = load(task)
+    net = NeuralNetClassifier(
+        torch_net(task.net),
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        batch_size=task.batch_size,
+        max_epochs=task.epochs,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+    )
+    return lambda: net.fit(X, y)
+
+
+def lightning(task):
+    """Train with Lightning and PyTorch's DataLoader."""
+    import logging
+
+    import lightning as L
+    import torch
+
+    X, y = map(torch.from_numpy, load(task))
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+
+    class Module(L.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = torch_net(task.net)
+
+        def training_step(self, batch):
+            return torch.nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=1e-3, fused=True)
+
+    data = torch.utils.data.TensorDataset(X, y)
+
+    def run():
+        loader = torch.utils.data.DataLoader(data, batch_size=task.batch_size, shuffle=True)
+        trainer = L.Trainer(
+            max_epochs=task.epochs,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(Module(), loader)
+
+    return run
+
+
+def keras_model(task):
+    """Train with Keras 3 on TensorFlow."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
+    X, y = load(task)
+    model = keras_net(task.net)
+    return lambda: model.fit(X, y, batch_size=task.batch_size, epochs=task.epochs, verbose=0)
+
+
+def jax_scan(task):
+    """Train with JAX: an epoch is one jitted scan."""
+    import jax
+    import jax.numpy as jnp
+
+    X, y = map(jnp.asarray, load(task))
+    n_steps = len(X) // task.batch_size
+
+    def start(seed):
+        random = np.random.RandomState(seed)
+        drawn = ((random.uniform(-1, 1, (n, m)) / np.sqrt(n), m) for n, m in pairwise(MLP))
+        return [(jnp.asarray(weight, jnp.float32), jnp.zeros(m)) for weight, m in drawn]
+
+    def loss_of(parameters, rows, targets):
+        for weight, bias in parameters[:-1]:
+            rows = jax.nn.relu(rows @ weight + bias)
+        weight, bias = parameters[-1]
+        logs = jax.nn.log_softmax(rows @ weight + bias)
+        return -jnp.take_along_axis(logs, targets[:, None], 1).mean()
+
+    def step(state, rows):
+        parameters, first, second, count = state
+        loss, grads = jax.value_and_grad(loss_of)(parameters, X[rows], y[rows])
+        count += 1
+        first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, grads)
+        second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, grads)
+        rate = 1e-3 * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+        parameters = jax.tree.map(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), parameters, first, second
+        )
+        return (parameters, first, second, count), loss
+
+    @jax.jit
+    def epoch(state, key):
+        order = jax.random.permutation(key, len(X))[: n_steps * task.batch_size]
+        return jax.lax.scan(step, state, order.reshape(n_steps, task.batch_size))
+
+    def run():
+        parameters = start(0)
+        zeros = jax.tree.map(jnp.zeros_like, parameters)
+        state = (parameters, zeros, zeros, 0)
+        for key in jax.random.split(jax.random.key(0), task.epochs):
+            state, losses = epoch(state, key)
+        losses.block_until_ready()
+
+    return run
+
+
+def predict_ours(task):
+    """Predict uint8 rows with a fitted skfashion net."""
+    net, X = _fitted(task)
+    return lambda: net.predict(X)
+
+
+def predict_bare(task):
+    """Predict with its bare module in inference mode, at the best batch size."""
+    import torch
+
+    net, X = _fitted(task)
+    images = torch.from_numpy(X).view(-1, 1, 28, 28)
+    module = net.net_.module_
+
+    def run(size):
+        with torch.inference_mode():
+            return torch.cat([module(block).argmax(1) for block in images.split(size)]).numpy()
+
+    def seconds(size):
+        run(size)
+        start = time.perf_counter()
+        for _ in range(3):
+            run(size)
+        return time.perf_counter() - start
+
+    best = min((64, 128, 256, 512, 1024, 2048, 5000, 10_000), key=seconds)
+    return lambda: run(best)
+
+
+def _fitted(task):
+    """Return a net that was fitted for an epoch, and uint8 rows."""
+    X, y = load(task, "uint8")
+    net = our_net(task.net, max_epochs=1, standardize=True, batch_size=128)
+    return net.fit(X, y), X
+
+
+def predict_one_ours(task):
+    """Predict one float32 row, a thousand times."""
+    X, y = load(task)
+    net = our_net("mlp", max_epochs=1, batch_size=128).fit(X, y)
+    return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
+
+
+def predict_one_sklearn(task):
+    """Predict one row with scikit-learn's MLPClassifier, a thousand times."""
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = load(task)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = MLPClassifier(MLP[1:-1], max_iter=1, batch_size=128).fit(X, y)
+    return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
+
+
+def importing(task, modules):
+    """Import modules in a fresh interpreter; only that is timed."""
+    program = f"import time; start = time.perf_counter(); import {modules}\n"
+    command = [sys.executable, "-c", program + "print(time.perf_counter() - start)"]
+    return lambda: float(subprocess.check_output(command, text=True))
+
+
+class Competitor(NamedTuple):
+    """Who is timed."""
+
+    label: str
+    package: str  # which must be there
+    prepare: Callable  # of a task; returns what is timed
+
+    @property
+    def is_installed(self):
+        """Whether the package is there."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+ours_uint8, sklearn_float64 = partial(ours, dtype="uint8"), partial(sklearn_mlp, dtype="float64")
+import_ours = partial(importing, modules="skfashion")
+import_others = partial(importing, modules="skorch, sklearn")
+COMPETITORS = {
+    "ours": Competitor("skfashion", "skfashion", ours),
+    "ours_uint8": Competitor("skfashion, uint8 rows", "skfashion", ours_uint8),
+    "hand": Competitor("hand-written PyTorch loop", "torch", hand),
+    "hand_channels_last": Competitor(
+        "the same, channels_last", "torch", partial(hand, channels_last=True)
+    ),
+    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn_mlp),
+    "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
+    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch_net),
+    "lightning": Competitor("Lightning", "lightning", lightning),
+    "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
+    "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
+    "predict_ours": Competitor("skfashion", "skfashion", predict_ours),
+    "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),
+    "predict_one_ours": Competitor("skfashion", "skfashion", predict_one_ours),
+    "predict_one_sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", predict_one_sklearn),
+    "import_ours": Competitor("import skfashion", "skfashion", import_ours),
+    "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
+}
+
+
+def compete(competitor, task):
+    """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
+    from skfashion.utils import memory
+
+    run = COMPETITORS[competitor].prepare(Task(**task))
+    run()
+    memory.forget_peak()
+
+    def answer():
+        start = time.perf_counter()
+        own = run()
+        seconds = own if isinstance(own, float) else time.perf_counter() - start
+        return {"seconds": seconds, "peak_mb": memory.peak_mb()}
+
+    return answer

@@ -1,0 +1,74 @@
+"""The two networks of the comparison, as each library writes them, and their operations."""
+
+import itertools
+
+# Sizes of MLP 784-128-64-10 and of the convolutional net 32-64, fc 128 (3 x 3, padding 1).
+MLP = (784, 128, 64, 10)
+CHANNELS, HIDDEN = (32, 64), 128
+
+
+def dense(sizes):
+    """Return the plain PyTorch module of so many neurons a layer, with ReLU between."""
+    from torch import nn
+
+    layers = [
+        layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())
+    ]
+    return nn.Sequential(*layers[:-1])
+
+
+def torch_net(name):
+    """Return the plain PyTorch module: rows of 784 float32 in, logits out."""
+    from torch import nn
+
+    if name == "mlp":
+        return dense(MLP)
+    layers, n_in = [nn.Unflatten(1, (1, 28, 28))], 1
+    for n_out in CHANNELS:
+        layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        n_in = n_out
+    return nn.Sequential(*layers, nn.Flatten(), *dense((n_in * 7 * 7, HIDDEN, 10)))
+
+
+def keras_net(name):
+    """Return the Keras model, compiled with Adam."""
+    import keras
+    from keras import layers
+
+    parts, hidden = [layers.Input((784,))], MLP[1:-1]
+    if name == "cnn":
+        parts, hidden = [*parts, layers.Reshape((28, 28, 1))], (HIDDEN,)
+        for n_out in CHANNELS:
+            parts.append(layers.Conv2D(n_out, 3, padding="same", activation="relu"))
+            parts.append(layers.MaxPooling2D(2))
+        parts.append(layers.Flatten())
+    parts += [layers.Dense(n_out, "relu") for n_out in hidden]
+    model = keras.Sequential([*parts, layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
+    return model
+
+
+def our_net(name, **parameters):
+    """Return the estimator with the same architecture and the same training."""
+    from skfashion import ConvNetClassifier, MLPNetClassifier
+
+    common = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "lr_schedule": "constant"}
+    common |= {"standardize": False, "batch_norm": False, "random_state": 0} | parameters
+    if name == "mlp":
+        return MLPNetClassifier(hidden_layer_sizes=MLP[1:-1], **common)
+    return ConvNetClassifier(channels=CHANNELS, hidden_layer_sizes=(HIDDEN,), **common)
+
+
+def operations(name):
+    """Return the floating-point operations of matrix products to train on one row.
+
+    A product of n x k by k x m counts 2 n k m; forward, gradient of the weights, and, but for the
+    first layer, gradient of the input.
+    """
+    if name == "mlp":
+        layers = [2 * n_in * n_out for n_in, n_out in itertools.pairwise(MLP)]
+    else:
+        layers = [2 * 28 * 28 * 9 * 1 * 32, 2 * 14 * 14 * 9 * 32 * 64]
+        layers += [2 * 64 * 7 * 7 * 128, 2 * 128 * 10]
+    return 3 * sum(layers) - layers[0]

@@ -1,0 +1,177 @@
+"""What was tried for the recipes, and what it gave: every candidate on validation data.
+
+Fit every setting that was tried for a recipe on 55,000 training images, and score it on the other
+5,000.
+"""
+
+import statistics
+from functools import cache, partial
+
+from benchmarks import candidates
+from benchmarks.candidates import in_words, numbers_of_seeds
+from benchmarks.errors import names_of, names_option
+from benchmarks.formatting import caption, median, pipe_table
+from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
+from benchmarks.study import Study
+
+ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
+
+
+def _varied(classifier, parameters, *changes):
+    """Return a setting and what differs from it; all views of an image are scored of each."""
+    plain = {k: v for k, v in parameters.items() if k != "tta"}
+    return [(classifier, plain | change) for change in changes]
+
+
+def _around(recipe, *changes):
+    """Return a chosen recipe and what differs from it by some changes."""
+    entry = (FASTEST | REFERENCES)[recipe]
+    return _varied(entry.classifier, entry.parameters, {}, *changes)
+
+
+# Recipe -> what was tried for it: a class of skfashion's and its parameters.
+CANDIDATES = {
+    "mlp-89": _around(
+        "mlp-89",
+        {"batch_size": 512},
+        {"max_epochs": 1},
+        {"hidden_layer_sizes": (64,), "max_epochs": 3},
+        {"hidden_layer_sizes": (96,), "batch_size": 512, "lr": 2e-2},
+        {"hidden_layer_sizes": (128, 64), "max_epochs": 4, "optimizer": "adamw", "lr": 6e-3},
+        {"hidden_layer_sizes": (256,), "max_epochs": 5, "optimizer": "adamw", "lr": 5e-3},
+    ),
+    "mlp-91, mlp-tuned": _around("mlp-91")
+    + _around(
+        "mlp-tuned",
+        {"max_epochs": 14},
+        {"max_epochs": 14, "augment": FLIPS},
+        {"max_epochs": 14, "optimizer": "adamw", "lr": 3e-3},
+        {"max_epochs": 12, "hidden_layer_sizes": (1024, 512)},
+        {"max_epochs": 14, "hidden_layer_sizes": (512,)},
+        {"max_epochs": 14, "batch_norm": True},
+        {"dropout": 0.1},
+    ),
+    "mlp-wider": _around(
+        "mlp-wider",
+        {"augment": FLIPS},
+        {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw", "dropout": 0.1},
+    ),
+    "mlp-deeper": _around(
+        "mlp-deeper", {"augment": FLIPS}, {"max_epochs": 20, "augment": FLIPS, "optimizer": "adamw"}
+    ),
+    "mlp-simple": _around(
+        "mlp-simple",
+        {"max_epochs": 6, "augment": None},
+        {"max_epochs": 20, "augment": None, "optimizer": "adamw"},
+    ),
+    "mlp-keras": _around("mlp-keras", {"batch_size": 256, "optimizer": "muon", "lr": 5e-3}),
+    "cnn-92": _around(
+        "cnn-92",
+        {"max_epochs": 1, "channels": (32, 64), "batch_size": "auto"},
+        {"max_epochs": 1, "channels": (32, 64), "lr": 2e-2},
+        {"max_epochs": 1, "channels": (32, 64), "batch_size": "auto", "hidden_layer_sizes": (64,)},
+        {"max_epochs": 1, "channels": (24, 48), "batch_size": "auto"},
+        {"max_epochs": 1, "depth": 2, "batch_size": "auto"},
+        {"max_epochs": 2, "channels": (24, 48), "batch_size": "auto"},
+        {"max_epochs": 2, "channels": (32, 64)},
+        {"max_epochs": 1, **ADAMW},
+        {"max_epochs": 2, **ADAMW},
+        {"max_epochs": 2, **ADAMW, "channels": (24, 48)},
+    ),
+    "cnn-94": _around(
+        "cnn-94",
+        {"batch_size": 256},
+        {"max_epochs": 4},
+        {"depth": 1, "max_epochs": 8},
+        {"depth": 1, "max_epochs": 5, "channels": (64, 128)},
+        {"batch_size": 256, "lr": 2e-2},
+        {"batch_size": 256, "label_smoothing": 0.1},
+        {"batch_size": 256, "hidden_layer_sizes": ()},
+        {"batch_size": 256, "channels": (32, 64, 128)},
+        {"optimizer": "adamw", "lr": 5e-3},
+        {"ema_decay": 0.99},
+    ),
+    "cnn-95": [
+        *_around("cnn-95", {"estimators": [*VOTERS, ("ConvNetClassifier", LONGER | {"depth": 3})]}),
+        *_varied(
+            "ConvNetClassifier",
+            LONGER,
+            {"channels": (32, 64)},
+            {"channels": (32, 64), "augment": SHIFTS, "dropout": 0.3},
+            {"channels": (48, 96), "augment": SHIFTS, "dropout": 0.3, "max_epochs": 10},
+            {"channels": (32, 64), "augment": SHIFTS | {"cutmix": 0.5}},
+            {},
+            {"depth": 3},
+            {"weight_decay": 0.1},
+            {"label_smoothing": 0.1},
+            {"max_epochs": 20, "augment": STRONG_ERASING | {"shift": 2}},
+            {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING},
+            {"channels": (64, 128, 256), "max_epochs": 20, "augment": STRONG_ERASING},
+        ),
+    ],
+    "fashionnet": _around(
+        "fashionnet",
+        {"conv_dropout": 0.25, "dropout": 0.5},
+        {"conv_dropout": 0.1, "dropout": 0.3},
+        {"conv_dropout": 0.05, "dropout": 0.3, "max_epochs": 14, "lr": 1e-2},
+    ),
+    "fashioncnn": _around("fashioncnn", {"optimizer": "adamw", "lr": 2e-3}),
+}
+
+
+def _units(asked):
+    """Return what was tried for the recipes that are asked for, named by them."""
+    names = names_of(asked.options.recipes, CANDIDATES, "--recipes", separator=";")
+    return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
+
+
+@cache
+def _chosen():
+    """Return the settings that became recipes, in words."""
+    return {
+        in_words(candidates.settings_of(classifier, parameters))
+        for recipe in FASTEST | REFERENCES
+        for classifier, parameters in _around(recipe)
+    }
+
+
+def table(rows, known=CANDIDATES):
+    """Write the table: a setting a line, also those that are candidates no longer."""
+    names = list(dict.fromkeys([*known, *(row["unit"] for row in rows)]))
+    groups = {}
+    for row in sorted(rows, key=lambda row: names.index(row["unit"])):
+        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    lines = []
+    for (recipe, words), group in groups.items():
+        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
+        for views in (("None",), ("flip",), ("10", "as it votes")):
+            found = [
+                100 * value
+                for row in group
+                for view, value in row["accuracy"].items()
+                if view in views
+            ]
+            line.append(f"{statistics.fmean(found):.2f}" if found else "")
+        lines.append([*line, median(group, "seconds", form=".1f")])
+    headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
+    return (
+        f"{pipe_table(lines, headings)}\n\nIn bold: recipes, without their `tta`, whose columns it "
+        f"is. Seeds: {numbers_of_seeds(rows)}.\n{caption(rows)}\n\n"
+        "Command: `python -m benchmarks tuning`."
+    )
+
+
+STUDY = Study(
+    name="tuning",
+    help="what was tried for the recipes, on validation data",
+    cost="1.7 h",
+    seeds=1,
+    units=_units,
+    describe=candidates.describe,
+    measure=candidates.measure,
+    table=table,
+    page="frontier.md",
+    by=("unit", "settings"),
+    options={"--recipes": names_option(CANDIDATES, ";")},
+    verify=partial(candidates.verify, unit=("mlp-keras", *CANDIDATES["mlp-keras"][-1])),
+)

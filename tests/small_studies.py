@@ -1,0 +1,23 @@
+"""Studies of the benchmarks with small settings, run as a user runs them."""
+
+import argparse
+import dataclasses
+
+from benchmarks import results, runner
+
+
+def command(study, *words):
+    """Run the command of a study, registered or not; return its exit status."""
+    parser = argparse.ArgumentParser()
+    runner.add_parser(parser.add_subparsers(), study)
+    words = [study.name, *map(str, words)]
+    options = parser.parse_args(words)
+    options.words = words
+    return runner.run(study, options)
+
+
+def run(study, settings, folder, *words):
+    """Run ``--quick`` of a study with other settings; return the rows that count."""
+    small = dataclasses.replace(study, sizes=study.sizes | {"quick": settings})
+    assert command(small, "--quick", "--output", folder, *words) == 0
+    return results.current(results.read(folder / f"{small.name}-quick.jsonl"))

@@ -18,8 +18,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python $(if $(COVERAGE),-m coverage run) -m p
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install benchmark benchmark-full tables test test-slow test-docs test-oldest coverage \
-	docs docs-links lint format release-check clean
+.PHONY: help install benchmark benchmark-full tables test test-slow test-docs coverage test-oldest docs \
+	docs-links lint format release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -82,8 +82,7 @@ def measure(model, seed, data, rows, threads):
 
 def _fit_and_predict(estimator, split):
     """Time and weigh one fit and one prediction of all test rows; return the fitted, and these."""
-    from benchmarks import votes
-    from skfashion.utils import memory
+    from benchmarks import memory, votes
 
     if hasattr(estimator, "watch"):
         # A published recipe, whose accuracy is read after each epoch, outside of its time.

@@ -1,7 +1,6 @@
 """Labels as numbers."""
 
 import numpy as np
-import pandas as pd
 from sklearn.utils import column_or_1d
 
 
@@ -36,8 +35,11 @@ def encode_labels(y, classes=None, name="y"):
     >>> classes.tolist(), codes.tolist()
     (['bag', 'coat'], [1, 0, 1])
     """
+    # pandas is slow to import, and reading data does not need it.
+    from pandas import isna
+
     labels = column_or_1d(y)
-    missing = np.flatnonzero(pd.isna(labels))
+    missing = np.flatnonzero(isna(labels))
     if len(missing):
         raise ValueError(
             f"Got {name} with {len(missing)} missing labels, the first in row {missing[0]}; "

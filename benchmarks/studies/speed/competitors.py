@@ -315,7 +315,7 @@ COMPETITORS = {
 
 def compete(competitor, task):
     """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
-    from skfashion.utils import memory
+    from benchmarks import memory
 
     run = COMPETITORS[competitor].prepare(Task(**task))
     run()

@@ -17,7 +17,7 @@ MAPPED_ROWS = 2_000_000
 
 def memory_of_fit(net, data):
     """Return how much fitting on all uint8 rows raises the peak, in MB."""
-    from skfashion.utils import memory
+    from benchmarks import memory
 
     X, y = load(Task(data=data), "uint8")
     estimator = our_net(net, max_epochs=1, batch_size=128, standardize=True)
@@ -122,8 +122,8 @@ def _split(data):
 
 def scaling_point(rows, side, width):
     """Return seconds and memory of an epoch on random images, for one size of the problem."""
+    from benchmarks import memory
     from skfashion import MLPNetClassifier
-    from skfashion.utils import memory
 
     random = np.random.default_rng(0)
     X = random.integers(0, 256, (rows, side * side), dtype=np.uint8)

@@ -1,1 +1,4 @@
-"""What several folders share and scikit-learn does not have; it imports nothing of the package."""
+"""What several folders share: labels, pipelines, seeds, files, and scikit-learn's private names.
+
+It imports nothing of the package, and no PyTorch.
+"""

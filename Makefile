@@ -84,7 +84,7 @@ $(STAMP): pyproject.toml $(BIN)/python
 
 $(OLDEST_STAMP): pyproject.toml tests/floors.py | $(STAMP)
 	$(BIN)/uv venv --quiet --clear --python $(OLDEST_PYTHON) $(OLDEST)
-	$(BIN)/python tests/floors.py pytest pytest-xdist > $(OLDEST)/floors.txt
+	$(BIN)/python tests/floors.py hypothesis pytest pytest-xdist > $(OLDEST)/floors.txt
 	$(BIN)/uv pip install --python $(OLDEST)/bin/python -r $(OLDEST)/floors.txt -e .
 	@touch $@
 

@@ -244,7 +244,10 @@ def test_fits_share_what_threads_a_worker_is_given(
 
 
 def share_without_a_private_name():
-    with mock.patch.object(_private, "_find", lambda owner, name, default=None: default):
+    def find(owner, name, default=None):
+        return default if name == "_instances" else getattr(owner, name, default)
+
+    with mock.patch.object(_private, "_find", find):
         before = torch.get_num_threads()
         torch.set_num_threads(8)
         try:

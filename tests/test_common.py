@@ -51,6 +51,11 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.mark.slow
 @checks([light(cls) for cls in ESTIMATORS if cls not in LEARNING])
 def test_scikit_learn_checks_of_backbones(estimator, check):
+    if check.keywords.get("readonly_memmap"):
+        pytest.skip(
+            "The check of a training is run on plain arrays: on memory maps, which all other "
+            "classifiers are checked with, it would train a backbone for ten minutes more."
+        )
     run(estimator, check)
 
 

@@ -13,7 +13,8 @@ OLDEST_STAMP := $(OLDEST)/.installed
 OLDEST_PYTHON := 3.11
 # COVERAGE=1 also notes which lines and branches run, for `make coverage`.
 COVERAGE ?=
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest \
+# Threads that wait sleep: two processes share the cores.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest \
 	-n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help

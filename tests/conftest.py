@@ -1,5 +1,6 @@
 """Fixtures: every public estimator, and small data."""
 
+import gc
 import os
 import shutil
 import sys
@@ -21,6 +22,12 @@ settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("quick")
 # As distributions call it.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_finish():
+    """Spare garbage collections what is there to stay: the libraries, and the tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=kinds(ESTIMATORS, fast=LEARNING))

@@ -173,6 +173,7 @@ def test_a_drawn_seed_is_stored(tmp_path):
     np.testing.assert_array_equal(weights_of(first), weights_of(second))
 
 
+@pytest.mark.slow
 def test_candidates_of_a_search_share_a_folder(tmp_path):
     X, y = load()
     grid = {"hidden_layer_sizes": [(8,), (16,)]}

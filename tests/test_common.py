@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from common import ESTIMATORS, LEARNING, light, small
+from common import ESTIMATORS, FAST, LEARNING, light, small
 from sklearn.base import clone
 from sklearn.utils._param_validation import (
     Interval,
@@ -43,15 +43,15 @@ def run(estimator, check):
     check(estimator)
 
 
-@checks([light(cls) for cls in LEARNING])
+@checks([light(cls) for cls in FAST])
 def test_scikit_learn_checks(estimator, check):
     run(estimator, check)
 
 
 @pytest.mark.slow
-@checks([light(cls) for cls in ESTIMATORS if cls not in LEARNING])
-def test_scikit_learn_checks_of_backbones(estimator, check):
-    if check.keywords.get("readonly_memmap"):
+@checks([light(cls) for cls in ESTIMATORS if cls not in FAST])
+def test_scikit_learn_checks_of_deep_networks(estimator, check):
+    if type(estimator) not in LEARNING and check.keywords.get("readonly_memmap"):
         pytest.skip(
             "The check of a training is run on plain arrays: on memory maps, which all other "
             "classifiers are checked with, it would train a backbone for ten minutes more."
@@ -174,7 +174,7 @@ def test_dask_tokens_tell_fits_apart(any_class, digits):
     assert len({tokenize(e) for e in (unfitted, one, other)}) == 3
 
 
-def test_import_is_quiet_and_light():
+def test_import_is_quiet_and_light_and_so_is_a_training():
     program = (
         "import sys, random, numpy as np, torch, skorch, sklearn.base\n"
         "before = torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].copy()\n"
@@ -184,6 +184,12 @@ def test_import_is_quiet_and_light():
         "assert (before[2] == np.random.get_state()[1]).all()\n"
         "heavy = {'torchvision', 'matplotlib', 'imblearn', 'fairlearn', 'dask'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
+        # It would make every process that trains for the first time load hundreds of modules.
+        "X, y = np.arange(6400).reshape(100, 64) % 255, np.arange(100) % 2\n"
+        "for optimizer in ('adamw', 'adam', 'sgd'):\n"
+        "    net = skfashion.ConvNetClassifier(optimizer=optimizer, max_epochs=1).fit(X, y)\n"
+        "    net.predict(X)\n"
+        "    assert 'torch._dynamo' not in sys.modules, optimizer\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -126,6 +126,7 @@ def check_same_search(alone, together):
     assert together.predict(X_test).dtype == y.dtype
 
 
+@pytest.mark.slow
 def test_grid_search_over_architectures():
     search = GridSearchCV(net(MLPNetClassifier), architectures(MLPNetClassifier), cv=FOLDS)
     alone = search.fit(X, y)

@@ -3,8 +3,6 @@
 import copy
 import pickle
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -128,20 +126,6 @@ def test_optimizers_that_are_watched_or_a_users_take_their_own_step():
     torch.optim.lr_scheduler.StepLR(scheduled, 1)
     assert make_update(scheduled) is scheduled.step
     assert make_update(torch.optim.LBFGS(mlp().parameters())) is None
-
-
-def test_training_does_not_import_the_compiler():
-    """It would make every process that trains for the first time load hundreds of modules."""
-    program = (
-        "import sys, numpy as np\n"
-        "from skfashion import ConvNetClassifier\n"
-        "X, y = np.arange(6400).reshape(100, 64) % 255, np.arange(100) % 2\n"
-        "for optimizer in ('adamw', 'adam', 'sgd'):\n"
-        "    net = ConvNetClassifier(optimizer=optimizer, max_epochs=1).fit(X, y)\n"
-        "    net.predict(X)\n"
-        "    assert 'torch._dynamo' not in sys.modules, optimizer\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_watched_training_is_the_same_as_one_that_is_not(any_class, digits):

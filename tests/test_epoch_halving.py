@@ -40,21 +40,34 @@ def search_of(estimator=None, grid=None, **options):
 
 
 # scikit-learn's check_cv casts y before anybody has looked for infinite numbers.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
-@parametrize_with_checks(
-    [
-        EpochHalvingSearchCV(
-            estimator, grid, max_resources=n_epochs, cv=2, error_score="raise", random_state=0
-        )
-        for estimator, grid, n_epochs in (
-            (SGDClassifier(loss="log_loss"), {"alpha": [1e-4, 1e-2]}, 9),
-            (SGDRegressor(), {"alpha": [1e-4, 1e-2]}, 9),
-            (small(MLPNetClassifier), {"lr": [5e-3, 2e-2]}, 4),
-        )
-    ],
-    expected_failed_checks=lambda search: SAMPLE_WEIGHT_CHECKS,
-)
+CAST = pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+
+
+def checks(estimator, n_epochs=9, **grid):
+    options = {"cv": 2, "error_score": "raise", "random_state": 0}
+    search = EpochHalvingSearchCV(estimator, grid, max_resources=n_epochs, **options)
+    return parametrize_with_checks(
+        [search], expected_failed_checks=lambda search: SAMPLE_WEIGHT_CHECKS
+    )
+
+
+@CAST
+@checks(SGDClassifier(loss="log_loss"), alpha=[1e-4, 1e-2])
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@CAST
+@pytest.mark.slow
+@checks(SGDRegressor(), alpha=[1e-4, 1e-2])
+def test_scikit_learn_checks_of_a_regressor(estimator, check):
+    check(estimator)
+
+
+@CAST
+@pytest.mark.slow
+@checks(small(MLPNetClassifier), n_epochs=4, lr=[5e-3, 2e-2])
+def test_scikit_learn_checks_of_a_net(estimator, check):
     check(estimator)
 
 
@@ -106,7 +119,11 @@ def test_the_best_of_each_rung_go_on(digits):
 
 @pytest.mark.parametrize(
     "backend",
-    ["loky", "threading", pytest.param("multiprocessing", marks=pytest.mark.slow)],
+    [
+        "threading",
+        pytest.param("loky", marks=pytest.mark.slow),
+        pytest.param("multiprocessing", marks=pytest.mark.slow),
+    ],
 )
 def test_results_are_the_same_for_every_backend(backend, digits):
     # Accuracies are coarse; a loss tells the last bit of every probability.

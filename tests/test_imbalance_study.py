@@ -579,7 +579,7 @@ def test_errors_of_a_run_say_which_it_was():
     assert "profile 'exponential', {'ratio': 5}, and the seed 3" in note
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_failed_runs_can_be_left_out(tmp_path, n_jobs):
     options = {
         "estimators": {"untouched": Untouched(), **BAYES},
@@ -599,7 +599,7 @@ def test_failed_runs_can_be_left_out(tmp_path, n_jobs):
 # --- many runs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_backends_give_the_same_table(backend):
     options = {"treatments": ["nothing", "SMOTE"], "seeds": [0, 1], "n_jobs": 2}
     measured = ["fit_seconds", "predict_seconds", "peak_memory_mb"]

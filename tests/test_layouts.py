@@ -25,9 +25,9 @@ def test_grey_layouts_give_the_same_model(any_class, digits):
     X, y = digits
     layouts = [X, X.reshape(-1, 8, 8), X.reshape(-1, 1, 8, 8), X.reshape(-1, 8, 8, 1)]
     shapes = [(8, 8), (8, 8), (1, 8, 8), (8, 8, 1)]
-    reference = small(any_class).fit(X, y)
+    reference = small(any_class, max_epochs=1).fit(X, y)
     for layout, shape in zip(layouts, shapes, strict=True):
-        estimator = small(any_class).fit(layout, y)
+        estimator = small(any_class, max_epochs=1).fit(layout, y)
         assert estimator.image_shape_ == shape
         assert estimator.n_features_in_ == 64
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference))
@@ -48,9 +48,9 @@ def test_colour_layouts_give_the_same_model(any_class):
         ((5, 5, 3), last.reshape(60, -1)),
         ((5, 5, 3), first),
     ]
-    reference = small(any_class).fit(last, y)
+    reference = small(any_class, max_epochs=1).fit(last, y)
     for image_shape, X in cases:
-        estimator = small(any_class, image_shape=image_shape).fit(X, y)
+        estimator = small(any_class, max_epochs=1, image_shape=image_shape).fit(X, y)
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference))
         for other in (last, first):
             np.testing.assert_array_equal(
@@ -64,7 +64,8 @@ def test_containers_and_dtypes_give_the_same_model(any_class, precision, digits,
     X, y = digits
     weight = np.linspace(0.5, 2, len(y))
     np.save(tmp_path / "X.npy", X)
-    reference = small(any_class, precision=precision).fit(X, y, weight)
+    params = {"precision": precision, "max_epochs": 1}
+    reference = small(any_class, **params).fit(X, y, weight)
     containers = {
         "float64": X.astype(np.float64),
         "float32": X.astype(np.float32),
@@ -79,7 +80,7 @@ def test_containers_and_dtypes_give_the_same_model(any_class, precision, digits,
         "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
     }
     for name, container in containers.items():
-        estimator = small(any_class, precision=precision).fit(container, y, weight)
+        estimator = small(any_class, **params).fit(container, y, weight)
         np.testing.assert_array_equal(weights_of(estimator), weights_of(reference), err_msg=name)
         np.testing.assert_array_equal(
             estimator.predict_proba(container), reference.predict_proba(X), err_msg=name

@@ -28,6 +28,7 @@ def assert_same(found, expected):
     )
 
 
+@pytest.mark.slow
 def test_all_cores_give_what_the_notebook_gives(monkeypatch):
     assert_same(run(monkeypatch, "cores"), run(monkeypatch, "notebook"))
 

@@ -61,7 +61,10 @@ def assumes_finite(task, shared):
     return get_config()["assume_finite"]
 
 
-@pytest.mark.parametrize("backend", ["sequential", "loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend",
+    ["sequential", "threading", "multiprocessing", pytest.param("loky", marks=pytest.mark.slow)],
+)
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_runs_have_the_configuration_of_the_caller(backend):
     with joblib.parallel_config(backend, n_jobs=2):
@@ -112,6 +115,7 @@ def test_another_version_of_a_library_computes_anew(tmp_path, monkeypatch):
     assert ran(tmp_path) == [1, 1]
 
 
+@pytest.mark.slow
 def test_another_process_finds_what_is_in_a_second_folder(tmp_path):
     # joblib.Memory would do it again there.
     for name in ("first", "second"):
@@ -129,7 +133,7 @@ def test_another_process_finds_what_is_in_a_second_folder(tmp_path):
     assert ran(tmp_path) == [2]
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_errors_end_all_or_are_warned_of_and_never_kept(tmp_path, n_jobs):
     tasks = tasks_of(tmp_path, 13, 2)
     options = {"cache": tmp_path / "cache", "n_jobs": n_jobs, "verbose": 0}

@@ -114,6 +114,7 @@ def test_counts_of_epochs_are_those_that_the_aims_come_from(name, expected):
     assert ratio == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_memory_that_is_given_back_still_counts_as_the_highest():
     before = memory.tree_mb()
     found = memory._weighed(lambda: np.ones(25_000_000).sum())

@@ -169,7 +169,9 @@ def bits(cls, n_threads, n_jobs=None, backend=None):
     return np.concatenate([*scores, search.predict_proba(X_test).ravel()])
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend", ["threading", "multiprocessing", pytest.param("loky", marks=pytest.mark.slow)]
+)
 def test_every_backend_gives_the_same_bits(backend):
     alone = bits(MLPNetClassifier, 1)
     assert len(np.unique(alone[:4])) == 4
@@ -181,7 +183,7 @@ def test_processes_give_the_same_bits(estimator_class):
     np.testing.assert_array_equal(bits(estimator_class, 1, 2, "loky"), bits(estimator_class, 1))
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_every_backend_gives_the_same_bits_with_two_threads(backend):
     alone = bits(ConvNetClassifier, 2)
     np.testing.assert_array_equal(bits(ConvNetClassifier, 2, 2, backend), alone)

@@ -82,7 +82,8 @@ def test_tuned_factors_are_no_worse_than_any_start_nor_than_a_grid_along_each_fa
     factors = tuned_factors(codes, proba, starts)
 
     def score(factors):
-        return balanced_accuracy_score(codes, (proba * factors).argmax(axis=1))
+        right = (proba * factors).argmax(axis=1) == codes
+        return (np.bincount(codes, right) / np.bincount(codes)).mean()
 
     assert score(factors) > max(score(start) for start in starts)
     for c in range(3):

@@ -19,7 +19,7 @@ from skfashion.parallel.workers import thread_share, worker_number
 # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
-BACKENDS = ["threading", "loky", "multiprocessing"]
+BACKENDS = ["threading", pytest.param("loky", marks=pytest.mark.slow), "multiprocessing"]
 
 
 class CountThreads(Callback):
@@ -34,7 +34,8 @@ def threads_inside_fit(estimator, X=None, y=None):
 
 
 def counting_net(**params):
-    return small(MLPNetClassifier, skorch_callbacks=[CountThreads()], device="cpu", **params)
+    params = {"skorch_callbacks": [CountThreads()], "device": "cpu", **params}
+    return small(MLPNetClassifier, max_epochs=1, batch_size=300, **params)
 
 
 def search(n_jobs, **params):

@@ -700,6 +700,7 @@ def test_interrupted_write_leaves_nothing(tiny, serve, monkeypatch, step, error)
     assert spare.requests == []
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_do_not_spoil_each_other(tiny, serve, tmp_path):
     # The processes wait for each other in the middle of every write, so that both are certainly
     # busy with the same file. A stand-in for torchvision spares each of them its import.

@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from clothes import as_images, net, pick
-from common import ESTIMATORS, FAST
+from common import ESTIMATORS
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
@@ -133,13 +133,9 @@ for name in names:
 """
 
 
-@pytest.mark.parametrize(
-    "classes",
-    [FAST, pytest.param([cls for cls in ESTIMATORS if cls not in FAST], marks=pytest.mark.slow)],
-    ids=["fast", "deep"],
-)
-def test_fresh_process_loads_and_predicts(classes, tmp_path):
-    fitted = {cls.__name__: net(cls).fit(X, y) for cls in classes}
+@pytest.mark.slow
+def test_fresh_process_loads_and_predicts(tmp_path):
+    fitted = {cls.__name__: net(cls).fit(X, y) for cls in ESTIMATORS}
     np.save(tmp_path / "X.npy", X_test)
     for name, estimator in fitted.items():
         joblib.dump(estimator, tmp_path / f"{name}.joblib", compress=3)

@@ -49,6 +49,7 @@ def test_same_model_in_four_threads(any_class):
             np.testing.assert_array_equal(future.result(), expected)
 
 
+@pytest.mark.slow
 def test_same_model_in_processes(fast_class):
     expected = fitted_weights(fast_class, 0, n_threads=1)
     for n_jobs in (1, 2):
@@ -233,6 +234,7 @@ def test_convolutions_of_a_pixel_predict_a_row_the_same_in_any_company(block):
         np.testing.assert_array_equal(net.decision_function(strips[list(rows)]), logits[list(rows)])
 
 
+@pytest.mark.slow
 def test_hash_seed_does_not_matter():
     program = (
         "import hashlib\n"

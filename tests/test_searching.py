@@ -33,7 +33,6 @@ from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier, ResNetC
 X, y = pick({"Bag": 60, "Sneaker": 40, "Trouser": 20})
 X_test, y_test = pick(dict.fromkeys(["Bag", "Sneaker", "Trouser"], 40), start=60)
 FOLDS = StratifiedKFold(2)
-DEEP = [cls for cls in ESTIMATORS if cls not in FAST]
 
 pytestmark = [
     # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
@@ -121,8 +120,12 @@ def by_hand(cls, params, rows, labels):
 @pytest.mark.parametrize(
     ("cls", "name"),
     [
-        *((cls, name) for cls in FAST for name in SEARCHES),
-        *(pytest.param(cls, "random", marks=pytest.mark.slow) for cls in DEEP),
+        *((MLPNetClassifier, name) for name in SEARCHES),
+        *(
+            pytest.param(cls, "random", marks=pytest.mark.slow)
+            for cls in ESTIMATORS
+            if cls is not MLPNetClassifier
+        ),
     ],
 )
 def test_architectures_training_images_and_samplers_in_one_search(cls, name):

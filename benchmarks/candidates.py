@@ -1,5 +1,7 @@
 """Settings that are compared on validation images, each scored by all views of an image."""
 
+from collections import Counter
+
 from benchmarks import results, votes
 from benchmarks.data import validation_split
 from benchmarks.models import described
@@ -37,11 +39,17 @@ def measure(unit, seed, asked=None, split=None):
     return {"accuracy": accuracy, "seconds": round(seconds, 2)}
 
 
+def by_setting(rows):
+    """Return lists of rows by their unit and their setting in words."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    return groups
+
+
 def rows_of(rows, units):
     """Return the rows of each unit, a list each; rows of what a setting was before are none."""
-    found = {}
-    for row in rows:
-        found.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    found = by_setting(rows)
     return [found.get((name, in_words(settings_of(*setting))), []) for name, *setting in units]
 
 
@@ -55,13 +63,18 @@ def _written(settings):
     name = settings["class"]
     if name == "VotingClassifier":
         members = [_written(value) for value in settings.values() if isinstance(value, dict)]
-        kinds = dict.fromkeys(members)
-        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
+        counts = Counter(members)
+        return "votes of " + ", ".join(f"{n} {member}" for member, n in counts.items())
+    return call_of(name, {key: value for key, value in settings.items() if key != "class"})
+
+
+def call_of(name, parameters):
+    """Write the call of a class with parameters as JSON has them."""
     words = []
-    for key, value in settings.items():
+    for key, value in parameters.items():
         if isinstance(value, dict):
             words.append(f"{key}={_written(value)}")
-        elif key != "class":
+        else:
             words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
     return f"{name}({', '.join(words)})"
 

@@ -6,8 +6,7 @@ and with prior="train", which takes the balancing back.
 """
 
 from benchmarks.data import load_split
-from benchmarks.formatting import summary_caption, summary_table
-from benchmarks.models import described
+from benchmarks.formatting import summary_below, summary_table
 from benchmarks.results import of_unit
 from benchmarks.studies import imbalance
 from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK
@@ -29,13 +28,6 @@ COLUMNS = (
 UNIT = {"estimators": MLP, **EXPONENTIAL}
 
 
-def describe(unit, seed, asked):
-    """Say what was chosen: treatments, and the net with all its parameters."""
-    known = imbalance.classifiers(asked.settings)
-    nets = {name: described(known[name]) for name in MLP}
-    return {"settings": {"treatments": TREATMENTS, "classifiers": nets}, "data": asked.size}
-
-
 def _runs(seed, images, settings, treatments, **options):
     """Return the rows of some treatments, measured on test images skewed like the training."""
     from skfashion.datasets import make_imbalanced
@@ -48,16 +40,16 @@ def _runs(seed, images, settings, treatments, **options):
 
 def measure(unit, seed, asked):
     """Measure all treatments with one seed: a row a treatment."""
-    where = {"n_jobs": asked.jobs, "cache": asked.cache}
-    return _runs(seed, asked.images, asked.settings, TREATMENTS, **where)
+    return _runs(seed, asked.images, asked.settings, TREATMENTS, **asked.parallel)
 
 
 def table(rows):
     """Write a line a treatment."""
     text = summary_table(imbalance.frame_of(rows), COLUMNS, ["classifier", "treatment"])
     n_rows = sum(rows[-1]["by_class"]["rows"].values())
-    told = f"Trained on {n_rows:,.0f} images of ratio 100, measured on test images of the same "
-    return f"{text}\n\n{summary_caption(rows, told + 'ratio.')}"
+    trained = f"Trained on {n_rows:,.0f} images of ratio 100"
+    words = f"{trained}, measured on test images of the same ratio."
+    return f"{text}\n\n{summary_below(rows, words)}"
 
 
 def verify(rows):
@@ -75,7 +67,7 @@ STUDY = Study(
     sizes={"full": FULL, "quick": QUICK},
     seeds=5,
     units=lambda asked: [UNIT],
-    describe=describe,
+    describe=lambda unit, seed, asked: imbalance.chosen(unit, TREATMENTS, asked),
     measure=measure,
     table=table,
     verify=verify,

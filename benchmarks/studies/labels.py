@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.data import held_out, load_split
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.results import of_unit
 from benchmarks.study import Study
 
@@ -255,16 +255,16 @@ def table(rows):
     settings = rows[-1]["settings"]
     skada = any("skada" in row["method"] for row in rows)
     missing = "" if skada else " skada was not installed, so that its methods are missing."
-    told = (
+    words = (
         f"Mean ± deviation over {seeds(rows)}, each of which draws "
         f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
         f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
         f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
         f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
         "disturbed and without labels, and is measured on the other half; a number behind a "
-        f"disturbance is its severity.{missing}\n{caption(rows)}"
+        f"disturbance is its severity.{missing}"
     )
-    return "\n\n".join([*parts, told, f"Command: `{rows[-1]['command']}`."])
+    return "\n\n".join([*parts, below(words, rows)])
 
 
 def _of_task(rows, task, *keys):
@@ -276,11 +276,12 @@ def _self_training(rows):
     """Write accuracies, and how many labels were made up, and well."""
     groups, lines = _of_task(rows, "self-training", "classifier", "labelled", "method"), []
     for (name, labelled, method), group in groups.items():
-        made_up = [row for row in group if row.get("used") is not None]
-        shares = [row["right"] for row in made_up if row["right"] is not None]
-        used = f"{statistics.fmean(values(made_up, 'used')):,.0f}" if made_up else ""
-        right = f"{100 * statistics.fmean(shares):.1f}" if shares else ""
-        line = [name, f"{labelled:,}", method, cell(values(group, "accuracy"), 100), used, right]
+        used = [row["used"] for row in group if "used" in row]
+        right = [100 * row["right"] for row in group if row.get("right") is not None]
+        accuracy = cell(values(group, "accuracy"), 100)
+        line = [name, f"{labelled:,}", method, accuracy]
+        line.append(f"{statistics.fmean(used):,.0f}" if used else "")
+        line.append(f"{statistics.fmean(right):.1f}" if right else "")
         lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
     return [*headings, "labels made up that are right %", "fit s"], lines
@@ -291,7 +292,6 @@ def _few_shots(rows):
     from skfashion.datasets import load_fashion_sample
 
     names, lines = load_fashion_sample().target_names, []
-    shots = sorted(_of_task(rows, "few shots", "shots"))
     for (_, name), group in _of_task(rows, "few shots", "seed", "classifier").items():
         features = "pixels" if name == "pixels" else f"{name}'s features"
         line = [", ".join(names[label] for label in group[0]["new"]), features]
@@ -300,31 +300,28 @@ def _few_shots(rows):
             half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
             line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
         lines.append(line)
+    shots = sorted(_of_task(rows, "few shots", "shots"))
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
     return ["classes", "nearest centroid of", *headings], lines
 
 
-def _by_method(task, varied, heading):
-    """Return a writer of a line a net and method, a column a value of what is varied."""
-
-    def write(rows):
-        columns, lines = list(_of_task(rows, task, varied)), []
-        for names, group in _of_task(rows, task, "classifier", "method").items():
-            parts = grouped(group, varied)
-            lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
-        return ["net", "accuracy %", *map(heading.format, columns)], lines
-
-    return write
+def _by_method(task, varied, heading, rows):
+    """Write a line a net and method, a column a value of what is varied."""
+    columns, lines = list(_of_task(rows, task, varied)), []
+    for names, group in _of_task(rows, task, "classifier", "method").items():
+        parts = grouped(group, varied)
+        lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
+    return ["net", "accuracy %", *map(heading.format, columns)], lines
 
 
 TABLES = {
     "Self-training": _self_training,
     "Few shots of three classes that the net has not seen": _few_shots,
-    "Weights to begin with, for the same three classes": _by_method(
-        "transfer", "rows_a_class", "{} images a class"
+    "Weights to begin with, for the same three classes": partial(
+        _by_method, "transfer", "rows_a_class", "{} images a class"
     ),
-    "Trained on clean images, adapted to disturbed ones without labels": _by_method(
-        "adaptation", "kind", "{}"
+    "Trained on clean images, adapted to disturbed ones without labels": partial(
+        _by_method, "adaptation", "kind", "{}"
     ),
 }
 

@@ -55,17 +55,12 @@ def rows_of(rows, units):
 
 def in_words(settings):
     """Write a setting as a reader would: what differs from the defaults of today."""
-    return _written(results.compared(settings))
-
-
-def _written(settings):
-    """Write what is left of settings."""
-    name = settings["class"]
+    settings = results.compared(settings)
+    name = settings.pop("class")
     if name == "VotingClassifier":
-        members = [_written(value) for value in settings.values() if isinstance(value, dict)]
-        counts = Counter(members)
-        return "votes of " + ", ".join(f"{n} {member}" for member, n in counts.items())
-    return call_of(name, {key: value for key, value in settings.items() if key != "class"})
+        members = [in_words(value) for value in settings.values() if isinstance(value, dict)]
+        return "votes of " + ", ".join(f"{n} {words}" for words, n in Counter(members).items())
+    return call_of(name, settings)
 
 
 def call_of(name, parameters):
@@ -73,7 +68,7 @@ def call_of(name, parameters):
     words = []
     for key, value in parameters.items():
         if isinstance(value, dict):
-            words.append(f"{key}={_written(value)}")
+            words.append(f"{key}={in_words(value)}")
         else:
             words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
     return f"{name}({', '.join(words)})"

@@ -47,9 +47,8 @@ class Rival:
         items = _Items(X, y, transforms.Compose([transforms.ToTensor(), normalised]))
         loader = DataLoader(items, batch_size=self.batch_size, shuffle=True)
         optimizer = torch.optim.Adam(self.module_.parameters(), lr=self.lr)
-        schedule = None
-        if self.step_size is not None:
-            schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.step_size)
+        step_size = self.step_size or self.n_epochs  # after the last epoch: never
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size)
         criterion, seconds = nn.CrossEntropyLoss(), 0.0
         self.history_ = {"epoch": [], "train_loss": [], "seconds": []}
         for epoch in range(self.n_epochs):
@@ -61,8 +60,7 @@ class Rival:
                 loss.backward()
                 optimizer.step()
                 total += loss.item()
-            if schedule is not None:
-                schedule.step()
+            schedule.step()
             seconds += time.perf_counter() - start
             found = {"epoch": epoch + 1, "train_loss": total / len(loader), "seconds": seconds}
             if self.watched is not None:

@@ -55,7 +55,7 @@ def _checked(study, rows):
     with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
         for row, then, now in study.verify(results.current(rows)):
             words, is_right = compare(row, then, now)
-            what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
+            what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
             numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
             yield [kind, what, *numbers, words], is_right
             start = time.perf_counter()
@@ -123,11 +123,3 @@ def _numbers(value):
             yield from _numbers(item)
     elif isinstance(value, int | float):
         yield value
-
-
-def in_words(row):
-    """Name what a row is of, and its seed."""
-    unit = row["unit"]
-    if isinstance(unit, dict):
-        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
-    return unit if row["seed"] is None else f"{unit}, seed {row['seed']}"

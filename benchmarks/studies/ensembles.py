@@ -96,8 +96,7 @@ def measured(unit, seed, settings, images):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
-    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    X, X_valid, y, y_valid = held_out(images, seed, **sizes)
+    X, X_valid, y, y_valid = held_out(images, seed, settings)
     start = time.perf_counter()
     fitted = _fitted(unit, seed, settings, X, y)
     seconds = round(time.perf_counter() - start, 2)

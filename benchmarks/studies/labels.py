@@ -61,8 +61,7 @@ def classifiers(unit, asked):
 def measured(unit, seed, settings, images):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
     task, _, name = unit.partition(": ")
-    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    for row in TASKS[task](name, seed, settings, *held_out(images, seed, **sizes)):
+    for row in TASKS[task](name, seed, settings, *held_out(images, seed, settings)):
         yield {"classifier": name, **row}
 
 

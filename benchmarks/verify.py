@@ -8,7 +8,6 @@ memory, and frozen ones, are looked at for their form only. Nothing is written.
 import json
 import sys
 import time
-from contextlib import contextmanager
 
 from benchmarks import environment, results
 from benchmarks.formatting import pipe_table
@@ -46,32 +45,25 @@ def _age(rows):
 
 def _checked(study, rows):
     """Yield cells of a line, and whether all is right, for each row that is measured again."""
+    import torch
+
     wrong, kind = form(study, rows), "timings" if study.timing else "learned"
     if wrong is not None or study.verify is None:
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
-    start = time.perf_counter()
-    # With another number of threads nothing would be equal to the last bit.
-    with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
+    start, threads = time.perf_counter(), torch.get_num_threads()
+    if _is_of_this_kind(rows[-1]):
+        # With another number of threads nothing would be equal to the last bit.
+        torch.set_num_threads(rows[-1]["machine"]["cores"])
+    try:
         for row, then, now in study.verify(results.current(rows)):
             words, is_right = compare(row, then, now)
             what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
             numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
             yield [kind, what, *numbers, words], is_right
             start = time.perf_counter()
-
-
-@contextmanager
-def _threads(n_threads):
-    """Let PyTorch use so many threads, or as many as it does with None."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 def form(study, rows):

@@ -12,12 +12,11 @@ from benchmarks.studies import imbalance
 from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK
 from benchmarks.study import Study
 
-BALANCED = ({"sampling": "balanced"}, {"class_weight": "balanced"}, {"loss": "logit_adjusted"})
+BALANCED = {"sampling": "balanced", "class_weight": "balanced", "loss": "logit_adjusted"}
 TREATMENTS = {"nothing": None}
-for _parameters in BALANCED:
-    ((_name, _value),) = _parameters.items()
-    TREATMENTS[f"{_name}={_value}"] = _parameters
-    TREATMENTS[f"{_name}={_value}, prior=train"] = _parameters | {"prior": "train"}
+for name, value in BALANCED.items():
+    TREATMENTS[f"{name}={value}"] = {name: value}
+    TREATMENTS[f"{name}={value}, prior=train"] = {name: value, "prior": "train"}
 
 COLUMNS = (
     ("log-loss", "log_loss", 1, 3, True),
@@ -36,11 +35,6 @@ def _runs(seed, images, settings, treatments, **options):
     X_test, y_test = make_imbalanced(images.X_test, images.y_test, random_state=0)
     images = images._replace(X_test=X_test, y_test=y_test)
     return imbalance.runs(UNIT, seed, images, settings, treatments, **options)
-
-
-def measure(unit, seed, asked):
-    """Measure all treatments with one seed: a row a treatment."""
-    return _runs(seed, asked.images, asked.settings, TREATMENTS, **asked.parallel)
 
 
 def table(rows):
@@ -68,7 +62,9 @@ STUDY = Study(
     seeds=5,
     units=lambda asked: [UNIT],
     describe=lambda unit, seed, asked: imbalance.chosen(unit, TREATMENTS, asked),
-    measure=measure,
+    measure=lambda unit, seed, asked: _runs(
+        seed, asked.images, asked.settings, TREATMENTS, **asked.parallel
+    ),
     table=table,
     verify=verify,
     packages=("imbalanced-learn",),

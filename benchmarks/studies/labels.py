@@ -7,7 +7,6 @@ label. Each seed draws rows, classes and initial weights anew.
 """
 
 import statistics
-import time
 import warnings
 from functools import partial
 
@@ -17,6 +16,7 @@ from benchmarks.data import held_out, load_split
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.results import of_unit
 from benchmarks.study import Study
+from benchmarks.votes import timed_fit
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000}
 # Self-training: rows of which so many have labels.
@@ -79,9 +79,8 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     X, _, y, _ = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
 
     def fitted(method, estimator, rows, labels, n_labelled):
-        start = time.perf_counter()
-        estimator.fit(X[rows], labels)
-        varied = {"labelled": n_labelled, "seconds": round(time.perf_counter() - start, 2)}
+        estimator, seconds = timed_fit(estimator, X[rows], labels)
+        varied = {"labelled": n_labelled, "seconds": round(seconds, 2)}
         return _row("self-training", method, estimator.score(X_valid, y_valid), **varied)
 
     everything = np.arange(n)

@@ -6,7 +6,6 @@ skfashion.datasets.make_corrupted, at all five severities.
 """
 
 import statistics
-import time
 from functools import cache
 
 from benchmarks.data import load_split
@@ -16,6 +15,7 @@ from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
 from benchmarks.study import Study
+from benchmarks.votes import timed_fit
 
 AUGMENTED = ", augmented"
 # Name in the table, and the model of the benchmark.
@@ -39,16 +39,14 @@ def accuracies(estimator, split, disturbed):
     ``clean`` is that on the test images as they are, ``accuracy`` has a list over severities by
     kind of disturbance.
     """
-    start = time.perf_counter()
-    estimator.fit(split.X_train, split.y_train)
-    seconds = round(time.perf_counter() - start, 1)
+    estimator, seconds = timed_fit(estimator, split.X_train, split.y_train)
     return {
         "clean": float(estimator.score(split.X_test, split.y_test)),
         "accuracy": {
             kind: [float(estimator.score(X, split.y_test)) for X in images]
             for kind, images in disturbed.items()
         },
-        "seconds": seconds,
+        "seconds": round(seconds, 1),
     }
 
 

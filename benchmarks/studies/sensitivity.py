@@ -49,23 +49,17 @@ def measure(unit, seed, asked):
     return found | {"seconds": round(time.perf_counter() - start, 1)}
 
 
-def near_duplicates(split, block=1000):
+def near_duplicates(split):
     """Find test images that are almost a training image, and how many of these have their label."""
+    from sklearn.metrics import pairwise_distances_argmin_min
 
-    def directions(X):
-        X = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
-        X = X - X.mean(1, keepdims=True)
-        return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
-
-    train, test = directions(split.X_train), directions(split.X_test)
-    found, same = [], 0
-    for start in range(0, len(test), block):
-        similarity = test[start : start + block] @ train.T
-        nearest = similarity.argmax(1)
-        for i in (similarity.max(1) > CORRELATION).nonzero()[0]:
-            found.append(int(start + i))
-            same += int(split.y_train[nearest[i]] == split.y_test[start + i])
-    return {"test": found, "same_label": same / max(1, len(found))}
+    # Of rows whose mean is zero, the cosine is the correlation.
+    parts = (split.X_train, split.X_test)
+    train, test = (X - X.mean(1, keepdims=True, dtype=np.float32) for X in parts)
+    nearest, distance = pairwise_distances_argmin_min(test, train, metric="cosine")
+    found = (1 - distance > CORRELATION).nonzero()[0]
+    same = split.y_train[nearest[found]] == split.y_test[found]
+    return {"test": found.tolist(), "same_label": int(same.sum()) / max(1, len(found))}
 
 
 def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):

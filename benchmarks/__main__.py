@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import pages, report, runner, verify
+from benchmarks import pages, report, runner
 from benchmarks.errors import BenchmarkError, names_of, names_option
 from benchmarks.registry import STUDIES
 
@@ -51,6 +51,8 @@ def _run(options):
 
 
 def _verify(options):
+    from benchmarks import verify  # and with it PyTorch
+
     return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks import environment, processes
+from benchmarks import environment, memory, processes, votes
 from benchmarks.data import load_split
 from benchmarks.models import described
 from benchmarks.recipes import find
@@ -59,8 +59,6 @@ def _about_data(name, rows):
 
 def measure(model, seed, data, rows, threads):
     """Fit, predict and evaluate one model."""
-    from benchmarks import memory, votes
-
     entry, split = find(model), load_split(data, rows)
     estimator = entry.build(seed, threads)
     if hasattr(estimator, "watch"):

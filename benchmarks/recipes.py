@@ -9,7 +9,7 @@ there: they reach their aim, and were chosen and read before the better candidat
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import models, results, rivals
+from benchmarks import models, results
 from benchmarks.formatting import grouped
 from benchmarks.models import Model
 
@@ -135,6 +135,8 @@ def _ours(classifier, parameters, seed, threads):
 
 def _published(name, seed, threads):
     """Return a published recipe in the same way."""
+    from benchmarks import rivals
+
     return rivals.build(name, seed)
 
 

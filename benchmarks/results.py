@@ -8,6 +8,7 @@ from functools import cache
 from benchmarks import environment
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.models import parameters
 
 PUBLISHED = ROOT / "benchmarks" / "results"
 LOCAL = PUBLISHED / "local"
@@ -116,17 +117,16 @@ def compared(settings):
 def _defaults(name):
     """Return all parameters of a class of skfashion's, none of them set; of another's, none."""
     import skfashion
-    from benchmarks import models
 
     cls = getattr(skfashion, name, None)
-    return {} if cls is None else models.parameters(cls())
+    return {} if cls is None else parameters(cls())
 
 
-def without_seeds(parameters):
+def without_seeds(settings):
     """Leave out every ``random_state``, those of steps and members too."""
     return {
         name: without_seeds(value) if isinstance(value, dict) else value
-        for name, value in parameters.items()
+        for name, value in settings.items()
         if not name.endswith("random_state")
     }
 

@@ -149,7 +149,9 @@ def _measure(tasks, asked, where):
             about = where | environment.circumstances(command)
             # All at once: a unit that is there at all is there as a whole.
             results.append(asked.path, [head | row | about for row in found])
-            progress.finished(name, seconds, _told(found[0]))
+            accuracy = found[0].get("metrics", found[0]).get("accuracy")
+            said = f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
+            progress.finished(name, seconds, said)
     return failures
 
 
@@ -159,12 +161,6 @@ def _measure_one(unit, head, asked):
     found = asked.study.measure(unit, head["seed"], asked)
     found = [found] if isinstance(found, dict) else list(found)
     return found, time.perf_counter() - start
-
-
-def _told(row):
-    """Say what came out, where that is one number."""
-    accuracy = row.get("metrics", row).get("accuracy")
-    return f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
 
 
 def command_of(options):

@@ -9,8 +9,11 @@ import json
 import sys
 import time
 
+import torch
+
 from benchmarks import environment, results
 from benchmarks.formatting import pipe_table
+from skfashion.fitting.resuming import ENGINE
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
 TOLERANCE = 0.01
@@ -45,8 +48,6 @@ def _age(rows):
 
 def _checked(study, rows):
     """Yield cells of a line, and whether all is right, for each row that is measured again."""
-    import torch
-
     wrong, kind = form(study, rows), "timings" if study.timing else "learned"
     if wrong is not None or study.verify is None:
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
@@ -68,8 +69,6 @@ def _checked(study, rows):
 
 def form(study, rows):
     """Say what is wrong with the form of a study's rows, None if nothing is."""
-    from skfashion.fitting.resuming import ENGINE
-
     keys = (*KEYS, "training" if study.timing else "engine")
     for number, row in enumerate(rows, start=1):
         missing = [key for key in keys if key not in row]
@@ -98,8 +97,6 @@ def compare(row, then, now):
 
 def _is_of_this_kind(row):
     """Tell whether a row was made on this type of processor, with these versions and engine."""
-    from skfashion.fitting.resuming import ENGINE
-
     here, versions = environment.machine(), environment.versions()
     return (
         all(row["machine"][key] == here[key] for key in ("cpu", "instructions"))

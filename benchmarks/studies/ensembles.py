@@ -10,7 +10,16 @@ import statistics
 import time
 
 from benchmarks.data import held_out, load_split
-from benchmarks.formatting import below, cell, grouped, half_interval, median, pipe_table, seeds
+from benchmarks.formatting import (
+    below,
+    cell,
+    grouped,
+    half_interval,
+    median,
+    pipe_table,
+    seeds,
+    values,
+)
 from benchmarks.results import of_unit
 from benchmarks.study import Study
 
@@ -110,10 +119,21 @@ def measured(unit, seed, settings, images):
 
 
 def table(rows):
-    """Write an ensemble a line."""
+    """Write an ensemble a line: what all seeds say, and its gain over its members."""
+    lines = []
+    for name, group in grouped(rows, "name").items():
+        line = [name, str(len(group[0]["members"]) or ""), cell(values(group, "accuracy"), 100)]
+        losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
+        line.append(cell(losses, 1, 3) if losses else "")
+        between = ["", ""]
+        if group[0]["members"]:
+            ends = (statistics.fmean(pick(row["members"]) for row in group) for pick in (min, max))
+            gains = [row["accuracy"] - max(row["members"]) for row in group]
+            between = [" to ".join(f"{100 * end:.2f}" for end in ends)]
+            between.append(cell(gains, 100, signed=True, around=half_interval))
+        lines.append([*line, *between, median(group, "seconds")])
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]
-    lines = [[name, *_cells(group)] for name, group in grouped(rows, "name").items()]
     settings = rows[-1]["settings"]
     words = (
         f"Mean ± deviation over {seeds(rows)}, gains in points with their 95 % intervals, medians "
@@ -123,20 +143,6 @@ def table(rows):
         f"{settings['epochs'] * settings['members']}."
     )
     return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
-
-
-def _cells(group):
-    """Write what all seeds of an ensemble say."""
-    losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
-    each, between = [row["members"] for row in group], ["", ""]
-    if each[0]:
-        lowest, highest = (statistics.fmean(map(pick, each)) for pick in (min, max))
-        gains = [row["accuracy"] - max(row["members"]) for row in group]
-        gain = cell(gains, 100, signed=True, around=half_interval)
-        between = [f"{100 * lowest:.2f} to {100 * highest:.2f}", gain]
-    accuracy = cell([row["accuracy"] for row in group], 100)
-    loss = cell(losses, 1, 3) if losses else ""
-    return [str(len(each[0]) or ""), accuracy, loss, *between, median(group, "seconds")]
 
 
 def verify(rows):

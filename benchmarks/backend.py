@@ -70,15 +70,14 @@ def _client(address):
             f"({type(error).__name__}: {error}). Start one, with workers: {SERVERS}."
         ) from error
     with client:
-        try:
+        with contextlib.suppress(TimeoutError):
             client.wait_for_workers(2, timeout=TIMEOUT)
-        except TimeoutError as error:
-            # One worker of several threads will do: joblib leaves a single thread alone.
-            if sum(client.ncores().values()) < 2:
-                raise BenchmarkError(
-                    f"Got --scheduler {address}, which has fewer than two workers, expected two "
-                    f"within {TIMEOUT} s. Start some: dask worker {address} --nthreads 1."
-                ) from error
+        # One worker of several threads will do: joblib leaves a single thread alone.
+        if sum(client.ncores().values()) < 2:
+            raise BenchmarkError(
+                f"Got --scheduler {address}, which has fewer than two workers, expected two "
+                f"within {TIMEOUT} s. Start some: dask worker {address} --nthreads 1."
+            )
         yield client
 
 

@@ -118,12 +118,9 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
         yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
     if net is None:
         return
-    for n in settings["rows_a_class"]:
-        images = (X[rows], y[rows], X_valid[valid], y_valid[valid])
-        draws = [100 * seed + draw for draw in range(settings["draws"])]
-        found = [_begun_again(name, net, n, seed, draw, settings, *images) for draw in draws]
-        for method in found[0]:
-            yield _row("transfer", method, np.mean(values(found, method)), **varied, rows_a_class=n)
+    yield from _transfer(
+        name, net, seed, settings, varied, X[rows], y[rows], X_valid[valid], y_valid[valid]
+    )
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -142,16 +139,14 @@ def _episodes(features, labels, shots, settings, seed):
         yield nearest.score(features[asked], labels[asked])
 
 
-def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
-    """Return the accuracy of each way to use a net for `n` rows of each of other classes."""
+def _transfer(name, net, seed, settings, varied, X, y, X_valid, y_valid):
+    """Compare ways to use a net for a few rows of each of other classes."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    drawn = {"train_size": n * len(np.unique(y)), "random_state": draw}
-    X, _, y, _ = train_test_split(X, y, stratify=y, **drawn)
     frozen = FrozenEstimator(net)
     linear = make_pipeline(frozen, StandardScaler(), LogisticRegression(max_iter=1000))
     ways = {
@@ -159,7 +154,15 @@ def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
         "a net with init_from": _classifier(name, seed, settings, init_from=frozen),
         "logistic regression of features": linear,
     }
-    return {way: model.fit(X, y).score(X_valid, y_valid) for way, model in ways.items()}
+    for n in settings["rows_a_class"]:
+        found = {way: [] for way in ways}
+        for draw in range(settings["draws"]):
+            drawn = {"train_size": n * len(np.unique(y)), "random_state": 100 * seed + draw}
+            X_few, _, y_few, _ = train_test_split(X, y, stratify=y, **drawn)
+            for way, model in ways.items():
+                found[way].append(model.fit(X_few, y_few).score(X_valid, y_valid))
+        for way, accuracies in found.items():
+            yield _row("transfer", way, np.mean(accuracies), **varied, rows_a_class=n)
 
 
 def _adapt(name, seed, settings, X, X_valid, y, y_valid):
@@ -176,16 +179,14 @@ def _adapt(name, seed, settings, X, X_valid, y, y_valid):
     net = _classifier(name, seed, settings, **own).fit(X, y)
     half, few, n = len(y_valid) // 2, settings["few_rows"], settings["mapped_rows"]
 
-    def adapted(images, new, **options):
-        return adapt_batch_norm(net, new, **options).predict(images)
+    def adapted(images, new, n_images=None, **options):
+        return adapt_batch_norm(net, new[:n_images], **options).predict(images)
 
     ways = {
         "as it is": lambda images, new: net.predict(images),
         "adapt_batch_norm": adapted,
-        f"adapt_batch_norm, {few} images": lambda images, new: adapted(images, new[:few]),
-        f"the same with n_source={few}": lambda images, new: adapted(
-            images, new[:few], n_source=few
-        ),
+        f"adapt_batch_norm, {few} images": partial(adapted, n_images=few),
+        f"the same with n_source={few}": partial(adapted, n_images=few, n_source=few),
     }
     if name == "CNN":
         source, labels = net.transform(X[:n]), y[:n]
@@ -223,15 +224,13 @@ def skada_adapters():
     """Return skada's adapters by name; none where it is not installed."""
     import sklearn
 
-    before = sklearn.get_config()
     try:
-        with warnings.catch_warnings():
+        # skada changes scikit-learn's configuration.
+        with sklearn.config_context(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import skada
     except ImportError:
         return {}
-    finally:
-        sklearn.set_config(**before)
     return {
         "CORAL": skada.CORALAdapter(),
         "linear optimal transport": skada.LinearOTMappingAdapter(reg=1e-3),

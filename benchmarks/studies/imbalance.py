@@ -39,8 +39,8 @@ SKEW = ("profile", "ratio", "permutation")
 
 
 def part(estimators, treatments, skew):
-    """Return a part of the plan, which is measured as a whole."""
-    return {"estimators": list(estimators), "treatments": treatments, **skew}
+    """Return a part of the plan, which is measured as a whole: a unit, and its treatments."""
+    return {"estimators": list(estimators), **skew}, treatments
 
 
 PARTS = [
@@ -79,16 +79,11 @@ def classifiers(settings):
     }
 
 
-def _unit(its):
-    """Leave out the treatments: with others, a part is the same one, measured anew."""
-    return {key: value for key, value in its.items() if key != "treatments"}
-
-
 def treatments(unit, settings):
     """Return the names of the treatments of a part."""
     from skfashion.studies import TREATMENTS
 
-    (names,) = (its["treatments"] for its in settings["parts"] if _unit(its) == unit)
+    (names,) = (names for its, names in settings["parts"] if its == unit)
     return [name for name in TREATMENTS if name not in names] if names[0] == "all but" else names
 
 
@@ -307,7 +302,7 @@ STUDY = Study(
     page="imbalance.md",
     sizes={"full": FULL, "quick": QUICK},
     seeds=5,
-    units=lambda asked: [_unit(its) for its in asked.settings["parts"]],
+    units=lambda asked: [unit for unit, _ in asked.settings["parts"]],
     describe=lambda unit, seed, asked: chosen(unit, treatments(unit, asked.settings), asked),
     measure=measure,
     table=table,

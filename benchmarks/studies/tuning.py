@@ -5,7 +5,7 @@ Fit every setting that was tried for a recipe on 55,000 training images, and sco
 """
 
 import statistics
-from functools import cache, partial
+from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
@@ -125,24 +125,15 @@ def _units(asked):
     return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
 
 
-@cache
-def _chosen():
-    """Return the settings that became recipes, in words."""
-    return {
-        in_words(candidates.settings_of(classifier, parameters))
-        for recipe in FASTEST | REFERENCES
-        for classifier, parameters in _around(recipe)
-    }
-
-
 def table(rows, known=CANDIDATES):
     """Write the table: a setting a line, also those that are candidates no longer."""
     names = list(dict.fromkeys([*known, *(row["unit"] for row in rows)]))
+    recipes = [setting for recipe in FASTEST | REFERENCES for setting in _around(recipe)]
+    chosen = {in_words(candidates.settings_of(*setting)) for setting in recipes}
     lines = []
-    for (recipe, words), group in sorted(
-        candidates.by_setting(rows).items(), key=lambda item: names.index(item[0][0])
-    ):
-        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
+    ordered = sorted(rows, key=lambda row: names.index(row["unit"]))
+    for (recipe, setting), group in candidates.by_setting(ordered).items():
+        line = [recipe, f"**`{setting}`**" if setting in chosen else f"`{setting}`"]
         for views in (("None",), ("flip",), ("10", "as it votes")):
             pairs = [pair for row in group for pair in row["accuracy"].items()]
             found = [100 * accuracy for view, accuracy in pairs if view in views]

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import pages, report, runner, verify
+from benchmarks import pages, report, runner
 from benchmarks.errors import BenchmarkError, names_of, names_option
 from benchmarks.registry import STUDIES
 
@@ -22,19 +22,20 @@ def build_parser():
     for study in STUDIES.values():
         runner.add_parser(commands, study).set_defaults(command=_run)
 
-    def add(name, about, command, option, **words):
+    def add(name, about, command):
         one = commands.add_parser(name, help=about, description=about)
-        one.add_argument(*option, **words)
         one.set_defaults(command=command)
+        return one.add_argument
 
     about = "write all tables of the pages from the committed results (seconds)"
-    words = {"action": "store_true", "help": "only say what is out of date"}
-    add("tables", about, _tables, ["--check"], **words)
+    option = add("tables", about, lambda options: pages.update(STUDIES.values(), options.check))
+    option("--check", action="store_true", help="only say what is out of date")
     about = "one page of HTML with all committed results, to send on (seconds)"
-    words = {"type": Path, "default": Path("results.html")}
-    add("report", about, _report, ["-o", "--output"], **words)
+    option = add("report", about, _report)
+    option("-o", "--output", type=Path, default=Path("results.html"))
     about = "measure a cheap row of each result file again, and compare (6 min)"
-    add("verify", about, _verify, ["--files"], **names_option(ALL))
+    option = add("verify", about, _verify)
+    option("--files", **names_option(ALL))
     return parser
 
 
@@ -49,11 +50,9 @@ def _run(options):
     return status
 
 
-def _tables(options):
-    return pages.update(STUDIES.values(), options.check)
-
-
 def _verify(options):
+    from benchmarks import verify  # and with it PyTorch
+
     return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
 
 

@@ -13,14 +13,10 @@ SERVERS = "dask scheduler, and dask worker tcp://ITS-ADDRESS:8786 --nthreads 1 o
 
 def add_options(parser):
     """Add the options that say where runs are computed, to an ``ArgumentParser``."""
-    add = parser.add_argument
-    add(
-        "--backend",
-        choices=("local", "dask"),
-        default="local",
-        help="processes of this machine, or a Dask cluster, all of whose threads are used",
-    )
-    add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
+    about = "processes of this machine, or a Dask cluster, all of whose threads are used"
+    parser.add_argument("--backend", choices=("local", "dask"), default="local", help=about)
+    about = "of the cluster, such as tcp://10.0.0.1:8786"
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=about)
 
 
 @contextlib.contextmanager
@@ -34,24 +30,21 @@ def chosen(options):
     if not hasattr(options, "backend"):  # a study without runs of joblib's
         yield {}
         return
-    if options.backend == "local":
-        if options.scheduler is not None:
-            raise BenchmarkError(
-                f"Got --scheduler {options.scheduler} without --backend dask; add that, or leave "
-                "the scheduler out.",
-                exit_code=2,
-            )
-        yield {"jobs": options.jobs}
-        return
-    if options.scheduler is None:
+    address = options.scheduler
+    if (options.backend == "dask") != (address is not None):
+        got = f"--scheduler {address} without --backend dask"
+        if address is None:
+            got = "--backend dask without --scheduler"
         raise BenchmarkError(
-            "Got --backend dask without --scheduler, expected the address of a running scheduler. "
-            f"Start one, with workers: {SERVERS}.",
+            f"Got {got}, expected both or neither. Start a scheduler, with workers: {SERVERS}.",
             exit_code=2,
         )
+    if address is None:
+        yield {"jobs": options.jobs}
+        return
     import joblib
 
-    with _client(options.scheduler) as client, joblib.parallel_config("dask", client=client):
+    with _client(address) as client, joblib.parallel_config("dask", client=client):
         _check_versions(client)
         try:
             yield {"jobs": sum(client.ncores().values()), "backend": "dask"}
@@ -77,15 +70,14 @@ def _client(address):
             f"({type(error).__name__}: {error}). Start one, with workers: {SERVERS}."
         ) from error
     with client:
-        try:
+        with contextlib.suppress(TimeoutError):
             client.wait_for_workers(2, timeout=TIMEOUT)
-        except TimeoutError as error:
-            # One worker of several threads will do: joblib leaves a single thread alone.
-            if sum(client.ncores().values()) < 2:
-                raise BenchmarkError(
-                    f"Got --scheduler {address}, which has fewer than two workers, expected two "
-                    f"within {TIMEOUT} s. Start some: dask worker {address} --nthreads 1."
-                ) from error
+        # One worker of several threads will do: joblib leaves a single thread alone.
+        if sum(client.ncores().values()) < 2:
+            raise BenchmarkError(
+                f"Got --scheduler {address}, which has fewer than two workers, expected two "
+                f"within {TIMEOUT} s. Start some: dask worker {address} --nthreads 1."
+            )
         yield client
 
 

@@ -1,5 +1,7 @@
 """Settings that are compared on validation images, each scored by all views of an image."""
 
+from collections import Counter
+
 from benchmarks import results, votes
 from benchmarks.data import validation_split
 from benchmarks.models import described
@@ -37,31 +39,37 @@ def measure(unit, seed, asked=None, split=None):
     return {"accuracy": accuracy, "seconds": round(seconds, 2)}
 
 
+def by_setting(rows):
+    """Return lists of rows by their unit and their setting in words."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    return groups
+
+
 def rows_of(rows, units):
     """Return the rows of each unit, a list each; rows of what a setting was before are none."""
-    found = {}
-    for row in rows:
-        found.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    found = by_setting(rows)
     return [found.get((name, in_words(settings_of(*setting))), []) for name, *setting in units]
 
 
 def in_words(settings):
     """Write a setting as a reader would: what differs from the defaults of today."""
-    return _written(results.compared(settings))
-
-
-def _written(settings):
-    """Write what is left of settings."""
-    name = settings["class"]
+    settings = results.compared(settings)
+    name = settings.pop("class")
     if name == "VotingClassifier":
-        members = [_written(value) for value in settings.values() if isinstance(value, dict)]
-        kinds = dict.fromkeys(members)
-        return "votes of " + ", ".join(f"{members.count(kind)} {kind}" for kind in kinds)
+        members = [in_words(value) for value in settings.values() if isinstance(value, dict)]
+        return "votes of " + ", ".join(f"{n} {words}" for words, n in Counter(members).items())
+    return call_of(name, settings)
+
+
+def call_of(name, parameters):
+    """Write the call of a class with parameters as JSON has them."""
     words = []
-    for key, value in settings.items():
+    for key, value in parameters.items():
         if isinstance(value, dict):
-            words.append(f"{key}={_written(value)}")
-        elif key != "class":
+            words.append(f"{key}={in_words(value)}")
+        else:
             words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
     return f"{name}({', '.join(words)})"
 

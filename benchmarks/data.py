@@ -7,7 +7,6 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 
-NAMES = ("sample", "full")
 N_CLASSES = 10
 
 
@@ -58,16 +57,15 @@ def _limit(X, y, rows):
     return X, y
 
 
-def held_out(images, seed, *, train_rows, valid_rows):
+def held_out(images, seed, settings):
     """Draw rows to train on and rows to measure on, all of them training images."""
     from sklearn.model_selection import train_test_split
 
     X, y = images.X_train, images.y_train
-    return train_test_split(
-        X, y, train_size=train_rows, test_size=valid_rows, stratify=y, random_state=seed
-    )
+    sizes = {"train_size": settings["train_rows"], "test_size": settings["valid_rows"]}
+    return train_test_split(X, y, **sizes, stratify=y, random_state=seed)
 
 
 def validation_split():
     """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images."""
-    return held_out(load_split("full"), 0, train_rows=55_000, valid_rows=5_000)
+    return held_out(load_split("full"), 0, {"train_rows": 55_000, "valid_rows": 5_000})

@@ -113,23 +113,23 @@ def _git(*words):
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def code_hash(root=None):
+def code_hash():
     """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date."""
-    return _hash(root or ROOT, [(root or ROOT) / "skfashion"])
+    return _hash("skfashion")
 
 
-def training_hash(root=None):
+def training_hash():
     """Fingerprint of the sources that decide seconds and memory of a training, as `code_hash`."""
-    root = root or ROOT
-    return _hash(root, [root / "skfashion" / name for name in TRAINING])
+    return _hash(*(f"skfashion/{name}" for name in TRAINING))
 
 
-def _hash(root, places):
+def _hash(*names):
     """Hash the sources of files and folders, those that are there."""
     digest = hashlib.sha256()
+    places = [ROOT / name for name in names]
     files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
     for path in sorted(files):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,5 +1,6 @@
-"""How a table is written: its cells, its Markdown, and the caption below it."""
+"""How a table is written: its cells, its Markdown, and what stands below it."""
 
+import math
 import statistics
 
 from benchmarks import results
@@ -12,23 +13,19 @@ def pipe_table(lines, headings, align=None):
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def cell(values, factor=1, decimals=2, *, signed=False):
+def cell(values, factor=1, decimals=2, *, signed=False, around=statistics.stdev):
     """Write mean ± standard deviation, of a single number that alone; 100 gives per cent."""
     values = [factor * value for value in values]
     text = f"{statistics.fmean(values):{'+' * signed}.{decimals}f}"
-    return text + (f" ± {statistics.stdev(values):.{decimals}f}" if len(values) > 1 else "")
+    return text + (f" ± {around(values):.{decimals}f}" if len(values) > 1 else "")
 
 
-def interval(values, factor=1, decimals=2, *, signed=False):
-    """Write the mean ± half the width of its 95 % interval by Student's t; else as `cell`."""
+def half_interval(values):
+    """Return half the width of the mean's 95 % interval by Student's t, for `cell`."""
     from scipy import stats
 
     n = len(values)
-    text = f"{factor * statistics.fmean(values):{'+' * signed}.{decimals}f}"
-    if n < 2:
-        return text
-    half = stats.t.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5
-    return f"{text} ± {factor * half:.{decimals}f}"
+    return stats.t.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5
 
 
 def spread(values, form=".2f"):
@@ -96,24 +93,35 @@ def versions(rows):
     return ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
 
 
+def below(words, rows, command=None):
+    """Write what stands below a table: some words, where it was measured, and the command."""
+    return f"{words}\n{caption(rows)}\n\nCommand: `{command or rows[-1]['command']}`."
+
+
 # --- tables of skfashion.studies ----------------------------------------------------------------
 
 
+def frame_of(rows, treatment="treatment", more=()):
+    """Return the metrics of rows as `skfashion.studies` has them: a line a run and metric."""
+    import pandas as pd
+
+    lines = [
+        (row["estimator"], row[treatment], *(row[key] for key in more), row["seed"], *metric)
+        for row in rows
+        for metric in row["metrics"].items()
+    ]
+    return pd.DataFrame(lines, columns=["estimator", "treatment", *more, "seed", "metric", "value"])
+
+
 def by_run(frame):
-    """Summarise a table of `skfashion.studies` by estimator, treatment or mitigation, and metric.
+    """Summarise what `frame_of` returns by estimator, treatment and metric.
 
     A summary says besides how many seeds there are at all, ``of_seeds``.
     """
     from skfashion.studies import summarize_study
 
     summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())
-    keys = zip(*(summary[name] for name in ("estimator", _treatment(frame), "metric")), strict=True)
-    return dict(zip(keys, summary.to_dict("records"), strict=True))
-
-
-def _treatment(frame):
-    """Return the name of the column with what was done."""
-    return "treatment" if "treatment" in frame else "mitigation"
+    return summary.set_index(["estimator", "treatment", "metric"]).to_dict("index")
 
 
 def summary_table(frame, columns, headings, difference_to="difference"):
@@ -124,48 +132,38 @@ def summary_table(frame, columns, headings, difference_to="difference"):
     found, lines, n = by_run(frame), [], len(headings)
     for heading, *_, has_difference in columns:
         headings = [*headings, heading, *([difference_to] if has_difference else [])]
-    for names in dict.fromkeys(zip(frame["estimator"], frame[_treatment(frame)], strict=True)):
+    for names in dict.fromkeys(zip(frame["estimator"], frame["treatment"], strict=True)):
         line = [*names[-n:]]
         for _, metric, *form, has_difference in columns:
-            row = found.get((*names, metric))
-            line.append(summary_cell(row, *form))
-            line += [difference(row, *form)] if has_difference else []
+            cells = summary_cells(found.get((*names, metric)), *form)
+            line += cells if has_difference else cells[:1]
         lines.append(line)
     return pipe_table(lines, headings)
 
 
-def summary_cell(row, factor, decimals):
-    """Write mean ± deviation of a summary, and of how many seeds if not of all; "" for None."""
+def summary_cells(row, factor, decimals):
+    """Write mean ± deviation of a summary, and its difference to nothing with a paired interval.
+
+    With the mean stands of how many seeds it is if not of all. What there is not is "".
+    """
     if row is None:
-        return ""
+        return "", ""
     text = f"{factor * row['mean']:.{decimals}f}"
     if row["n_seeds"] > 1:
         text += f" ± {factor * row['deviation']:.{decimals}f}"
-    some = row["n_seeds"] < row["of_seeds"]
-    return text + (f" ({row['n_seeds']} of {row['of_seeds']} seeds)" if some else "")
+    if row["n_seeds"] < row["of_seeds"]:
+        text += f" ({row['n_seeds']} of {row['of_seeds']} seeds)"
+    keys = ("difference", "low", "high")
+    difference, low, high = (f"{factor * row[key]:+.{decimals}f}" for key in keys)
+    if math.isnan(row["difference"]):
+        return text, ""
+    return text, difference if math.isnan(row["low"]) else f"{difference} [{low}, {high}]"
 
 
-def difference(row, factor, decimals):
-    """Write the difference to nothing and its paired interval of a summary, "" for none."""
-    if row is None or row["difference"] != row["difference"]:
-        return ""
-    text = f"{factor * row['difference']:+.{decimals}f}"
-    if row["low"] != row["low"]:
-        return text
-    low, high = factor * row["low"], factor * row["high"]
-    return f"{text} [{low:+.{decimals}f}, {high:+.{decimals}f}]"
-
-
-def summary_caption(rows, what):
-    """Say over how many seeds a summary is, what else is to be known, and where it was measured."""
-    # Seeds may have been measured one by one, on machines of the same size.
-    machines = dict.fromkeys(
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gb']} GB"
-        for machine in values(rows, "machine")
-    )
-    return (
+def summary_below(rows, words):
+    """Write as `below`, and over how many seeds a summary is."""
+    about = (
         f"Means ± deviations over {seeds(rows)}, differences to nothing with "
-        "their paired 95 % intervals, in which the chance of the test rows is not. "
-        f"{what} `{rows[-1]['command']}`; "
-        f"{' / '.join(machines)}; {versions(rows[-1:])}; {results.commits(rows)}."
+        "their paired 95 % intervals, in which the chance of the test rows is not."
     )
+    return below(f"{about} {words}", rows)

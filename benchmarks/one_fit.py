@@ -7,10 +7,11 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks import environment, processes
+from benchmarks import environment, memory, processes, votes
 from benchmarks.data import load_split
 from benchmarks.models import described
 from benchmarks.recipes import find
+from benchmarks.results import of_unit
 
 
 def describe(unit, seed, asked):
@@ -34,8 +35,6 @@ def measure_apart(unit, seed, asked):
 
 def verify(rows, model):
     """Yield the first seed of a model as it is, and as it is when it is measured again."""
-    from benchmarks.results import of_unit
-
     row = of_unit(rows, model)
     found = measure(model, 0, "full", None, row["threads"])
     keys = ("metrics", "confusion_matrix")
@@ -61,29 +60,7 @@ def _about_data(name, rows):
 def measure(model, seed, data, rows, threads):
     """Fit, predict and evaluate one model."""
     entry, split = find(model), load_split(data, rows)
-    estimator, fitted = _fit_and_predict(entry.build(seed, threads), split)
-    if hasattr(estimator, "watch"):
-        fitted["seconds"]["fit"] = round(estimator.history_["seconds"][-1], 4)
-    y_pred = fitted.pop("y_pred")
-    quality = evaluate(split.y_test, y_pred, fitted.pop("proba"), estimator.classes_)
-    if model.startswith("fast:"):
-        # For accuracies on parts of the test images, see benchmarks.studies.sensitivity.
-        quality["wrong"] = (y_pred != split.y_test).nonzero()[0].tolist()
-    return {
-        "label": entry.label,
-        "estimator": type(estimator).__name__,
-        **quality,
-        **fitted,
-        "class_names": split.target_names,
-        "model_bytes": len(pickle.dumps(estimator, protocol=5)),
-        "curve": training_curve(estimator),
-    }
-
-
-def _fit_and_predict(estimator, split):
-    """Time and weigh one fit and one prediction of all test rows; return the fitted, and these."""
-    from benchmarks import memory, votes
-
+    estimator = entry.build(seed, threads)
     if hasattr(estimator, "watch"):
         # A published recipe, whose accuracy is read after each epoch, outside of its time.
         estimator.watch(split.X_test, split.y_test)
@@ -96,7 +73,13 @@ def _fit_and_predict(estimator, split):
         y_pred = estimator.predict(split.X_test)
         predict_seconds = time.perf_counter() - start
     peak = memory.peak_mb()
-    return estimator, {
+    if hasattr(estimator, "watch"):
+        fit_seconds = estimator.history_["seconds"][-1]
+    proba = estimator.predict_proba(split.X_test)
+    row = {
+        "label": entry.label,
+        "estimator": type(estimator).__name__,
+        **evaluate(split.y_test, y_pred, proba, estimator.classes_),
         "seconds": {"fit": round(fit_seconds, 4), "predict": round(predict_seconds, 4)},
         # "before_fit" is the interpreter, the imports and the data; "increase" is what fit and
         # predict took on top of it at their highest point (of a vote, without the fits of members
@@ -109,9 +92,14 @@ def _fit_and_predict(estimator, split):
         "warnings": sorted(
             {f"{w.category.__name__}: {str(w.message).strip().splitlines()[0]}" for w in caught}
         ),
-        "y_pred": y_pred,
-        "proba": estimator.predict_proba(split.X_test),
+        "class_names": split.target_names,
+        "model_bytes": len(pickle.dumps(estimator, protocol=5)),
+        "curve": training_curve(estimator),
     }
+    if model.startswith("fast:"):
+        # For accuracies on parts of the test images, see benchmarks.studies.sensitivity.
+        row["wrong"] = (y_pred != split.y_test).nonzero()[0].tolist()
+    return row
 
 
 def evaluate(y_true, y_pred, proba, classes):

@@ -9,28 +9,24 @@ there: they reach their aim, and were chosen and read before the better candidat
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import models, results, rivals
+from benchmarks import models, results
 from benchmarks.formatting import grouped
 from benchmarks.models import Model
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A published system, and how ours has its architecture.
-
-    ``published`` is the accuracy to reach, 0 to 1: what its authors state or, of the two that state
-    no number, what it came to when it was run; ``target`` is what our recipe should reach;
-    ``architecture`` and ``recipe`` are parameters of a classifier of skfashion's; ``claim`` is what
-    its authors state, where that is something else.
-    """
+    """A published system, and how ours has its architecture."""
 
     label: str
+    # The accuracy to reach, 0 to 1: what its authors state or, of the two that state no number,
+    # what it came to when it was run.
     published: float | None
-    target: float
+    target: float  # what our recipe should reach
     classifier: str
-    architecture: dict
+    architecture: dict  # parameters of our classifier, as is the recipe
     recipe: dict
-    claim: str | None = None
+    claim: str | None = None  # what its authors state, where that is something else
 
     @property
     def parameters(self):
@@ -40,16 +36,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Fast:
-    """A recipe whose only purpose is an accuracy in little time.
+    """A recipe whose only purpose is an accuracy in little time."""
 
-    ``target`` is the accuracy to reach as a mean over seeds, ``rival`` the published recipe whose
-    time ours is compared with, and ``limit`` the share of that time that is aimed at.
-    """
-
-    target: float | None
+    target: float | None  # accuracy to reach, as a mean over seeds
     n_seeds: int
-    rival: str | None
-    limit: float | None
+    rival: str | None  # the published recipe whose time ours is compared with
+    limit: float | None  # the share of that time that is aimed at
     classifier: str
     parameters: dict
 
@@ -65,9 +57,9 @@ CONVOLUTIONAL = {"optimizer": "muon", "lr": 1e-2, "augment": SHIFTS, "tta": 10}
 MLP, CNN, VOTE = "MLPNetClassifier", "ConvNetClassifier", "VotingClassifier"
 
 
-def _dense(sizes, published, target, recipe, *, words="", claim=None):
+def _dense(sizes, published, target, recipe, claim=None):
     """Return a published multilayer perceptron of 28 x 28 pixels and ten classes."""
-    label = "-".join(map(str, (784, *sizes, 10))) + words
+    label = "-".join(map(str, (784, *sizes, 10))) + (", our search" if published is None else "")
     architecture = {"hidden_layer_sizes": sizes}
     return Reference(label, published, target, MLP, architecture, recipe, claim)
 
@@ -90,14 +82,7 @@ REFERENCES = {
     # Our defaults but for its authors' five epochs: 0.9 points less on the test images than with
     # all of them, and 1.2 less than Muon on validation images, which was tried after the reading.
     "mlp-keras": _dense((128,), 0.82, 0.88, {"max_epochs": 5}, claim="about 82"),
-    "mlp-tuned": _dense(
-        (512, 256),
-        None,
-        0.915,
-        DENSE | {"max_epochs": 22},
-        words=", our search",
-        claim="not given",
-    ),
+    "mlp-tuned": _dense((512, 256), None, 0.915, DENSE | {"max_epochs": 22}, claim="not given"),
     # Dropout counts as training here: 0.25 and 0.5 as published, 0.2 before the last layer in our
     # recipe, none in our defaults, whose row is therefore that of fashioncnn.
     "fashionnet": _convolutional({"dropout": 0.2}, "not given (91.9 when run)"),
@@ -150,14 +135,15 @@ def _ours(classifier, parameters, seed, threads):
 
 def _published(name, seed, threads):
     """Return a published recipe in the same way."""
+    from benchmarks import rivals
+
     return rivals.build(name, seed)
 
 
 MODELS = {}
 for name, its in REFERENCES.items():
     if its.published is not None:
-        theirs = partial(_published, name)
-        MODELS[f"published:{name}"] = Model(f"{name}, as published", theirs)
+        MODELS[f"published:{name}"] = Model(f"{name}, as published", partial(_published, name))
     recipe, plain = (partial(_ours, its.classifier, p) for p in (its.parameters, its.architecture))
     MODELS[f"ours:{name}"] = Model(f"{name}, our recipe", recipe, ours=True)
     MODELS[f"defaults:{name}"] = Model(f"{name}, our defaults", plain, ours=True)
@@ -172,13 +158,10 @@ def find(name):
 
 def of_today(rows):
     """Return rows by model; those of ours only if its settings are still those of the rows."""
-
-    def is_of_today(name, row):
-        model = find(name)
-        if not model.ours:
-            return True
-        now = models.described(model.build(0, row["threads"]))
-        return results.compared(now) == results.compared(row["settings"])
-
-    groups = grouped(rows, "unit")
-    return {name: group for name, group in groups.items() if is_of_today(name, group[0])}
+    groups = {}
+    for name, group in grouped(rows, "unit").items():
+        model, row = find(name), group[0]
+        now = models.described(model.build(0, row["threads"])) if model.ours else row["settings"]
+        if results.compared(now) == results.compared(row["settings"]):
+            groups[name] = group
+    return groups

@@ -1,42 +1,12 @@
-"""The only list of studies: a new one is a file of ``benchmarks.studies`` and a line here."""
+"""All studies by name: each module of ``benchmarks.studies`` has one."""
 
-from benchmarks.studies import (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    robustness,
-    search,
-    sensitivity,
-    speed,
-    tuning,
-)
+import importlib
+import pkgutil
 
-MODULES = (
-    ablation,
-    accuracy,
-    cluster,
-    defaults,
-    ensembles,
-    fairness,
-    frontier,
-    honesty,
-    imbalance,
-    labels,
-    learning_curve,
-    reference,
-    robustness,
-    search,
-    sensitivity,
-    speed,
-    tuning,
-)
+from benchmarks import studies
+
+MODULES = [
+    importlib.import_module(f"{studies.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(studies.__path__)
+]
 STUDIES = {module.STUDY.name: module.STUDY for module in MODULES}

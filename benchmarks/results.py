@@ -8,6 +8,7 @@ from functools import cache
 from benchmarks import environment
 from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
+from benchmarks.models import parameters
 
 PUBLISHED = ROOT / "benchmarks" / "results"
 LOCAL = PUBLISHED / "local"
@@ -30,13 +31,15 @@ def read(path):
 
 def append(path, rows):
     """Add rows, whole or not at all."""
+    # allow_nan=False: NaN is not JSON, and a NaN result is a failure to look into, not a row.
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
         os.truncate(path, len(_whole_lines(path)))  # half a line, left by a crash
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         # One write call in append mode: readers and a second writer never see half a line.
-        os.write(descriptor, b"".join(map(_line, rows)))
+        os.write(descriptor, "".join(lines).encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -114,17 +117,16 @@ def compared(settings):
 def _defaults(name):
     """Return all parameters of a class of skfashion's, none of them set; of another's, none."""
     import skfashion
-    from benchmarks import models
 
     cls = getattr(skfashion, name, None)
-    return {} if cls is None else models.parameters(cls())
+    return {} if cls is None else parameters(cls())
 
 
-def without_seeds(parameters):
+def without_seeds(settings):
     """Leave out every ``random_state``, those of steps and members too."""
     return {
         name: without_seeds(value) if isinstance(value, dict) else value
-        for name, value in parameters.items()
+        for name, value in settings.items()
         if not name.endswith("random_state")
     }
 
@@ -153,20 +155,21 @@ def of_unit(rows, unit, seed=0, **more):
     return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
 
 
+def name_of(row):
+    """Name a run in a line: its unit and its seed."""
+    unit = row["unit"]
+    if isinstance(unit, dict):
+        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
+    return str(unit) if row["seed"] is None else f"{unit} seed {row['seed']}"
+
+
 def commits(rows):
     """Say from which commits rows come, and how many from sources that were changed since."""
     names = [row["commit"] or "unknown" for row in rows]
     changed = sum(name.endswith("-dirty") for name in names)
     short = dict.fromkeys(re.sub("^([0-9a-f]{10})[0-9a-f]*", r"\1", name) for name in names)
-    text = f"commit {' / '.join(short)}"
-    if changed:
-        text += f" ({changed} of these rows come from sources that differed from their commit)"
-    return text
-
-
-def _line(row):
-    # allow_nan=False: NaN is not JSON, and a NaN result is a failure to look into, not a row.
-    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    note = f" ({changed} of these rows come from sources that differed from their commit)"
+    return f"commit {' / '.join(short)}{note if changed else ''}"
 
 
 def _whole_lines(path):

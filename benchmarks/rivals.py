@@ -7,6 +7,11 @@ import itertools
 import time
 
 import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
 
 
 class Rival:
@@ -35,11 +40,6 @@ class Rival:
 
     def fit(self, X, y):
         """Train; ``history_`` has an entry an epoch."""
-        import torch
-        from torch import nn
-        from torch.utils.data import DataLoader
-        from torchvision import transforms
-
         torch.manual_seed(self.seed)
         self.classes_ = np.unique(y)
         self.module_ = nn.Sequential(*self.layers())
@@ -47,9 +47,8 @@ class Rival:
         items = _Items(X, y, transforms.Compose([transforms.ToTensor(), normalised]))
         loader = DataLoader(items, batch_size=self.batch_size, shuffle=True)
         optimizer = torch.optim.Adam(self.module_.parameters(), lr=self.lr)
-        schedule = None
-        if self.step_size is not None:
-            schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.step_size)
+        step_size = self.step_size or self.n_epochs  # after the last epoch: never
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size)
         criterion, seconds = nn.CrossEntropyLoss(), 0.0
         self.history_ = {"epoch": [], "train_loss": [], "seconds": []}
         for epoch in range(self.n_epochs):
@@ -61,8 +60,7 @@ class Rival:
                 loss.backward()
                 optimizer.step()
                 total += loss.item()
-            if schedule is not None:
-                schedule.step()
+            schedule.step()
             seconds += time.perf_counter() - start
             found = {"epoch": epoch + 1, "train_loss": total / len(loader), "seconds": seconds}
             if self.watched is not None:
@@ -73,8 +71,6 @@ class Rival:
         return self
 
     def _logits(self, X):
-        import torch
-
         self.module_.eval()
         images = torch.as_tensor(np.asarray(X)).view(-1, 1, 28, 28).float() / 255
         images = (images - self.mean) / self.scale
@@ -103,8 +99,6 @@ class _Items:
         return len(self.labels)
 
     def __getitem__(self, i):
-        from PIL import Image
-
         return self.transform(Image.fromarray(self.images[i])), int(self.labels[i])
 
 
@@ -112,8 +106,6 @@ def dense(*sizes):
     """Return a function that makes a multilayer perceptron's layers."""
 
     def layers():
-        from torch import nn
-
         made = [nn.Flatten()]
         for n_in, n_out in itertools.pairwise(sizes):
             made += [nn.Linear(n_in, n_out), nn.ReLU()]
@@ -125,8 +117,6 @@ def dense(*sizes):
 
 def fashionnet(dropout=True):
     """Return two convolutions with max-pool, dropout unless without, and two linear layers."""
-    from torch import nn
-
     made = []
     for n_in, n_out in ((1, 32), (32, 64)):
         made += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

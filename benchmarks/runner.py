@@ -92,7 +92,7 @@ def asked_for(study, options):
 
 def run(study, options):
     """Measure what is missing, and show the table and the pictures."""
-    asked = asked_for(study, options)
+    asked, publishes = asked_for(study, options), study.publishes(options)
     tasks = {}
     for unit, seed in study.plan(asked):
         head = results.head(study, seed, **{"unit": unit} | study.describe(unit, seed, asked))
@@ -104,19 +104,22 @@ def run(study, options):
         if len(left) < len(tasks):
             n_done = len(tasks) - len(left)
             print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
-    if left and study.publishes(options):
+    if left and publishes:
         environment.refuse_dirty()
     with ended_by_signals(), backend.chosen(options) as where:
         failures = _measure(list(left.values()), asked, where)
     rows = results.read(asked.path)
-    if not study.publishes(options):
+    if not publishes:
         # The file may hold runs of other sizes, which are not to be compared with these.
         shown = {results.identity(head | {"unit": None}) for _, head in tasks.values()}
         rows = [row for row in rows if results.identity(row | {"unit": None}) in shown]
     rows = results.current(rows, study.by)
     if rows:
         print(study.table(rows))
-        _draw(rows, asked)
+        # Those of the page when publishing, else beside the result file.
+        folder = DOCS / "images" if publishes else asked.path.with_suffix("")
+        for name, draw in study.pictures.items():
+            pictures.save(draw(rows), folder / name, rows)
     for name, error in failures:
         print(f"failed: {name}: {error}", file=sys.stderr)
     return 1 if failures else 0
@@ -126,7 +129,7 @@ def _measure(tasks, asked, where):
     """Measure and write each (unit, head); return name and error of those that failed."""
     study, command, failures = asked.study, command_of(asked.options), []
     n_jobs = max(1, asked.jobs) if study.side_by_side else 1
-    progress = Progress([name_of(head) for _, head in tasks], n_jobs)
+    progress = Progress([results.name_of(head) for _, head in tasks], n_jobs)
     with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
         if study.side_by_side:
             futures = {threads.submit(_measure_one, *task, asked): task for task in tasks}
@@ -136,7 +139,7 @@ def _measure(tasks, asked, where):
             # Right here, where signals arrive and libraries expect to be.
             outcomes = ((task, partial(_measure_one, *task, asked)) for task in tasks)
         for (_, head), result in outcomes:
-            name = name_of(head)
+            name = results.name_of(head)
             try:
                 found, seconds = result()
             except ChildError as error:
@@ -146,7 +149,9 @@ def _measure(tasks, asked, where):
             about = where | environment.circumstances(command)
             # All at once: a unit that is there at all is there as a whole.
             results.append(asked.path, [head | row | about for row in found])
-            progress.finished(name, seconds, _told(found[0]))
+            accuracy = found[0].get("metrics", found[0]).get("accuracy")
+            said = f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
+            progress.finished(name, seconds, said)
     return failures
 
 
@@ -156,19 +161,6 @@ def _measure_one(unit, head, asked):
     found = asked.study.measure(unit, head["seed"], asked)
     found = [found] if isinstance(found, dict) else list(found)
     return found, time.perf_counter() - start
-
-
-def _told(row):
-    """Say what came out, where that is one number."""
-    accuracy = row.get("metrics", row).get("accuracy")
-    return f"accuracy {accuracy:.4f}, " if isinstance(accuracy, float) else ""
-
-
-def name_of(head):
-    """Name a run in a line: its unit and its seed."""
-    unit = head["unit"]
-    name = ", ".join(map(str, unit.values())) if isinstance(unit, dict) else str(unit)
-    return name if head["seed"] is None else f"{name} seed {head['seed']}"
 
 
 def command_of(options):
@@ -182,11 +174,3 @@ def command_of(options):
         elif word not in ("--publish", "--resume"):
             kept.append(f"'{word}'" if set(word) & set(" ;") else word)
     return " ".join(kept)
-
-
-def _draw(rows, asked):
-    """Draw the pictures: those of the page when publishing, else beside the result file."""
-    publishes = asked.study.publishes(asked.options)
-    folder = DOCS / "images" if publishes else asked.path.with_suffix("")
-    for name, draw in asked.study.pictures.items():
-        pictures.save(draw(rows), folder / name, rows)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
+from benchmarks.data import Split, load_split
 from benchmarks.environment import ROOT, code_hash
+from benchmarks.models import described
 
 DOCS = ROOT / "docs"
 
@@ -15,8 +17,6 @@ DOCS = ROOT / "docs"
 def _as_asked(unit, seed, asked):
     settings = asked.settings
     if asked.study.classifiers is not None:
-        from benchmarks.models import described
-
         settings = settings | {"classifiers": described(asked.study.classifiers(unit, asked))}
     return {"settings": settings, "data": asked.size}
 
@@ -27,84 +27,53 @@ def _every_seed(asked):
 
 @dataclass(frozen=True)
 class Study:
-    """One command, one result file, and one table of a page.
+    """One command, one result file, and one table of a page."""
 
-    Parameters
-    ----------
-    name, help, cost : str
-        Of command and result file; one line for ``--help``; about how long it takes.
-    table : callable
-        ``table(rows) -> str``, Markdown; the rows are those of ``results.current``.
-    page, marker : str
-        The table stands on a page below ``docs`` between ``<!-- MARKER-table:start -->`` and
-        ``:end``; default the name.
-    measure : callable
-        ``measure(unit, seed, asked) -> dict``, or an iterable of them that belong together: what a
-        row says besides what it is recognised by.
-    units, plan : callable
-        ``units(asked)``: what rows are of, each a str, an int or a dict of JSON's types. ``plan``
-        returns pairs of unit and seed; default each unit with each seed, seed by seed.
-    describe : callable
-        ``describe(unit, seed, asked)``: the keywords of ``results.head``, known before anything is
-        measured; default the settings of the size, with the classifiers. It may return another
-        ``unit`` by which a row is recognised, and `measure` rows with a ``unit`` of their own.
-    classifiers : callable or None
-        ``classifiers(unit, asked) -> dict``: what a unit is made of by name, unfitted; all of
-        their parameters count as settings.
-    version : int
-        Raised when the metrics or the protocol change: all is measured anew then.
-    sizes : dict of str to dict
-        Settings by name. "full" alone: the study always writes the committed file. With "quick"
-        there is ``--quick``, with "sample" ``--data``, and ``--publish`` for the committed file.
-    seeds, quick_seeds : int or None
-        How many by default, and of the smaller size; None where nothing is drawn.
-    pictures : dict of str to callable
-        File name below ``docs/images`` to ``draw(rows) -> Figure``, or None for nothing to draw.
-    by : tuple of str
-        Keys of a row by which its newest measurement is found, see ``results.current``.
-    packages : tuple of str
-        Whose versions decide the results besides the usual ones.
-    timing : bool
-        Of seconds and memory alone: the code of the training and the machine decide its rows.
-    resume : bool
-        Whether rows that are there already are skipped unasked; otherwise by ``--resume``.
-    side_by_side, distributed : bool
-        With ``--jobs``: `measure` only waits for a process, and may do so for several at a time;
-        or its runs go through joblib, with ``--backend dask`` to a cluster.
-    options, unpublished : dict of str to dict, and tuple of str
-        Own options, with keywords of ``add_argument``; and those that are for trying things.
-    instead : dict of str to Study
-        By the name of an own option: with it, this other study is run.
-    verify : callable or None
-        ``verify(rows)`` fits one cheap committed row again, or more, and yields each with what it
-        says and what it says now: dicts, the main number first. None for studies of seconds.
-    """
-
-    name: str
-    help: str
-    cost: str
+    name: str  # of command and result file
+    help: str  # one line for --help
+    cost: str  # about how long it takes
+    # table(rows) -> str, Markdown; the rows are those of results.current.
     table: Callable
+    # Below docs, where the table stands between <!-- MARKER-table:start --> and :end.
     page: str
+    # measure(unit, seed, asked) -> dict, or an iterable of them that belong together: what a row
+    # says besides what it is recognised by.
     measure: Callable
+    # units(asked): what rows are of, each a str, an int or a dict of JSON's types.
     units: Callable = lambda asked: ()
+    # plan(asked): pairs of unit and seed; default each unit with each seed, seed by seed.
     plan: Callable = _every_seed
+    # describe(unit, seed, asked): the keywords of results.head, known before anything is measured;
+    # default the settings of the size, with the classifiers. It may return another "unit" by which
+    # a row is recognised, and measure rows with a "unit" of their own.
     describe: Callable = _as_asked
+    # classifiers(unit, asked) -> dict: what a unit is made of by name, unfitted; all of their
+    # parameters count as settings.
     classifiers: Callable | None = None
+    # Raised when the metrics or the protocol change: all is measured anew then.
     version: int = 1
+    # Settings by name. "full" alone: the study always writes the committed file. With "quick" there
+    # is --quick, with "sample" --data, and --publish for the committed file.
     sizes: dict = field(default_factory=lambda: {"full": {}})
-    seeds: int | None = 3
-    quick_seeds: int = 1
-    marker: str = ""
+    seeds: int | None = 3  # how many by default; None where nothing is drawn
+    quick_seeds: int = 1  # of the smaller size
+    marker: str = ""  # default the name
+    # File name below docs/images to draw(rows) -> Figure, or None for nothing to draw.
     pictures: dict = field(default_factory=dict)
-    by: tuple = ("unit",)
-    packages: tuple = ()
+    by: tuple = ("unit",)  # of results.current
+    packages: tuple = ()  # whose versions decide the results besides the usual ones
+    # Of seconds and memory alone: the code of the training and the machine decide its rows.
     timing: bool = False
-    resume: bool = True
+    resume: bool = True  # skip rows that are there already, unasked; otherwise by --resume
+    # With --jobs: measure only waits for a process, and may do so for several at a time; or its
+    # runs go through joblib, with --backend dask to a cluster.
     side_by_side: bool = False
     distributed: bool = False
-    options: dict = field(default_factory=dict)
-    unpublished: tuple = ()
-    instead: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)  # of its own, with keywords of add_argument
+    unpublished: tuple = ()  # those that are for trying things
+    instead: dict = field(default_factory=dict)  # by an own option: the study that is run with it
+    # verify(rows) fits one cheap committed row again, or more, and yields each with what it says
+    # and what it says now: dicts, the main number first. None for studies of seconds.
     verify: Callable | None = None
 
     @property
@@ -139,11 +108,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options of a command ask for: ``seeds`` is [None] where nothing is drawn."""
+    """What the options of a command ask for."""
 
     study: Study
     size: str
-    seeds: list
+    seeds: list  # [None] where nothing is drawn
     path: Path
     jobs: int
     options: Any
@@ -154,15 +123,16 @@ class Asked:
         return self.study.sizes[self.size]
 
     @cached_property
-    def images(self):
-        """The ``benchmarks.data.Split`` of this size: all images, or those bundled."""
-        from benchmarks.data import load_split
-
+    def images(self) -> Split:
+        """All images, or those bundled."""
         return load_split("full" if self.size == "full" else "sample")
 
     @property
-    def cache(self):
-        """Folder where finished runs of joblib's are kept, of the sources of today alone."""
+    def parallel(self):
+        """How a study of skfashion's runs: processes, and where finished runs are kept.
+
+        These are of the sources of today alone.
+        """
         published = self.study.publishes(self.options)
         folder = results.LOCAL if published else self.path.parent
-        return folder / "cache" / self.study.name / code_hash()
+        return {"n_jobs": self.jobs, "cache": folder / "cache" / self.study.name / code_hash()}

@@ -8,10 +8,12 @@ memory, and frozen ones, are looked at for their form only. Nothing is written.
 import json
 import sys
 import time
-from contextlib import contextmanager
+
+import torch
 
 from benchmarks import environment, results
 from benchmarks.formatting import pipe_table
+from skfashion.fitting.resuming import ENGINE
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
 TOLERANCE = 0.01
@@ -50,34 +52,23 @@ def _checked(study, rows):
     if wrong is not None or study.verify is None:
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
-    start = time.perf_counter()
-    # With another number of threads nothing would be equal to the last bit.
-    with _threads(rows[-1]["machine"]["cores"] if _is_of_this_kind(rows[-1]) else None):
+    start, threads = time.perf_counter(), torch.get_num_threads()
+    if _is_of_this_kind(rows[-1]):
+        # With another number of threads nothing would be equal to the last bit.
+        torch.set_num_threads(rows[-1]["machine"]["cores"])
+    try:
         for row, then, now in study.verify(results.current(rows)):
             words, is_right = compare(row, then, now)
-            what = f"{in_words(row)}, {time.perf_counter() - start:.0f} s"
+            what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
             numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
             yield [kind, what, *numbers, words], is_right
             start = time.perf_counter()
-
-
-@contextmanager
-def _threads(n_threads):
-    """Let PyTorch use so many threads, or as many as it does with None."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 def form(study, rows):
     """Say what is wrong with the form of a study's rows, None if nothing is."""
-    from skfashion.fitting.resuming import ENGINE
-
     keys = (*KEYS, "training" if study.timing else "engine")
     for number, row in enumerate(rows, start=1):
         missing = [key for key in keys if key not in row]
@@ -106,8 +97,6 @@ def compare(row, then, now):
 
 def _is_of_this_kind(row):
     """Tell whether a row was made on this type of processor, with these versions and engine."""
-    from skfashion.fitting.resuming import ENGINE
-
     here, versions = environment.machine(), environment.versions()
     return (
         all(row["machine"][key] == here[key] for key in ("cpu", "instructions"))
@@ -123,11 +112,3 @@ def _numbers(value):
             yield from _numbers(item)
     elif isinstance(value, int | float):
         yield value
-
-
-def in_words(row):
-    """Name what a row is of, and its seed."""
-    unit = row["unit"]
-    if isinstance(unit, dict):
-        unit = ", ".join(str(value) for value in unit.values() if value not in ({}, [None]))
-    return unit if row["seed"] is None else f"{unit}, seed {row['seed']}"

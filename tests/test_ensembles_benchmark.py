@@ -6,7 +6,7 @@ import small_studies
 from scipy import stats
 
 from benchmarks.data import load_split
-from benchmarks.formatting import interval
+from benchmarks.formatting import cell, half_interval
 from benchmarks.studies import ensembles
 
 TINY = ensembles.FULL | {
@@ -65,5 +65,6 @@ def test_interval_by_hand():
     values = [0.1, 0.2, 0.4]
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     mean = np.mean(values)
-    assert interval(values, 100, 1) == f"{100 * mean:.1f} ± {100 * (high - low) / 2:.1f}"
-    assert interval(values[:1], 1, 2, signed=True) == "+0.10"
+    text = f"{100 * mean:.1f} ± {100 * (high - low) / 2:.1f}"
+    assert cell(values, 100, 1, around=half_interval) == text
+    assert cell(values[:1], signed=True, around=half_interval) == "+0.10"

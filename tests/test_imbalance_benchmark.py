@@ -6,7 +6,7 @@ import small_studies
 from scipy import stats
 
 from benchmarks.studies import imbalance
-from benchmarks.studies.imbalance import EXPONENTIAL, FOREST, FULL, MLP, TWENTY, part
+from benchmarks.studies.imbalance import FOREST, FULL, MLP, TWENTY, part
 from skfashion.studies import TREATMENTS
 
 KINDS = ["nothing", "RandomUnderSampler", "prior correction"]
@@ -102,15 +102,14 @@ def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
 def test_the_plan_has_everything_somewhere():
     names = set(imbalance.classifiers(FULL))
     measured, tried = set(), {name: set() for name in names}
-    for its in FULL["parts"]:
-        unit = {key: its[key] for key in ("estimators", *EXPONENTIAL)}
+    for unit, _ in FULL["parts"]:
         treatments = imbalance.treatments(unit, FULL)
         assert treatments[0] == "nothing", (unit, "what the others are compared with")
-        for name in its["estimators"]:
+        for name in unit["estimators"]:
             tried[name] |= set(treatments)
-            for ratio in its["ratios"]:
-                skew = ratio if its["profiles"] == ["exponential"] else "deepsmote"
-                measured |= {(name, skew, order) for order in its["permutations"]}
+            for ratio in unit["ratios"]:
+                skew = ratio if unit["profiles"] == ["exponential"] else "deepsmote"
+                measured |= {(name, skew, order) for order in unit["permutations"]}
     for name in (*MLP, *FOREST):
         assert {(name, 100, order) for order in (None, 1, 2)} < measured
         assert {(name, skew, None) for skew in (10, 50, "deepsmote")} < measured
@@ -133,15 +132,14 @@ def test_every_part_of_the_plan_can_begin(monkeypatch):
     monkeypatch.setattr(study, "run_all", none_run)
     known = imbalance.classifiers(FULL)
     # A part that asks for a treatment that is for none of its classifiers is refused.
-    for its in FULL["parts"]:
-        unit = {key: its[key] for key in ("estimators", *EXPONENTIAL)}
+    for unit, _ in FULL["parts"]:
         study.imbalance_study(
-            {name: known[name] for name in its["estimators"]},
+            {name: known[name] for name in unit["estimators"]},
             *load_split("sample")[:4],
             treatments=imbalance.treatments(unit, FULL),
             profiles=("exponential",),  # the sample has too few rows for others
-            ratios=its["ratios"],
-            permutations=its["permutations"],
+            ratios=unit["ratios"],
+            permutations=unit["permutations"],
             verbose=0,
         )
     assert len(asked) == len(FULL["parts"])

@@ -263,7 +263,7 @@ def test_doubtful_test_images_are_found():
     X_test = split.X_test.copy()
     X_test[3] = split.X_train[7]
     X_test[3, :5] += 1
-    found = sensitivity.near_duplicates(split._replace(X_test=X_test), block=64)
+    found = sensitivity.near_duplicates(split._replace(X_test=X_test))
     assert 3 in found["test"]
     similarity = np.corrcoef(X_test, split.X_train)[: len(X_test), len(X_test) :]
     assert found["test"] == (similarity.max(1) > 0.98).nonzero()[0].tolist()

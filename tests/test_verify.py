@@ -45,7 +45,7 @@ def test_rows_that_hold_are_told_so(published, capsys):
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "ensembles" in line]
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
     assert cells[:3] == ["ensembles", "1", "learned"]
-    assert cells[3].startswith("one MLP, seed 0, ")
+    assert cells[3].startswith("one MLP seed 0, ")
     assert cells[4:7] == ["0.8000", "0.8000", "equal to the last bit"]
     if environment.commit() is not None:
         assert cells[7] == "0"
@@ -104,4 +104,4 @@ def test_all_committed_rows_have_the_form():
 @pytest.mark.slow
 def test_a_committed_file_is_fitted_again(capsys):
     assert main(["verify", "--files", "defaults"]) == 0
-    assert "MLPNetClassifier, wine, seed 0" in capsys.readouterr().out
+    assert "MLPNetClassifier, wine seed 0" in capsys.readouterr().out

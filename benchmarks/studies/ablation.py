@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import numbers_of_seeds
-from benchmarks.formatting import caption, cell, pipe_table, values
+from benchmarks.formatting import below, cell, pipe_table, values
 from benchmarks.study import Study
 
 # The default network, long enough in training for the parts to matter.
@@ -46,31 +46,29 @@ def table(rows, units=UNITS):
     groups = zip(units, candidates.rows_of(rows, units), strict=True)
     found = {name: {row["seed"]: row for row in group} for (name, *_), group in groups if group}
     base, lines = found["nothing"], []
-
-    def difference(by_seed, view):
-        both = sorted(set(by_seed) & set(base))
-        pairs = [(by_seed[seed]["accuracy"][view], base[seed]["accuracy"]["None"]) for seed in both]
-        return cell([a - b for a, b in pairs], 100, signed=True)
-
     for name, by_seed in found.items():
-        both = sorted(set(by_seed) & set(base))
-        accuracy = statistics.fmean(100 * by_seed[seed]["accuracy"]["None"] for seed in both)
-        seconds = statistics.median(by_seed[s]["seconds"] / base[s]["seconds"] for s in both)
+        pairs = [(by_seed[seed], base[seed]) for seed in sorted(set(by_seed) & set(base))]
+        accuracy = statistics.fmean(100 * row["accuracy"]["None"] for row, _ in pairs)
         line = [f"`{name}`", f"{accuracy:.2f}"]
-        line.append("" if name == "nothing" else difference(by_seed, "None"))
-        views = next(iter(by_seed.values()))["accuracy"]
-        line += [difference(by_seed, view) if view in views else "" for view in ("flip", "10")]
+        for view in ("None", "flip", "10"):
+            if view not in pairs[0][0]["accuracy"] or (name, view) == ("nothing", "None"):
+                line.append("")
+                continue
+            gains = [row["accuracy"][view] - plain["accuracy"]["None"] for row, plain in pairs]
+            line.append(cell(gains, 100, signed=True))
+        seconds = statistics.median(row["seconds"] / plain["seconds"] for row, plain in pairs)
         lines.append([*line, f"{seconds:.2f}"])
     headings = ["changed", "validation accuracy %", "difference, points"]
     headings += ["the same with tta='flip'", "with tta=10", "time, ratio"]
     settings = ", ".join(f"{name}={value}" for name, value in BASE.items())
     seconds = statistics.median(values(base.values(), "seconds"))
     shown = [row for by_seed in found.values() for row in by_seed.values()]
-    return (
-        f"{pipe_table(lines, headings)}\n\n`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; "
-        f"differences seed by seed. Seeds: {numbers_of_seeds(shown)}.\n{caption(shown)}\n\n"
-        "Command: `python -m benchmarks ablation`."
+    words = (
+        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed. "
+        f"Seeds: {numbers_of_seeds(shown)}."
     )
+    text = below(words, shown, "python -m benchmarks ablation")
+    return f"{pipe_table(lines, headings)}\n\n{text}"
 
 
 STUDY = Study(

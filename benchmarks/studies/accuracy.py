@@ -65,10 +65,8 @@ def table(rows):
 
 def about(rows):
     """Say what was measured, on what, and with how many seeds."""
-    counts = sorted({len(group) for group in by_model(rows)})
-    counted = "1 seed"
-    if counts != [1]:
-        counted = f"mean ± standard deviation over {'-'.join(map(str, counts))} seeds"
+    counts = "-".join(map(str, sorted({len(group) for group in by_model(rows)})))
+    counted = "1 seed" if counts == "1" else f"mean ± standard deviation over {counts} seeds"
     return (
         f"Fashion-MNIST ({every(rows, 'data', 'name')}): {every(rows, 'data', 'train_rows')} "
         f"training and {every(rows, 'data', 'test_rows')} test images; {counted}."
@@ -96,18 +94,17 @@ def draw(rows):
         points.append((x, y, ((x - left, y - dy), (x + dx, y + dy)), group[0]["label"]))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    shared = any(values(rows, "timing_shared"))
-    spoiled = ", OF A SHARED PROCESSOR: not to be compared" if shared else ""
+    shared = ", OF A SHARED PROCESSOR: not to be compared"
+    spoiled = shared if any(values(rows, "timing_shared")) else ""
     axes.set_xlabel(f"fit time (s, logarithmic{spoiled})")
     axes.set_ylabel("test accuracy (%)")
     axes.grid(alpha=0.3)
     axes.margins(0.15)
     floor = [row for row in rows if row["unit"] == FLOOR]
     guess = f"; guessing scores {100 * mean(floor, 'metrics', 'accuracy'):.0f} %" if floor else ""
-    title = (
-        f"Fashion-MNIST ({rows[0]['data']['name']}), {rows[0]['data']['train_rows']:,} training "
-    )
-    axes.set_title(f"{title}images, {seeds(rows)}{guess}", fontsize=10)
+    its = rows[0]["data"]
+    title = f"Fashion-MNIST ({its['name']}), {its['train_rows']:,} training images"
+    axes.set_title(f"{title}, {seeds(rows)}{guess}", fontsize=10)
     label_points(axes, points)
     return figure
 

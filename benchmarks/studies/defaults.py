@@ -7,9 +7,9 @@ and cross-validate it on scikit-learn's small tables.
 import statistics
 import time
 
-from benchmarks.candidates import numbers_of_seeds
+from benchmarks.candidates import call_of, numbers_of_seeds
 from benchmarks.data import validation_split
-from benchmarks.formatting import median, pipe_table
+from benchmarks.formatting import grouped, median, pipe_table
 from benchmarks.models import described
 from benchmarks.results import of_unit
 from benchmarks.study import Study
@@ -90,25 +90,19 @@ def measure(unit, seed, asked=None):
     return {"accuracy": round(float(accuracy), 5), "seconds": seconds}
 
 
-def _name(row):
-    """Write the setting of a row."""
-    changes = ", ".join(
-        f"{name}={tuple(value) if isinstance(value, list) else value!r}"
-        for name, value in row["unit"]["changes"].items()
-    )
-    return f"{row['unit']['classifier']}({changes})"
-
-
 def table(rows):
     """Write the table: a setting a line, a data set a column, accuracy in per cent."""
-    lines = []
-    for name in dict.fromkeys(map(_name, rows)):
-        line, of_name = [f"`{name}`"], [row for row in rows if _name(row) == name]
+    groups, lines = {}, []
+    for row in rows:
+        name = call_of(row["unit"]["classifier"], row["unit"]["changes"])
+        groups.setdefault(name, []).append(row)
+    for name, its in groups.items():
+        by_data = grouped(its, "data")
+        line = [f"`{name}`"]
         for data_name in EVERYWHERE:
-            group = [100 * row["accuracy"] for row in of_name if row["data"] == data_name]
-            line.append(f"{statistics.fmean(group):.2f}" if group else "")
-        group = [row for row in of_name if row["data"] == "fashion"]
-        lines.append([*line, median(group, "seconds") if group else ""])
+            found = [100 * row["accuracy"] for row in by_data.get(data_name, ())]
+            line.append(f"{statistics.fmean(found):.2f}" if found else "")
+        lines.append([*line, median(by_data["fashion"], "seconds") if "fashion" in by_data else ""])
     headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
     seeds = numbers_of_seeds(rows)
     return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."

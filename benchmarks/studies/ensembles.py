@@ -11,10 +11,10 @@ import time
 
 from benchmarks.data import held_out, load_split
 from benchmarks.formatting import (
-    caption,
+    below,
     cell,
     grouped,
-    interval,
+    half_interval,
     median,
     pipe_table,
     seeds,
@@ -64,20 +64,18 @@ def _fitted(unit, seed, settings, X, y):
 
     n, kinds, cnn = settings["members"], _kinds(seed, settings), _cnn(seed, settings)
     n_epochs = n * settings["epochs"]
-    alone = {f"one {name}": kinds[name.lower()] for name in ("CNN", "MLP", "forest")}
-    alone["long"] = _cnn(seed, settings, max_epochs=n_epochs)
-    if unit in alone:
-        name = "one CNN, as many epochs as all" if unit == "long" else unit
-        return [(name, alone[unit].fit(X, y), [])]
+    if unit.startswith("one "):
+        return [(unit, kinds[unit.removeprefix("one ").lower()].fit(X, y), [])]
+    if unit == "long":
+        net = _cnn(seed, settings, max_epochs=n_epochs).fit(X, y)
+        return [("one CNN, as many epochs as all", net, [])]
     if unit == "votes of kinds":
         soft = VotingClassifier(list(kinds.items()), voting="soft").fit(X, y)
         # The members are the same: they need not be trained again to vote in another way.
-        hard = VotingClassifier(list(kinds.items()), voting="hard")
-        hard.estimators_, hard.le_, hard.classes_ = soft.estimators_, soft.le_, soft.classes_
-        names = (f"{how} vote of CNN, MLP and forest" for how in ("soft", "hard"))
-        return [
-            (name, vote, soft.estimators_) for name, vote in zip(names, (soft, hard), strict=True)
-        ]
+        hard = copy.copy(soft).set_params(voting="hard")
+        votes = {"soft": soft, "hard": hard}
+        name = "{} vote of CNN, MLP and forest"
+        return [(name.format(how), vote, soft.estimators_) for how, vote in votes.items()]
     if unit == "last weights":  # of one training, which ends at a low constant learning rate
         net = _cnn(seed, settings, max_epochs=n_epochs - n).fit(X, y)
         net.set_params(lr=settings["lr_share"] * net.lr)
@@ -107,8 +105,7 @@ def measured(unit, seed, settings, images):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
-    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    X, X_valid, y, y_valid = held_out(images, seed, **sizes)
+    X, X_valid, y, y_valid = held_out(images, seed, settings)
     start = time.perf_counter()
     fitted = _fitted(unit, seed, settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
@@ -122,32 +119,30 @@ def measured(unit, seed, settings, images):
 
 
 def table(rows):
-    """Write an ensemble a line."""
+    """Write an ensemble a line: what all seeds say, and its gain over its members."""
+    lines = []
+    for name, group in grouped(rows, "name").items():
+        line = [name, str(len(group[0]["members"]) or ""), cell(values(group, "accuracy"), 100)]
+        losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
+        line.append(cell(losses, 1, 3) if losses else "")
+        between = ["", ""]
+        if group[0]["members"]:
+            ends = (statistics.fmean(pick(row["members"]) for row in group) for pick in (min, max))
+            gains = [row["accuracy"] - max(row["members"]) for row in group]
+            between = [" to ".join(f"{100 * end:.2f}" for end in ends)]
+            between.append(cell(gains, 100, signed=True, around=half_interval))
+        lines.append([*line, *between, median(group, "seconds")])
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]
-    lines = [[name, *_cells(group)] for name, group in grouped(rows, "name").items()]
     settings = rows[-1]["settings"]
-    return (
-        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, gains in points "
-        f"with their 95 % intervals, medians of seconds; {settings['train_rows']:,} of the "
-        f"training images, measured on {settings['valid_rows']:,} others of them. A CNN has "
-        f"{settings['epochs']} epochs; all that is made of {settings['members']} of them, or of "
-        f"one alone, has {settings['epochs'] * settings['members']}.\n"
-        f"{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
+    words = (
+        f"Mean ± deviation over {seeds(rows)}, gains in points with their 95 % intervals, medians "
+        f"of seconds; {settings['train_rows']:,} of the training images, measured on "
+        f"{settings['valid_rows']:,} others of them. A CNN has {settings['epochs']} epochs; all "
+        f"that is made of {settings['members']} of them, or of one alone, has "
+        f"{settings['epochs'] * settings['members']}."
     )
-
-
-def _cells(group):
-    """Write what all seeds of an ensemble say."""
-    losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
-    each, between = values(group, "members"), ["", ""]
-    if each[0]:
-        lowest, highest = (statistics.fmean(map(pick, each)) for pick in (min, max))
-        gains = [row["accuracy"] - max(row["members"]) for row in group]
-        between = [f"{100 * lowest:.2f} to {100 * highest:.2f}"]
-        between.append(interval(gains, 100, signed=True))
-    quality = [cell(values(group, "accuracy"), 100), cell(losses, 1, 3) if losses else ""]
-    return [str(len(each[0]) or ""), *quality, *between, median(group, "seconds")]
+    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
 
 
 def verify(rows):

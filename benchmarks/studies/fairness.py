@@ -7,12 +7,12 @@ initial weights anew.
 """
 
 import os
-from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.data import load_split
-from benchmarks.formatting import by_run, grouped, summary_caption, summary_table
+from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
 from benchmarks.study import Study
@@ -53,30 +53,19 @@ def measure(task, seed, asked):
         GridSearchReduction,
     )
 
-    settings, chosen = asked.settings, dict(MITIGATIONS)
-    if task == "upper body":
-        chosen["exponentiated gradient"] = ExponentiatedGradientReduction(settings["max_iter"])
-        chosen["grid search"] = GridSearchReduction(settings["grid_size"])
-    else:
-        for name in ("exponentiated gradient", "grid search", "threshold optimizer"):
-            del chosen[name]
-    known, where = classifiers(settings), {"n_jobs": asked.jobs, "cache": asked.cache}
-    with _quietly():
-        return _runs(task, seed, asked.images, settings, known, chosen, **where)
-
-
-@contextmanager
-def _quietly():
-    """Keep quiet, in worker processes too, that logistic regression stops before convergence."""
-    before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = before
+    settings = asked.settings
+    binary = {
+        "exponentiated gradient": ExponentiatedGradientReduction(settings["max_iter"]),
+        "grid search": GridSearchReduction(settings["grid_size"]),
+        "threshold optimizer": MITIGATIONS["threshold optimizer"],
+    }
+    chosen = MITIGATIONS | binary
+    if task != "upper body":
+        chosen = {name: its for name, its in chosen.items() if name not in binary}
+    known = classifiers(settings)
+    # Logistic regression stops before convergence, in worker processes too.
+    with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
+        return _runs(task, seed, asked.images, settings, known, chosen, **asked.parallel)
 
 
 def _runs(task, seed, images, settings, known, chosen, **options):
@@ -92,8 +81,8 @@ def _runs(task, seed, images, settings, known, chosen, **options):
     found = []
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
         metrics, by_group, by_class = {}, {}, {}
-        columns = (its[name] for name in ("metric", "group", "class", "value"))
-        for metric, group, label, value in zip(*columns, strict=True):
+        columns = its[["metric", "group", "class", "value"]]
+        for metric, group, label, value in columns.itertuples(index=False):
             value = round(value, 6) if value == value else None
             if group is None and label is None:
                 metrics[metric] = value
@@ -160,14 +149,13 @@ def table(rows):
     """Write a table a task: mean and deviation over seeds, differences to nothing."""
     parts = []
     for task, title in TASKS.items():
-        frame = _frame([row for row in rows if row["task"] == task])
+        frame = frame_of([row for row in rows if row["task"] == task], "mitigation")
         columns = [c for c in COLUMNS if task != "upper body" or "mean over" not in c[0]]
         headings = ["classifier", "mitigation"]
         text = summary_table(frame, columns, headings, "difference to nothing")
         parts.append(f"**{title}**\n\n{text}")
-    picture = "![Accuracy against equalized odds difference](images/fairness.png)"
     settings = rows[-1]["settings"]
-    what = (
+    words = (
         f"Each seed draws {settings['train_rows']:,} training images anew, "
         f"{100 * settings['share']:g} % of them of the group (attribute {settings['attribute']}), "
         f"whose correlation with upper-body garments is {settings['correlation']}; of the test "
@@ -175,19 +163,8 @@ def table(rows):
         f"{settings['max_epochs']} epochs, logistic regression for at most 50 steps; the "
         f"reductions have {settings['max_iter']} rounds and a grid of {settings['grid_size']}."
     )
-    return "\n\n".join([*parts, summary_caption(rows, what), picture])
-
-
-def _frame(rows):
-    """Return the table of a study: a row a run and metric."""
-    import pandas as pd
-
-    lines = [
-        (row["estimator"], row["mitigation"], row["seed"], metric, row["metrics"][metric])
-        for row in rows
-        for _, metric, *_ in COLUMNS
-    ]
-    return pd.DataFrame(lines, columns=["estimator", "mitigation", "seed", "metric", "value"])
+    picture = "![Accuracy against equalized odds difference](images/fairness.png)"
+    return "\n\n".join([*parts, summary_below(rows, words), picture])
 
 
 def pareto(points):
@@ -208,7 +185,7 @@ def draw(rows):
     )
     for line, (task, title) in zip(axes, TASKS.items(), strict=True):
         for ax, estimator in zip(line, estimators, strict=True):
-            _panel(ax, _frame(groups[task, estimator]))
+            _panel(ax, frame_of(groups[task, estimator], "mitigation"))
             ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
     figure.supxlabel("equalized odds difference (left is fairer)")
     figure.supylabel("accuracy % (up is better)")
@@ -218,8 +195,7 @@ def draw(rows):
 def _panel(ax, frame):
     """Draw a point a mitigation, rings around the front, and names in a column beside."""
     points, found = {}, by_run(frame)
-    estimator = frame["estimator"].iloc[0]
-    for name in frame["mitigation"].unique():
+    for estimator, name in dict.fromkeys(key[:2] for key in found):
         gap = found[estimator, name, "equalized odds difference"]
         accuracy = found[estimator, name, "accuracy"]
         points[name] = gap["mean"], 100 * accuracy["mean"]

@@ -6,19 +6,17 @@ and with prior="train", which takes the balancing back.
 """
 
 from benchmarks.data import load_split
-from benchmarks.formatting import summary_caption, summary_table
-from benchmarks.models import described
+from benchmarks.formatting import summary_below, summary_table
 from benchmarks.results import of_unit
 from benchmarks.studies import imbalance
 from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK
 from benchmarks.study import Study
 
-BALANCED = ({"sampling": "balanced"}, {"class_weight": "balanced"}, {"loss": "logit_adjusted"})
+BALANCED = {"sampling": "balanced", "class_weight": "balanced", "loss": "logit_adjusted"}
 TREATMENTS = {"nothing": None}
-for _parameters in BALANCED:
-    ((_name, _value),) = _parameters.items()
-    TREATMENTS[f"{_name}={_value}"] = _parameters
-    TREATMENTS[f"{_name}={_value}, prior=train"] = _parameters | {"prior": "train"}
+for name, value in BALANCED.items():
+    TREATMENTS[f"{name}={value}"] = {name: value}
+    TREATMENTS[f"{name}={value}, prior=train"] = {name: value, "prior": "train"}
 
 COLUMNS = (
     ("log-loss", "log_loss", 1, 3, True),
@@ -27,13 +25,6 @@ COLUMNS = (
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
 )
 UNIT = {"estimators": MLP, **EXPONENTIAL}
-
-
-def describe(unit, seed, asked):
-    """Say what was chosen: treatments, and the net with all its parameters."""
-    known = imbalance.classifiers(asked.settings)
-    nets = {name: described(known[name]) for name in MLP}
-    return {"settings": {"treatments": TREATMENTS, "classifiers": nets}, "data": asked.size}
 
 
 def _runs(seed, images, settings, treatments, **options):
@@ -46,18 +37,13 @@ def _runs(seed, images, settings, treatments, **options):
     return imbalance.runs(UNIT, seed, images, settings, treatments, **options)
 
 
-def measure(unit, seed, asked):
-    """Measure all treatments with one seed: a row a treatment."""
-    where = {"n_jobs": asked.jobs, "cache": asked.cache}
-    return _runs(seed, asked.images, asked.settings, TREATMENTS, **where)
-
-
 def table(rows):
     """Write a line a treatment."""
     text = summary_table(imbalance.frame_of(rows), COLUMNS, ["classifier", "treatment"])
     n_rows = sum(rows[-1]["by_class"]["rows"].values())
-    told = f"Trained on {n_rows:,.0f} images of ratio 100, measured on test images of the same "
-    return f"{text}\n\n{summary_caption(rows, told + 'ratio.')}"
+    trained = f"Trained on {n_rows:,.0f} images of ratio 100"
+    words = f"{trained}, measured on test images of the same ratio."
+    return f"{text}\n\n{summary_below(rows, words)}"
 
 
 def verify(rows):
@@ -75,8 +61,10 @@ STUDY = Study(
     sizes={"full": FULL, "quick": QUICK},
     seeds=5,
     units=lambda asked: [UNIT],
-    describe=describe,
-    measure=measure,
+    describe=lambda unit, seed, asked: imbalance.chosen(unit, TREATMENTS, asked),
+    measure=lambda unit, seed, asked: _runs(
+        seed, asked.images, asked.settings, TREATMENTS, **asked.parallel
+    ),
     table=table,
     verify=verify,
     packages=("imbalanced-learn",),

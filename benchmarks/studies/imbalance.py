@@ -10,15 +10,9 @@ import warnings
 
 import numpy as np
 
+from benchmarks import formatting
 from benchmarks.data import load_split
-from benchmarks.formatting import (
-    by_run,
-    difference,
-    pipe_table,
-    summary_caption,
-    summary_cell,
-    summary_table,
-)
+from benchmarks.formatting import by_run, pipe_table, summary_below, summary_cells, summary_table
 from benchmarks.models import described
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
@@ -45,8 +39,8 @@ SKEW = ("profile", "ratio", "permutation")
 
 
 def part(estimators, treatments, skew):
-    """Return a part of the plan, which is measured as a whole."""
-    return {"estimators": list(estimators), "treatments": treatments, **skew}
+    """Return a part of the plan, which is measured as a whole: a unit, and its treatments."""
+    return {"estimators": list(estimators), **skew}, treatments
 
 
 PARTS = [
@@ -85,39 +79,29 @@ def classifiers(settings):
     }
 
 
-def _unit(its):
-    """Leave out the treatments: with others, a part is the same one, measured anew."""
-    return {key: value for key, value in its.items() if key != "treatments"}
-
-
-def plan(asked):
-    """Return the parts of the plan, seed by seed."""
-    return [(_unit(its), seed) for seed in asked.seeds for its in asked.settings["parts"]]
-
-
 def treatments(unit, settings):
     """Return the names of the treatments of a part."""
     from skfashion.studies import TREATMENTS
 
-    (names,) = (its["treatments"] for its in settings["parts"] if _unit(its) == unit)
+    (names,) = (names for its, names in settings["parts"] if its == unit)
     return [name for name in TREATMENTS if name not in names] if names[0] == "all but" else names
 
 
-def describe(unit, seed, asked):
-    """Say what was chosen: treatments, and the classifiers with all their parameters."""
+def chosen(unit, treatments, asked):
+    """Describe a row by what was chosen: treatments, and classifiers with all their parameters."""
     known = classifiers(asked.settings)
     its = {name: described(known[name]) for name in unit["estimators"]}
-    settings = {"treatments": treatments(unit, asked.settings), "classifiers": its}
-    return {"settings": settings, "data": asked.size}
+    return {"settings": {"treatments": treatments, "classifiers": its}, "data": asked.size}
 
 
 def measure(unit, seed, asked):
     """Measure a part of the plan with one seed: a row a run."""
-    names, where = treatments(unit, asked.settings), {"n_jobs": asked.jobs, "cache": asked.cache}
+    names = treatments(unit, asked.settings)
+    options = {"on_error": "warn", **asked.parallel}
     with warnings.catch_warnings():
         # ADASYN and others refuse some data, and then have no row.
         warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
-        return runs(unit, seed, asked.images, asked.settings, names, on_error="warn", **where)
+        return runs(unit, seed, asked.images, asked.settings, names, **options)
 
 
 def runs(unit, seed, images, settings, treatments, **options):
@@ -181,17 +165,14 @@ COLUMNS = (
 
 
 def frame_of(rows):
-    """Return the metrics without a class as a study's tidy table: a row a run and metric."""
-    import pandas as pd
-
-    lines = []
-    for row in rows:
-        names = [row["estimator"], row["treatment"]]
-        if row["estimator"] in RIVALS:
-            names = [RIVALS[row["estimator"]], row["estimator"]]
-        key = (*names, *(row[name] for name in SKEW), row["seed"])
-        lines += [(*key, metric, value) for metric, value in row["metrics"].items()]
-    return pd.DataFrame(lines, columns=["estimator", "treatment", *SKEW, "seed", "metric", "value"])
+    """Return the metrics of rows as a tidy table, in which rivals are treatments of the forest."""
+    named = [
+        row | {"estimator": RIVALS[row["estimator"]], "treatment": row["estimator"]}
+        if row["estimator"] in RIVALS
+        else row
+        for row in rows
+    ]
+    return formatting.frame_of(named, more=SKEW)
 
 
 def table(rows):
@@ -205,7 +186,7 @@ def table(rows):
         parts += [title, summary_table(its, COLUMNS, ["treatment"])]
     if len(frame[list(SKEW)].drop_duplicates()) > 1:
         parts += ["**Balanced accuracy % under other skews**", _other_skews(frame)]
-    what = (
+    words = (
         "All test images, whose classes are equally frequent; seconds of one thread beside other "
         "runs; peak memory with data and libraries; rows trained on as they reach the classifier. "
         "By their formulas, loss=balanced_softmax is loss=logit_adjusted, and loss=cross_entropy + "
@@ -213,7 +194,7 @@ def table(rows):
         "and SMOTEENN compare every row with every other one, and are measured on the smallest "
         "data alone; so is SMOTE before a forest outside of the first table."
     )
-    return "\n\n".join([*parts, summary_caption(rows, what)])
+    return "\n\n".join([*parts, summary_below(rows, words)])
 
 
 def _other_skews(frame):
@@ -231,14 +212,10 @@ def _other_skews(frame):
     if len(fixed):
         skews["4000 to 40 rows (DeepSMOTE)"] = fixed
     found, lines = [by_run(its) for its in skews.values()], []
-    for estimator, its in frame.groupby("estimator", sort=False):
-        for treatment in its["treatment"].unique():
-            rows = [
-                summaries.get((estimator, treatment, "balanced_accuracy")) for summaries in found
-            ]
-            cells = [
-                f"{summary_cell(row, 100, 2)} {difference(row, 100, 2)}".strip() for row in rows
-            ]
+    for estimator, mine in frame.groupby("estimator", sort=False):
+        for treatment in mine["treatment"].unique():
+            key = (estimator, treatment, "balanced_accuracy")
+            cells = [" ".join(summary_cells(its.get(key), 100, 2)).strip() for its in found]
             lines += [[estimator, treatment, *cells]] if any(cells) else []
     return pipe_table(lines, ["classifier", "treatment", *skews])
 
@@ -247,26 +224,21 @@ def draw_recalls(rows):
     """Draw the recall of each class, from the most frequent to the rarest, before and after."""
     from skfashion.datasets import load_fashion_sample
 
-    ratio = max(row["ratio"] for row in rows if row["ratio"])
-    rows = [
-        row
-        for row in rows
-        if (row["profile"], row["ratio"], row["permutation"]) == ("exponential", ratio, None)
-    ]
+    skew = ("exponential", max(row["ratio"] for row in rows if row["ratio"]), None)
+    rows = [row for row in rows if tuple(row[key] for key in SKEW) == skew]
+    groups = formatting.grouped(rows, "estimator", "treatment")
     classes = load_fashion_sample().target_names
-    known = {row["estimator"] for row in rows}
-    estimators = [name for name in MLP + CNN + FOREST if name in known]
+    estimators = [name for name in MLP + CNN + FOREST if (name, "nothing") in groups]
     figure, axes = _panels(estimators, figsize=(4.6 * len(estimators), 3.8), sharey=True)
     for axis, estimator in zip(axes, estimators, strict=True):
         shown = ("nothing", "RandomOverSampler", "loss=logit_adjusted", "prior correction")
         for i, treatment in enumerate(shown):
-            values = [
-                [list(row["by_class"][key].values()) for key in ("rows", "recall")]
-                for row in rows
-                if (row["estimator"], row["treatment"]) == (estimator, treatment)
-            ]
-            if not values:
+            group = groups.get((estimator, treatment))
+            if not group:
                 continue
+            values = [
+                [list(row["by_class"][key].values()) for key in ("rows", "recall")] for row in group
+            ]
             counts, recalls = np.mean(values, axis=0)
             order = np.argsort(-counts)
             axis.plot(100 * recalls[order], ms=4, label=treatment, **_style(treatment, i))
@@ -330,8 +302,8 @@ STUDY = Study(
     page="imbalance.md",
     sizes={"full": FULL, "quick": QUICK},
     seeds=5,
-    plan=plan,
-    describe=describe,
+    units=lambda asked: [unit for unit, _ in asked.settings["parts"]],
+    describe=lambda unit, seed, asked: chosen(unit, treatments(unit, asked.settings), asked),
     measure=measure,
     table=table,
     verify=verify,

@@ -7,16 +7,16 @@ label. Each seed draws rows, classes and initial weights anew.
 """
 
 import statistics
-import time
 import warnings
 from functools import partial
 
 import numpy as np
 
 from benchmarks.data import held_out, load_split
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.results import of_unit
 from benchmarks.study import Study
+from benchmarks.votes import timed_fit
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000}
 # Self-training: rows of which so many have labels.
@@ -61,8 +61,7 @@ def classifiers(unit, asked):
 def measured(unit, seed, settings, images):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
     task, _, name = unit.partition(": ")
-    sizes = {key: settings[key] for key in ("train_rows", "valid_rows")}
-    for row in TASKS[task](name, seed, settings, *held_out(images, seed, **sizes)):
+    for row in TASKS[task](name, seed, settings, *held_out(images, seed, settings)):
         yield {"classifier": name, **row}
 
 
@@ -80,9 +79,8 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     X, _, y, _ = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
 
     def fitted(method, estimator, rows, labels, n_labelled):
-        start = time.perf_counter()
-        estimator.fit(X[rows], labels)
-        varied = {"labelled": n_labelled, "seconds": round(time.perf_counter() - start, 2)}
+        estimator, seconds = timed_fit(estimator, X[rows], labels)
+        varied = {"labelled": n_labelled, "seconds": round(seconds, 2)}
         return _row("self-training", method, estimator.score(X_valid, y_valid), **varied)
 
     everything = np.arange(n)
@@ -120,12 +118,9 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
         yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
     if net is None:
         return
-    for n in settings["rows_a_class"]:
-        images = (X[rows], y[rows], X_valid[valid], y_valid[valid])
-        draws = [100 * seed + draw for draw in range(settings["draws"])]
-        found = [_begun_again(name, net, n, seed, draw, settings, *images) for draw in draws]
-        for method in found[0]:
-            yield _row("transfer", method, np.mean(values(found, method)), **varied, rows_a_class=n)
+    yield from _transfer(
+        name, net, seed, settings, varied, X[rows], y[rows], X_valid[valid], y_valid[valid]
+    )
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -144,16 +139,14 @@ def _episodes(features, labels, shots, settings, seed):
         yield nearest.score(features[asked], labels[asked])
 
 
-def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
-    """Return the accuracy of each way to use a net for `n` rows of each of other classes."""
+def _transfer(name, net, seed, settings, varied, X, y, X_valid, y_valid):
+    """Compare ways to use a net for a few rows of each of other classes."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    drawn = {"train_size": n * len(np.unique(y)), "random_state": draw}
-    X, _, y, _ = train_test_split(X, y, stratify=y, **drawn)
     frozen = FrozenEstimator(net)
     linear = make_pipeline(frozen, StandardScaler(), LogisticRegression(max_iter=1000))
     ways = {
@@ -161,7 +154,15 @@ def _begun_again(name, net, n, seed, draw, settings, X, y, X_valid, y_valid):
         "a net with init_from": _classifier(name, seed, settings, init_from=frozen),
         "logistic regression of features": linear,
     }
-    return {way: model.fit(X, y).score(X_valid, y_valid) for way, model in ways.items()}
+    for n in settings["rows_a_class"]:
+        found = {way: [] for way in ways}
+        for draw in range(settings["draws"]):
+            drawn = {"train_size": n * len(np.unique(y)), "random_state": 100 * seed + draw}
+            X_few, _, y_few, _ = train_test_split(X, y, stratify=y, **drawn)
+            for way, model in ways.items():
+                found[way].append(model.fit(X_few, y_few).score(X_valid, y_valid))
+        for way, accuracies in found.items():
+            yield _row("transfer", way, np.mean(accuracies), **varied, rows_a_class=n)
 
 
 def _adapt(name, seed, settings, X, X_valid, y, y_valid):
@@ -178,16 +179,14 @@ def _adapt(name, seed, settings, X, X_valid, y, y_valid):
     net = _classifier(name, seed, settings, **own).fit(X, y)
     half, few, n = len(y_valid) // 2, settings["few_rows"], settings["mapped_rows"]
 
-    def adapted(images, new, **options):
-        return adapt_batch_norm(net, new, **options).predict(images)
+    def adapted(images, new, n_images=None, **options):
+        return adapt_batch_norm(net, new[:n_images], **options).predict(images)
 
     ways = {
         "as it is": lambda images, new: net.predict(images),
         "adapt_batch_norm": adapted,
-        f"adapt_batch_norm, {few} images": lambda images, new: adapted(images, new[:few]),
-        f"the same with n_source={few}": lambda images, new: adapted(
-            images, new[:few], n_source=few
-        ),
+        f"adapt_batch_norm, {few} images": partial(adapted, n_images=few),
+        f"the same with n_source={few}": partial(adapted, n_images=few, n_source=few),
     }
     if name == "CNN":
         source, labels = net.transform(X[:n]), y[:n]
@@ -225,15 +224,13 @@ def skada_adapters():
     """Return skada's adapters by name; none where it is not installed."""
     import sklearn
 
-    before = sklearn.get_config()
     try:
-        with warnings.catch_warnings():
+        # skada changes scikit-learn's configuration.
+        with sklearn.config_context(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import skada
     except ImportError:
         return {}
-    finally:
-        sklearn.set_config(**before)
     return {
         "CORAL": skada.CORALAdapter(),
         "linear optimal transport": skada.LinearOTMappingAdapter(reg=1e-3),
@@ -255,16 +252,16 @@ def table(rows):
     settings = rows[-1]["settings"]
     skada = any("skada" in row["method"] for row in rows)
     missing = "" if skada else " skada was not installed, so that its methods are missing."
-    told = (
+    words = (
         f"Mean ± deviation over {seeds(rows)}, each of which draws "
         f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
         f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
         f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
         f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
         "disturbed and without labels, and is measured on the other half; a number behind a "
-        f"disturbance is its severity.{missing}\n{caption(rows)}"
+        f"disturbance is its severity.{missing}"
     )
-    return "\n\n".join([*parts, told, f"Command: `{rows[-1]['command']}`."])
+    return "\n\n".join([*parts, below(words, rows)])
 
 
 def _of_task(rows, task, *keys):
@@ -276,11 +273,12 @@ def _self_training(rows):
     """Write accuracies, and how many labels were made up, and well."""
     groups, lines = _of_task(rows, "self-training", "classifier", "labelled", "method"), []
     for (name, labelled, method), group in groups.items():
-        made_up = [row for row in group if row.get("used") is not None]
-        shares = [row["right"] for row in made_up if row["right"] is not None]
-        used = f"{statistics.fmean(values(made_up, 'used')):,.0f}" if made_up else ""
-        right = f"{100 * statistics.fmean(shares):.1f}" if shares else ""
-        line = [name, f"{labelled:,}", method, cell(values(group, "accuracy"), 100), used, right]
+        used = [row["used"] for row in group if "used" in row]
+        right = [100 * row["right"] for row in group if row.get("right") is not None]
+        accuracy = cell(values(group, "accuracy"), 100)
+        line = [name, f"{labelled:,}", method, accuracy]
+        line.append(f"{statistics.fmean(used):,.0f}" if used else "")
+        line.append(f"{statistics.fmean(right):.1f}" if right else "")
         lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
     return [*headings, "labels made up that are right %", "fit s"], lines
@@ -291,7 +289,6 @@ def _few_shots(rows):
     from skfashion.datasets import load_fashion_sample
 
     names, lines = load_fashion_sample().target_names, []
-    shots = sorted(_of_task(rows, "few shots", "shots"))
     for (_, name), group in _of_task(rows, "few shots", "seed", "classifier").items():
         features = "pixels" if name == "pixels" else f"{name}'s features"
         line = [", ".join(names[label] for label in group[0]["new"]), features]
@@ -300,31 +297,28 @@ def _few_shots(rows):
             half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
             line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
         lines.append(line)
+    shots = sorted(_of_task(rows, "few shots", "shots"))
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
     return ["classes", "nearest centroid of", *headings], lines
 
 
-def _by_method(task, varied, heading):
-    """Return a writer of a line a net and method, a column a value of what is varied."""
-
-    def write(rows):
-        columns, lines = list(_of_task(rows, task, varied)), []
-        for names, group in _of_task(rows, task, "classifier", "method").items():
-            parts = grouped(group, varied)
-            lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
-        return ["net", "accuracy %", *map(heading.format, columns)], lines
-
-    return write
+def _by_method(task, varied, heading, rows):
+    """Write a line a net and method, a column a value of what is varied."""
+    columns, lines = list(_of_task(rows, task, varied)), []
+    for names, group in _of_task(rows, task, "classifier", "method").items():
+        parts = grouped(group, varied)
+        lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
+    return ["net", "accuracy %", *map(heading.format, columns)], lines
 
 
 TABLES = {
     "Self-training": _self_training,
     "Few shots of three classes that the net has not seen": _few_shots,
-    "Weights to begin with, for the same three classes": _by_method(
-        "transfer", "rows_a_class", "{} images a class"
+    "Weights to begin with, for the same three classes": partial(
+        _by_method, "transfer", "rows_a_class", "{} images a class"
     ),
-    "Trained on clean images, adapted to disturbed ones without labels": _by_method(
-        "adaptation", "kind", "{}"
+    "Trained on clean images, adapted to disturbed ones without labels": partial(
+        _by_method, "adaptation", "kind", "{}"
     ),
 }
 

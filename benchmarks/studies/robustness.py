@@ -6,16 +6,16 @@ skfashion.datasets.make_corrupted, at all five severities.
 """
 
 import statistics
-import time
 from functools import cache
 
 from benchmarks.data import load_split
 from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
+from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
 from benchmarks.study import Study
+from benchmarks.votes import timed_fit
 
 AUGMENTED = ", augmented"
 # Name in the table, and the model of the benchmark.
@@ -33,23 +33,20 @@ def _build(unit, seed):
     return estimator.set_params(augment="strong") if unit.endswith(AUGMENTED) else estimator
 
 
-def measure(unit, seed, asked):
-    """Read accuracies: ``clean``, and ``accuracy`` by kind, a list over severities."""
-    return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
-
-
 def accuracies(estimator, split, disturbed):
-    """Fit a classifier and score it on test images as they are, and on disturbed ones."""
-    start = time.perf_counter()
-    estimator.fit(split.X_train, split.y_train)
-    seconds = round(time.perf_counter() - start, 1)
+    """Fit a classifier and read accuracies.
+
+    ``clean`` is that on the test images as they are, ``accuracy`` has a list over severities by
+    kind of disturbance.
+    """
+    estimator, seconds = timed_fit(estimator, split.X_train, split.y_train)
     return {
         "clean": float(estimator.score(split.X_test, split.y_test)),
         "accuracy": {
             kind: [float(estimator.score(X, split.y_test)) for X in images]
             for kind, images in disturbed.items()
         },
-        "seconds": seconds,
+        "seconds": round(seconds, 1),
     }
 
 
@@ -70,8 +67,8 @@ def disturb(X, kinds=None):
 
 def _groups(rows):
     """Return rows by classifier, in the order of ``CLASSIFIERS``."""
-    order = list(CLASSIFIERS)
-    return grouped(sorted(rows, key=lambda row: order.index(row["unit"])), "unit")
+    groups = grouped(rows, "unit")
+    return {name: groups[name] for name in CLASSIFIERS if name in groups}
 
 
 def _percent(group, kind):
@@ -79,36 +76,30 @@ def _percent(group, kind):
     return 100 * statistics.fmean(statistics.fmean(row["accuracy"][kind]) for row in group)
 
 
-def _mean(row):
-    """Return the mean corruption accuracy: over severities, then over kinds."""
-    return statistics.fmean(map(statistics.fmean, row["accuracy"].values()))
-
-
 def table(rows):
     """Write the table: a classifier a line, mean accuracy over severities by kind."""
     kinds, lines = list(rows[0]["accuracy"]), []
     for name, group in _groups(rows).items():
-        line = [name, cell([row["clean"] for row in group], 100), cell(map(_mean, group), 100)]
-        for kind in kinds:
-            line.append(f"{_percent(group, kind):.1f}")
+        # Over severities, then over kinds.
+        means = [statistics.fmean(map(statistics.fmean, row["accuracy"].values())) for row in group]
+        line = [name, cell(values(group, "clean"), 100), cell(means, 100)]
+        line += [f"{_percent(group, kind):.1f}" for kind in kinds]
         lines.append([*line, median(group, "seconds")])
     headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
-    return (
-        f"{pipe_table(lines, headings)}\n\nMeans over five severities and {seeds(rows)}.\n"
-        f"{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
-    )
+    text = below(f"Means over five severities and {seeds(rows)}.", rows)
+    return f"{pipe_table(lines, headings)}\n\n{text}"
 
 
 def draw(rows):
     """Draw a heat map, classifiers by kinds."""
     kinds, groups = list(rows[0]["accuracy"]), _groups(rows)
-    values = [[_percent(group, kind) for kind in kinds] for group in groups.values()]
+    percent = [[_percent(group, kind) for kind in kinds] for group in groups.values()]
     size = (10, 1.2 + 0.45 * len(groups))
     figure, axes = pyplot().subplots(figsize=size, layout="constrained")
-    image = axes.imshow(values, cmap="viridis", vmin=10, vmax=100, aspect="auto")
+    image = axes.imshow(percent, cmap="viridis", vmin=10, vmax=100, aspect="auto")
     axes.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
     axes.set_yticks(range(len(groups)), groups)
-    for i, line in enumerate(values):
+    for i, line in enumerate(percent):
         for j, value in enumerate(line):
             color = "black" if value > 60 else "white"
             axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
@@ -131,7 +122,9 @@ STUDY = Study(
     seeds=1,
     units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
     describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
-    measure=measure,
+    measure=lambda unit, seed, asked: accuracies(
+        _build(unit, seed), asked.images, _disturbed(asked.size)
+    ),
     table=table,
     page="robustness.md",
     pictures={"robustness.png": draw},

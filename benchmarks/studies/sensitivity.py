@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from benchmarks.data import load_split
-from benchmarks.formatting import caption, cell, pipe_table, values
+from benchmarks.formatting import below, cell, pipe_table, values
 from benchmarks.models import described
 from benchmarks.recipes import of_today
 from benchmarks.results import compared, of_unit
@@ -41,29 +41,25 @@ def describe(unit, seed, asked=None):
 
 def measure(unit, seed, asked):
     """Find the doubtful test images of a kind, see `near_duplicates` and `suspected_labels`."""
-    find = near_duplicates if unit == "near-duplicates" else suspected_labels
     start = time.perf_counter()
-    found = find(asked.images, seed)
+    if unit == "near-duplicates":
+        found = near_duplicates(asked.images)
+    else:
+        found = suspected_labels(asked.images, seed)
     return found | {"seconds": round(time.perf_counter() - start, 1)}
 
 
-def near_duplicates(split, seed=None, block=1000):
+def near_duplicates(split):
     """Find test images that are almost a training image, and how many of these have their label."""
+    from sklearn.metrics import pairwise_distances_argmin_min
 
-    def directions(X):
-        X = np.asarray(X, dtype=np.float32).reshape(len(X), -1)
-        X = X - X.mean(1, keepdims=True)
-        return X / np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
-
-    train, test = directions(split.X_train), directions(split.X_test)
-    found, same = [], 0
-    for start in range(0, len(test), block):
-        similarity = test[start : start + block] @ train.T
-        nearest = similarity.argmax(1)
-        for i in (similarity.max(1) > CORRELATION).nonzero()[0]:
-            found.append(int(start + i))
-            same += int(split.y_train[nearest[i]] == split.y_test[start + i])
-    return {"test": found, "same_label": same / max(1, len(found))}
+    # Of rows whose mean is zero, the cosine is the correlation.
+    parts = (split.X_train, split.X_test)
+    train, test = (X - X.mean(1, keepdims=True, dtype=np.float32) for X in parts)
+    nearest, distance = pairwise_distances_argmin_min(test, train, metric="cosine")
+    found = (1 - distance > CORRELATION).nonzero()[0]
+    same = split.y_train[nearest[found]] == split.y_test[found]
+    return {"test": found.tolist(), "same_label": int(same.sum()) / max(1, len(found))}
 
 
 def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
@@ -82,9 +78,8 @@ def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
     net = ConvNetClassifier(random_state=seed, **(checker or CHECKER))
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     proba = cross_val_predict(net, X, y, cv=folds, method="predict_proba")
-    train, test = np.split(
-        find_label_issues(labels=y, pred_probs=proba, n_jobs=1), [len(split.y_train)]
-    )
+    issues = find_label_issues(labels=y, pred_probs=proba, n_jobs=1)
+    train, test = np.split(issues, [len(split.y_train)])
     shares = {"train_share": float(train.mean()), "test_share": float(test.mean())}
     return {"test": test.nonzero()[0].tolist(), **shares}
 
@@ -100,28 +95,24 @@ def table(rows, groups=None):
     votes = np.bincount(np.concatenate(values(checks, "test")).astype(int))
     suspected = (votes > len(checks) / 2).nonzero()[0]
     ours = {name: group for name, group in groups.items() if name.startswith("fast:")}
-
-    def rank(name):
-        return -statistics.fmean(values(ours[name], "metrics", "accuracy"))
-
+    accuracies = {name: values(group, "metrics", "accuracy") for name, group in ours.items()}
     lines = []
-    for name in sorted(ours, key=rank)[:N_BEST]:
-        group = ours[name]
-        line = [f"`{name.removeprefix('fast:')}`", cell(values(group, "metrics", "accuracy"), 100)]
+    for name in sorted(ours, key=lambda name: -statistics.fmean(accuracies[name]))[:N_BEST]:
+        line = [f"`{name.removeprefix('fast:')}`", cell(accuracies[name], 100)]
         for left_out in (duplicates["test"], suspected):
-            line.append(cell([_accuracy_without(row, left_out) for row in group]))
-        lines.append([*line, str(len(group))])
+            line.append(cell([_accuracy_without(row, left_out) for row in ours[name]]))
+        lines.append([*line, str(len(ours[name]))])
     headings = ["recipe", "test accuracy %"]
     headings += ["without near-duplicates", "without suspected labels", "seeds"]
     of_train, of_test = (cell(values(checks, f"{part}_share"), 100) for part in ("train", "test"))
-    return (
-        f"{pipe_table(lines, headings)}\n\n{len(duplicates['test'])} of the test images are "
-        f"near-duplicates (correlation above {CORRELATION} with a training image, which has their "
-        f"label in {100 * duplicates['same_label']:.1f} % of these cases). cleanlab suspects "
-        f"{of_train} % of the training labels and {of_test} % of the test labels "
-        f"({len(checks)} seeds); left out are the {len(suspected)} test images that most seeds "
-        f"suspect.\n{caption(rows)}\n\nCommand: `{rows[-1]['command']}`."
+    words = (
+        f"{len(duplicates['test'])} of the test images are near-duplicates (correlation above "
+        f"{CORRELATION} with a training image, which has their label in "
+        f"{100 * duplicates['same_label']:.1f} % of these cases). cleanlab suspects {of_train} % "
+        f"of the training labels and {of_test} % of the test labels ({len(checks)} seeds); left "
+        f"out are the {len(suspected)} test images that most seeds suspect."
     )
+    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
 
 
 def _accuracy_without(row, left_out):

@@ -5,12 +5,12 @@ Fit every setting that was tried for a recipe on 55,000 training images, and sco
 """
 
 import statistics
-from functools import cache, partial
+from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
 from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import caption, median, pipe_table
+from benchmarks.formatting import below, median, pipe_table
 from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
 from benchmarks.study import Study
 
@@ -125,40 +125,25 @@ def _units(asked):
     return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
 
 
-@cache
-def _chosen():
-    """Return the settings that became recipes, in words."""
-    return {
-        in_words(candidates.settings_of(classifier, parameters))
-        for recipe in FASTEST | REFERENCES
-        for classifier, parameters in _around(recipe)
-    }
-
-
 def table(rows, known=CANDIDATES):
     """Write the table: a setting a line, also those that are candidates no longer."""
     names = list(dict.fromkeys([*known, *(row["unit"] for row in rows)]))
-    groups = {}
-    for row in sorted(rows, key=lambda row: names.index(row["unit"])):
-        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
+    recipes = [setting for recipe in FASTEST | REFERENCES for setting in _around(recipe)]
+    chosen = {in_words(candidates.settings_of(*setting)) for setting in recipes}
     lines = []
-    for (recipe, words), group in groups.items():
-        line = [recipe, f"**`{words}`**" if words in _chosen() else f"`{words}`"]
+    ordered = sorted(rows, key=lambda row: names.index(row["unit"]))
+    for (recipe, setting), group in candidates.by_setting(ordered).items():
+        line = [recipe, f"**`{setting}`**" if setting in chosen else f"`{setting}`"]
         for views in (("None",), ("flip",), ("10", "as it votes")):
-            found = [
-                100 * value
-                for row in group
-                for view, value in row["accuracy"].items()
-                if view in views
-            ]
+            pairs = [pair for row in group for pair in row["accuracy"].items()]
+            found = [100 * accuracy for view, accuracy in pairs if view in views]
             line.append(f"{statistics.fmean(found):.2f}" if found else "")
         lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
-    return (
-        f"{pipe_table(lines, headings)}\n\nIn bold: recipes, without their `tta`, whose columns it "
-        f"is. Seeds: {numbers_of_seeds(rows)}.\n{caption(rows)}\n\n"
-        "Command: `python -m benchmarks tuning`."
-    )
+    words = "In bold: recipes, without their `tta`, whose columns it is."
+    words += f" Seeds: {numbers_of_seeds(rows)}."
+    text = below(words, rows, "python -m benchmarks tuning")
+    return f"{pipe_table(lines, headings)}\n\n{text}"
 
 
 STUDY = Study(

@@ -2,7 +2,7 @@
 
 The one protocol: a child is given "module:function" and its arguments as JSON. What the function
 returns goes back as a line of JSON; if that is a function in turn, the child is ready, and calls it
-once for every line of arguments. Whatever a child prints goes to standard error.
+once for every line that it is sent. Whatever a child prints goes to standard error.
 """
 
 import contextlib
@@ -41,33 +41,13 @@ class Child:
     """
 
     def __init__(self, function, variables, **arguments):
-        self.function = function
         # A file, not a pipe that nobody drains: some libraries write a lot.
         self._errors = tempfile.TemporaryFile("w+")
-        self._words = [sys.executable, "-m", "benchmarks.processes"]
-        self._words += [function, json.dumps(arguments)]
+        words = [sys.executable, "-m", "benchmarks.processes", function, json.dumps(arguments)]
         # In the main thread a signal could strike between the start and our noting it, and leave
         # the child behind.
         with ThreadPoolExecutor(1) as thread:
-            self._process = thread.submit(self._start, variables).result()
-
-    def _start(self, variables):
-        with _lock:
-            if _stopped.is_set():
-                raise ChildError("stopped before it began")
-            # A session of its own: Ctrl-C reaches the parent alone, which then ends the child
-            # and whatever that has started.
-            process = subprocess.Popen(
-                self._words,
-                env=variables,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                start_new_session=True,
-            )
-            _alive.add(process)
-            return process
+            self._process = thread.submit(_start, words, variables, self._errors).result()
 
     def answer(self):
         """Wait for the next answer, the first of which is that of the function itself."""
@@ -85,9 +65,9 @@ class Child:
         self._errors.seek(0)
         raise ChildError(reason, "\n".join(self._errors.read().strip().splitlines()[-12:]))
 
-    def ask(self, **arguments):
+    def ask(self):
         """Call the function that the child has returned, and wait for its answer."""
-        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.write("\n")
         self._process.stdin.flush()
         return self.answer()
 
@@ -102,6 +82,25 @@ class Child:
         with _lock:
             _alive.discard(self._process)
         self._errors.close()
+
+
+def _start(words, variables, errors):
+    with _lock:
+        if _stopped.is_set():
+            raise ChildError("stopped before it began")
+        # A session of its own: Ctrl-C reaches the parent alone, which then ends the child and
+        # whatever that has started.
+        process = subprocess.Popen(
+            words,
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        _alive.add(process)
+        return process
 
 
 def call(function, variables, **arguments):
@@ -162,8 +161,8 @@ def main(function, arguments):
             say(value=value)
             return 0
         say(value=None)
-        for line in sys.stdin:
-            say(value=value(**json.loads(line)))
+        for _ in sys.stdin:
+            say(value=value())
     except Exception as error:
         traceback.print_exc()
         say(error=f"{type(error).__name__}: {error}".strip().splitlines()[0])

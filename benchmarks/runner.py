@@ -179,6 +179,8 @@ def command_of(options):
             next(words)
         elif word == "--scheduler":
             kept += [word, next(words) and "ADDRESS"]
+        elif word == "--before":
+            kept += [word, environment.commit(next(words))]
         elif word not in ("--publish", "--resume"):
             kept.append(f"'{word}'" if set(word) & set(" ;") else word)
     return " ".join(kept)

@@ -194,7 +194,7 @@ def test_the_time_left_is_guessed_by_unit(capsys):
     progress.finished("slow seed 0", 100)
     progress.finished("fast seed 0", 20)
     assert progress.seconds_left() == (100 + 60) / 2
-    assert "[2/4] fast seed 0: took 0:20  (time left 1:20)" in capsys.readouterr().err
+    assert "[2/4] fast seed 0: took 0:00:20  (time left 0:01:20)" in capsys.readouterr().err
 
 
 # --- children -----------------------------------------------------------------------------------

@@ -10,13 +10,18 @@ says about itself, and ``scaling`` how time and memory grow.
 """
 
 import dataclasses
+import os
 import statistics
 import sys
+import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
-from benchmarks import side_by_side
-from benchmarks.environment import child_environment
-from benchmarks.formatting import caption, pipe_table
+from benchmarks import environment, side_by_side
+from benchmarks.environment import ROOT, child_environment
+from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import caption, pipe_table, spread
 from benchmarks.processes import call
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
 from benchmarks.studies.speed.nets import operations
@@ -25,8 +30,9 @@ from benchmarks.study import Study
 
 # Before each run, in seconds.
 REST = 0.3
-COMPETE = "benchmarks.studies.speed.competitors:compete"
 MEASURES = "benchmarks.studies.speed.measures"
+# What a row beside another checkout begins with, and the ratio of our time to its time aimed at.
+BEFORE, BEFORE_AIM = "before: ", 1.03
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,8 @@ class Row:
     task: Task
     ours: str
     others: dict  # each with the ratio of our time to its time that is aimed at
-    unit: float = 1 / 3  # factor from a run's seconds to the unit of the table
-    unit_name: str = "s an epoch"
-
-    @property
-    def trains(self):
-        """Whether operations a second are worth stating."""
-        return self.unit_name == "s an epoch"
+    unit: str = "s an epoch"
+    factor: float = 1  # from a run's seconds to that unit
 
 
 @dataclass(frozen=True)
@@ -61,35 +62,30 @@ AIMS = {"hand": 0.80, "sklearn": 0.70, "sklearn_float64": 0.45, "skorch": 0.45}
 AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.7}
 CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "skorch": 0.42, "keras": 0.45}
 BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}
-# Seconds of a thousand calls are milliseconds of one.
-MS, OF_THOUSAND = (1e3, "ms"), (1, "ms")
+THREE, MS, OF_THOUSAND = ("s an epoch", 1 / 3), ("ms", 1e3), ("ms", 1)
 PEAK, SHORTFALL = ("increase_mb", 160), ("shortfall", 0.2)
+MLP = "MLP 784-128-64-10, batch {}, fp32: an epoch"
+CNN = "CNN 32-64, fc 128, batch 128: an epoch"
 RAISES = "fit on 60,000 uint8 rows raises the peak by, {}, MB"
 MAP = "fit and predict on a memory map of 2,000,000 rows take of their own, MLP, MB"
 PRECISIONS = (
     "validation accuracy of ConvNetClassifier(), auto and fp32, difference in points, 3 seeds"
 )
 GIVEN_UP = "validation accuracy of the {} above, plain loop minus ours, points, 4 epochs, 3 seeds"
-SMALL = Task(rows=200, epochs=10)
+MANY, CNN_MANY, SMALL = Task(rows=10_000), Task("cnn", rows=10_000), Task(rows=200, epochs=10)
 ROWS = {
-    "mlp-128": Row("MLP 784-128-64-10, batch 128, fp32: an epoch", Task(), "ours", AIMS),
-    "mlp-512": Row(
-        "MLP 784-128-64-10, batch 512, fp32: an epoch", Task(batch_size=512), "ours", {"hand": 0.65}
-    ),
-    "cnn-128": Row(
-        "CNN 32-64, fc 128, batch 128: an epoch", Task("cnn", epochs=1), "ours", CNN_AIMS, unit=1
-    ),
-    "predict-mlp": Row("predict of 10,000 rows, MLP", Task(rows=10_000), "predict_ours", BARE, *MS),
-    "predict-cnn": Row(
-        "predict of 10,000 rows, CNN", Task("cnn", rows=10_000), "predict_ours", BARE, *MS
-    ),
+    "mlp-128": Row(MLP.format(128), Task(), "ours", AIMS, *THREE),
+    "mlp-512": Row(MLP.format(512), Task(batch_size=512), "ours", {"hand": 0.65}, *THREE),
+    "cnn-128": Row(CNN, Task("cnn", epochs=1), "ours", CNN_AIMS),
+    "predict-mlp": Row("predict of 10,000 rows, MLP", MANY, "predict_ours", BARE, *MS),
+    "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
     "predict-one": Row(
         "predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, *OF_THOUSAND
     ),
     "fit-200": Row(
         "fit of 200 rows, 10 epochs, batch 128, MLP", SMALL, "ours", {"sklearn": 1.0}, *MS
     ),
-    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, 1, "s"),
+    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s"),
     "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", *PEAK),
     "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", *PEAK),
     "memory-map": Weighing(MAP, "memory_of_map", "mlp", "predict_increase_mb", 600),
@@ -99,18 +95,32 @@ ROWS = {
 }
 
 
+def units(asked):
+    """Return the rows that are asked for; beside another checkout those alone that compare."""
+    names = side_by_side.rows_of(asked, ROWS)
+    if asked.options.before is None:
+        return names
+    return [f"{BEFORE}{name}" for name in names if isinstance(ROWS[name], Row)]
+
+
 def describe(name, seed, asked):
-    """Say how often, and with how many threads."""
-    settings = {"rounds": side_by_side.rounds_of(asked)}
+    """Say how often, with how many threads, and beside which other commit."""
+    settings, checkout = {"rounds": side_by_side.rounds_of(asked)}, asked.options.before
+    if checkout is not None:
+        settings["before"] = environment.commit(checkout)
+        if settings["before"] is None or not (checkout / "skfashion").is_dir():
+            message = f"Got --before {checkout}, expected a checkout of this repository."
+            raise BenchmarkError(message, exit_code=2)
     return {"settings": settings, "threads": threads_of(asked)}
 
 
 def measure(name, seed, asked):
     """Compare competitors, or let a process say something about itself."""
-    row, threads = ROWS[name], threads_of(asked)
+    row, threads = ROWS[name.removeprefix(BEFORE)], threads_of(asked)
     data = "full" if asked.size == "full" else "sample"
     if isinstance(row, Row):
-        found = compare(row, side_by_side.rounds_of(asked), threads, data)
+        rounds = side_by_side.rounds_of(asked)
+        found = compare(row, rounds, threads, data, asked.options.before)
     else:
         function, variables = f"{MEASURES}:{row.function}", child_environment(threads)
         numbers = call(function, variables, net=row.net, data=data)
@@ -118,26 +128,34 @@ def measure(name, seed, asked):
     return {"title": row.title, **found}
 
 
-def compare(row, rounds, threads, data):
-    """Time competitors in turn; those that are not installed are left out."""
+def compare(row, rounds, threads, data, before=None):
+    """Time competitors in turn, those that are installed; or ours and that of another checkout."""
     n_rows = row.task.rows if data == "full" else min(row.task.rows, 6000)
     task = dataclasses.replace(row.task, threads=threads, data=data, rows=n_rows)
-    left_out = [other for other in row.others if not COMPETITORS[other].is_installed]
-    for other in left_out:
-        label = COMPETITORS[other].label
-        print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
     # A few epochs do not converge, and need not: no warnings.
     variables = child_environment(threads) | {"PYTHONWARNINGS": "ignore"}
     variables |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    competitors = {
-        name: (COMPETE, variables, {"competitor": name, "task": dataclasses.asdict(task)})
-        for name in (row.ours, *row.others)
-        if name not in left_out
-    }
-    found = side_by_side.in_turn(competitors, rounds, REST)
-    compared = side_by_side.compared(found, row.ours, row.others)
+
+    def child(name, variables=variables, checkout=ROOT):
+        its = {"competitor": name, "task": dataclasses.asdict(task), "checkout": str(checkout)}
+        return f"{__name__}.competitors:compete", variables, its
+
+    targets = row.others if before is None else {"before": BEFORE_AIM}
+    competitors, left_out = {row.ours: child(row.ours)}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in targets:
+            if name == "before":
+                competitors[name] = child(row.ours, variables_of(before, folder, variables), before)
+            elif find_spec(COMPETITORS[name].package) is not None:
+                competitors[name] = child(name)
+            else:
+                left_out.append(name)
+                label = COMPETITORS[name].label
+                print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
+        found = side_by_side.in_turn(competitors, rounds, REST)
+    compared = side_by_side.compared(found, row.ours, targets)
     more = {"limits_gflops": None, "gflops": None}
-    if row.trains:
+    if row.unit == "s an epoch" and before is None:
         work = operations(task.net) * task.rows * task.epochs
         seconds = statistics.median(compared["seconds"][row.ours])
         more["limits_gflops"] = call(f"{MEASURES}:limits", variables)
@@ -152,11 +170,19 @@ def compare(row, rounds, threads, data):
     }
 
 
+def variables_of(checkout, folder, variables):
+    """Return an environment in which skfashion is that of another checkout, and all else ours."""
+    Path(folder, "skfashion").symlink_to(checkout / "skfashion")
+    paths = os.pathsep.join([folder, variables["PYTHONPATH"]])
+    return variables | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
+
+
 def table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
     by_unit = {row["unit"]: row for row in rows}
     found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
-    rows = [row for _, row in found]
+    names = {f"{BEFORE}{name}": shape for name, shape in ROWS.items()}
+    before = [(shape, by_unit[name]) for name, shape in names.items() if name in by_unit]
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
     weighed = [
         [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
@@ -168,7 +194,11 @@ def table(rows):
         ("what", "who", "median", "ours / theirs (range)", "aim", "peak MB"): timed,
         ("memory and accuracy", "measured", "aim"): weighed,
         ("training", "GFLOP/s", "limit GFLOP/s", "share"): shares,
+        ("what", "skfashion", "before", "now / before (range)", "aim", "before is"): [
+            _beside_before(shape, row) for shape, row in before
+        ],
     }
+    rows = [row for _, row in found + before]
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
     points = SCALING.rows()
     parts += [SCALING.table(points)] if points else []
@@ -185,8 +215,18 @@ def table(rows):
 
 def _timed(shape, row):
     """Write a line a competitor."""
-    for name, cells in side_by_side.lines(row, COMPETITORS, f" {shape.unit_name}", shape.unit):
+    for name, cells in side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor):
         yield [shape.title, *cells, f"{row['peak_mb'][name]:.0f}"]
+
+
+def _beside_before(shape, row):
+    """Write our time beside that of another commit."""
+    medians = [
+        f"{shape.factor * statistics.median(seconds):.3g} {shape.unit}"
+        for seconds in row["seconds"].values()
+    ]
+    aim, commit = f"{row['targets']['before']:.2f}", row["settings"]["before"][:10]
+    return [shape.title, *medians, spread(row["ratios"]["before"]), aim, commit]
 
 
 def _share(shape, row):
@@ -206,12 +246,17 @@ STUDY = Study(
     options={
         **side_by_side.options(ROWS),
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
+        "--before": {
+            "type": lambda path: Path(path).resolve(),
+            "metavar": "CHECKOUT",
+            "help": "beside skfashion of another checkout alone, such as a git worktree",
+        },
         "--scaling": {
             "action": "store_true",
             "help": "time and memory against rows, pixels and width",
         },
     },
-    units=lambda asked: side_by_side.rows_of(asked, ROWS),
+    units=units,
     describe=describe,
     measure=measure,
     table=table,

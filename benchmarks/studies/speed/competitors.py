@@ -251,11 +251,6 @@ class Competitor(NamedTuple):
     package: str  # which must be there
     prepare: Callable  # of a task; returns what is timed
 
-    @property
-    def is_installed(self):
-        """Whether the package is there."""
-        return importlib.util.find_spec(self.package) is not None
-
 
 sklearn = partial(fitting, sklearn_mlp)
 sklearn_float64 = partial(fitting, sklearn_mlp, dtype="float64")
@@ -282,18 +277,20 @@ COMPETITORS = {
 }
 
 
-def compete(competitor, task):
+def compete(competitor, task, checkout):
     """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
     run = COMPETITORS[competitor].prepare(Task(**task))
     run()
+    # Also if it is not imported here.
+    package = Path(importlib.util.find_spec("skfashion").origin).resolve()
+    if not package.is_relative_to(checkout):
+        raise ImportError(f"skfashion is {package}, expected that of {checkout}")
     memory.forget_peak()
 
     def answer():
         start = time.perf_counter()
         own = run()
         seconds = own if isinstance(own, float) else time.perf_counter() - start
-        # Where skfashion comes from, also if it is not imported here.
-        package = str(Path(importlib.util.find_spec("skfashion").origin).resolve())
-        return {"seconds": seconds, "peak_mb": memory.peak_mb(), "skfashion": package}
+        return {"seconds": seconds, "peak_mb": memory.peak_mb()}
 
     return answer

@@ -76,21 +76,20 @@ def accuracy_of_precisions(net, data):
 
     X, X_valid, y, y_valid = _split(data)
     cls = MLPNetClassifier if net == "mlp" else ConvNetClassifier
-    found = {"auto": [], "fp32": []}
-    for precision, accuracies in found.items():
-        for seed in SEEDS:
-            net = cls(random_state=seed, precision=precision).fit(X, y)
-            accuracies.append(net.score(X_valid, y_valid))
-    told = _told(found)
+
+    def accuracy(precision, seed):
+        return cls(random_state=seed, precision=precision).fit(X, y).score(X_valid, y_valid)
+
+    told = _told(accuracy, "auto", "fp32")
     return {"difference": abs(told["auto"] - told["fp32"]), **told}
 
 
-def _told(found):
-    """Return means and deviations of accuracies, in per cent."""
+def _told(accuracy, *names):
+    """Return means and deviations over seeds, in per cent, of ``accuracy(name, seed)``."""
     told = {}
-    for name, accuracies in found.items():
-        told[name] = 100 * statistics.fmean(accuracies)
-        told[f"{name}_deviation"] = 100 * statistics.stdev(accuracies)
+    for name in names:
+        found = [100 * accuracy(name, seed) for seed in SEEDS]
+        told |= {name: statistics.fmean(found), f"{name}_deviation": statistics.stdev(found)}
     return told
 
 
@@ -103,15 +102,18 @@ def accuracy_of_competitors(net, data):
 
     X, X_valid, y, y_valid = _split(data)
     X, X_valid = (a.astype("float32") / 255 for a in (X, X_valid))
-    found, task = {"ours": [], "hand": []}, Task(net=net, epochs=4)
-    for seed in SEEDS:
-        ours = our_net(net, max_epochs=4, batch_size=128, random_state=seed)
-        found["ours"].append(ours.fit(X, y).score(X_valid, y_valid))
-        module = train_by_hand(task, torch.as_tensor(X), torch.as_tensor(y).long(), seed)
+
+    def accuracy(name, seed):
+        if name == "ours":
+            ours = our_net(net, max_epochs=4, batch_size=128, random_state=seed)
+            return ours.fit(X, y).score(X_valid, y_valid)
+        task = Task(net=net, epochs=4)
+        module = train_by_hand(task, *map(torch.as_tensor, (X, y)), seed)
         with torch.no_grad():
             hits = module(torch.as_tensor(X_valid)).argmax(1).numpy() == y_valid
-        found["hand"].append(float(hits.mean()))
-    told = _told(found)
+        return hits.mean()
+
+    told = _told(accuracy, "ours", "hand")
     return {"shortfall": told["hand"] - told["ours"], **told}
 
 

@@ -51,13 +51,11 @@ class Child:
 
     def answer(self):
         """Wait for the next answer, the first of which is that of the function itself."""
-        line = self._process.stdout.readline()
-        if line:
-            answer = json.loads(line)
-            if "error" not in answer:
-                return answer["value"]
-            reason = answer["error"]
-        else:
+        answer = json.loads(self._process.stdout.readline() or "{}")
+        if "value" in answer:
+            return answer["value"]
+        reason = answer.get("error")
+        if reason is None:
             code = self._process.wait()
             reason = f"ended with status {code} and no result"
             if code < 0:
@@ -137,13 +135,11 @@ def ended_by_signals():
 
 def _kill(process):
     """End a child and its group if it is still there, without waiting for it."""
-    if process.poll() is not None:
-        return
     with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
+        if process.poll() is None and hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
-            process.kill()
+            process.kill()  # which does nothing to one that has ended
 
 
 def main(function, arguments):
@@ -157,12 +153,10 @@ def main(function, arguments):
     module, _, name = function.partition(":")
     try:
         value = getattr(importlib.import_module(module), name)(**arguments)
-        if not callable(value):
-            say(value=value)
-            return 0
-        say(value=None)
-        for _ in sys.stdin:
-            say(value=value())
+        say(value=None if callable(value) else value)
+        if callable(value):
+            for _ in sys.stdin:
+                say(value=value())
     except Exception as error:
         traceback.print_exc()
         say(error=f"{type(error).__name__}: {error}".strip().splitlines()[0])

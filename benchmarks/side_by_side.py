@@ -70,7 +70,8 @@ def compared(found, ours, targets):
 def lines(row, competitors, unit="", factor=1):
     """Yield each competitor's name, and its cells: who, median, ratio of ours to its, and aim."""
     for name, seconds in row["seconds"].items():
+        label = competitors[name].label if name in competitors else name
         median, aim = f"{factor * statistics.median(seconds):.3g}{unit}", ["", ""]
         if name in row["targets"]:
             aim = [spread(row["ratios"][name]), f"{row['targets'][name]:.2f}"]
-        yield name, [competitors[name].label, median, *aim]
+        yield name, [label, median, *aim]

@@ -32,6 +32,7 @@ def measure(n_workers, number, asked):
     import joblib
     from distributed import Client, LocalCluster
 
+    from skfashion.model_selection import EpochHalvingSearchCV
     from skfashion.parallel.runs import run_all
 
     settings = asked.settings
@@ -59,11 +60,13 @@ def measure(n_workers, number, asked):
         tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
         with _metered() as fits:
             taken = run_all(_fit, tasks, {"X": X, "y": y}, verbose=0)
-        search = _search(settings["resources"])
+        # Successive halving, whose trainings go on.
+        own = {"max_resources": settings["resources"], "cv": 2, "refit": False}
+        search = EpochHalvingSearchCV(_net(random_state=0), GRID, **own)
         with _metered() as halving:
             search.fit(X, y)
     # Of a few rows: the state is as large as the network, whatever it has seen.
-    net = search.estimator.set_params(max_epochs=settings["resources"])
+    net = _net(random_state=0, max_epochs=settings["resources"])
     state = net._fit_until(X[:500], y[:500], until=1)
     trainings = [n * search.n_splits_ for n in search.n_candidates_]
     return {
@@ -94,17 +97,10 @@ def _fit(task, shared):
 
 
 def _net(**parameters):
+    """Return a net of one thread."""
     from skfashion import MLPNetClassifier
 
     return MLPNetClassifier(n_threads=1, device="cpu", **parameters)
-
-
-def _search(resources):
-    """Return a search by successive halving, whose trainings go on."""
-    from skfashion.model_selection import EpochHalvingSearchCV
-
-    own = {"max_resources": resources, "cv": 2, "refit": False}
-    return EpochHalvingSearchCV(_net(random_state=0), GRID, **own)
 
 
 @contextmanager
@@ -161,6 +157,7 @@ def table(rows):
 
 
 def _mb(*sizes):
+    """Write bytes as MB."""
     return [f"{size / 1e6:.0f}" for size in sizes]
 
 

@@ -87,15 +87,13 @@ def draw(rows):
         points.append((seconds, percent, kind, group[0]["label"]))
     figure, axes = pyplot().subplots(figsize=(10, 7.5), layout="constrained")
     for kind, (marker, color, words) in MARKS.items():
-        of_kind = [(seconds, percent) for seconds, percent, its, _ in points if its == kind]
+        of_kind = [point[:2] for point in points if point[2] == kind]
         if of_kind:
             axes.plot(*zip(*of_kind, strict=True), marker, color=color, label=words)
     # Those that are better than all that are faster.
     best = [p[:2] for p in sorted(points) if all(p[1] > q[1] for q in points if q[0] < p[0])]
     axes.plot(*zip(*best, strict=True), "-", color="tab:red", alpha=0.5, zorder=0)
-    axes.set_xscale("log")
-    axes.set_xlabel("seconds of the fit, logarithmic")
-    axes.set_ylabel("test accuracy, %")
+    axes.set(xscale="log", xlabel="seconds of the fit, logarithmic", ylabel="test accuracy, %")
     axes.margins(0.08)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")

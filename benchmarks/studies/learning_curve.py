@@ -89,9 +89,7 @@ def draw(rows):
         seconds = [np.median(values(its, "seconds")) for its in groups.values()]
         right.plot(sizes, seconds, **style)
     for axes, label in ((left, "test accuracy %"), (right, "seconds of the fit")):
-        axes.set_xscale("log")
-        axes.set_xlabel("training rows, logarithmic")
-        axes.set_ylabel(label)
+        axes.set(xscale="log", xlabel="training rows, logarithmic", ylabel=label)
         axes.grid(alpha=0.3)
     right.set_yscale("log")
     left.legend(loc="lower right")

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from benchmarks import memory
 from benchmarks.studies.speed.competitors import Task, load, train_by_hand
@@ -39,7 +40,7 @@ def _weighed(work):
 
 
 def memory_of_map(net, data):
-    """Return how much memory of its own (RssAnon) training and predicting from a file takes.
+    """Return how much memory of its own training and predicting from a file takes.
 
     Pages of the file that the system keeps in memory are the system's, and are not counted.
     """
@@ -63,11 +64,9 @@ def memory_of_map(net, data):
 
 
 def _own_mb():
-    """Return the memory of this process that is not that of files, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise OSError("This system does not tell a process's own memory from that of files.")
+    """Return the memory of this process that is not that of files, in MB; on Linux."""
+    held = psutil.Process().memory_info()
+    return (held.rss - held.shared) / 1e6
 
 
 def accuracy_of_precisions(net, data):

@@ -65,11 +65,10 @@ def table(rows):
     for varied, label in LABELS.items():
         points = points_of(rows, varied)
         first, last = points[0], points[-1]
-        line = [f"{label}, {first[varied]:,} to {last[varied]:,}"]
+        lines.append([f"{label}, {first[varied]:,} to {last[varied]:,}"])
         for value, unit in (("seconds", "s"), ("increase_mb", "MB")):
-            line.append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
-            line.append(f"{exponent(points, varied, value):.2f}")
-        lines.append(line)
+            lines[-1].append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
+            lines[-1].append(f"{exponent(points, varied, value):.2f}")
     headings = ["an epoch of MLPNetClassifier against", "time", "power"]
     return pipe_table(lines, [*headings, "memory of the fit", "power"])
 
@@ -84,8 +83,8 @@ def draw(rows):
         sizes = [point[varied] for point in points]
         for axis, value in zip(column, ("seconds", "increase_mb"), strict=True):
             axis.loglog(sizes, [point[value] for point in points], "o-")
-            axis.set_title(f"grows with the power {exponent(points, varied, value):.2f}")
-            axis.set_xlabel(LABELS[varied])
+            title = f"grows with the power {exponent(points, varied, value):.2f}"
+            axis.set(title=title, xlabel=LABELS[varied])
             axis.grid(True, which="major", alpha=0.3)
             if varied != "rows":
                 axis.set_xticks(sizes, map(str, sizes))

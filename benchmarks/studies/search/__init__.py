@@ -101,10 +101,9 @@ def compare(row, task, rounds):
     }
     found = side_by_side.in_turn(searches, rounds, REST, PATIENCE)
     measured = side_by_side.compared(found, row.ours, row.others)
-    for column, key in (("scores", "score"), ("held_out", "held_out")):
-        measured[column] = {
-            name: [round(x, 6) for x in values(its, key)] for name, its in found.items()
-        }
+    for column, key in {"scores": "score", "held_out": "held_out"}.items():
+        its = {name: values(answers, key) for name, answers in found.items()}
+        measured[column] = {name: [round(x, 6) for x in numbers] for name, numbers in its.items()}
     if row.whole is not None:
         pairs = zip(found[row.ours], found[row.whole], strict=True)
         measured["shortfalls"] = [round(shortfall(*pair), 4) for pair in pairs]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,41 @@ from benchmarks.studies.speed import nets
 WARM_ROWS, WARM_EPOCHS = 300, 4
 
 
+def our_net(what, epochs):
+    """Return our net, with the training of other libraries unless it is for a halving."""
+    from skfashion import MLPNetClassifier
+
+    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
+    if what.factor is None:
+        return nets.our_net("mlp", **own), {}
+    return MLPNetClassifier(random_state=0, **own), {}
+
+
+def skorch_net(what, epochs):
+    """Return skorch's net, without a validation split."""
+    names = {"hidden_layer_sizes": "module__hidden_layer_sizes"}
+    return nets.skorch_net(dense_module, max_epochs=epochs), names
+
+
+def dense_module(hidden_layer_sizes=(128, 64)):
+    """Return the plain PyTorch module of a candidate."""
+    return nets.dense((784, *hidden_layer_sizes, 10))
+
+
+def sklearn_net(what, epochs):
+    """Return scikit-learn's net, which does not stop early."""
+    from sklearn.neural_network import MLPClassifier
+
+    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
+    return net, {"lr": "learning_rate_init"}
+
+
 class Search(NamedTuple):
     """One way to search the grid."""
 
     label: str
     kind: str = "grid"  # or "halving", scikit-learn's, or "epochs", ours
-    library: str = "ours"  # whose nets: or "skorch" or "sklearn"
+    make_net: Callable = our_net  # of a `Search` and epochs, with other names of its parameters
     n_jobs: int = 2
     n_threads: int | None = 1  # of each of our nets; None leaves that to the package
     factor: int | None = None  # of a halving; a grid search beside it has its epochs
@@ -30,8 +60,8 @@ SEARCHES = {
     "ours_alone": Search("skfashion, n_jobs=1", n_jobs=1),
     "default": Search("skfashion, n_jobs=2", n_threads=None),
     "default_alone": Search("skfashion, n_jobs=1", n_jobs=1, n_threads=None),
-    "skorch": Search("skorch NeuralNetClassifier", library="skorch"),
-    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", library="sklearn"),
+    "skorch": Search("skorch NeuralNetClassifier", make_net=skorch_net),
+    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", make_net=sklearn_net),
     "epochs3": Search("EpochHalvingSearchCV", "epochs", factor=3),
     "halving3": Search("HalvingGridSearchCV", "halving", factor=3),
     "grid3": Search("GridSearchCV, all epochs", factor=3),
@@ -110,7 +140,7 @@ def make(task, what):
     from skfashion.model_selection import EpochHalvingSearchCV
 
     epochs = task["epochs"] if what.factor is None else task["long_epochs"][str(what.factor)]
-    net, names = NETS[what.library](what, epochs)
+    net, names = what.make_net(what, epochs)
     grid = {
         names.get(name, name): [tuple(v) if isinstance(v, list) else v for v in values]
         for name, values in task["grid"].items()
@@ -122,35 +152,3 @@ def make(task, what):
     if what.kind == "epochs":
         return EpochHalvingSearchCV(net, grid, random_state=0, **common)
     return HalvingGridSearchCV(net, grid, resource="max_epochs", **common)
-
-
-def our_net(what, epochs):
-    """Return our net, with the training of other libraries unless it is for a halving."""
-    from skfashion import MLPNetClassifier
-
-    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
-    if what.factor is None:
-        return nets.our_net("mlp", **own), {}
-    return MLPNetClassifier(random_state=0, **own), {}
-
-
-def skorch_net(what, epochs):
-    """Return skorch's net, without a validation split."""
-    names = {"hidden_layer_sizes": "module__hidden_layer_sizes"}
-    return nets.skorch_net(dense_module, max_epochs=epochs), names
-
-
-def dense_module(hidden_layer_sizes=(128, 64)):
-    """Return the plain PyTorch module of a candidate."""
-    return nets.dense((784, *hidden_layer_sizes, 10))
-
-
-def sklearn_net(what, epochs):
-    """Return scikit-learn's net, which does not stop early."""
-    from sklearn.neural_network import MLPClassifier
-
-    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
-    return net, {"lr": "learning_rate_init"}
-
-
-NETS = {"ours": our_net, "skorch": skorch_net, "sklearn": sklearn_net}

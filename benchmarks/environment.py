@@ -79,7 +79,7 @@ def _cpu_name():
     return platform.processor() or "unknown"
 
 
-def commit(root=ROOT):
+def commit(root=None):
     """Commit the sources of a checkout are at, None if it is none."""
     head = _git("rev-parse", "HEAD", root=root)
     if head is None:
@@ -105,10 +105,10 @@ def age(commit):
     return int(count) if count else None
 
 
-def _git(*words, root=ROOT):
+def _git(*words, root=None):
     """Output of a git command in a checkout, None if it fails."""
     try:
-        answer = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+        answer = subprocess.run(["git", *words], cwd=root or ROOT, capture_output=True, text=True)
     except OSError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

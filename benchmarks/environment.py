@@ -79,12 +79,13 @@ def _cpu_name():
     return platform.processor() or "unknown"
 
 
-def commit():
-    """Commit the sources are at."""
-    head = _git("rev-parse", "HEAD")
+def commit(root=None):
+    """Commit the sources of a checkout are at, None if it is none."""
+    head = _git("rev-parse", "HEAD", root=root)
     if head is None:
         return None
-    changes = _git("status", "--porcelain", "--", "skfashion", "benchmarks", ":!benchmarks/results")
+    places = ("skfashion", "benchmarks", ":!benchmarks/results")
+    changes = _git("status", "--porcelain", "--", *places, root=root)
     return head + ("-dirty" if changes else "")
 
 
@@ -104,10 +105,10 @@ def age(commit):
     return int(count) if count else None
 
 
-def _git(*words):
-    """Output of a git command in the repository, None if it fails."""
+def _git(*words, root=None):
+    """Output of a git command in a checkout, None if it fails."""
     try:
-        answer = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+        answer = subprocess.run(["git", *words], cwd=root or ROOT, capture_output=True, text=True)
     except OSError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

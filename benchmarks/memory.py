@@ -1,21 +1,18 @@
 """Memory of this process, and the highest of what is read again and again while something runs.
 
 ``skfashion.utils.memory`` is loaded alone: the package around it imports PyTorch, which would be
-counted as memory of every competitor.
+counted as memory of every competitor. It is that of this checkout, whichever skfashion is measured.
 """
 
-import importlib.util
+import runpy
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
-# Finding a package imports nothing; finding what is inside of it would.
-_package = importlib.util.find_spec("skfashion").submodule_search_locations[0]
-_spec = importlib.util.spec_from_file_location("_memory", Path(_package, "utils", "memory.py"))
-_memory = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_memory)
+from benchmarks.environment import ROOT
 
-forget_peak, peak_mb, resident_mb = _memory.forget_peak, _memory.peak_mb, _memory.resident_mb
+_memory = runpy.run_path(str(ROOT / "skfashion" / "utils" / "memory.py"))
+forget_peak, peak_mb = _memory["forget_peak"], _memory["peak_mb"]
+resident_mb = _memory["resident_mb"]
 
 
 @contextmanager

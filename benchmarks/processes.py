@@ -2,7 +2,7 @@
 
 The one protocol: a child is given "module:function" and its arguments as JSON. What the function
 returns goes back as a line of JSON; if that is a function in turn, the child is ready, and calls it
-once for every line of arguments. Whatever a child prints goes to standard error.
+once for every line that it is sent. Whatever a child prints goes to standard error.
 """
 
 import contextlib
@@ -41,43 +41,21 @@ class Child:
     """
 
     def __init__(self, function, variables, **arguments):
-        self.function = function
         # A file, not a pipe that nobody drains: some libraries write a lot.
         self._errors = tempfile.TemporaryFile("w+")
-        self._words = [sys.executable, "-m", "benchmarks.processes"]
-        self._words += [function, json.dumps(arguments)]
+        words = [sys.executable, "-m", "benchmarks.processes", function, json.dumps(arguments)]
         # In the main thread a signal could strike between the start and our noting it, and leave
         # the child behind.
         with ThreadPoolExecutor(1) as thread:
-            self._process = thread.submit(self._start, variables).result()
-
-    def _start(self, variables):
-        with _lock:
-            if _stopped.is_set():
-                raise ChildError("stopped before it began")
-            # A session of its own: Ctrl-C reaches the parent alone, which then ends the child
-            # and whatever that has started.
-            process = subprocess.Popen(
-                self._words,
-                env=variables,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                start_new_session=True,
-            )
-            _alive.add(process)
-            return process
+            self._process = thread.submit(_start, words, variables, self._errors).result()
 
     def answer(self):
         """Wait for the next answer, the first of which is that of the function itself."""
-        line = self._process.stdout.readline()
-        if line:
-            answer = json.loads(line)
-            if "error" not in answer:
-                return answer["value"]
-            reason = answer["error"]
-        else:
+        answer = json.loads(self._process.stdout.readline() or "{}")
+        if "value" in answer:
+            return answer["value"]
+        reason = answer.get("error")
+        if reason is None:
             code = self._process.wait()
             reason = f"ended with status {code} and no result"
             if code < 0:
@@ -85,9 +63,9 @@ class Child:
         self._errors.seek(0)
         raise ChildError(reason, "\n".join(self._errors.read().strip().splitlines()[-12:]))
 
-    def ask(self, **arguments):
+    def ask(self):
         """Call the function that the child has returned, and wait for its answer."""
-        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.write("\n")
         self._process.stdin.flush()
         return self.answer()
 
@@ -102,6 +80,25 @@ class Child:
         with _lock:
             _alive.discard(self._process)
         self._errors.close()
+
+
+def _start(words, variables, errors):
+    with _lock:
+        if _stopped.is_set():
+            raise ChildError("stopped before it began")
+        # A session of its own: Ctrl-C reaches the parent alone, which then ends the child and
+        # whatever that has started.
+        process = subprocess.Popen(
+            words,
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        _alive.add(process)
+        return process
 
 
 def call(function, variables, **arguments):
@@ -138,13 +135,11 @@ def ended_by_signals():
 
 def _kill(process):
     """End a child and its group if it is still there, without waiting for it."""
-    if process.poll() is not None:
-        return
     with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
+        if process.poll() is None and hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
-            process.kill()
+            process.kill()  # which does nothing to one that has ended
 
 
 def main(function, arguments):
@@ -158,12 +153,10 @@ def main(function, arguments):
     module, _, name = function.partition(":")
     try:
         value = getattr(importlib.import_module(module), name)(**arguments)
-        if not callable(value):
-            say(value=value)
-            return 0
-        say(value=None)
-        for line in sys.stdin:
-            say(value=value(**json.loads(line)))
+        say(value=None if callable(value) else value)
+        if callable(value):
+            for _ in sys.stdin:
+                say(value=value())
     except Exception as error:
         traceback.print_exc()
         say(error=f"{type(error).__name__}: {error}".strip().splitlines()[0])

@@ -1,6 +1,7 @@
 """What a long measurement says while it runs: a line a run, and the time that is left."""
 
 import sys
+from datetime import timedelta
 
 
 class Progress:
@@ -15,8 +16,8 @@ class Progress:
         self._waiting.remove(name)
         if seconds:
             self._seconds[_unit(name)] = seconds
-            text += f"took {clock(seconds)}"
-        done, left = self._total - len(self._waiting), clock(self.seconds_left())
+            text += f"took {_clock(seconds)}"
+        done, left = self._total - len(self._waiting), _clock(self.seconds_left())
         line = f"[{done}/{self._total}] {name}: {text}  (time left {left})"
         print(line, file=sys.stderr, flush=True)
 
@@ -29,13 +30,8 @@ class Progress:
         return sum(seconds) / self._n_jobs
 
 
-def clock(seconds):
-    """Write a duration for people, such as "0:45" or "1:02:05"; "?" for None."""
-    if seconds is None:
-        return "?"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+def _clock(seconds):
+    return "?" if seconds is None else str(timedelta(seconds=round(seconds)))
 
 
 def _unit(name):

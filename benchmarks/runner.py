@@ -1,6 +1,7 @@
 """Runs a study: seeds by units, what is there already left out, each row written at once."""
 
 import argparse
+import re
 import sys
 import time
 import warnings
@@ -22,6 +23,7 @@ def add_parser(subparsers, study):
         help=f"{study.help} ({study.cost})",
         description=sys.modules[study.table.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what is a path is told by the name of its option
     )
     add = parser.add_argument
     for name, words in study.options.items():
@@ -165,12 +167,16 @@ def _measure_one(unit, head, asked):
 
 def command_of(options):
     """Write the command that measures the same again: as it was typed, without paths."""
-    words, kept = iter(getattr(options, "words", [])), ["python -m benchmarks"]
+    # "--output=folder" is two words, too.
+    typed = (re.sub(r"^(--[\w-]+)=", r"\1\n", word) for word in getattr(options, "words", []))
+    words, kept = iter("\n".join(typed).splitlines()), ["python -m benchmarks"]
     for word in words:
         if word == "--output":
             next(words)
         elif word == "--scheduler":
             kept += [word, next(words) and "ADDRESS"]
+        elif word == "--before":
+            kept += [word, environment.commit(next(words))]
         elif word not in ("--publish", "--resume"):
             kept.append(f"'{word}'" if set(word) & set(" ;") else word)
     return " ".join(kept)

@@ -82,7 +82,7 @@ def test_each_unit_is_measured_once_a_seed_and_what_is_there_is_skipped(tmp_path
     assert (
         said.out.strip() == "one 0 a; one 0 b; two 0 a; two 0 b; one 1 a; one 1 b; two 1 a; two 1 b"
     )
-    assert "[4/4] two seed 1: accuracy 0.2500, took 0:00  (time left 0:00)" in said.err
+    assert "[4/4] two seed 1: accuracy 0.2500, took 0:00:00  (time left 0:00:00)" in said.err
     whole = (tmp_path / "tiny-quick.jsonl").read_bytes()
     assert command(study, "--quick", "--seeds", 2, "--output", tmp_path) == 0
     assert len(calls) == 4
@@ -194,7 +194,7 @@ def test_the_time_left_is_guessed_by_unit(capsys):
     progress.finished("slow seed 0", 100)
     progress.finished("fast seed 0", 20)
     assert progress.seconds_left() == (100 + 60) / 2
-    assert "[2/4] fast seed 0: took 0:20  (time left 1:20)" in capsys.readouterr().err
+    assert "[2/4] fast seed 0: took 0:00:20  (time left 0:01:20)" in capsys.readouterr().err
 
 
 # --- children -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import pytest
 import small_studies
 
+from benchmarks import environment
 from benchmarks.environment import child_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import call
@@ -28,6 +29,36 @@ def test_a_row_is_timed_round_by_round(tmp_path, capsys):
     assert row["command"].endswith("speed --quick --rows fit-200 --rounds 2 --threads 1")
     assert "scikit-learn MLPClassifier" in capsys.readouterr().out
     json.dumps(row, allow_nan=False)
+
+
+@pytest.mark.slow
+def test_another_checkout_is_timed_beside_this_one(tmp_path, capsys):
+    if environment.commit() is None:
+        pytest.skip("git does not know these sources")
+    words = ["--rows", "fit-200,memory-mlp", "--threads", "1", "--before", environment.ROOT]
+    (row,) = small_studies.run(speed.STUDY, {}, tmp_path, *words)
+    assert row["unit"] == "before: fit-200"
+    assert row["settings"]["before"] == environment.commit()
+    assert set(row["seconds"]) == {"ours", "before"}
+    assert row["targets"] == {"before": 1.03}
+    assert str(environment.ROOT) not in json.dumps(row)
+    assert row["command"].endswith(f"--before {environment.commit()}")
+    assert "now / before (range)" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
+    with pytest.raises(BenchmarkError, match="expected a checkout of this repository"):
+        small_studies.run(speed.STUDY, {}, tmp_path, "--before", tmp_path)
+
+
+def test_a_competitor_says_when_skfashion_is_that_of_another_checkout(tmp_path, monkeypatch):
+    idle = competitors.Competitor("who does nothing", "torch", lambda task: lambda: None)
+    monkeypatch.setitem(competitors.COMPETITORS, "idle", idle)
+    task = dataclasses.asdict(competitors.Task())
+    answer = competitors.compete("idle", task, environment.ROOT)()
+    assert set(answer) == {"seconds", "peak_mb"}
+    with pytest.raises(ImportError, match="expected that of"):
+        competitors.compete("idle", task, tmp_path)
 
 
 @pytest.mark.slow
@@ -89,24 +120,43 @@ def test_growth_is_told_from_the_smallest_to_the_largest_size():
     assert [ax.get_title() for ax in figure.axes] == ["grows with the power 1.00"] * 6
 
 
+COMMON = {
+    "left_out": [],
+    "threads": 2,
+    "settings": {"rounds": 3},
+    "versions": {"torch": "2"},
+    "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+    "commit": "0" * 40,
+}
+
+
 def test_tables_hold_medians_and_ranges():
-    row = {
+    row = COMMON | {
         "unit": "mlp-512",
         "ours": "ours",
         "seconds": {"ours": [3.0, 6.0, 9.0], "hand": [6.0, 6.0, 6.0]},
         "ratios": {"ours": [1, 1, 1], "hand": [0.5, 1.0, 1.5]},
         "targets": {"hand": 0.65},
         "peak_mb": {"ours": 100.0, "hand": 200.0},
-        "left_out": [],
         "limits_gflops": {"fp32": 200.0, "bf16": 400.0},
         "gflops": 50.0,
         "task": dataclasses.asdict(ROWS["mlp-512"].task),
-        "threads": 2,
-        "versions": {"torch": "2"},
-        "machine": {"cpu": "a", "instructions": "b", "cores": 2},
-        "commit": "0" * 40,
         "command": "python -m benchmarks speed --rows mlp-512",
     }
     text = speed.table([row])
     for part in ("2 s an epoch", "1.00 (0.50-1.50)", "0.65", "25%"):
         assert part in text
+
+
+def test_a_table_shows_another_checkout_by_its_commit():
+    row = COMMON | {
+        "unit": "before: predict-one",
+        "seconds": {"predict_one_ours": [3.0, 6.0, 9.0], "before": [6.0, 6.0, 6.0]},
+        "ratios": {"before": [0.5, 1.0, 1.5]},
+        "targets": {"before": 1.03},
+        "settings": {"rounds": 3, "before": "abcdef0123456789"},
+        "command": "python -m benchmarks speed --before abcdef0123456789",
+    }
+    cells = [line.split("|")[1:-1] for line in speed.table([row]).splitlines()]
+    expected = ["6 ms", "6 ms", "1.00 (0.50-1.50)", "1.03", "abcdef0123"]
+    assert [ROWS["predict-one"].title, *expected] in [[c.strip() for c in line] for line in cells]

@@ -13,7 +13,8 @@ import statistics
 import time
 from contextlib import contextmanager
 
-from benchmarks.formatting import caption, grouped, pipe_table, values
+from benchmarks.data import load_split
+from benchmarks.formatting import caption, pipe_table
 from benchmarks.study import Study
 
 FULL = {"data": "full", "rows": None, "fits": 16, "epochs": 1, "empty": 1000, "resources": 3}
@@ -31,10 +32,12 @@ def measure(n_workers, number, asked):
     import joblib
     from distributed import Client, LocalCluster
 
-    from benchmarks.data import load_split
+    from skfashion.model_selection import EpochHalvingSearchCV
+    from skfashion.parallel.runs import run_all
 
     settings = asked.settings
     split = load_split(settings["data"], settings["rows"])
+    X, y = split.X_train, split.y_train
     # joblib computes in its own process where a cluster has a single thread: a worker that is alone
     # has a second one, and one place for runs. Others do without: Dask does not move runs that
     # need a place from a worker that has many to one that has none.
@@ -49,12 +52,29 @@ def measure(n_workers, number, asked):
     )
     with cluster, Client(cluster) as client, joblib.parallel_config("dask", client=client, **place):
         client.run(_import_all)
-        return {
-            "send": _send(client, split),
-            "empty": _empty(settings["empty"]),
-            "fits": _fits(settings, split),
-            "halving": _halving(settings, split),
-        }
+        with _metered() as send:
+            kept = client.scatter([X, y], hash=False)
+        del kept
+        with _metered() as empty:
+            run_all(_do_nothing, [{"seed": i} for i in range(settings["empty"])], {}, verbose=0)
+        tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
+        with _metered() as fits:
+            taken = run_all(_fit, tasks, {"X": X, "y": y}, verbose=0)
+        # Successive halving, whose trainings go on.
+        own = {"max_resources": settings["resources"], "cv": 2, "refit": False}
+        search = EpochHalvingSearchCV(_net(random_state=0), GRID, **own)
+        with _metered() as halving:
+            search.fit(X, y)
+    # Of a few rows: the state is as large as the network, whatever it has seen.
+    net = _net(random_state=0, max_epochs=settings["resources"])
+    state = net._fit_until(X[:500], y[:500], until=1)
+    trainings = [n * search.n_splits_ for n in search.n_candidates_]
+    return {
+        "send": send | {"data_bytes": X.nbytes + y.nbytes},
+        "empty": empty | {"runs": settings["empty"]},
+        "fits": fits | {"runs": len(tasks), "fit_seconds": round(statistics.median(taken), 4)},
+        "halving": halving | {"trainings": trainings, "state_bytes": len(state)},
+    }
 
 
 def _import_all():
@@ -64,62 +84,23 @@ def _import_all():
     return skfashion.__version__
 
 
-def _send(client, split):
-    """Send the training images."""
-    with _metered() as found:
-        kept = client.scatter([split.X_train, split.y_train], hash=False)
-    del kept
-    return found | {"data_bytes": split.X_train.nbytes + split.y_train.nbytes}
-
-
-def _empty(n_runs):
-    """Do runs that compute nothing."""
-    from skfashion.parallel.runs import run_all
-
-    with _metered() as found:
-        run_all(_do_nothing, [{"seed": i} for i in range(n_runs)], {}, verbose=0)
-    return found | {"runs": n_runs}
-
-
 def _do_nothing(task, shared):
     return task["seed"]
 
 
-def _fits(settings, split):
-    """Train the same net with many seeds."""
-    from skfashion.parallel.runs import run_all
-
-    tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
-    with _metered() as found:
-        taken = run_all(_fit, tasks, {"X": split.X_train, "y": split.y_train}, verbose=0)
-    return found | {"runs": len(tasks), "fit_seconds": round(statistics.median(taken), 4)}
-
-
 def _fit(task, shared):
     """Return the seconds of a fit."""
-    from skfashion import MLPNetClassifier
-
-    own = {"max_epochs": task["epochs"], "random_state": task["seed"]}
-    net = MLPNetClassifier(**own, n_threads=1, device="cpu")
+    net = _net(max_epochs=task["epochs"], random_state=task["seed"])
     start = time.perf_counter()
     net.fit(shared["X"], shared["y"])
     return time.perf_counter() - start
 
 
-def _halving(settings, split):
-    """Search by successive halving, whose trainings go on."""
+def _net(**parameters):
+    """Return a net of one thread."""
     from skfashion import MLPNetClassifier
-    from skfashion.model_selection import EpochHalvingSearchCV
 
-    net = MLPNetClassifier(random_state=0, n_threads=1, device="cpu")
-    search = EpochHalvingSearchCV(net, GRID, max_resources=settings["resources"], cv=2, refit=False)
-    with _metered() as found:
-        search.fit(split.X_train, split.y_train)
-    net.set_params(max_epochs=settings["resources"])
-    # Of a few rows: the state is as large as the network, whatever it has seen.
-    state = net._fit_until(split.X_train[:500], split.y_train[:500], until=1)
-    trainings = [n * search.n_splits_ for n in search.n_candidates_]
-    return found | {"trainings": trainings, "state_bytes": len(state)}
+    return MLPNetClassifier(n_threads=1, device="cpu", **parameters)
 
 
 @contextmanager
@@ -142,30 +123,27 @@ def _loopback_bytes():
 
 def table(rows):
     """Write seconds and bytes beside those of the model, and the model's numbers."""
-    medians = {unit: _medians(its) for unit, its in sorted(grouped(rows, "unit").items())}
-    one, most = medians[min(medians)], medians[max(medians)]
+    import pandas as pd
+
+    medians = pd.json_normalize(rows).groupby("unit").median(numeric_only=True)
+    one, most = medians.iloc[0], medians.iloc[-1]
     # The model's numbers come from runs that compute nothing, and from fits on one worker.
-    fit, data, state = one["fit_seconds"], one["data_bytes"], one["state_bytes"]
-    overhead, run = (
-        most["empty_seconds"] / one["empty_runs"],
-        one["empty_bytes"] / one["empty_runs"],
-    )
-    bandwidth = one["send_bytes"] / one["send_seconds"]
+    fit, data, state = one["fits.fit_seconds"], one["send.data_bytes"], one["halving.state_bytes"]
+    overhead = most["empty.seconds"] / most["empty.runs"]
+    run = one["empty.bytes"] / one["empty.runs"]
+    bandwidth = one["send.bytes"] / one["send.seconds"]
+    n, rungs = int(one["fits.runs"]), rows[0]["halving"]["trainings"]
+    # The state of each training goes through the scheduler: to the client after every rung but the
+    # last, and those of survivors to a worker again before the next.
+    states = 2 * (sum(rungs[:-1]) + sum(rungs[1:])) * state
     fits, halvings = [], []
-    for k, its in medians.items():
-        n, rungs = its["fits_runs"], its["trainings"]
-        computing = max(math.ceil(n / k) * (fit + overhead), n * overhead)
-        seconds, sent = (1 + k) * data / bandwidth + computing, (1 + k) * data
-        taken = [f"{its['fits_seconds']:.1f}", f"{seconds:.1f}"]
-        moved = [its["fits_bytes"], sent + n * run]
-        fits.append([f"{n} fits", k, *taken, *(f"{bytes_ / 1e6:.0f}" for bytes_ in moved)])
-        # The state of each training goes through the scheduler: to the client after every rung but
-        # the last, and those of survivors to a worker again before the next.
-        states = 2 * (sum(rungs[:-1]) + sum(rungs[1:])) * state
-        moved = [its["halving_bytes"], sent + sum(rungs) * run + states]
+    for k, its in medians.iterrows():
+        sent, computing = (1 + k) * data, max(math.ceil(n / k) * (fit + overhead), n * overhead)
+        taken = [f"{its['fits.seconds']:.1f}", f"{sent / bandwidth + computing:.1f}"]
+        fits.append([f"{n} fits", k, *taken, *_mb(its["fits.bytes"], sent + n * run)])
+        moved = _mb(its["halving.bytes"], sent + sum(rungs) * run + states)
         name = f"EpochHalvingSearchCV, {' + '.join(map(str, rungs))} trainings"
-        taken = [f"{its['halving_seconds']:.1f}", ""]
-        halvings.append([name, k, *taken, *(f"{bytes_ / 1e6:.0f}" for bytes_ in moved)])
+        halvings.append([name, k, f"{its['halving.seconds']:.1f}", "", *moved])
     headings = ["runs", "workers", "seconds", "model", "MB moved", "model"]
     rounds = len({row["seed"] for row in rows})
     return (
@@ -178,17 +156,9 @@ def table(rows):
     )
 
 
-def _medians(rows):
-    """Return what was the same in all rounds, and medians of what was not."""
-    found = {}
-    for kind in ("send", "empty", "fits", "halving"):
-        for key in rows[0][kind]:
-            name = f"{kind}_{key}" if key in ("seconds", "bytes", "runs") else key
-            found[name] = values(rows, kind, key)
-    return {
-        name: its[0] if isinstance(its[0], list) else statistics.median(its)
-        for name, its in found.items()
-    }
+def _mb(*sizes):
+    """Write bytes as MB."""
+    return [f"{size / 1e6:.0f}" for size in sizes]
 
 
 STUDY = Study(

@@ -19,11 +19,10 @@ from benchmarks.study import Study
 
 def _plan(asked):
     """Return the rivals' runs, then those of the recipes, seed by seed."""
-    names = names_of(asked.options.recipes, FASTEST, "--recipes")
-    rivals = dict.fromkeys(FASTEST[name].rival for name in names if FASTEST[name].rival)
-    runs = [(f"fast:{name}", seed) for name in names for seed in range(FASTEST[name].n_seeds)]
-    runs.sort(key=lambda run: run[1])
-    return [(f"published:{rival}", 0) for rival in rivals] + runs
+    entries = {n: FASTEST[n] for n in names_of(asked.options.recipes, FASTEST, "--recipes")}
+    rivals = dict.fromkeys(entry.rival for entry in entries.values() if entry.rival)
+    runs = [(f"fast:{name}", i) for name, entry in entries.items() for i in range(entry.n_seeds)]
+    return [(f"published:{rival}", 0) for rival in rivals] + sorted(runs, key=lambda run: run[1])
 
 
 def _against(groups, entry, seconds):
@@ -45,14 +44,13 @@ def table(rows):
     """Write the table: a recipe a line."""
     groups, lines = of_today(rows), []
     for name, entry in FASTEST.items():
-        group = groups.get(f"fast:{name}")
-        if not group:
-            continue
-        seconds = statistics.median(values(group, "seconds", "fit"))
-        line = [f"`{name}`", f"{100 * entry.target:.1f}" if entry.target else ""]
-        line += [cell(values(group, "metrics", "accuracy"), 100), str(len(group))]
-        line += [f"{seconds:.1f}", median(group, "seconds", "predict", form=".1f")]
-        lines.append(line + _against(groups, entry, seconds))
+        if group := groups.get(f"fast:{name}"):
+            seconds = statistics.median(values(group, "seconds", "fit"))
+            aim = f"{100 * entry.target:.1f}" if entry.target else ""
+            accuracies = cell(values(group, "metrics", "accuracy"), 100)
+            predict = median(group, "seconds", "predict", form=".1f")
+            line = [f"`{name}`", aim, accuracies, len(group), f"{seconds:.1f}", predict]
+            lines.append(line + _against(groups, entry, seconds))
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     text = pipe_table(lines, [*headings, "ratio of times", "at most"])
     rows = [row for group in groups.values() for row in group]
@@ -89,18 +87,13 @@ def draw(rows):
         points.append((seconds, percent, kind, group[0]["label"]))
     figure, axes = pyplot().subplots(figsize=(10, 7.5), layout="constrained")
     for kind, (marker, color, words) in MARKS.items():
-        of_kind = [(seconds, percent) for seconds, percent, its, _ in points if its == kind]
+        of_kind = [point[:2] for point in points if point[2] == kind]
         if of_kind:
             axes.plot(*zip(*of_kind, strict=True), marker, color=color, label=words)
-    frontier, best = [], 0.0
-    for seconds, percent, *_ in sorted(points):
-        if percent > best:
-            best = percent
-            frontier.append((seconds, percent))
-    axes.plot(*zip(*frontier, strict=True), "-", color="tab:red", alpha=0.5, zorder=0)
-    axes.set_xscale("log")
-    axes.set_xlabel("seconds of the fit, logarithmic")
-    axes.set_ylabel("test accuracy, %")
+    # Those that are better than all that are faster.
+    best = [p[:2] for p in sorted(points) if all(p[1] > q[1] for q in points if q[0] < p[0])]
+    axes.plot(*zip(*best, strict=True), "-", color="tab:red", alpha=0.5, zorder=0)
+    axes.set(xscale="log", xlabel="seconds of the fit, logarithmic", ylabel="test accuracy, %")
     axes.margins(0.08)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")

@@ -5,13 +5,12 @@ of the test images. Nothing is chosen by these results. Each seed draws rows and
 anew.
 """
 
-import statistics
 import time
 
 import numpy as np
 
 from benchmarks.data import load_split
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds
+from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
@@ -25,8 +24,8 @@ UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression"
 def measure(unit, seed, asked):
     """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
     for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
-        about = {"name": MODELS[unit].label, "rows": n}
-        yield about | fitted(unit, seed, order, asked.images)
+        found = fitted(unit, seed, order, asked.images)
+        yield {"name": MODELS[unit].label, "rows": n, **found}
 
 
 def parts(y, sizes, seed):
@@ -56,13 +55,9 @@ def fitted(unit, seed, order, images):
 
 def _groups(rows):
     """Return rows by classifier and number of training rows."""
-    groups = grouped(rows, "name")
-    order = [MODELS[unit].label for unit in UNITS]
-    return {
-        name: dict(sorted(grouped(groups[name], "rows").items()))
-        for name in order
-        if name in groups
-    }
+    groups = grouped(sorted(rows, key=lambda row: row["rows"]), "name")
+    labels = (MODELS[unit].label for unit in UNITS)
+    return {label: grouped(groups[label], "rows") for label in labels if label in groups}
 
 
 def table(rows):
@@ -86,17 +81,15 @@ def draw(rows):
     """Draw accuracy and seconds against the number of training rows."""
     figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     for name, groups in _groups(rows).items():
+        accuracies = [100 * np.array(values(its, "accuracy")) for its in groups.values()]
+        deviations = [its.std(ddof=1) if len(its) > 1 else 0 for its in accuracies]
+        style = {"marker": "o", "markersize": 4, "label": name}
         sizes = list(groups)
-        accuracies = [[100 * row["accuracy"] for row in groups[n]] for n in sizes]
-        deviations = [statistics.stdev(a) if len(a) > 1 else 0 for a in accuracies]
-        centres = [statistics.fmean(a) for a in accuracies]
-        left.errorbar(sizes, centres, deviations, marker="o", markersize=4, capsize=2, label=name)
-        seconds = [statistics.median(row["seconds"] for row in groups[n]) for n in sizes]
-        right.plot(sizes, seconds, marker="o", markersize=4, label=name)
+        left.errorbar(sizes, list(map(np.mean, accuracies)), deviations, capsize=2, **style)
+        seconds = [np.median(values(its, "seconds")) for its in groups.values()]
+        right.plot(sizes, seconds, **style)
     for axes, label in ((left, "test accuracy %"), (right, "seconds of the fit")):
-        axes.set_xscale("log")
-        axes.set_xlabel("training rows, logarithmic")
-        axes.set_ylabel(label)
+        axes.set(xscale="log", xlabel="training rows, logarithmic", ylabel=label)
         axes.grid(alpha=0.3)
     right.set_yscale("log")
     left.legend(loc="lower right")

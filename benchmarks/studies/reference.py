@@ -14,6 +14,8 @@ from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import Study
 
+KINDS = ("published", "ours", "defaults")
+
 
 def _plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
@@ -43,9 +45,7 @@ def table(rows):
     """Write the table: a published system a line."""
     groups, lines = of_today(rows), []
     for name, entry in REFERENCES.items():
-        theirs, ours, defaults = (
-            groups.get(f"{kind}:{name}") for kind in ("published", "ours", "defaults")
-        )
+        theirs, ours, defaults = (groups.get(f"{kind}:{name}") for kind in KINDS)
         if not (ours and defaults) or (entry.published is not None and not theirs):
             continue
         line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
@@ -54,9 +54,7 @@ def table(rows):
         lines.append([*line, median(defaults, "seconds", "fit")])
     headings = ["system", "architecture", "published %", "run here, best epoch %", "s to reach it"]
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
-    published, ours, defaults = (
-        _n_seeds(groups, kind) for kind in ("published", "ours", "defaults")
-    )
+    published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
     rows = [row for group in groups.values() for row in group]
     return (
         f"{pipe_table(lines, headings)}\n\nSeeds of a row: {published} as published, {ours} with "
@@ -83,7 +81,7 @@ def _published_cells(entry, theirs, ours):
 def _n_seeds(groups, kind):
     """Say how many seeds the models of a kind such as "ours" have."""
     counts = {len(group) for name, group in groups.items() if name.startswith(f"{kind}:")}
-    return " to ".join(str(count) for count in dict.fromkeys([min(counts), max(counts)]))
+    return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
 STUDY = Study(

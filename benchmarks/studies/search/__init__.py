@@ -1,30 +1,29 @@
 """Seconds and memory of searches, side by side over the same candidates, folds and rows.
 
 Compare the seconds of searches over the same nets, candidates, folds and rows, and weigh one. Each
-library is a process of its own that is warmed up first; then they search in turn, round after
-round, each round on other rows, and ratios are taken within a round. Only training images are
-used: what a search has found is judged by its cross-validation, and by training images held out.
+is a process of its own that is warmed up first; then they search in turn, round after round, each
+round on other rows, and ratios are taken within a round. Only training images are used: what a
+search has found is judged by its cross-validation, and by training images held out.
 
 What is compared, how, and its tables; ``searches`` is what the processes do, ``memory`` weighs one.
 """
 
 import math
 import statistics
-import sys
-import time
 from dataclasses import dataclass, field
 
+from benchmarks import side_by_side
 from benchmarks.environment import child_environment
-from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, pipe_table, spread, values
-from benchmarks.processes import Child, call
+from benchmarks.processes import call
+from benchmarks.studies.search.memory import N_JOBS
 from benchmarks.studies.search.searches import SEARCHES
 from benchmarks.study import Study
 
-# Libraries' threads go on waiting actively for a moment after they have finished.
-REST = 0.5
-# In which processes end their workers, and these the files that they share, in seconds.
-PATIENCE = 20
+# Before each search; and for processes to end their workers, and these the files that they share.
+REST, PATIENCE = 0.5, 20
+# Times of the memory of one fit, and MB a worker, that are aimed at.
+FITS, WORKER_MB = 1.5, 150
 
 # Rows of a search and rows held out are training images, drawn anew each round. Long are the last
 # rung of a successive halving, by its factor, and the grid search beside it.
@@ -56,10 +55,6 @@ class Weighing:
     """Memory of a search over all rows, beside that of one fit."""
 
     title: str
-    n_jobs: int = 2
-    epochs: int = 2  # of each fit
-    fits: float = 1.5  # aimed at are so many times the memory of one fit,
-    worker_mb: float = 150  # and so many MB a worker
     variables: dict = field(default_factory=dict)  # of its environment, besides the usual ones
 
 
@@ -85,60 +80,32 @@ ROWS = {
 
 def describe(name, seed, asked):
     """Say how often what is searched."""
-    settings = {"rounds": _rounds(asked), "task": asked.settings}
+    settings = {"rounds": side_by_side.rounds_of(asked), "task": asked.settings}
     return {"settings": settings, "data": asked.settings["data"]}
-
-
-def _rounds(asked):
-    """Return how often each search runs, after warming up."""
-    return asked.options.rounds or (5 if asked.size == "full" else 1)
 
 
 def measure(name, seed, asked):
     """Compare searches, or weigh one."""
     function = weigh if isinstance(ROWS[name], Weighing) else compare
-    return function(ROWS[name], asked.settings, _rounds(asked))
+    return function(ROWS[name], asked.settings, side_by_side.rounds_of(asked))
 
 
 def compare(row, task, rounds):
-    """Let searches run in turn; return numbers of each, one a round, and ratios within a round.
-
-    A shortfall is by how many points the candidate that ours has found is worse than the best.
-    """
-    names = [row.ours, *row.others]
+    """Let searches run in turn; return numbers of each, one a round, and ratios within a round."""
     # No number of threads: joblib and the libraries are to choose as they do for a user. And
     # scikit-learn's few epochs do not converge, and need not.
     variables = child_environment(None) | {"PYTHONWARNINGS": "ignore"}
-    found, children = {name: [] for name in names}, {}
-    try:
-        for library in dict.fromkeys(SEARCHES[name].library for name in names):
-            own = [name for name in names if SEARCHES[name].library == library]
-            function = "benchmarks.studies.search.searches:prepare"
-            children[library] = Child(function, variables, task=task, names=own)
-            children[library].answer()  # one after the other: warming up is work, too
-        for number in range(rounds):
-            for name in names:
-                time.sleep(REST)
-                answer = children[SEARCHES[name].library].ask(name=name, number=number)
-                found[name].append(answer)
-                seconds, params = answer["seconds"], answer["params"]
-                print(f"  {name}: {seconds:.1f} s, {params}", file=sys.stderr, flush=True)
-    finally:
-        for child in children.values():
-            child.stop(PATIENCE)
-    measured = {"targets": row.others}
-    for column, key, digits in (("seconds", "seconds", 3), ("scores", "score", 6)):
-        measured[column] = {n: [round(x, digits) for x in values(found[n], key)] for n in names}
-    measured["held_out"] = {n: [round(x, 6) for x in values(found[n], "held_out")] for n in names}
-    ours = found[row.ours]
-    measured["ratios"] = {
-        name: [
-            round(a["seconds"] / b["seconds"], 4) for a, b in zip(ours, found[name], strict=True)
-        ]
-        for name in row.others
+    searches = {
+        name: (f"{__name__}.searches:prepare", variables, {"name": name, "task": task})
+        for name in (row.ours, *row.others)
     }
+    found = side_by_side.in_turn(searches, rounds, REST, PATIENCE)
+    measured = side_by_side.compared(found, row.ours, row.others)
+    for column, key in {"scores": "score", "held_out": "held_out"}.items():
+        its = {name: values(answers, key) for name, answers in found.items()}
+        measured[column] = {name: [round(x, 6) for x in numbers] for name, numbers in its.items()}
     if row.whole is not None:
-        pairs = zip(ours, found[row.whole], strict=True)
+        pairs = zip(found[row.ours], found[row.whole], strict=True)
         measured["shortfalls"] = [round(shortfall(*pair), 4) for pair in pairs]
         measured["shortfall_target"] = row.shortfall
     return measured
@@ -151,59 +118,49 @@ def shortfall(ours, whole):
 
 def weigh(row, task, rounds):
     """Weigh a search, and one fit, each round in processes of their own; return lists of MB."""
-    variables = child_environment(None) | row.variables
-    common = {"data": task["data"], "epochs": row.epochs}
-    found = {"fit_mb": [], "idle_mb": [], "increase_mb": [], "target_mb": []}
+    variables, found = child_environment(None) | row.variables, []
     for _ in range(rounds):
-        module = "benchmarks.studies.search.memory"
-        fit = call(f"{module}:of_a_fit", variables, **common)
-        search = call(f"{module}:of_a_search", variables, n_jobs=row.n_jobs, **common)
-        target = row.fits * fit["increase_mb"] + row.worker_mb * row.n_jobs
-        measured = (fit["increase_mb"], search["idle_mb"], search["increase_mb"], target)
-        for column, value in zip(found.values(), measured, strict=True):
-            column.append(round(value, 1))
-    return {"memory": found, "n_jobs": row.n_jobs}
+        fit, search = (
+            call(f"{__name__}.memory:{name}", variables, data=task["data"])
+            for name in ("of_a_fit", "of_a_search")
+        )
+        target = FITS * fit["increase_mb"] + WORKER_MB * N_JOBS
+        found.append({"fit_mb": fit["increase_mb"], **search, "target_mb": target})
+    memory = {key: [round(mb, 1) for mb in values(found, key)] for key in found[0]}
+    return {"memory": memory, "n_jobs": N_JOBS}
 
 
 def table(rows):
     """Write all that was measured, and what one must know to read it."""
-    rows = [row for name in ROWS for row in rows if row["unit"] == name]
-    timed = [row for row in rows if "seconds" in row]
-    parts = []
-    if timed:
-        headings = ["what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"]
-        parts.append(pipe_table([line for row in timed for line in _timed(row)], headings))
-    others = [_shortfall(row) for row in timed if "shortfalls" in row]
-    others += [line for row in rows if "memory" in row for line in _weighed(row)]
-    if others:
-        parts.append(pipe_table(others, ["quality and memory", "measured (range)", "aim"]))
-    return "\n\n".join([*parts, _caption(rows)])
+    by_unit = {row["unit"]: row for row in rows}
+    found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
+    timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
+    others = [_shortfall(shape, row) for shape, row in found if "shortfalls" in row]
+    others += [line for shape, row in found if "memory" in row for line in _weighed(shape, row)]
+    headings = {
+        ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"): timed,
+        ("quality and memory", "measured (range)", "aim"): others,
+    }
+    parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
+    return "\n\n".join([*parts, _caption([row for _, row in found])])
 
 
-def _timed(row):
+def _timed(shape, row):
     """Write a line a search."""
-    title = ROWS[row["unit"]].title
-    for name, seconds in row["seconds"].items():
-        line = [title, SEARCHES[name].label, f"{statistics.median(seconds):.3g}", "", ""]
-        if name in row["targets"]:
-            # The aims are of the full task.
-            full = row["settings"]["task"]["data"] == "full"
-            aim = f"{row['targets'][name]:.2f}" if full else ""
-            line[3:] = [spread(row["ratios"][name]), aim]
-        yield [*line, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
+    for name, cells in side_by_side.lines(row, SEARCHES):
+        yield [shape.title, *cells, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
 
 
-def _shortfall(row):
+def _shortfall(shape, row):
     """Write what halving gives up for its speed."""
-    shape = ROWS[row["unit"]]
     what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
     name = f"{what}, points of cross-validation"
     return [name, spread(row["shortfalls"]), f"{row['shortfall_target']:.2f}"]
 
 
-def _weighed(row):
+def _weighed(shape, row):
     """Write the memory of a fit and of a search."""
-    shape, memory = ROWS[row["unit"]], row["memory"]
+    memory = row["memory"]
     fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
     yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
     yield [
@@ -236,11 +193,8 @@ STUDY = Study(
     page="searching.md",
     sizes={"full": FULL, "quick": QUICK},
     seeds=None,
-    options={
-        "--rows": names_option(ROWS),
-        "--rounds": {"type": int, "help": "default 5, with --quick 1"},
-    },
-    units=lambda asked: names_of(asked.options.rows, ROWS, "--rows"),
+    options=side_by_side.options(ROWS),
+    units=lambda asked: side_by_side.rows_of(asked, ROWS),
     describe=describe,
     measure=measure,
     table=table,

@@ -4,45 +4,48 @@ MB are 10**6 bytes of PSS, the proportional set size, in which a page that sever
 is divided among them.
 """
 
+import contextlib
+import os
 import time
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.memory import watched
 
+# Workers of the search, and epochs of each fit.
+N_JOBS, EPOCHS = 2, 2
 # Between two looks, in seconds.
 INTERVAL = 0.03
 
 
-def of_a_search(data, n_jobs, epochs):
+def of_a_search(data):
     """Return how much a search over all training images takes on top of workers that wait.
 
     Those have only imported skfashion, and this process has loaded the data: ``idle_mb``.
     """
     from sklearn.model_selection import GridSearchCV
 
-    X, y, net = _prepare(data, epochs)
-    _start_workers(n_jobs)
+    X, y, net = _prepare(data)
+    _start_workers()
     grid = {
         "hidden_layer_sizes": [(64,), (128,), (128, 64), (256, 128)],
         "lr": [1e-3, 3e-3],
         "batch_size": [64, 128],
     }
-    search = GridSearchCV(net, grid, cv=3, n_jobs=n_jobs, error_score="raise")
+    search = GridSearchCV(net, grid, cv=3, n_jobs=N_JOBS, error_score="raise")
     return _weighed(lambda: search.fit(X, y))
 
 
-def of_a_fit(data, epochs):
+def of_a_fit(data):
     """Return how much one fit to all training images takes, as `of_a_search` counts."""
-    X, y, net = _prepare(data, epochs)
+    X, y, net = _prepare(data)
     # The widest net of the search.
     net.set_params(hidden_layer_sizes=(256, 128), batch_size=128)
     return _weighed(lambda: net.fit(X, y))
 
 
-def _prepare(data, epochs):
+def _prepare(data):
     """Return images, labels and a net."""
     from benchmarks.data import load_split
     from skfashion import MLPNetClassifier
@@ -50,27 +53,22 @@ def _prepare(data, epochs):
     split = load_split(data)
     # Copies of their own: what the reader of the file holds beside them is let go of.
     X, y = np.array(split.X_train), np.array(split.y_train)
-    del split
-    return X, y, MLPNetClassifier(max_epochs=epochs, random_state=0, n_threads=1, device="cpu")
+    return X, y, MLPNetClassifier(max_epochs=EPOCHS, random_state=0, n_threads=1, device="cpu")
 
 
-def _start_workers(n_jobs):
+def _start_workers():
     """Start joblib's workers, and wait until each has imported skfashion."""
-    import joblib
+    from joblib import Parallel, delayed
 
     pids = set()
-    while len(pids) < n_jobs:
-        found = joblib.Parallel(n_jobs=n_jobs, batch_size=1)(
-            joblib.delayed(_import)() for _ in range(4 * n_jobs)
-        )
-        pids |= set(found)
+    while len(pids) < N_JOBS:
+        runs = (delayed(_import)() for _ in range(4 * N_JOBS))
+        pids.update(Parallel(n_jobs=N_JOBS, batch_size=1)(runs))
     time.sleep(1)
 
 
 def _import():
     """Import skfashion in a worker, and return its number."""
-    import os
-
     import skfashion  # noqa: F401
 
     time.sleep(0.2)
@@ -89,15 +87,12 @@ def tree_mb():
     """Return the memory of this process and of all that it has started, on Linux."""
     import psutil
 
+    if not psutil.LINUX:
+        raise BenchmarkError(
+            "This system does not count the memory that processes share; measure on Linux."
+        )
     this, total = psutil.Process(), 0
     for process in (this, *this.children(recursive=True)):
-        try:
-            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-        except (FileNotFoundError, ProcessLookupError):
-            if not Path("/proc/self/smaps_rollup").exists():
-                raise BenchmarkError(
-                    "This system does not count the memory that processes share; measure on Linux."
-                ) from None
-            continue  # it has just ended
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total * 1024 / 1e6
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            total += process.memory_full_info().pss
+    return total / 1e6

@@ -1,13 +1,47 @@
-"""The searches that are timed, each library's in a process of its own."""
+"""The searches that are timed, each in a process of its own."""
 
+import itertools
 import json
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.data import load_split
+from benchmarks.studies.speed import nets
+
 # What a search is warmed up with: a few rows, and all kinds of nets of its grid.
 WARM_ROWS, WARM_EPOCHS = 300, 4
+
+
+def our_net(what, epochs):
+    """Return our net, with the training of other libraries unless it is for a halving."""
+    from skfashion import MLPNetClassifier
+
+    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
+    if what.factor is None:
+        return nets.our_net("mlp", **own), {}
+    return MLPNetClassifier(random_state=0, **own), {}
+
+
+def skorch_net(what, epochs):
+    """Return skorch's net, without a validation split."""
+    names = {"hidden_layer_sizes": "module__hidden_layer_sizes"}
+    return nets.skorch_net(dense_module, max_epochs=epochs), names
+
+
+def dense_module(hidden_layer_sizes=(128, 64)):
+    """Return the plain PyTorch module of a candidate."""
+    return nets.dense((784, *hidden_layer_sizes, 10))
+
+
+def sklearn_net(what, epochs):
+    """Return scikit-learn's net, which does not stop early."""
+    from sklearn.neural_network import MLPClassifier
+
+    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
+    return net, {"lr": "learning_rate_init"}
 
 
 class Search(NamedTuple):
@@ -15,7 +49,7 @@ class Search(NamedTuple):
 
     label: str
     kind: str = "grid"  # or "halving", scikit-learn's, or "epochs", ours
-    library: str = "ours"  # whose nets: or "skorch" or "sklearn"
+    make_net: Callable = our_net  # of a `Search` and epochs, with other names of its parameters
     n_jobs: int = 2
     n_threads: int | None = 1  # of each of our nets; None leaves that to the package
     factor: int | None = None  # of a halving; a grid search beside it has its epochs
@@ -26,8 +60,8 @@ SEARCHES = {
     "ours_alone": Search("skfashion, n_jobs=1", n_jobs=1),
     "default": Search("skfashion, n_jobs=2", n_threads=None),
     "default_alone": Search("skfashion, n_jobs=1", n_jobs=1, n_threads=None),
-    "skorch": Search("skorch NeuralNetClassifier", library="skorch"),
-    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", library="sklearn"),
+    "skorch": Search("skorch NeuralNetClassifier", make_net=skorch_net),
+    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", make_net=sklearn_net),
     "epochs3": Search("EpochHalvingSearchCV", "epochs", factor=3),
     "halving3": Search("HalvingGridSearchCV", "halving", factor=3),
     "grid3": Search("GridSearchCV, all epochs", factor=3),
@@ -36,13 +70,12 @@ SEARCHES = {
 }
 
 
-def prepare(task, names):
-    """Warm up some ``SEARCHES``, and return what runs one of them whenever it is called."""
+def prepare(name, task):
+    """Warm up a search, and return what runs it whenever it is called, each time on other rows."""
     long_epochs = dict.fromkeys(task["long_epochs"], WARM_EPOCHS)
-    warm = task | {"rows": WARM_ROWS, "epochs": 1, "long_epochs": long_epochs}
-    for name in names:
-        run(warm, name, 0)
-    return lambda name, number: run(task, name, number)
+    run(task | {"rows": WARM_ROWS, "epochs": 1, "long_epochs": long_epochs}, name, 0)
+    rounds = itertools.count()
+    return lambda: run(task, name, next(rounds))
 
 
 def run(task, name, number):
@@ -57,12 +90,15 @@ def run(task, name, number):
     search = make(task, what)
     start = time.perf_counter()
     search.fit(X, y)
-    found = {"seconds": time.perf_counter() - start, "params": key_of(search.best_params_)}
-    found["score"] = float(search.best_score_)
-    found["held_out"] = float(search.score(X_held_out, y_held_out))
+    found = {
+        "seconds": time.perf_counter() - start,
+        "params": key_of(search.best_params_),
+        "score": float(search.best_score_),
+        "held_out": float(search.score(X_held_out, y_held_out)),
+    }
     if what.kind == "grid":
         keys = map(key_of, search.cv_results_["params"])
-        scores = map(float, search.cv_results_["mean_test_score"])
+        scores = search.cv_results_["mean_test_score"].tolist()
         found["scores"] = dict(zip(keys, scores, strict=True))
     return found
 
@@ -82,8 +118,6 @@ def draw(task, number, as_float):
     """
     from sklearn.model_selection import train_test_split
 
-    from benchmarks.data import load_split
-
     split = load_split(task["data"])
     X, X_held_out, y, y_held_out = train_test_split(
         split.X_train,
@@ -100,72 +134,21 @@ def draw(task, number, as_float):
 
 def make(task, what):
     """Return a `Search` of a task that is not fitted yet."""
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+
+    from skfashion.model_selection import EpochHalvingSearchCV
+
     epochs = task["epochs"] if what.factor is None else task["long_epochs"][str(what.factor)]
-    net, names = NETS[what.library](what, epochs)
-    grid = {names.get(name, name): values for name, values in task["grid"].items()}
-    sizes = names.get("hidden_layer_sizes", "hidden_layer_sizes")
-    grid[sizes] = list(map(tuple, grid[sizes]))
+    net, names = what.make_net(what, epochs)
+    grid = {
+        names.get(name, name): [tuple(v) if isinstance(v, list) else v for v in values]
+        for name, values in task["grid"].items()
+    }
     common = {"cv": task["folds"], "n_jobs": what.n_jobs, "error_score": "raise"}
+    if what.kind == "grid":
+        return GridSearchCV(net, grid, **common)
+    common |= {"factor": what.factor, "max_resources": epochs}
     if what.kind == "epochs":
-        from skfashion.model_selection import EpochHalvingSearchCV
-
-        limit = {"factor": what.factor, "max_resources": epochs}
-        return EpochHalvingSearchCV(net, grid, random_state=0, **limit, **common)
-    if what.kind == "halving":
-        from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-        from sklearn.model_selection import HalvingGridSearchCV
-
-        limit = {"resource": "max_epochs", "max_resources": epochs}
-        return HalvingGridSearchCV(net, grid, factor=what.factor, **limit, **common)
-    from sklearn.model_selection import GridSearchCV
-
-    return GridSearchCV(net, grid, **common)
-
-
-def our_net(what, epochs):
-    """Return our net, beside other libraries with their way of training, else with its defaults.
-
-    That is Adam at a constant learning rate on pixels as they are.
-    """
-    from benchmarks.studies.speed.nets import our_net as plain_net
-    from skfashion import MLPNetClassifier
-
-    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
-    if what.factor is None:
-        return plain_net("mlp", **own), {}
-    return MLPNetClassifier(random_state=0, **own), {}
-
-
-def skorch_net(what, epochs):
-    """Return skorch's net, without a validation split."""
-    import torch
-    from skorch import NeuralNetClassifier
-
-    net = NeuralNetClassifier(
-        dense_module,
-        criterion=torch.nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        max_epochs=epochs,
-        train_split=None,
-        iterator_train__shuffle=True,
-        verbose=0,
-    )
-    return net, {"hidden_layer_sizes": "module__hidden_layer_sizes"}
-
-
-def dense_module(hidden_layer_sizes=(128, 64)):
-    """Return the plain PyTorch module of a candidate."""
-    from benchmarks.studies.speed.nets import dense
-
-    return dense((784, *hidden_layer_sizes, 10))
-
-
-def sklearn_net(what, epochs):
-    """Return scikit-learn's net, which does not stop early."""
-    from sklearn.neural_network import MLPClassifier
-
-    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
-    return net, {"lr": "learning_rate_init"}
-
-
-NETS = {"ours": our_net, "skorch": skorch_net, "sklearn": sklearn_net}
+        return EpochHalvingSearchCV(net, grid, random_state=0, **common)
+    return HalvingGridSearchCV(net, grid, resource="max_epochs", **common)

@@ -10,24 +10,29 @@ says about itself, and ``scaling`` how time and memory grow.
 """
 
 import dataclasses
+import os
 import statistics
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
-from benchmarks.environment import child_environment
-from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import every, pipe_table, spread, versions
-from benchmarks.processes import Child, call
-from benchmarks.results import commits
+from benchmarks import environment, side_by_side
+from benchmarks.environment import ROOT, child_environment
+from benchmarks.errors import BenchmarkError
+from benchmarks.formatting import caption, pipe_table
+from benchmarks.processes import call
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
 from benchmarks.studies.speed.nets import operations
 from benchmarks.studies.speed.scaling import SCALING, threads_of
 from benchmarks.study import Study
 
-# Libraries' threads go on waiting actively for a moment after they have finished.
+# Before each run, in seconds.
 REST = 0.3
 MEASURES = "benchmarks.studies.speed.measures"
+# What a row beside another checkout begins with, and the ratio of our time to its time aimed at.
+BEFORE, BEFORE_AIM = "before: ", 1.03
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,8 @@ class Row:
     task: Task
     ours: str
     others: dict  # each with the ratio of our time to its time that is aimed at
-    unit: float = 1 / 3  # factor from a run's seconds to the unit of the table
-    unit_name: str = "s an epoch"
-    trains: bool = True  # whether operations a second are worth stating
+    unit: str = "s an epoch"
+    factor: float = 1  # from a run's seconds to that unit
 
 
 @dataclass(frozen=True)
@@ -50,210 +54,182 @@ class Weighing:
     title: str
     function: str  # of ``measures``, which returns a dict of numbers
     net: str
-    targets: dict  # the largest values aimed at; the first key is the one in the table
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Where the time of an epoch of a competitor goes."""
-
-    title: str
-    net: str
-    batch_size: int
-    who: str = "ours_uint8"
+    key: str  # of the number in the table
+    aim: float  # its largest value
 
 
 AIMS = {"hand": 0.80, "sklearn": 0.70, "sklearn_float64": 0.45, "skorch": 0.45}
 AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.7}
 CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "skorch": 0.42, "keras": 0.45}
 BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}
-# Seconds of a thousand calls are milliseconds of one.
-MS, OF_THOUSAND = (1e3, "ms", False), (1, "ms", False)
-PEAK, MAPPED = {"increase_mb": 160}, {"predict_increase_mb": 600, "fit_increase_mb": 600}
+# Of predictions of one row there are a thousand, whose seconds are milliseconds of one.
+THREE, MS = ("s an epoch", 1 / 3), ("ms", 1e3)
+PEAK, SHORTFALL = ("increase_mb", 160), ("shortfall", 0.2)
+MLP = "MLP 784-128-64-10, batch {}, fp32: an epoch"
+CNN = "CNN 32-64, fc 128, batch 128: an epoch"
 RAISES = "fit on 60,000 uint8 rows raises the peak by, {}, MB"
 MAP = "fit and predict on a memory map of 2,000,000 rows take of their own, MLP, MB"
 PRECISIONS = (
     "validation accuracy of ConvNetClassifier(), auto and fp32, difference in points, 3 seeds"
 )
 GIVEN_UP = "validation accuracy of the {} above, plain loop minus ours, points, 4 epochs, 3 seeds"
-SHORTFALL, SMALL = {"shortfall": 0.2}, Task(rows=200, epochs=10)
+MANY, CNN_MANY = Task(rows=10_000), Task("cnn", rows=10_000)
+SMALL_FIT = "fit of 200 rows, 10 epochs, batch 128, MLP"
 ROWS = {
-    "mlp-128": Row("MLP 784-128-64-10, batch 128, fp32: an epoch", Task(), "ours", AIMS),
-    "mlp-512": Row(
-        "MLP 784-128-64-10, batch 512, fp32: an epoch", Task(batch_size=512), "ours", {"hand": 0.65}
-    ),
-    "cnn-128": Row(
-        "CNN 32-64, fc 128, batch 128: an epoch", Task("cnn", epochs=1), "ours", CNN_AIMS, unit=1
-    ),
-    "predict-mlp": Row("predict of 10,000 rows, MLP", Task(rows=10_000), "predict_ours", BARE, *MS),
-    "predict-cnn": Row(
-        "predict of 10,000 rows, CNN", Task("cnn", rows=10_000), "predict_ours", BARE, *MS
-    ),
-    "predict-one": Row(
-        "predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, *OF_THOUSAND
-    ),
-    "fit-200": Row(
-        "fit of 200 rows, 10 epochs, batch 128, MLP", SMALL, "ours", {"sklearn": 1.0}, *MS
-    ),
-    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, 1, "s", False),
-    "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", PEAK),
-    "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", PEAK),
-    "memory-map": Weighing(MAP, "memory_of_map", "mlp", MAPPED),
-    "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", "cnn", {"difference": 0.2}),
-    "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", "mlp", SHORTFALL),
-    "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", "cnn", SHORTFALL),
-    "profile-hand-mlp-128": Profile("plain loop, MLP, batch 128", "mlp", 128, "hand"),
-    "profile-mlp-128": Profile("ours, MLP, batch 128", "mlp", 128),
-    "profile-mlp-512": Profile("ours, MLP, batch 512", "mlp", 512),
-    "profile-hand-cnn-128": Profile("plain loop, CNN, batch 128", "cnn", 128, "hand"),
-    "profile-cnn-128": Profile("ours, CNN, batch 128", "cnn", 128),
+    "mlp-128": Row(MLP.format(128), Task(), "ours", AIMS, *THREE),
+    "mlp-512": Row(MLP.format(512), Task(batch_size=512), "ours", {"hand": 0.65}, *THREE),
+    "cnn-128": Row(CNN, Task("cnn", epochs=1), "ours", CNN_AIMS),
+    "predict-mlp": Row("predict of 10,000 rows, MLP", MANY, "predict_ours", BARE, *MS),
+    "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
+    "predict-one": Row("predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, "ms"),
+    "fit-200": Row(SMALL_FIT, Task(rows=200, epochs=10), "ours", {"sklearn": 1.0}, *MS),
+    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s"),
+    "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", *PEAK),
+    "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", *PEAK),
+    "memory-map": Weighing(MAP, "memory_of_map", "mlp", "predict_increase_mb", 600),
+    "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", "cnn", "difference", 0.2),
+    "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", "mlp", *SHORTFALL),
+    "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", "cnn", *SHORTFALL),
 }
 
 
-def _rounds(asked):
-    """Return how often each competitor runs, after warming up."""
-    return asked.options.rounds or (5 if asked.size == "full" else 1)
+def units(asked):
+    """Return the rows that are asked for; beside another checkout those alone that compare."""
+    names = side_by_side.rows_of(asked, ROWS)
+    if asked.options.before is None:
+        return names
+    return [f"{BEFORE}{name}" for name in names if isinstance(ROWS[name], Row)]
 
 
 def describe(name, seed, asked):
-    """Say how often, and with how many threads."""
-    return {"settings": {"rounds": _rounds(asked)}, "threads": threads_of(asked)}
+    """Say how often, with how many threads, and beside which other commit."""
+    settings, checkout = {"rounds": side_by_side.rounds_of(asked)}, asked.options.before
+    if checkout is not None:
+        settings["before"] = environment.commit(checkout)
+        if settings["before"] is None or not (checkout / "skfashion").is_dir():
+            message = f"Got --before {checkout}, expected a checkout of this repository."
+            raise BenchmarkError(message, exit_code=2)
+    return {"settings": settings, "threads": threads_of(asked)}
 
 
 def measure(name, seed, asked):
-    """Measure a row: compare competitors, weigh something, or profile."""
-    row, threads = ROWS[name], threads_of(asked)
+    """Compare competitors, or let a process say something about itself."""
+    row, threads = ROWS[name.removeprefix(BEFORE)], threads_of(asked)
     data = "full" if asked.size == "full" else "sample"
-    found = {"title": row.title}
     if isinstance(row, Row):
-        return found | compare(row, _rounds(asked), threads, data)
-    common = {"net": row.net, "data": data}
-    if isinstance(row, Weighing):
-        numbers = call(f"{MEASURES}:{row.function}", child_environment(threads), **common)
-        found["targets"] = row.targets
-        return found | {"values": {key: round(value, 2) for key, value in numbers.items()}}
-    common |= {"batch_size": row.batch_size, "who": row.who}
-    shares = call(f"{MEASURES}:profile", child_environment(threads), **common)
-    return found | {"values": {purpose: round(share, 1) for purpose, share in shares.items()}}
+        rounds = side_by_side.rounds_of(asked)
+        found = compare(row, rounds, threads, data, asked.options.before)
+    else:
+        function, variables = f"{MEASURES}:{row.function}", child_environment(threads)
+        numbers = call(function, variables, net=row.net, data=data)
+        found = {"values": {key: round(value, 2) for key, value in numbers.items()}}
+    return {"title": row.title, **found}
 
 
-def compare(row, rounds, threads, data):
-    """Time competitors in turn, round by round; those that are not installed are left out."""
-    task = dataclasses.replace(row.task, threads=threads, data=data)
-    if data == "sample":
-        task = dataclasses.replace(task, rows=min(task.rows, 6000))
-    names, left_out = [row.ours], []
-    for other in row.others:
-        (names if COMPETITORS[other].is_installed else left_out).append(other)
-    for other in left_out:
-        label = COMPETITORS[other].label
-        print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
-    variables = child_environment(threads)
+def compare(row, rounds, threads, data, before=None):
+    """Time competitors in turn, those that are installed; or ours and that of another checkout."""
+    n_rows = row.task.rows if data == "full" else min(row.task.rows, 6000)
+    task = dataclasses.replace(row.task, threads=threads, data=data, rows=n_rows)
+    # A few epochs do not converge, and need not: no warnings.
+    variables = child_environment(threads) | {"PYTHONWARNINGS": "ignore"}
     variables |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    seconds, peaks, children = {other: [] for other in names}, {}, {}
-    try:
-        for other in names:
-            its = {"competitor": other, "task": dataclasses.asdict(task)}
-            function = "benchmarks.studies.speed.competitors:compete"
-            children[other] = Child(function, variables, **its)
-            children[other].answer()  # one after the other: warming up is work, too
-        for _ in range(rounds):
-            for other, child in children.items():
-                time.sleep(REST)
-                answer = child.ask()
-                seconds[other].append(answer["seconds"])
-                peaks[other] = round(answer["peak_mb"], 1)
-    finally:
-        for child in children.values():
-            child.stop()
-    ours = seconds[row.ours]
-    found = {
+
+    def child(name, variables=variables, checkout=ROOT):
+        its = {"competitor": name, "task": dataclasses.asdict(task), "checkout": str(checkout)}
+        return f"{__name__}.competitors:compete", variables, its
+
+    targets = row.others if before is None else {"before": BEFORE_AIM}
+    competitors, left_out = {row.ours: child(row.ours)}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in targets:
+            if name == "before":
+                competitors[name] = child(row.ours, variables_of(before, folder, variables), before)
+            elif find_spec(COMPETITORS[name].package) is not None:
+                competitors[name] = child(name)
+            else:
+                left_out.append(name)
+                label = COMPETITORS[name].label
+                print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
+        found = side_by_side.in_turn(competitors, rounds, REST)
+    compared = side_by_side.compared(found, row.ours, targets)
+    more = {"limits_gflops": None, "gflops": None}
+    if row.unit == "s an epoch" and before is None:  # operations a second are worth stating
+        work = operations(task.net) * task.rows * task.epochs
+        seconds = statistics.median(compared["seconds"][row.ours])
+        more["limits_gflops"] = call(f"{MEASURES}:limits", variables)
+        more["gflops"] = round(work / seconds / 1e9, 1)
+    return {
         "task": dataclasses.asdict(task),
         "ours": row.ours,
-        "seconds": {other: [round(s, 6) for s in its] for other, its in seconds.items()},
-        "ratios": {
-            other: [round(a / b, 4) for a, b in zip(ours, its, strict=True)]
-            for other, its in seconds.items()
-        },
-        "targets": row.others,
-        "peak_mb": peaks,
+        **compared,
+        "peak_mb": {name: round(its[-1]["peak_mb"], 1) for name, its in found.items()},
         "left_out": left_out,
-        "limits_gflops": None,
-        "gflops": None,
+        **more,
     }
-    if row.trains:
-        found["limits_gflops"] = call(f"{MEASURES}:limits", variables)
-        work = operations(task.net) * task.rows * task.epochs
-        found["gflops"] = round(work / statistics.median(ours) / 1e9, 1)
-    return found
+
+
+def variables_of(checkout, folder, variables):
+    """Return an environment in which skfashion is that of another checkout, and all else ours."""
+    Path(folder, "skfashion").symlink_to(checkout / "skfashion")
+    paths = os.pathsep.join([folder, variables["PYTHONPATH"]])
+    return variables | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
 
 
 def table(rows):
     """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
-    rows = [row for name in ROWS for row in rows if row["unit"] == name]
-    timed, weighed, profiles = (
-        [row for row in rows if isinstance(ROWS[row["unit"]], kind)]
-        for kind in (Row, Weighing, Profile)
-    )
-    trained, points = [row for row in timed if row["gflops"]], SCALING.rows()
-    parts = []
-    if timed:
-        headings = ["what", "who", "median", "ours / theirs (range)", "aim", "peak MB"]
-        parts.append(pipe_table([line for row in timed for line in _timed(row)], headings))
-    if weighed:
-        headings = ["memory and accuracy", "measured", "aim"]
-        parts.append(pipe_table(map(_weighed, weighed), headings))
-    if trained:
-        headings = ["training", "GFLOP/s", "limit GFLOP/s", "share"]
-        parts.append(pipe_table(map(_share, trained), headings))
-    if profiles:
-        headings = ["where the time goes, %", *(ROWS[row["unit"]].title for row in profiles)]
-        columns = [[f"{share:.1f}" for share in row["values"].values()] for row in profiles]
-        parts.append(pipe_table(zip(profiles[0]["values"], *columns, strict=True), headings))
+    by_unit = {row["unit"]: row for row in rows}
+    found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
+    names = {f"{BEFORE}{name}": shape for name, shape in ROWS.items()}
+    before = [(shape, by_unit[name]) for name, shape in names.items() if name in by_unit]
+    timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
+    weighed = [
+        [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
+        for shape, row in found
+        if "values" in row
+    ]
+    shares = [_share(shape, row) for shape, row in found if row.get("gflops")]
+    headings = {
+        ("what", "who", "median", "ours / theirs (range)", "aim", "peak MB"): timed,
+        ("memory and accuracy", "measured", "aim"): weighed,
+        ("training", "GFLOP/s", "limit GFLOP/s", "share"): shares,
+        ("what", "skfashion", "before", "now / before (range)", "aim", "before is"): [
+            _beside_before(shape, row) for shape, row in before
+        ],
+    }
+    rows = [row for _, row in found + before]
+    parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
+    points = SCALING.rows()
     parts += [SCALING.table(points)] if points else []
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")
+    rounds = sorted({row["settings"]["rounds"] for row in rows if "seconds" in row})
+    parts.append(
+        f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round.\n{caption(rows)}"
+    )
     commands = " · ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
-    return "\n\n".join([*parts, _caption(rows), f"Each row by itself: {commands}"])
+    return "\n\n".join([*parts, f"Each row by itself: {commands}"])
 
 
-def _timed(row):
+def _timed(shape, row):
     """Write a line a competitor."""
-    shape = ROWS[row["unit"]]
-    for name, seconds in row["seconds"].items():
-        median = f"{shape.unit * statistics.median(seconds):.3g} {shape.unit_name}"
-        aim = ["", ""]
-        if name in row["targets"]:
-            aim = [spread(row["ratios"][name]), f"{row['targets'][name]:.2f}"]
-        label, peak = COMPETITORS[name].label, f"{row['peak_mb'][name]:.0f}"
-        yield [shape.title, label, median, *aim, peak]
+    for name, cells in side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor):
+        yield [shape.title, *cells, f"{row['peak_mb'][name]:.0f}"]
 
 
-def _weighed(row):
-    """Write what a process has said about itself."""
-    shape = ROWS[row["unit"]]
-    name, aim = next(iter(shape.targets.items()))
-    return [shape.title, f"{row['values'][name]:.3g}", f"{aim:.3g}"]
+def _beside_before(shape, row):
+    """Write our time beside that of another commit."""
+    ours, theirs = (
+        cells for _, cells in side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor)
+    )
+    return [shape.title, ours[1], *theirs[1:], row["settings"]["before"][:10]]
 
 
-def _share(row):
+def _share(shape, row):
     """Write how much of the processor a training uses."""
     dtype = "bf16" if row["task"]["net"] == "cnn" else "fp32"
     limit, reached = row["limits_gflops"][dtype], row["gflops"]
-    title = ROWS[row["unit"]].title
-    return [title, f"{reached:.0f}", f"{limit:.0f} ({dtype})", f"{reached / limit:.0%}"]
-
-
-def _caption(rows):
-    """Say how often, where and with what."""
-    rounds = sorted({len(v) for row in rows for v in row.get("seconds", {}).values()})
-    return (
-        f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round; "
-        f"{every(rows, 'machine', 'cpu')} ({every(rows, 'machine', 'instructions')}), "
-        f"{every(rows, 'machine', 'cores')} cores; threads: {every(rows, 'threads')}.\n"
-        f"{versions(rows)}; {commits(rows)}."
-    )
+    return [shape.title, f"{reached:.0f}", f"{limit:.0f} ({dtype})", f"{reached / limit:.0%}"]
 
 
 STUDY = Study(
@@ -264,15 +240,19 @@ STUDY = Study(
     sizes={"full": {}, "quick": {}},
     seeds=None,
     options={
-        "--rows": names_option(ROWS),
-        "--rounds": {"type": int, "help": "default 5, with --quick 1"},
+        **side_by_side.options(ROWS),
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
+        "--before": {
+            "type": lambda path: Path(path).resolve(),
+            "metavar": "CHECKOUT",
+            "help": "beside skfashion of another checkout alone, such as a git worktree",
+        },
         "--scaling": {
             "action": "store_true",
             "help": "time and memory against rows, pixels and width",
         },
     },
-    units=lambda asked: names_of(asked.options.rows, ROWS, "--rows"),
+    units=units,
     describe=describe,
     measure=measure,
     table=table,

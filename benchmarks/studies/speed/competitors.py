@@ -5,20 +5,23 @@ returns a number, it is the seconds to count. Data come in the type that suits t
 nothing is converted inside the time.
 """
 
+import dataclasses
 import importlib.util
 import subprocess
 import sys
 import time
-import warnings
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
+from benchmarks import memory
+from benchmarks.studies.speed.nets import MLP, keras_net, our_net, skorch_net, torch_net
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,30 @@ def load(task, dtype="float32"):
     return X, y
 
 
-def ours(task, dtype="float32"):
-    """Train skfashion, which standardises rows of uint8 in its network."""
+def fitting(make, task, dtype="float32"):
+    """Train a classifier that is made for a task."""
     X, y = load(task, dtype)
-    own = {"standardize": True} if dtype == "uint8" else {}
-    net = our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs, **own)
+    net = make(task)
     return lambda: net.fit(X, y)
+
+
+def ours(task):
+    """Return skfashion's net."""
+    return our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs)
+
+
+def sklearn_mlp(task):
+    """Return scikit-learn's MLPClassifier."""
+    from sklearn.neural_network import MLPClassifier
+
+    own = {"batch_size": task.batch_size, "max_iter": task.epochs}
+    return MLPClassifier(MLP[1:-1], alpha=0.0, random_state=0, **own)
+
+
+def skorch(task):
+    """Return skorch's NeuralNetClassifier."""
+    own = {"lr": 1e-3, "batch_size": task.batch_size, "max_epochs": task.epochs}
+    return skorch_net(torch_net(task.net), **own)
 
 
 def hand(task, channels_last=False):
@@ -71,7 +92,7 @@ def train_by_hand(task, X, y, seed=0, channels_last=False):
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
     criterion = torch.nn.CrossEntropyLoss()
     for _ in range(task.epochs):
-        total = 0.0
+        total = 0.0  # which everybody who trains looks at
         for rows in torch.randperm(len(X)).split(task.batch_size):
             optimizer.zero_grad()
             loss = criterion(module(X[rows]), y[rows])
@@ -79,42 +100,6 @@ def train_by_hand(task, X, y, seed=0, channels_last=False):
             optimizer.step()
             total += loss.detach()
     return module
-
-
-def sklearn_mlp(task, dtype="float32"):
-    """Train scikit-learn's MLPClassifier."""
-    from sklearn.neural_network import MLPClassifier
-
-    X, y = load(task, dtype)
-    own = {"batch_size": task.batch_size, "max_iter": task.epochs}
-    net = MLPClassifier(MLP[1:-1], alpha=0.0, random_state=0, **own)
-
-    def run():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the few epochs do not converge, and need not
-            net.fit(X, y)
-
-    return run
-
-
-def skorch_net(task):
-    """Train skorch's NeuralNetClassifier, without a validation split."""
-    import torch
-    from skorch import NeuralNetClassifier
-
-    X, y = load(task)
-    net = NeuralNetClassifier(
-        torch_net(task.net),
-        criterion=torch.nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        lr=1e-3,
-        batch_size=task.batch_size,
-        max_epochs=task.epochs,
-        train_split=None,
-        iterator_train__shuffle=True,
-        verbose=0,
-    )
-    return lambda: net.fit(X, y)
 
 
 def lightning(task):
@@ -126,7 +111,6 @@ def lightning(task):
 
     X, y = map(torch.from_numpy, load(task))
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
 
     class Module(L.LightningModule):
         def __init__(self):
@@ -174,8 +158,8 @@ def jax_scan(task):
     X, y = map(jnp.asarray, load(task))
     n_steps = len(X) // task.batch_size
 
-    def start(seed):
-        random = np.random.RandomState(seed)
+    def start():
+        random = np.random.RandomState(0)
         drawn = ((random.uniform(-1, 1, (n, m)) / np.sqrt(n), m) for n, m in pairwise(MLP))
         return [(jnp.asarray(weight, jnp.float32), jnp.zeros(m)) for weight, m in drawn]
 
@@ -204,7 +188,7 @@ def jax_scan(task):
         return jax.lax.scan(step, state, order.reshape(n_steps, task.batch_size))
 
     def run():
-        parameters = start(0)
+        parameters = start()
         zeros = jax.tree.map(jnp.zeros_like, parameters)
         state = (parameters, zeros, zeros, 0)
         for key in jax.random.split(jax.random.key(0), task.epochs):
@@ -233,11 +217,7 @@ def predict_bare(task):
             return torch.cat([module(block).argmax(1) for block in images.split(size)]).numpy()
 
     def seconds(size):
-        run(size)
-        start = time.perf_counter()
-        for _ in range(3):
-            run(size)
-        return time.perf_counter() - start
+        return min(timeit.repeat(lambda: run(size), number=1, repeat=4))
 
     best = min((64, 128, 256, 512, 1024, 2048, 5000, 10_000), key=seconds)
     return lambda: run(best)
@@ -250,25 +230,14 @@ def _fitted(task):
     return net.fit(X, y), X
 
 
-def predict_one_ours(task):
+def predict_one(make, task):
     """Predict one float32 row, a thousand times."""
     X, y = load(task)
-    net = our_net("mlp", max_epochs=1, batch_size=128).fit(X, y)
+    net = make(dataclasses.replace(task, epochs=1)).fit(X, y)
     return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
 
 
-def predict_one_sklearn(task):
-    """Predict one row with scikit-learn's MLPClassifier, a thousand times."""
-    from sklearn.neural_network import MLPClassifier
-
-    X, y = load(task)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        net = MLPClassifier(MLP[1:-1], max_iter=1, batch_size=128).fit(X, y)
-    return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
-
-
-def importing(task, modules):
+def importing(modules, task):
     """Import modules in a fresh interpreter; only that is timed."""
     program = f"import time; start = time.perf_counter(); import {modules}\n"
     command = [sys.executable, "-c", program + "print(time.perf_counter() - start)"]
@@ -282,25 +251,20 @@ class Competitor(NamedTuple):
     package: str  # which must be there
     prepare: Callable  # of a task; returns what is timed
 
-    @property
-    def is_installed(self):
-        """Whether the package is there."""
-        return importlib.util.find_spec(self.package) is not None
 
-
-ours_uint8, sklearn_float64 = partial(ours, dtype="uint8"), partial(sklearn_mlp, dtype="float64")
-import_ours = partial(importing, modules="skfashion")
-import_others = partial(importing, modules="skorch, sklearn")
+sklearn = partial(fitting, sklearn_mlp)
+sklearn_float64 = partial(fitting, sklearn_mlp, dtype="float64")
+predict_one_ours = partial(predict_one, ours)
+predict_one_sklearn = partial(predict_one, sklearn_mlp)
+channels_last = partial(hand, channels_last=True)
+import_ours, import_others = partial(importing, "skfashion"), partial(importing, "skorch, sklearn")
 COMPETITORS = {
-    "ours": Competitor("skfashion", "skfashion", ours),
-    "ours_uint8": Competitor("skfashion, uint8 rows", "skfashion", ours_uint8),
+    "ours": Competitor("skfashion", "skfashion", partial(fitting, ours)),
     "hand": Competitor("hand-written PyTorch loop", "torch", hand),
-    "hand_channels_last": Competitor(
-        "the same, channels_last", "torch", partial(hand, channels_last=True)
-    ),
-    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn_mlp),
+    "hand_channels_last": Competitor("the same, channels_last", "torch", channels_last),
+    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn),
     "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
-    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch_net),
+    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", partial(fitting, skorch)),
     "lightning": Competitor("Lightning", "lightning", lightning),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
     "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
@@ -313,12 +277,14 @@ COMPETITORS = {
 }
 
 
-def compete(competitor, task):
+def compete(competitor, task, checkout):
     """Prepare and warm up; return what runs once when called, and says seconds and peak memory."""
-    from benchmarks import memory
-
     run = COMPETITORS[competitor].prepare(Task(**task))
     run()
+    # Also if it is not imported here.
+    package = Path(importlib.util.find_spec("skfashion").origin).resolve()
+    if not package.is_relative_to(checkout):
+        raise ImportError(f"skfashion is {package}, expected that of {checkout}")
     memory.forget_peak()
 
     def answer():

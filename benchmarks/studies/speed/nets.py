@@ -30,6 +30,22 @@ def torch_net(name):
     return nn.Sequential(*layers, nn.Flatten(), *dense((n_in * 7 * 7, HIDDEN, 10)))
 
 
+def skorch_net(module, **parameters):
+    """Return skorch's classifier of a module, or of a function that makes one; no validation."""
+    import torch
+    from skorch import NeuralNetClassifier
+
+    return NeuralNetClassifier(
+        module,
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+        **parameters,
+    )
+
+
 def keras_net(name):
     """Return the Keras model, compiled with Adam."""
     import keras
@@ -66,9 +82,9 @@ def operations(name):
     A product of n x k by k x m counts 2 n k m; forward, gradient of the weights, and, but for the
     first layer, gradient of the input.
     """
-    if name == "mlp":
-        layers = [2 * n_in * n_out for n_in, n_out in itertools.pairwise(MLP)]
-    else:
-        layers = [2 * 28 * 28 * 9 * 1 * 32, 2 * 14 * 14 * 9 * 32 * 64]
-        layers += [2 * 64 * 7 * 7 * 128, 2 * 128 * 10]
-    return 3 * sum(layers) - layers[0]
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        torch_net(name)(torch.zeros(1, MLP[0])).sum().backward()
+    return counter.get_total_flops()

@@ -29,11 +29,6 @@ def units(asked):
     ]
 
 
-def describe(unit, seed, asked):
-    """Say how many threads there are."""
-    return {"settings": {}, "data": None, "threads": threads_of(asked)}
-
-
 def threads_of(asked):
     """Return the threads of each process, all cores unless some are asked for."""
     import joblib
@@ -46,10 +41,9 @@ def measure(unit, seed, asked):
     variables = child_environment(threads_of(asked))
     sizes = {name: unit[name] for name in MIDDLE}
     n_values = unit["rows"] * unit["side"] ** 2 * unit["width"]
+    n_runs = 1 if n_values > 60_000 * 784 * 512 else 3
     function = "benchmarks.studies.speed.measures:scaling_point"
-    found = [
-        call(function, variables, **sizes) for _ in range(1 if n_values > 60_000 * 784 * 512 else 3)
-    ]
+    found = [call(function, variables, **sizes) for _ in range(n_runs)]
     return {**unit, **min(found, key=lambda one: one["seconds"])}
 
 
@@ -71,35 +65,32 @@ def table(rows):
     for varied, label in LABELS.items():
         points = points_of(rows, varied)
         first, last = points[0], points[-1]
-        line = [f"{label}, {first[varied]:,} to {last[varied]:,}"]
+        lines.append([f"{label}, {first[varied]:,} to {last[varied]:,}"])
         for value, unit in (("seconds", "s"), ("increase_mb", "MB")):
-            line.append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
-            line.append(f"{exponent(points, varied, value):.2f}")
-        lines.append(line)
+            lines[-1].append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
+            lines[-1].append(f"{exponent(points, varied, value):.2f}")
     headings = ["an epoch of MLPNetClassifier against", "time", "power"]
     return pipe_table(lines, [*headings, "memory of the fit", "power"])
 
 
 def draw(rows):
     """Draw seconds and memory against each size, the exponent beside each line."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
-    plain = FuncFormatter(lambda number, _: f"{number:g}")
     figure, axes = pyplot().subplots(2, len(LABELS), figsize=(11, 6), layout="constrained")
     for column, varied in zip(axes.T, LABELS, strict=True):
         points = points_of(rows, varied)
         sizes = [point[varied] for point in points]
         for axis, value in zip(column, ("seconds", "increase_mb"), strict=True):
             axis.loglog(sizes, [point[value] for point in points], "o-")
-            slope = exponent(points, varied, value)
-            axis.set_title(f"grows with the power {slope:.2f}", fontsize=10)
-            axis.set_xlabel(LABELS[varied])
+            title = f"grows with the power {exponent(points, varied, value):.2f}"
+            axis.set(title=title, xlabel=LABELS[varied])
             axis.grid(True, which="major", alpha=0.3)
             if varied != "rows":
                 axis.set_xticks(sizes, map(str, sizes))
                 axis.xaxis.set_minor_locator(NullLocator())
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.yaxis.set_major_formatter(plain)
+            axis.yaxis.set_major_formatter("{x:g}")
             axis.yaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("seconds of an epoch")
     axes[1, 0].set_ylabel("memory of the fit, MB")
@@ -116,7 +107,7 @@ SCALING = Study(
     sizes={"full": FULL, "quick": QUICK},
     seeds=None,
     units=units,
-    describe=describe,
+    describe=lambda unit, seed, asked: {"settings": {}, "threads": threads_of(asked)},
     measure=measure,
     table=table,
     pictures={"scaling.png": draw},

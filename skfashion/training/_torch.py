@@ -68,7 +68,12 @@ def _can_run_sgd(kernel):
 def collects_state(cls, names):
     """Tell whether an optimizer class has a method that collects these lists of its state."""
     method = _find(cls, "_init_group")
-    return method is not None and tuple(inspect.signature(method).parameters)[2:] == names
+    return method is not None and _arguments_of(method)[2:] == names
+
+
+@cache
+def _arguments_of(function):
+    return tuple(inspect.signature(function).parameters)
 
 
 def collect_state(optimizer, names):

@@ -26,7 +26,13 @@ def snapshot(estimator, **changes):
 
 def unfitted(estimator):
     """Return an estimator with the very same parameters, and nothing fitted."""
-    return type(estimator)(**estimator.get_params(deep=False))
+    copied = object.__new__(type(estimator))
+    copied.__dict__ = {name: value for name, value in vars(estimator).items() if _is_given(name)}
+    return copied
+
+
+def _is_given(name):
+    return not name.startswith("_") and not name.endswith("_")
 
 
 def _is_fitted(name):

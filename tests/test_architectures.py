@@ -272,6 +272,7 @@ def few(digits):
     return X[:40], y[:40]
 
 
+@pytest.mark.slow
 def test_frozen_parts_keep_weights_and_statistics(few):
     X, y = few
     with pytest.warns(UserWarning, match="Got freeze='backbone' without weights"):
@@ -306,6 +307,7 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
         fine_tuned(backbone="resnet18", weights="DEFAULT").fit(*few)
 
 
+@pytest.mark.slow
 def test_parts_learn_at_rates_of_their_own(few):
     X, y = few
     params = {"optimizer": "sgd", "momentum": 0.0, "batch_size": 40, "max_epochs": 1}
@@ -327,6 +329,7 @@ def test_parts_learn_at_rates_of_their_own(few):
     assert -1.0 in ratios
 
 
+@pytest.mark.slow
 def test_pretrained_weights_from_a_file(few, tmp_path):
     from torchvision import models
 

@@ -258,6 +258,7 @@ def test_settings_are_compared_on_validation_data(tmp_path, monkeypatch):
     assert "batch_size=256, hidden_layer_sizes=(128,), lr=0.01, max_epochs=2" in bold
 
 
+@pytest.mark.slow
 def test_doubtful_test_images_are_found():
     split = load_split("sample", 300)
     X_test = split.X_test.copy()

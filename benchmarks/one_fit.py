@@ -33,7 +33,7 @@ def measure_apart(unit, seed, asked):
     return processes.call("benchmarks.one_fit:measure", variables, model=unit, seed=seed, **task)
 
 
-def verify(rows, model):
+def verify(rows, asked, model):
     """Yield the first seed of a model as it is, and as it is when it is measured again."""
     row = of_unit(rows, model)
     found = measure(model, 0, "full", None, row["threads"])

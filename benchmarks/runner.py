@@ -21,7 +21,7 @@ def add_parser(subparsers, study):
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
-        description=sys.modules[study.table.__module__].__doc__,
+        description=study.about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # what is a path is told by the name of its option
     )

@@ -13,6 +13,7 @@ import torch
 
 from benchmarks import environment, results
 from benchmarks.formatting import pipe_table
+from benchmarks.study import Asked
 from skfashion.fitting.resuming import ENGINE
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
@@ -57,7 +58,8 @@ def _checked(study, rows):
         # With another number of threads nothing would be equal to the last bit.
         torch.set_num_threads(rows[-1]["machine"]["cores"])
     try:
-        for row, then, now in study.verify(results.current(rows)):
+        asked = Asked(study, "full", [0], study.file, jobs=1, options=None)
+        for row, then, now in study.verify(results.current(rows), asked):
             words, is_right = compare(row, then, now)
             what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
             numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]

@@ -56,12 +56,12 @@ def tiny(folder, units=("one", "two"), **changes):
 
     study = Study(
         name="tiny",
-        help="numbers",
+        about="numbers",
         cost="no time",
         page=str(folder / "tiny.md"),
         sizes={"full": {"calls": calls, "n": 2}, "quick": {"calls": calls, "n": 1}},
         seeds=2,
-        units=lambda asked: units,
+        units=units,
         describe=lambda unit, seed, asked: {"settings": {"n": asked.settings["n"]}, "data": "x"},
         measure=numbers,
         table=lambda rows: "; ".join(f"{r['unit']} {r['seed']} {r['part']}" for r in rows),

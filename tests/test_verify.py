@@ -19,7 +19,7 @@ def published(tmp_path, monkeypatch):
     Measured again it has an accuracy of 0.8.
     """
 
-    def again(rows):
+    def again(rows, asked):
         keys = ("accuracy", "members")
         yield rows[0], {key: rows[0][key] for key in keys}, FOUND
 

@@ -1,4 +1,4 @@
-"""What each part of a training is worth, one part changed at a time, on validation data.
+"""What each part of a training is worth, on validation data.
 
 Train a convolutional network on 55,000 training images with one thing changed at a time, and score
 it on the other 5,000.
@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks import candidates
 from benchmarks.candidates import numbers_of_seeds
 from benchmarks.formatting import below, cell, pipe_table, values
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # The default network, long enough in training for the parts to matter.
 BASE = {"max_epochs": 4}
@@ -71,15 +71,12 @@ def table(rows, units=UNITS):
     return f"{pipe_table(lines, headings)}\n\n{text}"
 
 
-STUDY = Study(
-    name="ablation",
-    help="what each part of a training is worth, on validation data",
+STUDY = study_of(
+    __name__,
     cost="45 min",
-    units=lambda asked: UNITS,
+    page="frontier.md",
     describe=candidates.describe,
     measure=candidates.measure,
-    table=table,
-    page="frontier.md",
-    by=("unit", "settings"),
     verify=partial(candidates.verify, unit=UNITS[-2]),  # the fastest
+    by=("unit", "settings"),
 )

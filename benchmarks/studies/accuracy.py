@@ -1,4 +1,4 @@
-"""The main comparison: every model on the same rows, each run in a fresh process of its own.
+"""Every classifier on the same images: accuracy, calibration, seconds, memory.
 
 Compare skfashion's classifiers with scikit-learn's on the same images. Every run is a process of
 its own. Runs made before are made again, unless --resume finds them with the same settings, data,
@@ -16,7 +16,7 @@ from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Heading, where the number is in a row, factor to the unit of the heading, decimals, whether the
 # deviation over seeds is shown.
@@ -116,18 +116,17 @@ def _at_least(limit, text):
     return int(text)
 
 
-STUDY = Study(
-    name="accuracy",
-    help="every classifier on the same images: accuracy, calibration, seconds, memory",
+STUDY = study_of(
+    __name__,
     cost="10 min a seed",
+    page="../README.md",
+    marker="benchmark",
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.models, MODELS, "--models"),
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
-    table=table,
-    page="../README.md",
-    marker="benchmark",
+    verify=partial(one_fit.verify, model="mlp_net"),
     pictures={"accuracy_vs_time.png": draw},
     resume=False,
     side_by_side=True,
@@ -137,5 +136,4 @@ STUDY = Study(
         "--rows": {"type": partial(_at_least, data.N_CLASSES), "help": "at most so many rows"},
     },
     unpublished=("rows",),
-    verify=partial(one_fit.verify, model="mlp_net"),
 )

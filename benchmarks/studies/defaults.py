@@ -1,4 +1,4 @@
-"""How the defaults were chosen: neighbouring settings, compared on validation data only.
+"""The nets' defaults beside neighbouring settings, on validation data.
 
 Fit each setting on 55,000 training images (and on 2,000 of them) and score it on the other 5,000,
 and cross-validate it on scikit-learn's small tables.
@@ -12,7 +12,7 @@ from benchmarks.data import validation_split
 from benchmarks.formatting import grouped, median, pipe_table
 from benchmarks.models import described
 from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 TABLES = ("wine", "breast_cancer", "digits")
 # Tables for skfashion, too: the 64 columns of "digits" are images.
@@ -108,7 +108,7 @@ def table(rows):
     return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield the smallest data of each scope: images, and a table."""
     for data_name in ("fashion-2000", "wine"):
         unit = {"classifier": "MLPNetClassifier", "changes": {}, "data": data_name}
@@ -116,15 +116,4 @@ def verify(rows):
         yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
 
 
-STUDY = Study(
-    name="defaults",
-    help="the nets' defaults beside neighbouring settings, on validation data",
-    cost="20 min a seed",
-    seeds=1,
-    units=lambda asked: UNITS,
-    describe=describe,
-    measure=measure,
-    table=table,
-    page="design.md",
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="20 min a seed", page="design.md", seeds=1)

@@ -1,4 +1,4 @@
-"""How unfair classifiers become by a group that goes with a class, and what helps against it.
+"""Gaps between groups, and what mitigations do about them.
 
 Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
 of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
@@ -11,11 +11,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.data import load_split
 from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
 TASKS = {
@@ -31,7 +30,7 @@ FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9} | 
 QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
 
 
-def classifiers(settings):
+def classifiers(task, settings):
     """Return the classifiers by name, each with one thread: runs go side by side."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -53,22 +52,21 @@ def measure(task, seed, asked):
         GridSearchReduction,
     )
 
-    settings = asked.settings
     binary = {
-        "exponentiated gradient": ExponentiatedGradientReduction(settings["max_iter"]),
-        "grid search": GridSearchReduction(settings["grid_size"]),
+        "exponentiated gradient": ExponentiatedGradientReduction(asked.settings["max_iter"]),
+        "grid search": GridSearchReduction(asked.settings["grid_size"]),
         "threshold optimizer": MITIGATIONS["threshold optimizer"],
     }
     chosen = MITIGATIONS | binary
     if task != "upper body":
         chosen = {name: its for name, its in chosen.items() if name not in binary}
-    known = classifiers(settings)
+    known = classifiers(task, asked.settings)
     # Logistic regression stops before convergence, in worker processes too.
     with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
-        return _runs(task, seed, asked.images, settings, known, chosen, **asked.parallel)
+        return _runs(task, seed, asked, known, chosen, **asked.parallel)
 
 
-def _runs(task, seed, images, settings, known, chosen, **options):
+def _runs(task, seed, asked, known, chosen, **options):
     """Return the rows of some classifiers under some mitigations, None for rates not defined.
 
     Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
@@ -76,7 +74,7 @@ def _runs(task, seed, images, settings, known, chosen, **options):
     """
     from skfashion.studies import fairness_study
 
-    train, test = turned(task, seed, images, settings)
+    train, test = turned(task, seed, asked.images, asked.settings)
     frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
     found = []
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
@@ -120,14 +118,14 @@ def turned(task, seed, split, settings):
     return parts
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield the net as it is, on all ten classes."""
     from skfashion.studies import MITIGATIONS
 
     name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
     row = of_unit(rows, task, estimator=name, mitigation="nothing")
-    known = {name: classifiers(row["settings"])[name]}
-    (found,) = _runs(task, 0, load_split("full"), row["settings"], known, chosen, verbose=0)
+    known = {name: classifiers(task, asked.settings)[name]}
+    (found,) = _runs(task, 0, asked, known, chosen, verbose=0)
 
     def numbers(run):
         return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
@@ -225,20 +223,13 @@ def _panel(ax, frame):
         )
 
 
-STUDY = Study(
-    name="fairness",
-    help="gaps between groups, and what mitigations do about them",
+STUDY = study_of(
+    __name__,
     cost="10 min",
     page="fairness.md",
-    sizes={"full": FULL, "quick": QUICK},
+    units=tuple(TASKS),
     seeds=5,
     quick_seeds=2,
-    units=lambda asked: TASKS,
-    classifiers=lambda task, asked: classifiers(asked.settings),
-    measure=measure,
-    table=table,
-    verify=verify,
-    pictures={"fairness.png": draw},
     packages=("fairlearn",),
     distributed=True,
 )

@@ -1,4 +1,4 @@
-"""What to do with few labels, or with labels of other images than those at hand.
+"""Few labels: self-training, few shots, transfer, adaptation to other images.
 
 Four ways to do with few labels, all measured on training images that were not trained on:
 self-training on rows without a label; features of a net that knows other classes; weights of such a
@@ -12,10 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.data import held_out, load_split
+from benchmarks.data import held_out
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000}
@@ -52,16 +52,17 @@ def _classifier(name, seed, settings, **parameters):
     return cls(random_state=seed, **own, **parameters)
 
 
-def classifiers(unit, asked):
+def classifiers(unit, settings):
     """Return the classifier of a unit by its name; none for pixels."""
     name = unit.partition(": ")[2]
-    return {} if name == "pixels" else {name: _classifier(name, 0, asked.settings)}
+    return {} if name == "pixels" else {name: _classifier(name, 0, settings)}
 
 
-def measured(unit, seed, settings, images):
+def measure(unit, seed, asked):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
     task, _, name = unit.partition(": ")
-    for row in TASKS[task](name, seed, settings, *held_out(images, seed, settings)):
+    parts = held_out(asked.images, seed, asked.settings)
+    for row in TASKS[task](name, seed, asked.settings, *parts):
         yield {"classifier": name, **row}
 
 
@@ -323,24 +324,12 @@ TABLES = {
 }
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield a net of few rows, with which self-training is compared."""
     unit = "self-training: MLP"
     row = of_unit(rows, unit, method="all rows labelled")
-    found = next(measured(unit, 0, row["settings"], load_split("full")))  # of several fits
+    found = next(measure(unit, 0, asked))  # of several fits
     yield row, *({"accuracy": of["accuracy"]} for of in (row, found))
 
 
-STUDY = Study(
-    name="labels",
-    help="few labels: self-training, few shots, transfer, adaptation to other images",
-    cost="45 min",
-    page="little_labels.md",
-    sizes={"full": FULL, "quick": QUICK},
-    units=lambda asked: UNITS,
-    classifiers=classifiers,
-    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
-    table=table,
-    verify=verify,
-    packages=("skada",),
-)
+STUDY = study_of(__name__, cost="45 min", page="little_labels.md", packages=("skada",))

@@ -1,4 +1,4 @@
-"""How much accuracy more training rows buy, classifier by classifier.
+"""Accuracy against the number of training rows.
 
 Fit classifiers, all with their defaults, to parts of the training images, and measure them on all
 of the test images. Nothing is chosen by these results. Each seed draws rows and initial weights
@@ -9,16 +9,20 @@ import time
 
 import numpy as np
 
-from benchmarks.data import load_split
 from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
 QUICK = {"rows": [100, 300, 1000]}
 UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression")
+
+
+def classifiers(unit, settings):
+    """Return the classifier of a unit."""
+    return {unit: MODELS[unit].build(0, 1)}
 
 
 def measure(unit, seed, asked):
@@ -96,24 +100,12 @@ def draw(rows):
     return figure
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield the fastest net, on a part of the images that is drawn from larger ones."""
-    row, images = of_unit(rows, "mlp_net", rows=4000), load_split("full")
-    order = dict(parts(images.y_train, row["settings"]["rows"], 0))[4000]
-    found = fitted("mlp_net", 0, order, images)
+    row = of_unit(rows, "mlp_net", rows=4000)
+    order = dict(parts(asked.images.y_train, asked.settings["rows"], 0))[4000]
+    found = fitted("mlp_net", 0, order, asked.images)
     yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
 
 
-STUDY = Study(
-    name="learning-curve",
-    help="accuracy against the number of training rows",
-    cost="25 min",
-    sizes={"full": FULL, "quick": QUICK},
-    units=lambda asked: UNITS,
-    classifiers=lambda unit, asked: {unit: MODELS[unit].build(0, 1)},
-    measure=measure,
-    table=table,
-    pictures={"learning_curve.png": draw},
-    page="ensembles.md",
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="25 min", page="ensembles.md")

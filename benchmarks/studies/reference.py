@@ -1,4 +1,4 @@
-"""Five published systems: their recipes as written, and ours for the same architectures.
+"""Published systems beside ours, same architectures.
 
 Train each published recipe as its authors do (its accuracy is read on the test images after every
 epoch, which favours it), our recipe for the same architecture (read once), and the same
@@ -12,12 +12,12 @@ from benchmarks import one_fit
 from benchmarks.errors import names_of, names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.recipes import REFERENCES, of_today
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 KINDS = ("published", "ours", "defaults")
 
 
-def _plan(asked):
+def plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
     names = names_of(asked.options.systems, REFERENCES, "--systems")
     known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
@@ -84,19 +84,16 @@ def _n_seeds(groups, kind):
     return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
-STUDY = Study(
-    name="reference",
-    help="published systems beside ours, same architectures",
+STUDY = study_of(
+    __name__,
     cost="1 h",
+    page="references.md",
     seeds=5,
-    plan=_plan,
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
-    table=table,
-    page="references.md",
+    verify=partial(one_fit.verify, model="ours:mlp-keras"),
     options={
         "--systems": names_option(REFERENCES),
         "--published-seeds": {"type": int, "default": 1, "help": "of the published; default 1"},
     },
-    verify=partial(one_fit.verify, model="ours:mlp-keras"),
 )

@@ -1,4 +1,4 @@
-"""What classifiers stand: accuracy on test images disturbed in known ways.
+"""Accuracy on disturbed test images, with and without augmentation.
 
 Fit each classifier on the training images as they are, with and without augment="strong" where it
 has that, and read its accuracy on the test images under every kind of disturbance of
@@ -14,7 +14,7 @@ from benchmarks.formatting import below, cell, grouped, median, pipe_table, seed
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
 AUGMENTED = ", augmented"
@@ -31,6 +31,16 @@ def _build(unit, seed):
     """Return a classifier; an augmented one is trained on disturbed images."""
     estimator = MODELS[CLASSIFIERS[unit]].build(seed, 2)
     return estimator.set_params(augment="strong") if unit.endswith(AUGMENTED) else estimator
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised."""
+    return {"settings": described(_build(unit, 0)), "data": asked.size}
+
+
+def measure(unit, seed, asked):
+    """Fit one classifier with one seed."""
+    return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
 
 
 def accuracies(estimator, split, disturbed):
@@ -107,27 +117,19 @@ def draw(rows):
     return figure
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield the fastest net, on test images as they are and under one kind of disturbance."""
-    row, split = of_unit(rows, "MLPNetClassifier"), load_split("full")
+    row, split = of_unit(rows, "MLPNetClassifier"), asked.images
     found = accuracies(_build(row["unit"], 0), split, disturb(split.X_test, ["noise"]))
     yield row, *({"clean": of["clean"], "noise": of["accuracy"]["noise"]} for of in (row, found))
 
 
-STUDY = Study(
-    name="robustness",
-    help="accuracy on disturbed test images, with and without augmentation",
+STUDY = study_of(
+    __name__,
     cost="15 min a seed",
+    page="robustness.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
-    describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
-    measure=lambda unit, seed, asked: accuracies(
-        _build(unit, seed), asked.images, _disturbed(asked.size)
-    ),
-    table=table,
-    page="robustness.md",
-    pictures={"robustness.png": draw},
-    verify=verify,
     options={"--classifiers": names_option(CLASSIFIERS, ";")},
 )

@@ -1,4 +1,4 @@
-"""What doubtful test images are worth: near-duplicates of training images, and wrong labels.
+"""Accuracy without near-duplicates and without suspected labels.
 
 Find the test images with a near-duplicate among the training images, and those whose label cleanlab
 suspects by probabilities of networks that have not seen them; then state the accuracy of the
@@ -10,13 +10,12 @@ import time
 
 import numpy as np
 
-from benchmarks.data import load_split
 from benchmarks.formatting import below, cell, pipe_table, values
 from benchmarks.models import described
 from benchmarks.recipes import of_today
 from benchmarks.results import compared, of_unit
 from benchmarks.studies import frontier
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Pearson correlation with some training image above which a test image is a near-duplicate.
 CORRELATION = 0.98
@@ -27,6 +26,12 @@ N_FOLDS = 5
 
 # How many of the frontier's recipes are looked at.
 N_BEST = 3
+UNITS = ("near-duplicates", "labels")
+
+
+def plan(asked):
+    """Return the two units: for duplicates nothing is drawn."""
+    return [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)]
 
 
 def describe(unit, seed, asked=None):
@@ -122,24 +127,12 @@ def _accuracy_without(row, left_out):
     return 100 * (1 - len(wrong) / (n_rows - len(left_out)))
 
 
-def verify(rows):
+def verify(rows, asked):
     """Yield the share of near-duplicates in the first test images; labels need minutes."""
-    row, split, n = of_unit(rows, "near-duplicates", None), load_split("full"), 1000
+    row, split, n = of_unit(rows, "near-duplicates", None), asked.images, 1000
     parts = {"X_test": split.X_test[:n], "y_test": split.y_test[:n]}
     then, now = [i for i in row["test"] if i < n], near_duplicates(split._replace(**parts))["test"]
     yield row, {"share": len(then) / n, "test": then}, {"share": len(now) / n, "test": now}
 
 
-UNITS = ("near-duplicates", "labels")
-STUDY = Study(
-    name="sensitivity",
-    help="accuracy without near-duplicates and without suspected labels",
-    cost="5 min",
-    units=lambda asked: UNITS,
-    plan=lambda asked: [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)],
-    describe=describe,
-    measure=measure,
-    table=table,
-    page="frontier.md",
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="5 min", page="frontier.md")

@@ -1,9 +1,8 @@
-"""Seconds and memory of searches, side by side over the same candidates, folds and rows.
+"""Seconds and memory of searches over the same candidates, folds and rows.
 
-Compare the seconds of searches over the same nets, candidates, folds and rows, and weigh one. Each
-is a process of its own that is warmed up first; then they search in turn, round after round, each
-round on other rows, and ratios are taken within a round. Only training images are used: what a
-search has found is judged by its cross-validation, and by training images held out.
+Each search is a process of its own that is warmed up first; then they search in turn, round after
+round, each round on other rows, and ratios are taken within a round. Only training images are used:
+what a search has found is judged by its cross-validation, and by training images held out.
 
 What is compared, how, and its tables; ``searches`` is what the processes do, ``memory`` weighs one.
 """
@@ -18,7 +17,7 @@ from benchmarks.formatting import caption, pipe_table, spread, values
 from benchmarks.processes import call
 from benchmarks.studies.search.memory import N_JOBS
 from benchmarks.studies.search.searches import SEARCHES
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Before each search; and for processes to end their workers, and these the files that they share.
 REST, PATIENCE = 0.5, 20
@@ -186,17 +185,12 @@ def _caption(rows):
     )
 
 
-STUDY = Study(
-    name="search",
-    help="compare seconds and memory of searches",
+STUDY = study_of(
+    __name__,
     cost="1 h",
     page="searching.md",
-    sizes={"full": FULL, "quick": QUICK},
     seeds=None,
-    options=side_by_side.options(ROWS),
-    units=lambda asked: side_by_side.rows_of(asked, ROWS),
-    describe=describe,
-    measure=measure,
-    table=table,
     timing=True,
+    units=lambda asked: side_by_side.rows_of(asked, ROWS),
+    options=side_by_side.options(ROWS),
 )

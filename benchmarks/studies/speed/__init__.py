@@ -1,4 +1,4 @@
-"""Speed and memory, side by side with those who do the same: ``python -m benchmarks speed``.
+"""Seconds and memory beside other libraries.
 
 Compare skfashion's seconds with those of others that do the same work on the same data, with the
 same network, batch size, optimizer and number of threads. Each competitor is a process of its
@@ -26,7 +26,7 @@ from benchmarks.processes import call
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
 from benchmarks.studies.speed.nets import operations
 from benchmarks.studies.speed.scaling import SCALING, threads_of
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Before each run, in seconds.
 REST = 0.3
@@ -232,13 +232,14 @@ def _share(shape, row):
     return [shape.title, f"{reached:.0f}", f"{limit:.0f} ({dtype})", f"{reached / limit:.0%}"]
 
 
-STUDY = Study(
-    name="speed",
-    help="compare seconds and memory with other libraries",
+STUDY = study_of(
+    __name__,
     cost="1 h",
     page="performance.md",
     sizes={"full": {}, "quick": {}},
     seeds=None,
+    timing=True,
+    packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
     options={
         **side_by_side.options(ROWS),
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
@@ -247,17 +248,8 @@ STUDY = Study(
             "metavar": "CHECKOUT",
             "help": "beside skfashion of another checkout alone, such as a git worktree",
         },
-        "--scaling": {
-            "action": "store_true",
-            "help": "time and memory against rows, pixels and width",
-        },
+        "--scaling": {"action": "store_true", "help": SCALING.help},
     },
-    units=units,
-    describe=describe,
-    measure=measure,
-    table=table,
     instead={"scaling": SCALING},
-    packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
-    timing=True,
     resume=False,
 )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import pages, report, runner
-from benchmarks.errors import BenchmarkError, names_of, names_option
+from benchmarks.errors import BenchmarkError, names_option
 from benchmarks.registry import STUDIES
 
 # With those that are run by an option of another.
@@ -53,7 +53,7 @@ def _run(options):
 def _verify(options):
     from benchmarks import verify  # and with it PyTorch
 
-    return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
+    return verify.verify(ALL.values(), options.files)
 
 
 def _report(options):

@@ -10,8 +10,6 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.errors import BenchmarkError
-
 ROOT = Path(__file__).absolute().parents[1]
 PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 
@@ -87,16 +85,6 @@ def commit(root=None):
     places = ("skfashion", "benchmarks", ":!benchmarks/results")
     changes = _git("status", "--porcelain", "--", *places, root=root)
     return head + ("-dirty" if changes else "")
-
-
-def refuse_dirty():
-    """Refuse to measure what is to be published with sources that no commit has."""
-    if "-dirty" in (commit() or ""):
-        raise BenchmarkError(
-            "Got sources that differ from their commit, expected results to publish to come from "
-            "a commit. Commit the changes of skfashion and benchmarks first.",
-            exit_code=2,
-        )
 
 
 def age(commit):

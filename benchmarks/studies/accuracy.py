@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks import data, one_fit
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
@@ -123,7 +123,7 @@ STUDY = study_of(
     marker="benchmark",
     sizes={"full": {}, "sample": {}},
     seeds=1,
-    units=lambda asked: names_of(asked.options.models, MODELS, "--models"),
+    units=lambda asked: asked.options.models,
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
     verify=partial(one_fit.verify, model="mlp_net"),

@@ -105,7 +105,8 @@ def measure(unit, seed, asked):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
-    X, X_valid, y, y_valid = held_out(asked.images, seed, asked.settings)
+    sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
+    X, X_valid, y, y_valid = held_out(asked.images, *sizes, seed)
     start = time.perf_counter()
     fitted = _fitted(unit, seed, asked.settings, X, y)
     seconds = round(time.perf_counter() - start, 2)

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.data import part
 from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
 from benchmarks.pictures import pyplot
 from benchmarks.results import of_unit
@@ -98,13 +99,9 @@ def turned(task, seed, split, settings):
 
     Both parts are images, labels and groups.
     """
-    from sklearn.model_selection import train_test_split
-
     from skfashion.datasets import make_groups
 
-    drawn = {"train_size": settings["train_rows"], "random_state": seed}
-    train = train_test_split(*split[:2], stratify=split.y_train, **drawn)[::2]
-    parts = []
+    train, parts = part(*split[:2], settings["train_rows"], seed), []
     for (X, y), share, correlation, state in (
         (train, settings["share"], settings["correlation"], seed),
         (split[2:4], settings["test_share"], 0.0, 1000 + seed),

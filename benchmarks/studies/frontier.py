@@ -10,7 +10,7 @@ import statistics
 from functools import partial
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.recipes import FASTEST, REFERENCES, of_today
@@ -20,7 +20,7 @@ from benchmarks.study import study_of
 
 def plan(asked):
     """Return the rivals' runs, then those of the recipes, seed by seed."""
-    entries = {n: FASTEST[n] for n in names_of(asked.options.recipes, FASTEST, "--recipes")}
+    entries = {name: FASTEST[name] for name in asked.options.recipes}
     rivals = dict.fromkeys(entry.rival for entry in entries.values() if entry.rival)
     runs = [(f"fast:{name}", i) for name, entry in entries.items() for i in range(entry.n_seeds)]
     return [(f"published:{rival}", 0) for rival in rivals] + sorted(runs, key=lambda run: run[1])

@@ -9,7 +9,7 @@ import statistics
 from functools import partial
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import study_of
@@ -19,7 +19,7 @@ KINDS = ("published", "ours", "defaults")
 
 def plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
-    names = names_of(asked.options.systems, REFERENCES, "--systems")
+    names = asked.options.systems
     known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
     ours = [f"{kind}:{name}" for name in names for kind in ("ours", "defaults")]
     return [(name, seed) for seed in range(asked.options.published_seeds) for name in known] + [

@@ -9,7 +9,7 @@ import statistics
 from functools import cache
 
 from benchmarks.data import load_split
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
@@ -130,6 +130,6 @@ STUDY = study_of(
     page="robustness.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
-    units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
+    units=lambda asked: asked.options.classifiers,
     options={"--classifiers": names_option(CLASSIFIERS, ";")},
 )

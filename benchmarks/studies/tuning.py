@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import below, median, pipe_table
 from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
 from benchmarks.study import study_of
@@ -121,8 +121,8 @@ CANDIDATES = {
 
 def units(asked):
     """Return what was tried for the recipes that are asked for, named by them."""
-    names = names_of(asked.options.recipes, CANDIDATES, "--recipes", separator=";")
-    return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
+    recipes = asked.options.recipes
+    return [(name, *candidate) for name in recipes for candidate in CANDIDATES[name]]
 
 
 def table(rows, known=CANDIDATES):

@@ -191,6 +191,6 @@ STUDY = study_of(
     page="searching.md",
     seeds=None,
     timing=True,
-    units=lambda asked: side_by_side.rows_of(asked, ROWS),
+    units=lambda asked: asked.options.rows,
     options=side_by_side.options(ROWS),
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.data import load_split
+from benchmarks.data import held_out, load_split
 from benchmarks.studies.speed import nets
 
 # What a search is warmed up with: a few rows, and all kinds of nets of its grid.
@@ -116,20 +116,11 @@ def draw(task, number, as_float):
 
     Pixels are float32, 0 to 1, as every library takes them, or uint8.
     """
-    from sklearn.model_selection import train_test_split
-
-    split = load_split(task["data"])
-    X, X_held_out, y, y_held_out = train_test_split(
-        split.X_train,
-        split.y_train.astype(np.int64),
-        train_size=task["rows"],
-        test_size=task["held_out"],
-        stratify=split.y_train,
-        random_state=number,
-    )
+    images, sizes = load_split(task["data"]), (task["rows"], task["held_out"])
+    X, X_held_out, y, y_held_out = held_out(images, *sizes, number)
     if as_float:
         X, X_held_out = (a.astype(np.float32) / np.float32(255) for a in (X, X_held_out))
-    return X, y, X_held_out, y_held_out
+    return X, y.astype(np.int64), X_held_out, y_held_out.astype(np.int64)
 
 
 def make(task, what):

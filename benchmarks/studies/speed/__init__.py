@@ -95,10 +95,9 @@ ROWS = {
 
 def units(asked):
     """Return the rows that are asked for; beside another checkout those alone that compare."""
-    names = side_by_side.rows_of(asked, ROWS)
     if asked.options.before is None:
-        return names
-    return [f"{BEFORE}{name}" for name in names if isinstance(ROWS[name], Row)]
+        return asked.options.rows
+    return [f"{BEFORE}{name}" for name in asked.options.rows if isinstance(ROWS[name], Row)]
 
 
 def describe(name, seed, asked):

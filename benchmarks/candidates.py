@@ -77,10 +77,3 @@ def call_of(name, parameters):
 def numbers_of_seeds(rows):
     """Say which seeds rows have."""
     return ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
-
-
-def verify(rows, asked, unit):
-    """Yield the first seed of a unit as it is, and as it is when it is measured again."""
-    (group,) = rows_of(rows, [unit])
-    row = next(row for row in group if row["seed"] == 0)
-    yield row, row["accuracy"], measure(unit, 0)["accuracy"]

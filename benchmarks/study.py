@@ -77,8 +77,9 @@ class Study:
     options: dict = field(default_factory=dict)  # of its own, with keywords of add_argument
     unpublished: tuple = ()  # those that are for trying things
     instead: dict = field(default_factory=dict)  # by an own option: the study that is run with it
-    # verify(rows, asked) fits one cheap committed row again, or more, and yields each with what it
-    # says and what it says now: dicts, the main number first. None for studies of seconds.
+    # Units of which `benchmarks.verify` measures the first row again; none of studies of seconds.
+    cheap: tuple = ()
+    # verify(rows, asked), where all units take long: yields a committed row, and that of today.
     verify: Callable | None = None
 
     @property

@@ -60,7 +60,7 @@ def verify(rows, asked):
     """Yield the fastest net as it is."""
     row = of_unit(rows, UNIT, treatment="nothing")
     (found,) = _runs(0, asked, {"nothing": None}, verbose=0)
-    yield row, imbalance.learned(row), imbalance.learned(found)
+    yield row, found
 
 
 STUDY = study_of(

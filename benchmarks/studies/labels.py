@@ -14,7 +14,6 @@ import numpy as np
 
 from benchmarks.data import held_out, part
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
-from benchmarks.results import of_unit
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
@@ -312,12 +311,6 @@ TABLES = {
 }
 
 
-def verify(rows, asked):
-    """Yield a net of few rows, with which self-training is compared."""
-    unit = "self-training: MLP"
-    row = of_unit(rows, unit, method="all rows labelled")
-    found = next(measure(unit, 0, asked))  # of several fits
-    yield row, *({"accuracy": of["accuracy"]} for of in (row, found))
-
-
-STUDY = study_of(__name__, cost="45 min", page="little_labels.md", packages=("skada",))
+STUDY = study_of(
+    __name__, cost="45 min", page="little_labels.md", packages=("skada",), cheap=UNITS[:1]
+)

@@ -12,7 +12,6 @@ import numpy as np
 from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
 from benchmarks.study import study_of
 
 FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
@@ -100,12 +99,4 @@ def draw(rows):
     return figure
 
 
-def verify(rows, asked):
-    """Yield the fastest net, on a part of the images that is drawn from larger ones."""
-    row = of_unit(rows, "mlp_net", rows=4000)
-    order = dict(parts(asked.images.y_train, asked.settings["rows"], 0))[4000]
-    found = fitted("mlp_net", 0, order, asked.images)
-    yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
-
-
-STUDY = study_of(__name__, cost="25 min", page="ensembles.md")
+STUDY = study_of(__name__, cost="25 min", page="ensembles.md", cheap=("mlp_net",))

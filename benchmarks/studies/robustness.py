@@ -13,7 +13,6 @@ from benchmarks.errors import names_option
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
@@ -117,19 +116,13 @@ def draw(rows):
     return figure
 
 
-def verify(rows, asked):
-    """Yield the fastest net, on test images as they are and under one kind of disturbance."""
-    row, split = of_unit(rows, "MLPNetClassifier"), asked.images
-    found = accuracies(_build(row["unit"], 0), split, disturb(split.X_test, ["noise"]))
-    yield row, *({"clean": of["clean"], "noise": of["accuracy"]["noise"]} for of in (row, found))
-
-
 STUDY = study_of(
     __name__,
     cost="15 min a seed",
     page="robustness.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
+    cheap=("MLPNetClassifier",),
     units=lambda asked: asked.options.classifiers,
     options={"--classifiers": names_option(CLASSIFIERS, ";")},
 )

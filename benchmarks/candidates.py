@@ -47,12 +47,6 @@ def by_setting(rows):
     return groups
 
 
-def rows_of(rows, units):
-    """Return the rows of each unit, a list each; rows of what a setting was before are none."""
-    found = by_setting(rows)
-    return [found.get((name, in_words(settings_of(*setting))), []) for name, *setting in units]
-
-
 def in_words(settings):
     """Write a setting as a reader would: what differs from the defaults of today."""
     settings = results.compared(settings)

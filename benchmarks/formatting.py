@@ -98,6 +98,11 @@ def below(words, rows, command=None):
     return f"{words}\n{caption(rows)}\n\nCommand: `{command or rows[-1]['command']}`."
 
 
+def table_above(lines, headings, words, rows, command=None):
+    """Write a table, and as `below` what stands below it."""
+    return f"{pipe_table(lines, headings)}\n\n{below(words, rows, command)}"
+
+
 # --- tables of skfashion.studies ----------------------------------------------------------------
 
 

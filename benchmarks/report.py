@@ -120,18 +120,15 @@ def _points(rows):
     import altair as alt
     import pandas as pd
 
-    data = pd.DataFrame(
-        [
-            {
-                "classifier": group[0]["label"],
-                "fit s": accuracy.mean(group, "seconds", "fit"),
-                "accuracy %": 100 * accuracy.mean(group, "metrics", "accuracy"),
-                "log-loss": accuracy.mean(group, "metrics", "log_loss"),
-                "seeds": len(group),
-            }
-            for group in accuracy.by_model(rows)
-            if group[0]["unit"] != accuracy.FLOOR
-        ]
+    frame = pd.json_normalize([row for row in rows if row["unit"] != accuracy.FLOOR])
+    groups = frame.rename(columns={"label": "classifier"}).groupby("classifier", as_index=False)
+    data = groups.agg(
+        **{
+            "fit s": ("seconds.fit", "mean"),
+            "accuracy %": ("metrics.accuracy", lambda shares: 100 * shares.mean()),
+            "log-loss": ("metrics.log_loss", "mean"),
+            "seeds": ("seed", "size"),
+        }
     )
     return (
         alt.Chart(data)

@@ -14,7 +14,7 @@ from benchmarks.models import described
 
 DOCS = ROOT / "docs"
 # What a module defines of its study under these names.
-FUNCTIONS = ("classifiers", "describe", "measure", "plan", "table", "units", "verify")
+FUNCTIONS = ("classifiers", "describe", "measure", "plan", "table", "units")
 
 
 def _as_asked(unit, seed, asked):
@@ -79,8 +79,6 @@ class Study:
     instead: dict = field(default_factory=dict)  # by an own option: the study that is run with it
     # Units of which `benchmarks.verify` measures the first row again; none of studies of seconds.
     cheap: tuple = ()
-    # verify(rows, asked), where all units take long: yields a committed row, and that of today.
-    verify: Callable | None = None
 
     @property
     def help(self):

@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 
 from benchmarks.data import load_split
-from benchmarks.formatting import below, pipe_table
+from benchmarks.formatting import table_above
 from benchmarks.study import study_of
 
 FULL = {"data": "full", "rows": None, "fits": 16, "epochs": 1, "empty": 1000, "resources": 3}
@@ -129,9 +129,8 @@ def table(rows):
         for part, name in names.items()
         for n, its in medians.iterrows()
     ]
-    text = pipe_table(lines, ["runs", "workers", "seconds", "MB moved"])
-    rounds = len({row["seed"] for row in rows})
-    return f"{text}\n\n{below(f'Medians of {rounds} rounds.', rows)}"
+    words = f"Medians of {len({row['seed'] for row in rows})} rounds."
+    return table_above(lines, ["runs", "workers", "seconds", "MB moved"], words, rows)
 
 
 STUDY = study_of(

@@ -10,16 +10,7 @@ import statistics
 import time
 
 from benchmarks.data import held_out
-from benchmarks.formatting import (
-    below,
-    cell,
-    grouped,
-    half_interval,
-    median,
-    pipe_table,
-    seeds,
-    values,
-)
+from benchmarks.formatting import cell, grouped, half_interval, median, seeds, table_above, values
 from benchmarks.study import study_of
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
@@ -142,7 +133,7 @@ def table(rows):
         f"that is made of {settings['members']} of them, or of one alone, has "
         f"{settings['epochs'] * settings['members']}."
     )
-    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
+    return table_above(lines, headings, words, rows)
 
 
 STUDY = study_of(__name__, cost="25 min", page="ensembles.md", cheap=("one MLP",))

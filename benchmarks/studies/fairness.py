@@ -45,38 +45,27 @@ def classifiers(task, settings):
 
 
 def measure(task, seed, asked):
-    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation."""
-    from skfashion.studies import (
-        MITIGATIONS,
-        ExponentiatedGradientReduction,
-        GridSearchReduction,
-    )
-
-    binary = {
-        "exponentiated gradient": ExponentiatedGradientReduction(asked.settings["max_iter"]),
-        "grid search": GridSearchReduction(asked.settings["grid_size"]),
-        "threshold optimizer": MITIGATIONS["threshold optimizer"],
-    }
-    chosen = MITIGATIONS | binary
-    if task != "upper body":
-        chosen = {name: its for name, its in chosen.items() if name not in binary}
-    known = classifiers(task, asked.settings)
-    # Logistic regression stops before convergence, in worker processes too.
-    with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
-        return _runs(task, seed, asked, known, chosen, **asked.parallel)
-
-
-def _runs(task, seed, asked, known, chosen, **options):
-    """Return the rows of some classifiers under some mitigations, None for rates not defined.
+    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation.
 
     Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
-    group and class ``by_class``; values have six decimals.
+    group and class ``by_class``; values have six decimals, None for rates not defined.
     """
-    from skfashion.studies import fairness_study
+    from skfashion import studies
 
-    train, test = turned(task, seed, asked.images, asked.settings)
-    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
-    found = []
+    settings = asked.settings
+    binary = {
+        "exponentiated gradient": studies.ExponentiatedGradientReduction(settings["max_iter"]),
+        "grid search": studies.GridSearchReduction(settings["grid_size"]),
+        "threshold optimizer": studies.MITIGATIONS["threshold optimizer"],
+    }
+    chosen = studies.MITIGATIONS | binary
+    if task != "upper body":
+        chosen = {name: its for name, its in chosen.items() if name not in binary}
+    train, test = turned(task, seed, asked.images, settings)
+    options = {"mitigations": chosen, "seeds": (seed,), **asked.parallel}
+    # Logistic regression stops before convergence, in worker processes too.
+    with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
+        frame = studies.fairness_study(classifiers(task, settings), *train, *test, **options)
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
         metrics, by_group, by_class = {}, {}, {}
         columns = its[["metric", "group", "class", "value"]]
@@ -89,8 +78,7 @@ def _runs(task, seed, asked, known, chosen, **options):
             elif group is not None:
                 by_class.setdefault(group, {}).setdefault(label, {})[metric] = value
         run = {"task": task, "estimator": estimator, "mitigation": mitigation}
-        found.append(run | {"metrics": metrics, "by_group": by_group, "by_class": by_class})
-    return found
+        yield run | {"metrics": metrics, "by_group": by_group, "by_class": by_class}
 
 
 def turned(task, seed, split, settings):

@@ -5,8 +5,9 @@ plain and balanced, and measure its probabilities on test images with the same s
 and with prior="train", which takes the balancing back.
 """
 
+from functools import partial
+
 from benchmarks.formatting import summary_below, summary_table
-from benchmarks.results import of_unit
 from benchmarks.studies import imbalance
 from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK  # noqa: F401
 from benchmarks.study import study_of
@@ -23,28 +24,17 @@ COLUMNS = (
     ("accuracy %", "accuracy", 100, 2, True),
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
 )
-UNIT = {"estimators": MLP, **EXPONENTIAL}
-UNITS = [UNIT]
-
-
-def describe(unit, seed, asked):
-    """Say by what a row is recognised."""
-    return imbalance.chosen(unit, TREATMENTS, asked)
+UNITS = ({"estimators": MLP, **EXPONENTIAL},)
 
 
 def measure(unit, seed, asked):
-    """Measure all treatments with one seed: a row each."""
-    return _runs(seed, asked, TREATMENTS, **asked.parallel)
-
-
-def _runs(seed, asked, treatments, **options):
-    """Return the rows of some treatments, measured on test images skewed like the training."""
+    """Measure all treatments with one seed, on test images skewed like those of the training."""
     from skfashion.datasets import make_imbalanced
 
     # The same test rows for every seed.
     X_test, y_test = make_imbalanced(asked.images.X_test, asked.images.y_test, random_state=0)
     images = asked.images._replace(X_test=X_test, y_test=y_test)
-    return imbalance.runs(UNIT, seed, images, asked.settings, treatments, **options)
+    return imbalance.runs(unit, seed, images, asked.settings, TREATMENTS, **asked.parallel)
 
 
 def table(rows):
@@ -56,18 +46,13 @@ def table(rows):
     return f"{text}\n\n{summary_below(rows, words)}"
 
 
-def verify(rows, asked):
-    """Yield the fastest net as it is."""
-    row = of_unit(rows, UNIT, treatment="nothing")
-    (found,) = _runs(0, asked, {"nothing": None}, verbose=0)
-    yield row, found
-
-
 STUDY = study_of(
     __name__,
     cost="7 min",
     page="imbalance.md",
     seeds=5,
+    describe=partial(imbalance.describe, chosen=TREATMENTS),
+    cheap=UNITS,
     packages=("imbalanced-learn",),
     distributed=True,
 )

@@ -14,7 +14,6 @@ from benchmarks import formatting
 from benchmarks.formatting import by_run, pipe_table, summary_below, summary_cells, summary_table
 from benchmarks.models import described
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
 from benchmarks.study import study_of
 
 # Where every treatment would take too long: one of each kind, and the usual ones.
@@ -85,15 +84,11 @@ def treatments(unit, settings):
     return [name for name in TREATMENTS if name not in names] if names[0] == "all but" else names
 
 
-def chosen(unit, treatments, asked):
-    """Describe a row by what was chosen: treatments, and classifiers with all their parameters."""
+def describe(unit, seed, asked, chosen=None):
+    """Say by what a row is recognised: treatments, and classifiers with all their parameters."""
+    chosen = chosen or treatments(unit, asked.settings)
     its = described(classifiers(unit, asked.settings))
-    return {"settings": {"treatments": treatments, "classifiers": its}, "data": asked.size}
-
-
-def describe(unit, seed, asked):
-    """Say by what a row is recognised."""
-    return chosen(unit, treatments(unit, asked.settings), asked)
+    return {"settings": {"treatments": chosen, "classifiers": its}, "data": asked.size}
 
 
 def measure(unit, seed, asked):
@@ -138,15 +133,6 @@ def runs(unit, seed, images, settings, treatments, **options):
 def units(asked):
     """Return the parts of the plan."""
     return [unit for unit, _ in asked.settings["parts"]]
-
-
-def verify(rows, asked):
-    """Yield the fastest net as it is, on the first skew."""
-    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
-    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
-    unit = row["unit"] | {"estimators": MLP}
-    (found,) = runs(unit, 0, asked.images, asked.settings, ["nothing"], verbose=0)
-    yield row, found
 
 
 COLUMNS = (
@@ -300,6 +286,7 @@ STUDY = study_of(
     cost="16 h",
     page="imbalance.md",
     seeds=5,
+    cheap=({"estimators": [*RIVALS], **EXPONENTIAL},),
     pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
     packages=("imbalanced-learn",),
     distributed=True,

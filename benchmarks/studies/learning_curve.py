@@ -5,14 +5,13 @@ of the test images. Nothing is chosen by these results. Each seed draws rows and
 anew.
 """
 
-import time
-
 import numpy as np
 
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
 from benchmarks.study import study_of
+from benchmarks.votes import timed_fit
 
 FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
 QUICK = {"rows": [100, 300, 1000]}
@@ -26,8 +25,15 @@ def classifiers(unit, settings):
 
 def measure(unit, seed, asked):
     """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
-    for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
-        found = fitted(unit, seed, order, asked.images)
+    import joblib
+
+    images = asked.images
+    for n, order in parts(images.y_train, asked.settings["rows"], seed):
+        estimator = MODELS[unit].build(seed, joblib.cpu_count())
+        X, y = images.X_train[order], images.y_train[order]
+        estimator, seconds = timed_fit(estimator, X, y)
+        accuracy = round(float(estimator.score(images.X_test, images.y_test)), 6)
+        found = {"accuracy": accuracy, "seconds": round(seconds, 3)}
         yield {"name": MODELS[unit].label, "rows": n, **found}
 
 
@@ -42,18 +48,6 @@ def parts(y, sizes, seed):
             kept, _ = next(split.split(order, y[order]))
             order = order[kept]
         yield n, order
-
-
-def fitted(unit, seed, order, images):
-    """Return accuracy and seconds of a classifier that is fitted to some training images."""
-    import joblib
-
-    estimator = MODELS[unit].build(seed, joblib.cpu_count())
-    start = time.perf_counter()
-    estimator.fit(images.X_train[order], images.y_train[order])
-    seconds = time.perf_counter() - start
-    accuracy = float(estimator.score(images.X_test, images.y_test))
-    return {"accuracy": round(accuracy, 6), "seconds": round(seconds, 3)}
 
 
 def _groups(rows):
@@ -71,13 +65,13 @@ def table(rows):
         seconds = [median(groups[n], "seconds", form=".1f") for n in sizes]
         lines.append([name, *accuracies, " / ".join(seconds)])
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
-    return (
-        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, each of which "
-        f"draws the rows anew, classes in equal shares; medians of seconds, number of rows by "
-        f"number of rows; {rows[-1]['data']} data.\n{caption(rows)}\n\n"
-        f"Command: `{rows[-1]['command']}`.\n\n"
-        "![Accuracy against training rows](images/learning_curve.png)"
+    words = (
+        f"Mean ± deviation over {seeds(rows)}, each of which draws the rows anew, classes in equal "
+        "shares; medians of seconds, number of rows by number of rows; "
+        f"{rows[-1]['data']} data."
     )
+    picture = "![Accuracy against training rows](images/learning_curve.png)"
+    return f"{table_above(lines, headings, words, rows)}\n\n{picture}"
 
 
 def draw(rows):

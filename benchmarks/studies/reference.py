@@ -9,7 +9,7 @@ import statistics
 
 from benchmarks import one_fit
 from benchmarks.errors import names_option
-from benchmarks.formatting import caption, cell, median, pipe_table, values
+from benchmarks.formatting import cell, median, table_above, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import study_of
 
@@ -55,11 +55,11 @@ def table(rows):
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
     rows = [row for group in groups.values() for row in group]
-    return (
-        f"{pipe_table(lines, headings)}\n\nSeeds of a row: {published} as published, {ours} with "
-        f"our recipe, {defaults} with our defaults; means and deviations of accuracies, medians of "
-        f"seconds.\n{caption(rows)}\n\nCommand: `python -m benchmarks reference`."
+    words = (
+        f"Seeds of a row: {published} as published, {ours} with our recipe, {defaults} with our "
+        "defaults; means and deviations of accuracies, medians of seconds."
     )
+    return table_above(lines, headings, words, rows, "python -m benchmarks reference")
 
 
 def _published_cells(entry, theirs, ours):

@@ -10,7 +10,7 @@ from functools import cache
 
 from benchmarks.data import load_split
 from benchmarks.errors import names_option
-from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
 from benchmarks.study import study_of
@@ -64,13 +64,12 @@ def _disturbed(size):
     return disturb(load_split(size).X_test)
 
 
-def disturb(X, kinds=None):
-    """Return images disturbed in each way, or in those that are named, at five severities."""
+def disturb(X):
+    """Return images disturbed in each way, at five severities."""
     from skfashion.datasets import SEVERITIES, make_corrupted
 
     return {
-        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)]
-        for kind in kinds or SEVERITIES
+        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)] for kind in SEVERITIES
     }
 
 
@@ -95,8 +94,8 @@ def table(rows):
         line += [f"{_percent(group, kind):.1f}" for kind in kinds]
         lines.append([*line, median(group, "seconds")])
     headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
-    text = below(f"Means over five severities and {seeds(rows)}.", rows)
-    return f"{pipe_table(lines, headings)}\n\n{text}"
+    words = f"Means over five severities and {seeds(rows)}."
+    return table_above(lines, headings, words, rows)
 
 
 def draw(rows):

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from benchmarks.formatting import below, cell, pipe_table, values
+from benchmarks.formatting import cell, table_above, values
 from benchmarks.models import described
 from benchmarks.recipes import of_today
 from benchmarks.results import compared, of_unit
@@ -117,7 +117,7 @@ def table(rows, groups=None):
         f"of the training labels and {of_test} % of the test labels ({len(checks)} seeds); left "
         f"out are the {len(suspected)} test images that most seeds suspect."
     )
-    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
+    return table_above(lines, headings, words, rows)
 
 
 def _accuracy_without(row, left_out):

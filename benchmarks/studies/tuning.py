@@ -9,7 +9,7 @@ import statistics
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
 from benchmarks.errors import names_option
-from benchmarks.formatting import below, median, pipe_table
+from benchmarks.formatting import median, table_above
 from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
 from benchmarks.study import study_of
 
@@ -141,8 +141,7 @@ def table(rows, known=CANDIDATES):
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     words = "In bold: recipes, without their `tta`, whose columns it is."
     words += f" Seeds: {numbers_of_seeds(rows)}."
-    text = below(words, rows, "python -m benchmarks tuning")
-    return f"{pipe_table(lines, headings)}\n\n{text}"
+    return table_above(lines, headings, words, rows, "python -m benchmarks tuning")
 
 
 STUDY = study_of(

@@ -4,7 +4,7 @@ Each search is a process of its own that is warmed up first; then they search in
 round, each round on other rows, and ratios are taken within a round. Only training images are used:
 what a search has found is judged by its cross-validation, and by training images held out.
 
-What is compared, how, and its tables; ``searches`` is what the processes do, ``memory`` weighs one.
+What is compared, how, and its tables; ``searches`` is what the processes do.
 """
 
 import math
@@ -15,8 +15,7 @@ from benchmarks import side_by_side
 from benchmarks.environment import child_environment
 from benchmarks.formatting import caption, pipe_table, spread, values
 from benchmarks.processes import call
-from benchmarks.studies.search.memory import N_JOBS
-from benchmarks.studies.search.searches import SEARCHES
+from benchmarks.studies.search.searches import N_JOBS, SEARCHES
 from benchmarks.study import study_of
 
 # Before each search; and for processes to end their workers, and these the files that they share.
@@ -120,7 +119,7 @@ def weigh(row, task, rounds):
     variables, found = child_environment(None) | row.variables, []
     for _ in range(rounds):
         fit, search = (
-            call(f"{__name__}.memory:{name}", variables, data=task["data"])
+            call(f"{__name__}.searches:{name}", variables, data=task["data"])
             for name in ("of_a_fit", "of_a_search")
         )
         target = FITS * fit["increase_mb"] + WORKER_MB * N_JOBS

@@ -4,6 +4,7 @@ from collections import Counter
 
 from benchmarks import results, votes
 from benchmarks.data import validation_split
+from benchmarks.formatting import grouped
 from benchmarks.models import described
 from benchmarks.recipes import build
 
@@ -41,10 +42,7 @@ def measure(unit, seed, asked=None, split=None):
 
 def by_setting(rows):
     """Return lists of rows by their unit and their setting in words."""
-    groups = {}
-    for row in rows:
-        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
-    return groups
+    return grouped(rows, "unit", lambda row: in_words(row["settings"]))
 
 
 def in_words(settings):

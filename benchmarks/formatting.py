@@ -2,6 +2,8 @@
 
 import math
 import statistics
+from functools import reduce
+from operator import getitem
 
 from benchmarks import results
 
@@ -41,32 +43,25 @@ def median(rows, *keys, form=".0f"):
 
 def values(rows, *keys):
     """Return one value of each row, such as ``values(rows, "seconds", "fit")``."""
-    found = []
-    for value in rows:
-        for key in keys:
-            value = value[key]
-        found.append(value)
-    return found
+    return [reduce(getitem, keys, row) for row in rows]
 
 
 def grouped(rows, *keys):
-    """Return lists of rows by the value of a key, or by a tuple of those of several keys."""
+    """Return lists of rows by the value of a key, or by a tuple of those of several keys.
+
+    A key may be a function of a row.
+    """
     groups = {}
     for row in rows:
-        found = tuple(row[key] for key in keys)
+        found = tuple(key(row) if callable(key) else row[key] for key in keys)
         groups.setdefault(found if len(keys) > 1 else found[0], []).append(row)
     return groups
 
 
 def every(rows, *keys):
     """Write all values that rows have at some keys, once each; rows without one are passed over."""
-    found = []
-    for value in rows:
-        for key in keys:
-            value = None if value is None else value.get(key)
-        if value is not None:
-            found.append(str(value))
-    return " / ".join(dict.fromkeys(found))
+    found = [reduce(lambda value, key: (value or {}).get(key), keys, row) for row in rows]
+    return " / ".join(dict.fromkeys(str(value) for value in found if value is not None))
 
 
 def seeds(rows):

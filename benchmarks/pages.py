@@ -15,12 +15,11 @@ def update(studies, check=False):
     """
     texts, stale_pictures = {}, []
     for study in studies:
-        rows = study.rows()
+        rows, path = study.rows(), study.path
         if not rows:
             continue
-        path = study.path
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
-        texts[path] = replace_table(text, study.table(rows), study.markers, path.name)
+        texts[path] = replace_table(text, study.text(), study.markers, path.name)
         for name, draw in study.pictures.items():
             path = DOCS / "images" / name
             if pictures.is_stale(path, rows):

@@ -75,9 +75,8 @@ def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
-        rows = study.rows()
-        if rows:
-            found.setdefault(study.path, []).append((study, study.table(rows)))
+        if text := study.text():
+            found.setdefault(study.path, []).append((study, text))
     for path, its in found.items():
         page = path.read_text("utf-8")
         title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)

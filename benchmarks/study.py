@@ -14,7 +14,7 @@ from benchmarks.models import described
 
 DOCS = ROOT / "docs"
 # What a module defines of its study under these names.
-FUNCTIONS = ("classifiers", "describe", "measure", "plan", "table", "units")
+FUNCTIONS = ("classifiers", "describe", "measure", "page_table", "plan", "table", "units")
 
 
 def _as_asked(unit, seed, asked):
@@ -39,7 +39,7 @@ class Study:
     cost: str  # about how long it takes
     # table(rows) -> str, Markdown; the rows are those of results.current.
     table: Callable
-    # Below docs, where the table stands between <!-- MARKER-table:start --> and :end.
+    # Below docs, where its text stands between <!-- NAME-table:start --> and :end.
     page: str
     # measure(unit, seed, asked) -> dict, or an iterable of them that belong together: what a row
     # says besides what it is recognised by.
@@ -62,9 +62,10 @@ class Study:
     sizes: dict = field(default_factory=lambda: {"full": {}})
     seeds: int | None = 3  # how many by default; None where nothing is drawn
     quick_seeds: int = 1  # of the smaller size
-    marker: str = ""  # default the name
     # File name below docs/images to draw(rows) -> Figure, or None for nothing to draw.
     pictures: dict = field(default_factory=dict)
+    # page_table(rows), where the page shows more than a run of the study does; default the table.
+    page_table: Callable | None = None
     by: tuple = ("unit",)  # of results.current
     packages: tuple = ()  # whose versions decide the results besides the usual ones
     # Of seconds and memory alone: the code of the training and the machine decide its rows.
@@ -98,8 +99,7 @@ class Study:
     @property
     def markers(self):
         """The lines before and after its table."""
-        name = self.marker or self.name
-        return f"<!-- {name}-table:start -->", f"<!-- {name}-table:end -->"
+        return f"<!-- {self.name}-table:start -->", f"<!-- {self.name}-table:end -->"
 
     @property
     def shown(self):
@@ -109,6 +109,11 @@ class Study:
     def rows(self):
         """Return the committed rows that count."""
         return results.current(results.read(self.file), self.by)
+
+    def text(self):
+        """Return what its page shows, "" as long as nothing is measured."""
+        rows = self.rows()
+        return (self.page_table or self.table)(rows) if rows else ""
 
     def publishes(self, options):
         """Whether a run with some options writes the committed file."""

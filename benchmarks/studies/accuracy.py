@@ -42,8 +42,8 @@ FLOOR = "dummy"
 
 def by_model(rows):
     """Return lists of rows of one model each, the most accurate model first."""
-    groups = sorted(grouped(rows, "unit").values(), key=lambda group: group[0]["label"])
-    return sorted(groups, key=lambda group: -mean(group, "metrics", "accuracy"))
+    groups = grouped(rows, "unit").values()
+    return sorted(groups, key=lambda its: (-mean(its, "metrics", "accuracy"), its[0]["label"]))
 
 
 def mean(rows, *keys):
@@ -120,7 +120,6 @@ STUDY = study_of(
     __name__,
     cost="10 min a seed",
     page="../README.md",
-    marker="benchmark",
     sizes={"full": {}, "sample": {}},
     seeds=1,
     units=lambda asked: asked.options.models,

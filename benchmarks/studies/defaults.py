@@ -6,6 +6,7 @@ and cross-validate it on scikit-learn's small tables.
 
 import statistics
 import time
+from operator import itemgetter
 
 from benchmarks.candidates import call_of, numbers_of_seeds
 from benchmarks.data import validation_split
@@ -91,11 +92,8 @@ def measure(unit, seed, asked=None):
 
 def table(rows):
     """Write the table: a setting a line, a data set a column, accuracy in per cent."""
-    groups, lines = {}, []
-    for row in rows:
-        name = call_of(row["unit"]["classifier"], row["unit"]["changes"])
-        groups.setdefault(name, []).append(row)
-    for name, its in groups.items():
+    lines, setting = [], itemgetter("classifier", "changes")
+    for name, its in grouped(rows, lambda row: call_of(*setting(row["unit"]))).items():
         by_data = grouped(its, "data")
         line = [f"`{name}`"]
         for data_name in EVERYWHERE:

@@ -101,11 +101,11 @@ def measure(unit, seed, asked):
     fitted = _fitted(unit, seed, asked.settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
     for name, ensemble, members in fitted:
-        row = {"name": name, "accuracy": round(float(ensemble.score(X_valid, y_valid)), 6)}
-        row["log_loss"] = None  # of hard votes
+        loss = None  # of hard votes
         if hasattr(ensemble, "predict_proba"):
-            row["log_loss"] = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
-        row["members"] = [round(float(net.score(X_valid, y_valid)), 6) for net in members]
+            loss = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
+        scores = [round(float(net.score(X_valid, y_valid)), 6) for net in (ensemble, *members)]
+        row = {"name": name, "accuracy": scores[0], "log_loss": loss, "members": scores[1:]}
         yield row | {"seconds": seconds}
 
 

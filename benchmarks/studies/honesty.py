@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks.formatting import summary_below, summary_table
 from benchmarks.studies import imbalance
-from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK  # noqa: F401
+from benchmarks.studies.imbalance import EXPONENTIAL, MLP
 from benchmarks.study import study_of
 
 BALANCED = {"sampling": "balanced", "class_weight": "balanced", "loss": "logit_adjusted"}
@@ -50,6 +50,7 @@ STUDY = study_of(
     __name__,
     cost="7 min",
     page="imbalance.md",
+    sizes=imbalance.STUDY.sizes,
     seeds=5,
     describe=partial(imbalance.describe, chosen=TREATMENTS),
     cheap=UNITS,

@@ -91,11 +91,8 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
         yield fitted("labelled rows only", plain, few, y[few], n_labelled)
         labels = np.full(n, -1)  # scikit-learn's mark of a row without a label
         labels[few] = y[few]
-        training = SelfTrainingClassifier(
-            _classifier(name, seed, settings),
-            threshold=settings["threshold"],
-            max_iter=settings["rounds"],
-        )
+        own = {"threshold": settings["threshold"], "max_iter": settings["rounds"]}
+        training = SelfTrainingClassifier(_classifier(name, seed, settings), **own)
         row = fitted("self-training", training, everything, labels, n_labelled)
         made_up = training.labeled_iter_ > 0
         right = training.transduction_[made_up] == y[made_up]
@@ -107,20 +104,18 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
     """Tell apart three classes, drawn by the seed, by a net that knows the other seven."""
     new = np.random.RandomState(seed).permutation(10)[:3]
     old_rows, rows, valid = ~np.isin(y, new), np.isin(y, new), np.isin(y_valid, new)
-    varied = {"new": sorted(new.tolist())}
-    net, features = None, X_valid[valid].astype(np.float32) / 255
+    varied, X_valid, y_valid = {"new": sorted(new.tolist())}, X_valid[valid], y_valid[valid]
+    net, features = None, X_valid.astype(np.float32) / 255
     if name != "pixels":
         net = _classifier(name, seed, settings).fit(X[old_rows], y[old_rows])
-        features = net.transform(X_valid[valid])
+        features = net.transform(X_valid)
     for shots in settings["shots"]:
-        found = list(_episodes(features, y_valid[valid], shots, settings, seed))
+        found = list(_episodes(features, y_valid, shots, settings, seed))
         spread = {"shots": shots, "deviation": round(float(np.std(found, ddof=1)), 6)}
         yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
-    if net is None:
-        return
-    yield from _transfer(
-        name, net, seed, settings, varied, X[rows], y[rows], X_valid[valid], y_valid[valid]
-    )
+    if net is not None:
+        its = X[rows], y[rows], X_valid, y_valid
+        yield from _transfer(name, net, seed, settings, varied, *its)
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -129,12 +124,9 @@ def _episodes(features, labels, shots, settings, seed):
 
     random = np.random.RandomState(seed)
     for _ in range(settings["episodes"]):
-        known, asked = [], []
-        for label in np.unique(labels):
-            rows = random.permutation(np.flatnonzero(labels == label))
-            known.append(rows[:shots])
-            asked.append(rows[shots : shots + settings["queries"]])
-        known, asked = np.concatenate(known), np.concatenate(asked)
+        drawn = [random.permutation(np.flatnonzero(labels == it)) for it in np.unique(labels)]
+        known = np.concatenate([rows[:shots] for rows in drawn])
+        asked = np.concatenate([rows[shots : shots + settings["queries"]] for rows in drawn])
         nearest = NearestCentroid().fit(features[known], labels[known])
         yield nearest.score(features[asked], labels[asked])
 

@@ -7,6 +7,7 @@ anew.
 
 import numpy as np
 
+from benchmarks.data import part
 from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
@@ -28,26 +29,16 @@ def measure(unit, seed, asked):
     import joblib
 
     images = asked.images
-    for n, order in parts(images.y_train, asked.settings["rows"], seed):
+    order = np.random.RandomState(seed).permutation(len(images.y_train))
+    for n in sorted(asked.settings["rows"], reverse=True):
+        if n < len(order):
+            order, _ = part(order, images.y_train[order], n, seed)
         estimator = MODELS[unit].build(seed, joblib.cpu_count())
         X, y = images.X_train[order], images.y_train[order]
         estimator, seconds = timed_fit(estimator, X, y)
         accuracy = round(float(estimator.score(images.X_test, images.y_test)), 6)
         found = {"accuracy": accuracy, "seconds": round(seconds, 3)}
         yield {"name": MODELS[unit].label, "rows": n, **found}
-
-
-def parts(y, sizes, seed):
-    """Yield each size, the largest first, and the places of its rows, classes in equal shares."""
-    from sklearn.model_selection import StratifiedShuffleSplit
-
-    order = np.random.RandomState(seed).permutation(len(y))
-    for n in sorted(sizes, reverse=True):
-        if n < len(order):
-            split = StratifiedShuffleSplit(1, train_size=n, random_state=seed)
-            kept, _ = next(split.split(order, y[order]))
-            order = order[kept]
-        yield n, order
 
 
 def _groups(rows):

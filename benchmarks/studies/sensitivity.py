@@ -19,11 +19,9 @@ from benchmarks.study import study_of
 
 # Pearson correlation with some training image above which a test image is a near-duplicate.
 CORRELATION = 0.98
-
 # Whose out-of-fold probabilities check the labels, and in how many folds.
 CHECKER = {"max_epochs": 2}
 N_FOLDS = 5
-
 # How many of the frontier's recipes are looked at.
 N_BEST = 3
 UNITS = ("near-duplicates", "labels")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import side_by_side
 from benchmarks.environment import child_environment
-from benchmarks.formatting import caption, pipe_table, spread, values
+from benchmarks.formatting import caption, every, pipe_table, spread, values
 from benchmarks.processes import call
 from benchmarks.studies.search.searches import N_JOBS, SEARCHES
 from benchmarks.study import study_of
@@ -133,8 +133,7 @@ def table(rows):
     by_unit = {row["unit"]: row for row in rows}
     found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
-    others = [_shortfall(shape, row) for shape, row in found if "shortfalls" in row]
-    others += [line for shape, row in found if "memory" in row for line in _weighed(shape, row)]
+    others = [line for shape, row in found for line in _others(shape, row)]
     headings = {
         ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"): timed,
         ("quality and memory", "measured (range)", "aim"): others,
@@ -149,33 +148,27 @@ def _timed(shape, row):
         yield [shape.title, *cells, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
 
 
-def _shortfall(shape, row):
-    """Write what halving gives up for its speed."""
-    what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
-    name = f"{what}, points of cross-validation"
-    return [name, spread(row["shortfalls"]), f"{row['shortfall_target']:.2f}"]
-
-
-def _weighed(shape, row):
-    """Write the memory of a fit and of a search."""
-    memory = row["memory"]
-    fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
-    yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
-    yield [
-        f"{shape.title}: PSS of all processes above that with idle workers, MB",
-        spread(memory["increase_mb"], ".0f"),
-        f"{statistics.median(memory['target_mb']):.0f}",
-    ]
+def _others(shape, row):
+    """Write what halving gives up for its speed, and the memory of a fit and of a search."""
+    if "shortfalls" in row:
+        what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
+        name = f"{what}, points of cross-validation"
+        yield [name, spread(row["shortfalls"]), f"{row['shortfall_target']:.2f}"]
+    if "memory" in row:
+        memory = row["memory"]
+        fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
+        yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
+        name = f"{shape.title}: PSS of all processes above that with idle workers, MB"
+        target = f"{statistics.median(memory['target_mb']):.0f}"
+        yield [name, spread(memory["increase_mb"], ".0f"), target]
 
 
 def _caption(rows):
     """Say what was searched, and where."""
     task = rows[0]["settings"]["task"]
     n_candidates = math.prod(map(len, task["grid"].values()))
-    rounds = " / ".join(dict.fromkeys(str(row["settings"]["rounds"]) for row in rows))
-    halvings = " and ".join(
-        f"{epochs} at factor {factor}" for factor, epochs in task["long_epochs"].items()
-    )
+    rounds = every(rows, "settings", "rounds")
+    halvings = " and ".join(f"{n} at factor {factor}" for factor, n in task["long_epochs"].items())
     return (
         f"{n_candidates} candidates, {task['folds']} folds of {task['rows']} training images, "
         f"drawn anew in each of {rounds} rounds; {task['epochs']} epochs, in successive "

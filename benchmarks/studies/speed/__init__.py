@@ -174,12 +174,18 @@ def variables_of(checkout, folder, variables):
     return variables | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
 
 
-def table(rows):
-    """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
+def page_table(rows):
+    """Write all that was measured, growth included."""
+    return table(rows, SCALING.text())
+
+
+def table(rows, growth=""):
+    """Write what was measured side by side: ratios, aims, memory, share of the processor."""
     by_unit = {row["unit"]: row for row in rows}
-    found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
-    names = {f"{BEFORE}{name}": shape for name, shape in ROWS.items()}
-    before = [(shape, by_unit[name]) for name, shape in names.items() if name in by_unit]
+    found, before = (
+        [(shape, by_unit[of + name]) for name, shape in ROWS.items() if of + name in by_unit]
+        for of in ("", BEFORE)
+    )
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
     weighed = [
         [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
@@ -197,17 +203,15 @@ def table(rows):
     }
     rows = [row for _, row in found + before]
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
-    points = SCALING.rows()
-    parts += [SCALING.table(points)] if points else []
+    parts += [growth] if growth else []
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")
     rounds = sorted({row["settings"]["rounds"] for row in rows if "seconds" in row})
-    parts.append(
-        f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round.\n{caption(rows)}"
-    )
+    about = f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round."
     commands = " · ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
-    return "\n\n".join([*parts, f"Each row by itself: {commands}"])
+    parts += [f"{about}\n{caption(rows)}", f"Each row by itself: {commands}"]
+    return "\n\n".join(parts)
 
 
 def _timed(shape, row):

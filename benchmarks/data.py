@@ -60,10 +60,7 @@ def part(X, y, rows, seed):
 
 
 def held_out(images, rows, valid_rows, seed):
-    """Draw rows to train on and others to measure on, all of them training images.
-
-    Returns ``X, X_valid, y, y_valid``.
-    """
+    """Draw ``X, X_valid, y, y_valid``, training images to train on and others to measure on."""
     return _drawn(images.X_train, images.y_train, rows, valid_rows, seed)
 
 

@@ -102,20 +102,13 @@ def _git(*words, root=None):
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def code_hash():
-    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date."""
-    return _hash("skfashion")
+def code_hash(*parts):
+    """Fingerprint of skfashion's sources, or of some files and folders of it, those that are there.
 
-
-def training_hash():
-    """Fingerprint of the sources that decide seconds and memory of a training, as `code_hash`."""
-    return _hash(*(f"skfashion/{name}" for name in TRAINING))
-
-
-def _hash(*names):
-    """Hash the sources of files and folders, those that are there."""
+    A fact about a row, by which none is out of date but those of seconds and memory.
+    """
     digest = hashlib.sha256()
-    places = [ROOT / name for name in names]
+    places = [ROOT / "skfashion" / part for part in parts or [""]]
     files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
     for path in sorted(files):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

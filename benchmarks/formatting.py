@@ -47,10 +47,7 @@ def values(rows, *keys):
 
 
 def grouped(rows, *keys):
-    """Return lists of rows by the value of a key, or by a tuple of those of several keys.
-
-    A key may be a function of a row.
-    """
+    """Return lists of rows by a key, or a tuple of several; a key may be a function of a row."""
     groups = {}
     for row in rows:
         found = tuple(key(row) if callable(key) else row[key] for key in keys)
@@ -72,6 +69,8 @@ def seeds(rows):
 
 def caption(rows):
     """Say where rows were measured, and with what, in two lines."""
+    names = dict.fromkeys(name for row in rows for name in row["versions"])
+    versions = ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
     machine = (
         f"{every(rows, 'machine', 'cpu')} ({every(rows, 'machine', 'instructions')}), "
         f"{every(rows, 'machine', 'cores')} cores, {every(rows, 'machine', 'ram_gb')} GB"
@@ -79,13 +78,7 @@ def caption(rows):
     threads = f"; threads a run: {every(rows, 'threads')}" if "threads" in rows[0] else ""
     shared = any(row.get("timing_shared") for row in rows)
     warning = "; SECONDS OF A SHARED PROCESSOR, not to be compared" if shared else ""
-    return f"{machine}{threads}{warning}.\n{versions(rows)}; {results.commits(rows)}."
-
-
-def versions(rows):
-    """Say which versions of packages rows were measured with."""
-    names = dict.fromkeys(name for row in rows for name in row["versions"])
-    return ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
+    return f"{machine}{threads}{warning}.\n{versions}; {results.commits(rows)}."
 
 
 def below(words, rows, command=None):
@@ -114,10 +107,7 @@ def frame_of(rows, treatment="treatment", more=()):
 
 
 def by_run(frame):
-    """Summarise what `frame_of` returns by estimator, treatment and metric.
-
-    A summary says besides how many seeds there are at all, ``of_seeds``.
-    """
+    """Summarise what `frame_of` returns by run and metric, with the number of seeds at all."""
     from skfashion.studies import summarize_study
 
     summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())

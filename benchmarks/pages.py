@@ -9,14 +9,11 @@ from benchmarks.study import DOCS
 
 
 def update(studies, check=False):
-    """Bring tables and pictures up to date, or only say which are not: then 1 is returned.
-
-    What has not been measured yet leaves its page alone.
-    """
+    """Bring tables and pictures up to date, or only say which are not: then 1 is returned."""
     texts, stale_pictures = {}, []
     for study in studies:
         rows, path = study.rows(), study.path
-        if not rows:
+        if not rows:  # nothing is measured yet
             continue
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
         texts[path] = replace_table(text, study.text(), study.markers, path.name)

@@ -161,10 +161,7 @@ class Asked:
 
     @property
     def parallel(self):
-        """How a study of skfashion's runs: processes, and where finished runs are kept.
-
-        These are of the sources of today alone.
-        """
+        """How a study of skfashion's runs; finished runs are kept for today's sources alone."""
         published = self.study.publishes(self.options)
         folder = results.LOCAL if published else self.path.parent
         return {"n_jobs": self.jobs, "cache": folder / "cache" / self.study.name / code_hash()}

@@ -75,8 +75,6 @@ def about(rows):
 
 def draw(rows):
     """Draw test accuracy over fit seconds, a labelled point a model, with deviations."""
-    from matplotlib.ticker import FuncFormatter
-
     groups, points = by_model(rows), []
     figure, axes = pyplot().subplots(figsize=(8, 5), layout="constrained")
     for group in [group for group in groups if group[0]["unit"] != FLOOR] or groups:
@@ -92,12 +90,11 @@ def draw(rows):
         bars = {"xerr": [[left], [dx]], "yerr": [[dy], [dy]]}
         axes.errorbar(x, y, **bars, markersize=9, capsize=3, **style)
         points.append((x, y, ((x - left, y - dy), (x + dx, y + dy)), group[0]["label"]))
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     shared = ", OF A SHARED PROCESSOR: not to be compared"
     spoiled = shared if any(values(rows, "timing_shared")) else ""
-    axes.set_xlabel(f"fit time (s, logarithmic{spoiled})")
-    axes.set_ylabel("test accuracy (%)")
+    label = f"fit time (s, logarithmic{spoiled})"
+    axes.set(xscale="log", xlabel=label, ylabel="test accuracy (%)")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.margins(0.15)
     floor = [row for row in rows if row["unit"] == FLOOR]

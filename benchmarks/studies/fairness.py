@@ -82,10 +82,7 @@ def measure(task, seed, asked):
 
 
 def turned(task, seed, split, settings):
-    """Draw training rows, and turn images of both parts; in the training most are of one class.
-
-    Both parts are images, labels and groups.
-    """
+    """Return images, labels and groups of both parts; those turned for training are of a class."""
     from skfashion.datasets import make_groups
 
     train, parts = part(*split[:2], settings["train_rows"], seed), []

@@ -257,10 +257,9 @@ def draw_ratios(rows):
         table = 100 * table.dropna(axis="columns")
         for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):
             axis.plot(table[treatment], ms=4, label=treatment, **_style(treatment, i))
-        axis.set_xscale("log")
+        axis.set(xscale="log", xlabel="most frequent to rarest class")
         axis.set_xticks(table.index, [f"{ratio:g}" for ratio in table.index])
         axis.minorticks_off()
-        axis.set_xlabel("most frequent to rarest class")
         axis.legend(fontsize=7)
     axes[0].set_ylabel("balanced accuracy, %")
     return figure

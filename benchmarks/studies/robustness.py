@@ -43,11 +43,7 @@ def measure(unit, seed, asked):
 
 
 def accuracies(estimator, split, disturbed):
-    """Fit a classifier and read accuracies.
-
-    ``clean`` is that on the test images as they are, ``accuracy`` has a list over severities by
-    kind of disturbance.
-    """
+    """Fit a classifier; ``accuracy`` has a list over severities by kind of disturbance."""
     estimator, seconds = timed_fit(estimator, split.X_train, split.y_train)
     return {
         "clean": float(estimator.score(split.X_test, split.y_test)),

@@ -118,10 +118,7 @@ def key_of(params):
 
 
 def draw(task, number, as_float):
-    """Return rows and labels to search on, and others held out; training images all of them.
-
-    Pixels are float32, 0 to 1, as every library takes them, or uint8.
-    """
+    """Draw training images to search on and others held out: float32 from 0 to 1, or uint8."""
     images, sizes = load_split(task["data"]), (task["rows"], task["held_out"])
     X, X_held_out, y, y_held_out = held_out(images, *sizes, number)
     if as_float:

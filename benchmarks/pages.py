@@ -16,7 +16,7 @@ def update(studies, check=False):
         if not rows:  # nothing is measured yet
             continue
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
-        texts[path] = replace_table(text, study.text(), study.markers, path.name)
+        texts[path] = replace_table(text, study.text(rows), study.markers, path.name)
         for name, draw in study.pictures.items():
             path = DOCS / "images" / name
             if pictures.is_stale(path, rows):

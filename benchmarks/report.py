@@ -75,8 +75,8 @@ def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
-        if text := study.text():
-            found.setdefault(study.path, []).append((study, text))
+        if rows := study.rows():
+            found.setdefault(study.path, []).append((study, study.text(rows)))
     for path, its in found.items():
         page = path.read_text("utf-8")
         title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)

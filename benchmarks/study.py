@@ -110,10 +110,9 @@ class Study:
         """Return the committed rows that count."""
         return results.current(results.read(self.file), self.by)
 
-    def text(self):
-        """Return what its page shows, "" as long as nothing is measured."""
-        rows = self.rows()
-        return (self.page_table or self.table)(rows) if rows else ""
+    def text(self, rows):
+        """Return what its page shows of rows."""
+        return (self.page_table or self.table)(rows)
 
     def publishes(self, options):
         """Whether a run with some options writes the committed file."""

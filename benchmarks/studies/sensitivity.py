@@ -44,11 +44,8 @@ def describe(unit, seed, asked=None):
 
 def measure(unit, seed, asked):
     """Find the doubtful test images of a kind, see `near_duplicates` and `suspected_labels`."""
-    start = time.perf_counter()
-    if unit == "near-duplicates":
-        found = near_duplicates(asked.images)
-    else:
-        found = suspected_labels(asked.images, seed)
+    start, images = time.perf_counter(), asked.images
+    found = near_duplicates(images) if unit == UNITS[0] else suspected_labels(images, seed)
     return found | {"seconds": round(time.perf_counter() - start, 1)}
 
 

@@ -56,23 +56,16 @@ class Weighing:
     variables: dict = field(default_factory=dict)  # of its environment, besides the usual ones
 
 
+THREE, WEIGHED = {"halving3": 0.85, "grid3": 0.35}, "16 candidates, all rows, n_jobs=2"
+TRIMMED = {"MALLOC_TRIM_THRESHOLD_": "65536"}
 ROWS = {
     "jobs": Row("grid search, n_threads=1", "ours", {"ours_alone": 0.60}),
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
     "rivals": Row("grid search, n_jobs=2", "ours", {"skorch": 0.45, "sklearn": 0.70}),
-    "halving-3": Row(
-        "successive halving, factor 3",
-        "epochs3",
-        {"halving3": 0.85, "grid3": 0.35},
-        whole="grid3",
-        shortfall=0.3,
-    ),
+    "halving-3": Row("successive halving, factor 3", "epochs3", THREE, "grid3", shortfall=0.3),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
-    "memory": Weighing("16 candidates, all rows, n_jobs=2"),
-    "memory-trimmed": Weighing(
-        "16 candidates, all rows, n_jobs=2, MALLOC_TRIM_THRESHOLD_=65536",
-        variables={"MALLOC_TRIM_THRESHOLD_": "65536"},
-    ),
+    "memory": Weighing(WEIGHED),
+    "memory-trimmed": Weighing(f"{WEIGHED}, MALLOC_TRIM_THRESHOLD_=65536", TRIMMED),
 }
 
 

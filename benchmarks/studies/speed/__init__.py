@@ -176,10 +176,10 @@ def variables_of(checkout, folder, variables):
 
 def page_table(rows):
     """Write all that was measured, growth included."""
-    return table(rows, SCALING.text())
+    return table(rows, SCALING.rows())
 
 
-def table(rows, growth=""):
+def table(rows, growth=()):
     """Write what was measured side by side: ratios, aims, memory, share of the processor."""
     by_unit = {row["unit"]: row for row in rows}
     found, before = (
@@ -203,7 +203,7 @@ def table(rows, growth=""):
     }
     rows = [row for _, row in found + before]
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
-    parts += [growth] if growth else []
+    parts += [SCALING.table(growth)] if growth else []
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")

@@ -122,8 +122,8 @@ class Study:
 def study_of(module, **fields):
     """Return the study that a module is, by what is found in it; keywords come first.
 
-    That is its name, its docstring, functions such as ``measure``, or ``UNITS`` for ``units``, its
-    sizes ``FULL`` and ``QUICK``, and ``draw`` for a picture of its name.
+    Its name and its docstring are the study's; `FUNCTIONS` and ``UNITS`` are the fields of these
+    names, ``FULL`` and ``QUICK`` the sizes, and ``draw`` draws the picture of its name.
     """
     its, name = vars(sys.modules[module]), module.rpartition(".")[2]
     found = {key: its[key] for key in FUNCTIONS if key in its}

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import pages, report, runner
-from benchmarks.errors import BenchmarkError, names_of, names_option
+from benchmarks.errors import BenchmarkError, names_option
 from benchmarks.registry import STUDIES
 
 # With those that are run by an option of another.
@@ -27,13 +27,13 @@ def build_parser():
         one.set_defaults(command=command)
         return one.add_argument
 
-    about = "write all tables of the pages from the committed results (seconds)"
+    about = "Write all tables of the pages from the committed results (seconds)"
     option = add("tables", about, lambda options: pages.update(STUDIES.values(), options.check))
     option("--check", action="store_true", help="only say what is out of date")
-    about = "one page of HTML with all committed results, to send on (seconds)"
+    about = "One page of HTML with all committed results, to send on (seconds)"
     option = add("report", about, _report)
     option("-o", "--output", type=Path, default=Path("results.html"))
-    about = "measure a cheap row of each result file again, and compare (6 min)"
+    about = "Measure a cheap row of each result file again, and compare (10 min)"
     option = add("verify", about, _verify)
     option("--files", **names_option(ALL))
     return parser
@@ -53,7 +53,7 @@ def _run(options):
 def _verify(options):
     from benchmarks import verify  # and with it PyTorch
 
-    return verify.verify(ALL.values(), names_of(options.files, ALL, "--files"))
+    return verify.verify(ALL.values(), options.files)
 
 
 def _report(options):

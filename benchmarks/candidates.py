@@ -4,6 +4,7 @@ from collections import Counter
 
 from benchmarks import results, votes
 from benchmarks.data import validation_split
+from benchmarks.formatting import grouped
 from benchmarks.models import described
 from benchmarks.recipes import build
 
@@ -41,16 +42,7 @@ def measure(unit, seed, asked=None, split=None):
 
 def by_setting(rows):
     """Return lists of rows by their unit and their setting in words."""
-    groups = {}
-    for row in rows:
-        groups.setdefault((row["unit"], in_words(row["settings"])), []).append(row)
-    return groups
-
-
-def rows_of(rows, units):
-    """Return the rows of each unit, a list each; rows of what a setting was before are none."""
-    found = by_setting(rows)
-    return [found.get((name, in_words(settings_of(*setting))), []) for name, *setting in units]
+    return grouped(rows, "unit", lambda row: in_words(row["settings"]))
 
 
 def in_words(settings):
@@ -77,10 +69,3 @@ def call_of(name, parameters):
 def numbers_of_seeds(rows):
     """Say which seeds rows have."""
     return ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
-
-
-def verify(rows, unit):
-    """Yield the first seed of a unit as it is, and as it is when it is measured again."""
-    (group,) = rows_of(rows, [unit])
-    row = next(row for row in group if row["seed"] == 0)
-    yield row, row["accuracy"], measure(unit, 0)["accuracy"]

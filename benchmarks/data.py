@@ -51,21 +51,26 @@ def _limit(X, y, rows):
     # What would be left over must hold every class too, or scikit-learn refuses to stratify.
     if rows is None or rows > len(y) - N_CLASSES:
         return X, y
+    return part(X, y, rows, 0)
+
+
+def part(X, y, rows, seed):
+    """Draw so many rows, the classes in equal shares."""
+    return _drawn(X, y, rows, None, seed)[::2]
+
+
+def held_out(images, rows, valid_rows, seed):
+    """Draw ``X, X_valid, y, y_valid``, training images to train on and others to measure on."""
+    return _drawn(images.X_train, images.y_train, rows, valid_rows, seed)
+
+
+def _drawn(X, y, rows, others, seed):
     from sklearn.model_selection import train_test_split
 
-    X, _, y, _ = train_test_split(X, y, train_size=rows, stratify=y, random_state=0)
-    return X, y
-
-
-def held_out(images, seed, settings):
-    """Draw rows to train on and rows to measure on, all of them training images."""
-    from sklearn.model_selection import train_test_split
-
-    X, y = images.X_train, images.y_train
-    sizes = {"train_size": settings["train_rows"], "test_size": settings["valid_rows"]}
-    return train_test_split(X, y, **sizes, stratify=y, random_state=seed)
+    own = {"train_size": rows, "test_size": others, "random_state": seed}
+    return train_test_split(X, y, stratify=y, **own)
 
 
 def validation_split():
-    """Return ``X, X_valid, y, y_valid``: always the same 55,000 and 5,000 training images."""
-    return held_out(load_split("full"), 0, {"train_rows": 55_000, "valid_rows": 5_000})
+    """Return always the same 55,000 and 5,000 training images, as `held_out`."""
+    return held_out(load_split("full"), 55_000, 5_000, 0)

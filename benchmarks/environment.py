@@ -10,8 +10,6 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.errors import BenchmarkError
-
 ROOT = Path(__file__).absolute().parents[1]
 PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 
@@ -89,16 +87,6 @@ def commit(root=None):
     return head + ("-dirty" if changes else "")
 
 
-def refuse_dirty():
-    """Refuse to measure what is to be published with sources that no commit has."""
-    if "-dirty" in (commit() or ""):
-        raise BenchmarkError(
-            "Got sources that differ from their commit, expected results to publish to come from "
-            "a commit. Commit the changes of skfashion and benchmarks first.",
-            exit_code=2,
-        )
-
-
 def age(commit):
     """Count the commits since one; None where git does not know it."""
     count = _git("rev-list", "--count", f"{(commit or '').removesuffix('-dirty')}..HEAD")
@@ -114,20 +102,13 @@ def _git(*words, root=None):
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def code_hash():
-    """Fingerprint of skfashion's sources: a fact about a row, by which none is out of date."""
-    return _hash("skfashion")
+def code_hash(*parts):
+    """Fingerprint of skfashion's sources, or of some files and folders of it, those that are there.
 
-
-def training_hash():
-    """Fingerprint of the sources that decide seconds and memory of a training, as `code_hash`."""
-    return _hash(*(f"skfashion/{name}" for name in TRAINING))
-
-
-def _hash(*names):
-    """Hash the sources of files and folders, those that are there."""
+    A fact about a row, by which none is out of date but those of seconds and memory.
+    """
     digest = hashlib.sha256()
-    places = [ROOT / name for name in names]
+    places = [ROOT / "skfashion" / part for part in parts or [""]]
     files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
     for path in sorted(files):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

@@ -1,5 +1,7 @@
 """What users can put right ends a command with a sentence instead of a traceback."""
 
+import argparse
+
 
 class BenchmarkError(Exception):
     """Something the user can put right: exit status 1 for a failure, 2 for bad arguments."""
@@ -12,17 +14,12 @@ class BenchmarkError(Exception):
 def names_option(known, separator=","):
     """Return the keywords of ``add_argument`` for an option that takes some of known names."""
     listed = f"{separator} ".join(known)
-    return {"default": separator.join(known), "help": f"some of {listed}; default all"}
 
+    def names(text):
+        found = list(dict.fromkeys(name.strip() for name in text.split(separator) if name.strip()))
+        if not found or not set(found) <= set(known):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected some of {listed}")
+        return found
 
-def names_of(text, known, option, separator=","):
-    """Read the names that such an option was given; an unknown one is a BenchmarkError."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(separator) if name.strip()))
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise BenchmarkError(
-            f"Got {option} with {', '.join(map(repr, unknown)) or 'no name'}, expected some of "
-            f"{f'{separator} '.join(known)}.",
-            exit_code=2,
-        )
-    return names
+    about = f"some of {listed}; default all"
+    return {"type": names, "default": separator.join(known), "help": about}

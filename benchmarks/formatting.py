@@ -2,6 +2,8 @@
 
 import math
 import statistics
+from functools import reduce
+from operator import getitem
 
 from benchmarks import results
 
@@ -41,32 +43,22 @@ def median(rows, *keys, form=".0f"):
 
 def values(rows, *keys):
     """Return one value of each row, such as ``values(rows, "seconds", "fit")``."""
-    found = []
-    for value in rows:
-        for key in keys:
-            value = value[key]
-        found.append(value)
-    return found
+    return [reduce(getitem, keys, row) for row in rows]
 
 
 def grouped(rows, *keys):
-    """Return lists of rows by the value of a key, or by a tuple of those of several keys."""
+    """Return lists of rows by a key, or a tuple of several; a key may be a function of a row."""
     groups = {}
     for row in rows:
-        found = tuple(row[key] for key in keys)
+        found = tuple(key(row) if callable(key) else row[key] for key in keys)
         groups.setdefault(found if len(keys) > 1 else found[0], []).append(row)
     return groups
 
 
 def every(rows, *keys):
     """Write all values that rows have at some keys, once each; rows without one are passed over."""
-    found = []
-    for value in rows:
-        for key in keys:
-            value = None if value is None else value.get(key)
-        if value is not None:
-            found.append(str(value))
-    return " / ".join(dict.fromkeys(found))
+    found = [reduce(lambda value, key: (value or {}).get(key), keys, row) for row in rows]
+    return " / ".join(dict.fromkeys(str(value) for value in found if value is not None))
 
 
 def seeds(rows):
@@ -77,6 +69,8 @@ def seeds(rows):
 
 def caption(rows):
     """Say where rows were measured, and with what, in two lines."""
+    names = dict.fromkeys(name for row in rows for name in row["versions"])
+    versions = ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
     machine = (
         f"{every(rows, 'machine', 'cpu')} ({every(rows, 'machine', 'instructions')}), "
         f"{every(rows, 'machine', 'cores')} cores, {every(rows, 'machine', 'ram_gb')} GB"
@@ -84,18 +78,17 @@ def caption(rows):
     threads = f"; threads a run: {every(rows, 'threads')}" if "threads" in rows[0] else ""
     shared = any(row.get("timing_shared") for row in rows)
     warning = "; SECONDS OF A SHARED PROCESSOR, not to be compared" if shared else ""
-    return f"{machine}{threads}{warning}.\n{versions(rows)}; {results.commits(rows)}."
-
-
-def versions(rows):
-    """Say which versions of packages rows were measured with."""
-    names = dict.fromkeys(name for row in rows for name in row["versions"])
-    return ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
+    return f"{machine}{threads}{warning}.\n{versions}; {results.commits(rows)}."
 
 
 def below(words, rows, command=None):
     """Write what stands below a table: some words, where it was measured, and the command."""
     return f"{words}\n{caption(rows)}\n\nCommand: `{command or rows[-1]['command']}`."
+
+
+def table_above(lines, headings, words, rows, command=None):
+    """Write a table, and as `below` what stands below it."""
+    return f"{pipe_table(lines, headings)}\n\n{below(words, rows, command)}"
 
 
 # --- tables of skfashion.studies ----------------------------------------------------------------
@@ -114,10 +107,7 @@ def frame_of(rows, treatment="treatment", more=()):
 
 
 def by_run(frame):
-    """Summarise what `frame_of` returns by estimator, treatment and metric.
-
-    A summary says besides how many seeds there are at all, ``of_seeds``.
-    """
+    """Summarise what `frame_of` returns by run and metric, with the number of seeds at all."""
     from skfashion.studies import summarize_study
 
     summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())

@@ -11,7 +11,6 @@ from benchmarks import environment, memory, processes, votes
 from benchmarks.data import load_split
 from benchmarks.models import described
 from benchmarks.recipes import find
-from benchmarks.results import of_unit
 
 
 def describe(unit, seed, asked):
@@ -31,14 +30,6 @@ def measure_apart(unit, seed, asked):
     task = _task(asked)
     variables = environment.child_environment(task["threads"])
     return processes.call("benchmarks.one_fit:measure", variables, model=unit, seed=seed, **task)
-
-
-def verify(rows, model):
-    """Yield the first seed of a model as it is, and as it is when it is measured again."""
-    row = of_unit(rows, model)
-    found = measure(model, 0, "full", None, row["threads"])
-    keys = ("metrics", "confusion_matrix")
-    yield row, {key: row[key] for key in keys}, {key: found[key] for key in keys}
 
 
 def _task(asked):

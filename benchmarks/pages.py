@@ -9,18 +9,14 @@ from benchmarks.study import DOCS
 
 
 def update(studies, check=False):
-    """Bring tables and pictures up to date, or only say which are not: then 1 is returned.
-
-    What has not been measured yet leaves its page alone.
-    """
+    """Bring tables and pictures up to date, or only say which are not: then 1 is returned."""
     texts, stale_pictures = {}, []
     for study in studies:
-        rows = study.rows()
-        if not rows:
+        rows, path = study.rows(), study.path
+        if not rows:  # nothing is measured yet
             continue
-        path = study.path
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
-        texts[path] = replace_table(text, study.table(rows), study.markers, path.name)
+        texts[path] = replace_table(text, study.text(rows), study.markers, path.name)
         for name, draw in study.pictures.items():
             path = DOCS / "images" / name
             if pictures.is_stale(path, rows):

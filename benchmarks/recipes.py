@@ -106,7 +106,7 @@ FASTEST = {
 }
 
 
-def build(classifier, parameters, seed):
+def build(classifier, parameters, seed, threads=None):
     """Return a classifier of skfashion's, or several that vote by their mean probabilities.
 
     A dict as ``augment`` stands for an ``Augmentation``; those who vote are a list of classes and
@@ -128,13 +128,8 @@ def build(classifier, parameters, seed):
     return getattr(skfashion, classifier)(random_state=seed, **parameters)
 
 
-def _ours(classifier, parameters, seed, threads):
-    """Return a recipe of ours, as a model of the benchmark is built."""
-    return build(classifier, parameters, seed)
-
-
 def _published(name, seed, threads):
-    """Return a published recipe in the same way."""
+    """Return a published recipe."""
     from benchmarks import rivals
 
     return rivals.build(name, seed)
@@ -144,11 +139,11 @@ MODELS = {}
 for name, its in REFERENCES.items():
     if its.published is not None:
         MODELS[f"published:{name}"] = Model(f"{name}, as published", partial(_published, name))
-    recipe, plain = (partial(_ours, its.classifier, p) for p in (its.parameters, its.architecture))
+    recipe, plain = (partial(build, its.classifier, p) for p in (its.parameters, its.architecture))
     MODELS[f"ours:{name}"] = Model(f"{name}, our recipe", recipe, ours=True)
     MODELS[f"defaults:{name}"] = Model(f"{name}, our defaults", plain, ours=True)
 for name, its in FASTEST.items():
-    MODELS[f"fast:{name}"] = Model(name, partial(_ours, its.classifier, its.parameters), ours=True)
+    MODELS[f"fast:{name}"] = Model(name, partial(build, its.classifier, its.parameters), ours=True)
 
 
 def find(name):

@@ -75,9 +75,8 @@ def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
     for study in studies:
-        rows = study.rows()
-        if rows:
-            found.setdefault(study.path, []).append((study, study.table(rows)))
+        if rows := study.rows():
+            found.setdefault(study.path, []).append((study, study.text(rows)))
     for path, its in found.items():
         page = path.read_text("utf-8")
         title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)
@@ -120,18 +119,15 @@ def _points(rows):
     import altair as alt
     import pandas as pd
 
-    data = pd.DataFrame(
-        [
-            {
-                "classifier": group[0]["label"],
-                "fit s": accuracy.mean(group, "seconds", "fit"),
-                "accuracy %": 100 * accuracy.mean(group, "metrics", "accuracy"),
-                "log-loss": accuracy.mean(group, "metrics", "log_loss"),
-                "seeds": len(group),
-            }
-            for group in accuracy.by_model(rows)
-            if group[0]["unit"] != accuracy.FLOOR
-        ]
+    frame = pd.json_normalize([row for row in rows if row["unit"] != accuracy.FLOOR])
+    groups = frame.rename(columns={"label": "classifier"}).groupby("classifier", as_index=False)
+    data = groups.agg(
+        **{
+            "fit s": ("seconds.fit", "mean"),
+            "accuracy %": ("metrics.accuracy", lambda shares: 100 * shares.mean()),
+            "log-loss": ("metrics.log_loss", "mean"),
+            "seeds": ("seed", "size"),
+        }
     )
     return (
         alt.Chart(data)

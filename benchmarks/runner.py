@@ -6,13 +6,13 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from benchmarks import backend, environment, pictures, results
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import ChildError, ended_by_signals
-from benchmarks.progress import Progress
 from benchmarks.study import DOCS, Asked
 
 
@@ -21,7 +21,7 @@ def add_parser(subparsers, study):
     parser = subparsers.add_parser(
         study.name,
         help=f"{study.help} ({study.cost})",
-        description=sys.modules[study.table.__module__].__doc__,
+        description=study.about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,  # what is a path is told by the name of its option
     )
@@ -106,8 +106,12 @@ def run(study, options):
         if len(left) < len(tasks):
             n_done = len(tasks) - len(left)
             print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
-    if left and publishes:
-        environment.refuse_dirty()
+    if left and publishes and "-dirty" in (environment.commit() or ""):
+        raise BenchmarkError(
+            "Got sources that differ from their commit, expected results to publish to come from "
+            "a commit. Commit the changes of skfashion and benchmarks first.",
+            exit_code=2,
+        )
     with ended_by_signals(), backend.chosen(options) as where:
         failures = _measure(list(left.values()), asked, where)
     rows = results.read(asked.path)
@@ -180,3 +184,37 @@ def command_of(options):
         elif word not in ("--publish", "--resume"):
             kept.append(f"'{word}'" if set(word) & set(" ;") else word)
     return " ".join(kept)
+
+
+class Progress:
+    """Counts runs, and guesses the remaining time by how long each unit took so far."""
+
+    def __init__(self, names, n_jobs=1):
+        self._waiting, self._total, self._n_jobs = list(names), len(names), n_jobs
+        self._seconds = {}
+
+    def finished(self, name, seconds, text=""):
+        """Count one run as done, and print a line about it."""
+        self._waiting.remove(name)
+        if seconds:
+            self._seconds[_unit(name)] = seconds
+            text += f"took {_clock(seconds)}"
+        done, left = self._total - len(self._waiting), _clock(self.seconds_left())
+        line = f"[{done}/{self._total}] {name}: {text}  (time left {left})"
+        print(line, file=sys.stderr, flush=True)
+
+    def seconds_left(self):
+        """Return the seconds that all other runs will take, None while nothing is known."""
+        if not self._seconds:
+            return None
+        mean = sum(self._seconds.values()) / len(self._seconds)
+        seconds = (self._seconds.get(_unit(name), mean) for name in self._waiting)
+        return sum(seconds) / self._n_jobs
+
+
+def _clock(seconds):
+    return "?" if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def _unit(name):
+    return name.rpartition(" seed ")[0] or name

@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import spread
 from benchmarks.processes import Child
 
@@ -17,11 +17,6 @@ def options(rows):
     """Return the options of a study that compares in some named rows."""
     rounds = {"type": int, "help": "default 5, with --quick 1"}
     return {"--rows": names_option(rows), "--rounds": rounds}
-
-
-def rows_of(asked, rows):
-    """Return the names of the rows that are asked for."""
-    return names_of(asked.options.rows, rows, "--rows")
 
 
 def rounds_of(asked):

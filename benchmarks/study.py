@@ -1,5 +1,6 @@
 """What a study is: what it measures, how often, and the table and pictures made of its rows."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,17 +13,21 @@ from benchmarks.environment import ROOT, code_hash
 from benchmarks.models import described
 
 DOCS = ROOT / "docs"
+# What a module defines of its study under these names.
+FUNCTIONS = ("classifiers", "describe", "measure", "page_table", "plan", "table", "units")
 
 
 def _as_asked(unit, seed, asked):
-    settings = asked.settings
-    if asked.study.classifiers is not None:
-        settings = settings | {"classifiers": described(asked.study.classifiers(unit, asked))}
+    settings, classifiers = asked.settings, asked.study.classifiers
+    if classifiers is not None:
+        settings = settings | {"classifiers": described(classifiers(unit, settings))}
     return {"settings": settings, "data": asked.size}
 
 
 def _every_seed(asked):
-    return [(unit, seed) for seed in asked.seeds for unit in asked.study.units(asked)]
+    units = asked.study.units
+    units = units(asked) if callable(units) else units
+    return [(unit, seed) for seed in asked.seeds for unit in units]
 
 
 @dataclass(frozen=True)
@@ -30,24 +35,24 @@ class Study:
     """One command, one result file, and one table of a page."""
 
     name: str  # of command and result file
-    help: str  # one line for --help
+    about: str  # for --help, that of all commands shows the first line
     cost: str  # about how long it takes
     # table(rows) -> str, Markdown; the rows are those of results.current.
     table: Callable
-    # Below docs, where the table stands between <!-- MARKER-table:start --> and :end.
+    # Below docs, where its text stands between <!-- NAME-table:start --> and :end.
     page: str
     # measure(unit, seed, asked) -> dict, or an iterable of them that belong together: what a row
     # says besides what it is recognised by.
     measure: Callable
-    # units(asked): what rows are of, each a str, an int or a dict of JSON's types.
-    units: Callable = lambda asked: ()
+    # What rows are of, each a str, an int or a dict of JSON's types, or units(asked) that says it.
+    units: Any = ()
     # plan(asked): pairs of unit and seed; default each unit with each seed, seed by seed.
     plan: Callable = _every_seed
     # describe(unit, seed, asked): the keywords of results.head, known before anything is measured;
     # default the settings of the size, with the classifiers. It may return another "unit" by which
     # a row is recognised, and measure rows with a "unit" of their own.
     describe: Callable = _as_asked
-    # classifiers(unit, asked) -> dict: what a unit is made of by name, unfitted; all of their
+    # classifiers(unit, settings) -> dict: what a unit is made of by name, unfitted; all of their
     # parameters count as settings.
     classifiers: Callable | None = None
     # Raised when the metrics or the protocol change: all is measured anew then.
@@ -57,9 +62,10 @@ class Study:
     sizes: dict = field(default_factory=lambda: {"full": {}})
     seeds: int | None = 3  # how many by default; None where nothing is drawn
     quick_seeds: int = 1  # of the smaller size
-    marker: str = ""  # default the name
     # File name below docs/images to draw(rows) -> Figure, or None for nothing to draw.
     pictures: dict = field(default_factory=dict)
+    # page_table(rows), where the page shows more than a run of the study does; default the table.
+    page_table: Callable | None = None
     by: tuple = ("unit",)  # of results.current
     packages: tuple = ()  # whose versions decide the results besides the usual ones
     # Of seconds and memory alone: the code of the training and the machine decide its rows.
@@ -72,9 +78,13 @@ class Study:
     options: dict = field(default_factory=dict)  # of its own, with keywords of add_argument
     unpublished: tuple = ()  # those that are for trying things
     instead: dict = field(default_factory=dict)  # by an own option: the study that is run with it
-    # verify(rows) fits one cheap committed row again, or more, and yields each with what it says
-    # and what it says now: dicts, the main number first. None for studies of seconds.
-    verify: Callable | None = None
+    # Units of which `benchmarks.verify` measures the first row again; none of studies of seconds.
+    cheap: tuple = ()
+
+    @property
+    def help(self):
+        """What it is in a line."""
+        return self.about.partition("\n")[0].removesuffix(".")
 
     @property
     def file(self):
@@ -89,8 +99,7 @@ class Study:
     @property
     def markers(self):
         """The lines before and after its table."""
-        name = self.marker or self.name
-        return f"<!-- {name}-table:start -->", f"<!-- {name}-table:end -->"
+        return f"<!-- {self.name}-table:start -->", f"<!-- {self.name}-table:end -->"
 
     @property
     def shown(self):
@@ -101,9 +110,31 @@ class Study:
         """Return the committed rows that count."""
         return results.current(results.read(self.file), self.by)
 
+    def text(self, rows):
+        """Return what its page shows of rows."""
+        return (self.page_table or self.table)(rows)
+
     def publishes(self, options):
         """Whether a run with some options writes the committed file."""
         return getattr(options, "publish", True)
+
+
+def study_of(module, **fields):
+    """Return the study that a module is, by what is found in it; keywords come first.
+
+    Its name and its docstring are the study's; `FUNCTIONS` and ``UNITS`` are the fields of these
+    names, ``FULL`` and ``QUICK`` the sizes, and ``draw`` draws the picture of its name.
+    """
+    its, name = vars(sys.modules[module]), module.rpartition(".")[2]
+    found = {key: its[key] for key in FUNCTIONS if key in its}
+    found |= {"name": name.replace("_", "-"), "about": its["__doc__"]}
+    if "UNITS" in its:
+        found["units"] = its["UNITS"]
+    if "FULL" in its:
+        found["sizes"] = {"full": its["FULL"], "quick": its["QUICK"]}
+    if "draw" in its:
+        found["pictures"] = {f"{name}.png": its["draw"]}
+    return Study(**found | fields)
 
 
 @dataclass(frozen=True)
@@ -129,10 +160,7 @@ class Asked:
 
     @property
     def parallel(self):
-        """How a study of skfashion's runs: processes, and where finished runs are kept.
-
-        These are of the sources of today alone.
-        """
+        """How a study of skfashion's runs; finished runs are kept for today's sources alone."""
         published = self.study.publishes(self.options)
         folder = results.LOCAL if published else self.path.parent
         return {"n_jobs": self.jobs, "cache": folder / "cache" / self.study.name / code_hash()}

@@ -6,13 +6,18 @@ memory, and frozen ones, are looked at for their form only. Nothing is written.
 """
 
 import json
+import re
 import sys
+import tempfile
 import time
+from argparse import Namespace
+from pathlib import Path
 
 import torch
 
 from benchmarks import environment, results
 from benchmarks.formatting import pipe_table
+from benchmarks.study import Asked
 from skfashion.fitting.resuming import ENGINE
 
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
@@ -20,6 +25,8 @@ TOLERANCE = 0.01
 # What every row has; either "engine" or "training" besides.
 KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
+# Names of what is not the same when a row is measured again.
+CLOCKS = re.compile("second|dur|memory|bytes|warnings")
 
 
 def verify(studies, names):
@@ -49,7 +56,7 @@ def _age(rows):
 def _checked(study, rows):
     """Yield cells of a line, and whether all is right, for each row that is measured again."""
     wrong, kind = form(study, rows), "timings" if study.timing else "learned"
-    if wrong is not None or study.verify is None:
+    if wrong is not None or study.timing:
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
     start, threads = time.perf_counter(), torch.get_num_threads()
@@ -57,14 +64,38 @@ def _checked(study, rows):
         # With another number of threads nothing would be equal to the last bit.
         torch.set_num_threads(rows[-1]["machine"]["cores"])
     try:
-        for row, then, now in study.verify(results.current(rows)):
+        for row, found in _again(study, results.current(rows, study.by)):
+            now = _learned(found)
+            then = {key: _learned(row).get(key) for key in now}
             words, is_right = compare(row, then, now)
             what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
-            numbers = [f"{next(_numbers(of)):.4f}" for of in (then, now)]
-            yield [kind, what, *numbers, words], is_right
+            yield [kind, what, *(f"{_main(of):.4f}" for of in (then, now)), words], is_right
             start = time.perf_counter()
     finally:
         torch.set_num_threads(threads)
+
+
+def _again(study, rows):
+    """Yield the first rows of a study's cheap units, each with what is measured today."""
+    with tempfile.TemporaryDirectory() as folder:  # nothing is taken from a cache
+        jobs, options = -1 if study.distributed else 1, Namespace(publish=False)
+        asked = Asked(study, "full", [0], Path(folder, "rows"), jobs, options)
+        for unit in study.cheap:
+            wanted = _known_by({"unit": unit} | study.describe(unit, 0, asked))
+            row = next(row for row in rows if _known_by(row) == wanted)
+            found = study.measure(unit, row["seed"], asked)
+            yield row, found if isinstance(found, dict) else next(iter(found))
+
+
+def _known_by(row):
+    return row["unit"], results.compared(row["settings"])
+
+
+def _learned(value):
+    """Leave out what a clock, or the size of a process or file, says."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _learned(its) for key, its in value.items() if not CLOCKS.search(key)}
 
 
 def form(study, rows):
@@ -88,7 +119,7 @@ def compare(row, then, now):
     equal = json.dumps(then, sort_keys=True) == json.dumps(now, sort_keys=True)
     if _is_of_this_kind(row):
         return "equal to the last bit" if equal else "DIFFERS", equal
-    gap = abs(next(_numbers(then)) - next(_numbers(now)))
+    gap = abs(_main(then) - _main(now))
     if gap > TOLERANCE:
         return f"DIFFERS by {100 * gap:.2f} points", False
     words = "equal, though" if equal else f"within {100 * TOLERANCE:.1f} points,"
@@ -105,10 +136,9 @@ def _is_of_this_kind(row):
     )
 
 
-def _numbers(value):
-    """Yield all numbers of a dict and of dicts in it."""
+def _main(value):
+    """Return the accuracy of a row, the first of several, or its first number at all."""
     if isinstance(value, dict):
-        for item in value.values():
-            yield from _numbers(item)
-    elif isinstance(value, int | float):
-        yield value
+        value = value.get("metrics", value)
+        return _main(value.get("accuracy", [*value.values()]))
+    return _main(value[0]) if isinstance(value, list) else value

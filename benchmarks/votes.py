@@ -16,9 +16,8 @@ def timed_fit(estimator, X, y, folder=None):
     """Fit a classifier, or the members of a vote one after the other; return it and the seconds.
 
     A ``VotingClassifier`` needs soft votes and stays unfitted; its members are loaded from `folder`
-    if they were fitted before, and are known by what they are before their fit, ``random_state``
-    included, the data, skfashion's sources, the versions, the machine and the threads. Seconds are
-    those of all fits, those that were loaded included.
+    if they were fitted before, with their seconds. They are known by what they are before their
+    fit, the data, skfashion's sources, the versions, the machine and the threads.
     """
     import joblib
     import torch

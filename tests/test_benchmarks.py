@@ -27,8 +27,8 @@ from benchmarks.__main__ import main  # noqa: E402
 from benchmarks.errors import BenchmarkError  # noqa: E402
 from benchmarks.one_fit import evaluate  # noqa: E402
 from benchmarks.processes import ChildError, call  # noqa: E402
-from benchmarks.progress import Progress  # noqa: E402
 from benchmarks.registry import STUDIES  # noqa: E402
+from benchmarks.runner import Progress  # noqa: E402
 from benchmarks.studies import accuracy  # noqa: E402
 from benchmarks.study import Study  # noqa: E402
 from skfashion.metrics import expected_calibration_error  # noqa: E402
@@ -56,12 +56,12 @@ def tiny(folder, units=("one", "two"), **changes):
 
     study = Study(
         name="tiny",
-        help="numbers",
+        about="numbers",
         cost="no time",
         page=str(folder / "tiny.md"),
         sizes={"full": {"calls": calls, "n": 2}, "quick": {"calls": calls, "n": 1}},
         seeds=2,
-        units=lambda asked: units,
+        units=units,
         describe=lambda unit, seed, asked: {"settings": {"n": asked.settings["n"]}, "data": "x"},
         measure=numbers,
         table=lambda rows: "; ".join(f"{r['unit']} {r['seed']} {r['part']}" for r in rows),
@@ -385,7 +385,7 @@ def test_runs_side_by_side_are_told_from_those_that_had_the_processor(tmp_path, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--models", "dummy,resnet9000"], "Got --models with 'resnet9000', expected some of mlp"),
+        (["--models", "dummy,resnet9000"], "got 'dummy,resnet9000', expected some of mlp_net"),
         (["--data", "cifar"], "'cifar'"),
         (["--rows", "9"], "from 10, got '9'"),
         (["--publish", "--data", "full", "--rows", "100"], "--publish goes without --rows"),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import small_studies
 
-from benchmarks.studies import honesty
+from benchmarks.studies import honesty, imbalance
 
-TINY = honesty.QUICK | {"nets": {"hidden_layer_sizes": 8, "max_epochs": 3}}
+TINY = imbalance.QUICK | {"nets": {"hidden_layer_sizes": 8, "max_epochs": 3}}
 
 
 @pytest.fixture(scope="module")

@@ -143,8 +143,9 @@ def test_tables_state_ratios_and_aims():
     "words", [["frontier", "--recipes"], ["reference", "--systems"], ["tuning", "--recipes"]]
 )
 def test_unknown_names_are_refused(words, capsys):
-    assert main([*words, "cnn-96"]) == 2
-    assert f"Got {words[1]} with 'cnn-96', expected some of mlp-" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*words, "cnn-96"])
+    assert f"{words[1]}: got 'cnn-96', expected some of mlp-" in capsys.readouterr().err
 
 
 def test_rows_of_other_settings_are_left_out():

@@ -49,7 +49,7 @@ def test_every_study_is_there(path):
         before = pages[study.path].split(study.markers[0])[0]
         its_headings = re.findall(r"^##+ (.+)$", before, re.M)
         assert not its_headings or f"<h3>{its_headings[-1]}</h3>" in markup
-    tables = [study.table(study.rows()) for study in STUDIES.values()]
+    tables = [study.text(study.rows()) for study in STUDIES.values()]
     assert markup.count("<table>") == sum(len(re.findall(r"^\|:?-", t, re.M)) for t in tables)
     for group in accuracy.by_model(accuracy.STUDY.rows()):
         assert group[0]["label"] in markup

@@ -8,7 +8,7 @@ import small_studies
 
 from benchmarks import data
 from benchmarks.studies import search
-from benchmarks.studies.search import FULL, ROWS, memory, searches
+from benchmarks.studies.search import FULL, ROWS, searches
 from benchmarks.studies.search.searches import SEARCHES
 
 TINY = search.QUICK | {
@@ -116,8 +116,8 @@ def test_counts_of_epochs_are_those_that_the_aims_come_from(name, expected):
 
 @pytest.mark.slow
 def test_memory_that_is_given_back_still_counts_as_the_highest():
-    before = memory.tree_mb()
-    found = memory._weighed(lambda: np.ones(25_000_000).sum())
+    before = searches.tree_mb()
+    found = searches._weighed(lambda: np.ones(25_000_000).sum())
     assert found["idle_mb"] == pytest.approx(before, abs=20)
     assert found["increase_mb"] == pytest.approx(200, abs=20)
 

@@ -1,16 +1,15 @@
-"""What each part of a training is worth, one part changed at a time, on validation data.
+"""What each part of a training is worth, on validation data.
 
 Train a convolutional network on 55,000 training images with one thing changed at a time, and score
 it on the other 5,000.
 """
 
 import statistics
-from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import numbers_of_seeds
-from benchmarks.formatting import below, cell, pipe_table, values
-from benchmarks.study import Study
+from benchmarks.formatting import cell, table_above, values
+from benchmarks.study import study_of
 
 # The default network, long enough in training for the parts to matter.
 BASE = {"max_epochs": 4}
@@ -43,9 +42,12 @@ UNITS = [(name, "ConvNetClassifier", BASE | change) for name, change in CHANGES.
 
 def table(rows, units=UNITS):
     """Write the table: a change a line, with its mean difference to nothing changed."""
-    groups = zip(units, candidates.rows_of(rows, units), strict=True)
-    found = {name: {row["seed"]: row for row in group} for (name, *_), group in groups if group}
-    base, lines = found["nothing"], []
+    groups, found, lines = candidates.by_setting(rows), {}, []
+    for name, *setting in units:
+        known_by = name, candidates.in_words(candidates.settings_of(*setting))
+        if known_by in groups:  # rows of what a setting was before are not shown
+            found[name] = {row["seed"]: row for row in groups[known_by]}
+    base = found["nothing"]
     for name, by_seed in found.items():
         pairs = [(by_seed[seed], base[seed]) for seed in sorted(set(by_seed) & set(base))]
         accuracy = statistics.fmean(100 * row["accuracy"]["None"] for row, _ in pairs)
@@ -67,19 +69,15 @@ def table(rows, units=UNITS):
         f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed. "
         f"Seeds: {numbers_of_seeds(shown)}."
     )
-    text = below(words, shown, "python -m benchmarks ablation")
-    return f"{pipe_table(lines, headings)}\n\n{text}"
+    return table_above(lines, headings, words, shown, "python -m benchmarks ablation")
 
 
-STUDY = Study(
-    name="ablation",
-    help="what each part of a training is worth, on validation data",
+STUDY = study_of(
+    __name__,
     cost="45 min",
-    units=lambda asked: UNITS,
+    page="frontier.md",
     describe=candidates.describe,
     measure=candidates.measure,
-    table=table,
-    page="frontier.md",
+    cheap=(UNITS[-2],),
     by=("unit", "settings"),
-    verify=partial(candidates.verify, unit=UNITS[-2]),  # the fastest
 )

@@ -1,4 +1,4 @@
-"""The main comparison: every model on the same rows, each run in a fresh process of its own.
+"""Every classifier on the same images: accuracy, calibration, seconds, memory.
 
 Compare skfashion's classifiers with scikit-learn's on the same images. Every run is a process of
 its own. Runs made before are made again, unless --resume finds them with the same settings, data,
@@ -12,11 +12,11 @@ from functools import partial
 import numpy as np
 
 from benchmarks import data, one_fit
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Heading, where the number is in a row, factor to the unit of the heading, decimals, whether the
 # deviation over seeds is shown.
@@ -42,8 +42,8 @@ FLOOR = "dummy"
 
 def by_model(rows):
     """Return lists of rows of one model each, the most accurate model first."""
-    groups = sorted(grouped(rows, "unit").values(), key=lambda group: group[0]["label"])
-    return sorted(groups, key=lambda group: -mean(group, "metrics", "accuracy"))
+    groups = grouped(rows, "unit").values()
+    return sorted(groups, key=lambda its: (-mean(its, "metrics", "accuracy"), its[0]["label"]))
 
 
 def mean(rows, *keys):
@@ -75,8 +75,6 @@ def about(rows):
 
 def draw(rows):
     """Draw test accuracy over fit seconds, a labelled point a model, with deviations."""
-    from matplotlib.ticker import FuncFormatter
-
     groups, points = by_model(rows), []
     figure, axes = pyplot().subplots(figsize=(8, 5), layout="constrained")
     for group in [group for group in groups if group[0]["unit"] != FLOOR] or groups:
@@ -92,12 +90,11 @@ def draw(rows):
         bars = {"xerr": [[left], [dx]], "yerr": [[dy], [dy]]}
         axes.errorbar(x, y, **bars, markersize=9, capsize=3, **style)
         points.append((x, y, ((x - left, y - dy), (x + dx, y + dy)), group[0]["label"]))
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     shared = ", OF A SHARED PROCESSOR: not to be compared"
     spoiled = shared if any(values(rows, "timing_shared")) else ""
-    axes.set_xlabel(f"fit time (s, logarithmic{spoiled})")
-    axes.set_ylabel("test accuracy (%)")
+    label = f"fit time (s, logarithmic{spoiled})"
+    axes.set(xscale="log", xlabel=label, ylabel="test accuracy (%)")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.margins(0.15)
     floor = [row for row in rows if row["unit"] == FLOOR]
@@ -116,18 +113,16 @@ def _at_least(limit, text):
     return int(text)
 
 
-STUDY = Study(
-    name="accuracy",
-    help="every classifier on the same images: accuracy, calibration, seconds, memory",
+STUDY = study_of(
+    __name__,
     cost="10 min a seed",
+    page="../README.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
-    units=lambda asked: names_of(asked.options.models, MODELS, "--models"),
+    units=lambda asked: asked.options.models,
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
-    table=table,
-    page="../README.md",
-    marker="benchmark",
+    cheap=("mlp_net",),
     pictures={"accuracy_vs_time.png": draw},
     resume=False,
     side_by_side=True,
@@ -137,5 +132,4 @@ STUDY = Study(
         "--rows": {"type": partial(_at_least, data.N_CLASSES), "help": "at most so many rows"},
     },
     unpublished=("rows",),
-    verify=partial(one_fit.verify, model="mlp_net"),
 )

@@ -1,4 +1,4 @@
-"""How the defaults were chosen: neighbouring settings, compared on validation data only.
+"""The nets' defaults beside neighbouring settings, on validation data.
 
 Fit each setting on 55,000 training images (and on 2,000 of them) and score it on the other 5,000,
 and cross-validate it on scikit-learn's small tables.
@@ -6,13 +6,13 @@ and cross-validate it on scikit-learn's small tables.
 
 import statistics
 import time
+from operator import itemgetter
 
 from benchmarks.candidates import call_of, numbers_of_seeds
 from benchmarks.data import validation_split
 from benchmarks.formatting import grouped, median, pipe_table
 from benchmarks.models import described
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 TABLES = ("wine", "breast_cancer", "digits")
 # Tables for skfashion, too: the 64 columns of "digits" are images.
@@ -92,11 +92,8 @@ def measure(unit, seed, asked=None):
 
 def table(rows):
     """Write the table: a setting a line, a data set a column, accuracy in per cent."""
-    groups, lines = {}, []
-    for row in rows:
-        name = call_of(row["unit"]["classifier"], row["unit"]["changes"])
-        groups.setdefault(name, []).append(row)
-    for name, its in groups.items():
+    lines, setting = [], itemgetter("classifier", "changes")
+    for name, its in grouped(rows, lambda row: call_of(*setting(row["unit"]))).items():
         by_data = grouped(its, "data")
         line = [f"`{name}`"]
         for data_name in EVERYWHERE:
@@ -108,23 +105,7 @@ def table(rows):
     return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."
 
 
-def verify(rows):
-    """Yield the smallest data of each scope: images, and a table."""
-    for data_name in ("fashion-2000", "wine"):
-        unit = {"classifier": "MLPNetClassifier", "changes": {}, "data": data_name}
-        row, found = of_unit(rows, unit), measure(unit, 0)
-        yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
-
-
-STUDY = Study(
-    name="defaults",
-    help="the nets' defaults beside neighbouring settings, on validation data",
-    cost="20 min a seed",
-    seeds=1,
-    units=lambda asked: UNITS,
-    describe=describe,
-    measure=measure,
-    table=table,
-    page="design.md",
-    verify=verify,
-)
+# The smallest data of each scope: images, and a table.
+DEFAULT = {"classifier": "MLPNetClassifier", "changes": {}}
+CHEAP = [DEFAULT | {"data": name} for name in ("fashion-2000", "wine")]
+STUDY = study_of(__name__, cost="20 min a seed", page="design.md", seeds=1, cheap=CHEAP)

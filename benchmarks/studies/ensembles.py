@@ -1,4 +1,4 @@
-"""What ensembles gain over their members, and over one net that is trained as long.
+"""What votes, stacks, bags, snapshots and averages of weights gain.
 
 Train ensembles and their members on some of the training images, and measure both on others. All
 that is made of convolutional nets alone has the same number of epochs in total. Each seed draws
@@ -9,19 +9,9 @@ import copy
 import statistics
 import time
 
-from benchmarks.data import held_out, load_split
-from benchmarks.formatting import (
-    below,
-    cell,
-    grouped,
-    half_interval,
-    median,
-    pipe_table,
-    seeds,
-    values,
-)
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.data import held_out
+from benchmarks.formatting import cell, grouped, half_interval, median, seeds, table_above, values
+from benchmarks.study import study_of
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
 # default this is (Izmailov et al. train on at a low constant one).
@@ -41,7 +31,7 @@ def _cnn(seed, settings, **parameters):
     return ConvNetClassifier(random_state=seed, **own)
 
 
-def _kinds(seed, settings):
+def classifiers(unit, settings, seed=0):
     """Return a net of each kind, and a forest, by name."""
     from sklearn.ensemble import RandomForestClassifier
 
@@ -62,7 +52,7 @@ def _fitted(unit, seed, settings, X, y):
 
     from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
 
-    n, kinds, cnn = settings["members"], _kinds(seed, settings), _cnn(seed, settings)
+    n, kinds, cnn = settings["members"], classifiers(unit, settings, seed), _cnn(seed, settings)
     n_epochs = n * settings["epochs"]
     if unit.startswith("one "):
         return [(unit, kinds[unit.removeprefix("one ").lower()].fit(X, y), [])]
@@ -101,20 +91,21 @@ def _fitted(unit, seed, settings, X, y):
     return [(name, ensemble.fit(X, y), ensemble.estimators_)]
 
 
-def measured(unit, seed, settings, images):
+def measure(unit, seed, asked):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
-    X, X_valid, y, y_valid = held_out(images, seed, settings)
+    sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
+    X, X_valid, y, y_valid = held_out(asked.images, *sizes, seed)
     start = time.perf_counter()
-    fitted = _fitted(unit, seed, settings, X, y)
+    fitted = _fitted(unit, seed, asked.settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
     for name, ensemble, members in fitted:
-        row = {"name": name, "accuracy": round(float(ensemble.score(X_valid, y_valid)), 6)}
-        row["log_loss"] = None  # of hard votes
+        loss = None  # of hard votes
         if hasattr(ensemble, "predict_proba"):
-            row["log_loss"] = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
-        row["members"] = [round(float(net.score(X_valid, y_valid)), 6) for net in members]
+            loss = round(float(log_loss(y_valid, ensemble.predict_proba(X_valid))), 6)
+        scores = [round(float(net.score(X_valid, y_valid)), 6) for net in (ensemble, *members)]
+        row = {"name": name, "accuracy": scores[0], "log_loss": loss, "members": scores[1:]}
         yield row | {"seconds": seconds}
 
 
@@ -142,25 +133,7 @@ def table(rows):
         f"that is made of {settings['members']} of them, or of one alone, has "
         f"{settings['epochs'] * settings['members']}."
     )
-    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
+    return table_above(lines, headings, words, rows)
 
 
-def verify(rows):
-    """Yield the member that is fitted in the least time."""
-    row = of_unit(rows, "one MLP")
-    (found,) = measured("one MLP", 0, row["settings"], load_split("full"))
-    yield row, *({key: of[key] for key in ("accuracy", "log_loss")} for of in (row, found))
-
-
-STUDY = Study(
-    name="ensembles",
-    help="what votes, stacks, bags, snapshots and averages of weights gain",
-    cost="25 min",
-    page="ensembles.md",
-    sizes={"full": FULL, "quick": QUICK},
-    units=lambda asked: UNITS,
-    classifiers=lambda unit, asked: _kinds(0, asked.settings),
-    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
-    table=table,
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="25 min", page="ensembles.md", cheap=("one MLP",))

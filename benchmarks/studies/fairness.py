@@ -1,4 +1,4 @@
-"""How unfair classifiers become by a group that goes with a class, and what helps against it.
+"""Gaps between groups, and what mitigations do about them.
 
 Turn a tenth of the training images, most of them upper-body garments, and half of the test images,
 of all classes alike; then fit classifiers under each of skfashion.studies.MITIGATIONS, and read
@@ -11,11 +11,10 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.data import load_split
+from benchmarks.data import part
 from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
 TASKS = {
@@ -31,7 +30,7 @@ FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9} | 
 QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
 
 
-def classifiers(settings):
+def classifiers(task, settings):
     """Return the classifiers by name, each with one thread: runs go side by side."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -46,39 +45,27 @@ def classifiers(settings):
 
 
 def measure(task, seed, asked):
-    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation."""
-    from skfashion.studies import (
-        MITIGATIONS,
-        ExponentiatedGradientReduction,
-        GridSearchReduction,
-    )
+    """Measure all mitigations that suit a task with one seed: a row a classifier and mitigation.
+
+    Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
+    group and class ``by_class``; values have six decimals, None for rates not defined.
+    """
+    from skfashion import studies
 
     settings = asked.settings
     binary = {
-        "exponentiated gradient": ExponentiatedGradientReduction(settings["max_iter"]),
-        "grid search": GridSearchReduction(settings["grid_size"]),
-        "threshold optimizer": MITIGATIONS["threshold optimizer"],
+        "exponentiated gradient": studies.ExponentiatedGradientReduction(settings["max_iter"]),
+        "grid search": studies.GridSearchReduction(settings["grid_size"]),
+        "threshold optimizer": studies.MITIGATIONS["threshold optimizer"],
     }
-    chosen = MITIGATIONS | binary
+    chosen = studies.MITIGATIONS | binary
     if task != "upper body":
         chosen = {name: its for name, its in chosen.items() if name not in binary}
-    known = classifiers(settings)
+    train, test = turned(task, seed, asked.images, settings)
+    options = {"mitigations": chosen, "seeds": (seed,), **asked.parallel}
     # Logistic regression stops before convergence, in worker processes too.
     with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
-        return _runs(task, seed, asked.images, settings, known, chosen, **asked.parallel)
-
-
-def _runs(task, seed, images, settings, known, chosen, **options):
-    """Return the rows of some classifiers under some mitigations, None for rates not defined.
-
-    Rates of all rows and classes are ``metrics``, those of a group ``by_group``, and those of a
-    group and class ``by_class``; values have six decimals.
-    """
-    from skfashion.studies import fairness_study
-
-    train, test = turned(task, seed, images, settings)
-    frame = fairness_study(known, *train, *test, mitigations=chosen, seeds=(seed,), **options)
-    found = []
+        frame = studies.fairness_study(classifiers(task, settings), *train, *test, **options)
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
         metrics, by_group, by_class = {}, {}, {}
         columns = its[["metric", "group", "class", "value"]]
@@ -91,22 +78,14 @@ def _runs(task, seed, images, settings, known, chosen, **options):
             elif group is not None:
                 by_class.setdefault(group, {}).setdefault(label, {})[metric] = value
         run = {"task": task, "estimator": estimator, "mitigation": mitigation}
-        found.append(run | {"metrics": metrics, "by_group": by_group, "by_class": by_class})
-    return found
+        yield run | {"metrics": metrics, "by_group": by_group, "by_class": by_class}
 
 
 def turned(task, seed, split, settings):
-    """Draw training rows, and turn images of both parts; in the training most are of one class.
-
-    Both parts are images, labels and groups.
-    """
-    from sklearn.model_selection import train_test_split
-
+    """Return images, labels and groups of both parts; those turned for training are of a class."""
     from skfashion.datasets import make_groups
 
-    drawn = {"train_size": settings["train_rows"], "random_state": seed}
-    train = train_test_split(*split[:2], stratify=split.y_train, **drawn)[::2]
-    parts = []
+    train, parts = part(*split[:2], settings["train_rows"], seed), []
     for (X, y), share, correlation, state in (
         (train, settings["share"], settings["correlation"], seed),
         (split[2:4], settings["test_share"], 0.0, 1000 + seed),
@@ -118,21 +97,6 @@ def turned(task, seed, split, settings):
         X, groups = make_groups(X, upper, **own)
         parts.append((X, upper if task == "upper body" else names, groups))
     return parts
-
-
-def verify(rows):
-    """Yield the net as it is, on all ten classes."""
-    from skfashion.studies import MITIGATIONS
-
-    name, task, chosen = "MLPNetClassifier", "ten classes", {"nothing": MITIGATIONS["nothing"]}
-    row = of_unit(rows, task, estimator=name, mitigation="nothing")
-    known = {name: classifiers(row["settings"])[name]}
-    (found,) = _runs(task, 0, load_split("full"), row["settings"], known, chosen, verbose=0)
-
-    def numbers(run):
-        return {"accuracy": run["metrics"]["accuracy"], "by_class": run["by_class"]}
-
-    yield row, numbers(row), numbers(found)
 
 
 COLUMNS = (
@@ -225,20 +189,14 @@ def _panel(ax, frame):
         )
 
 
-STUDY = Study(
-    name="fairness",
-    help="gaps between groups, and what mitigations do about them",
+STUDY = study_of(
+    __name__,
     cost="10 min",
     page="fairness.md",
-    sizes={"full": FULL, "quick": QUICK},
+    units=tuple(TASKS),
+    cheap=("ten classes",),
     seeds=5,
     quick_seeds=2,
-    units=lambda asked: TASKS,
-    classifiers=lambda task, asked: classifiers(asked.settings),
-    measure=measure,
-    table=table,
-    verify=verify,
-    pictures={"fairness.png": draw},
     packages=("fairlearn",),
     distributed=True,
 )

@@ -1,25 +1,25 @@
-"""Seconds to accuracy: recipes whose only purpose is to reach an accuracy in little time.
+"""Least seconds to an accuracy on Fashion-MNIST.
 
-Train each recipe with its number of seeds, and the published ones that it is compared with, in the
-same session. Time counts from images in memory to the fitted classifier. Networks of a vote that
-were fitted on this machine are kept in benchmarks/results/local/members, with their seconds.
+Train each recipe, whose only purpose is to reach an accuracy in little time, with its number of
+seeds, and the published ones that it is compared with, in the same session. Time counts from images
+in memory to the fitted classifier. Networks of a vote that were fitted on this machine are kept in
+benchmarks/results/local/members, with their seconds.
 """
 
 import statistics
-from functools import partial
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of, names_option
+from benchmarks.errors import names_option
 from benchmarks.formatting import caption, cell, median, pipe_table, values
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.recipes import FASTEST, REFERENCES, of_today
 from benchmarks.studies import accuracy, reference
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 
-def _plan(asked):
+def plan(asked):
     """Return the rivals' runs, then those of the recipes, seed by seed."""
-    entries = {n: FASTEST[n] for n in names_of(asked.options.recipes, FASTEST, "--recipes")}
+    entries = {name: FASTEST[name] for name in asked.options.recipes}
     rivals = dict.fromkeys(entry.rival for entry in entries.values() if entry.rival)
     runs = [(f"fast:{name}", i) for name, entry in entries.items() for i in range(entry.n_seeds)]
     return [(f"published:{rival}", 0) for rival in rivals] + sorted(runs, key=lambda run: run[1])
@@ -101,17 +101,13 @@ def draw(rows):
     return figure
 
 
-STUDY = Study(
-    name="frontier",
-    help="least seconds to an accuracy on Fashion-MNIST",
+STUDY = study_of(
+    __name__,
     cost="2.5 h",
+    page="frontier.md",
     seeds=None,
-    plan=_plan,
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
-    table=table,
-    page="frontier.md",
-    pictures={"frontier.png": draw},
+    cheap=("fast:mlp-89",),
     options={"--recipes": names_option(FASTEST)},
-    verify=partial(one_fit.verify, model="fast:mlp-89"),
 )

@@ -1,16 +1,16 @@
-"""What balancing does to probabilities, and whether a prior makes them honest again.
+"""Probabilities after balancing, and after its undoing.
 
 Fit a net to the skewed part of the training images that the benchmark "imbalance" begins with,
 plain and balanced, and measure its probabilities on test images with the same skew: as they are,
 and with prior="train", which takes the balancing back.
 """
 
-from benchmarks.data import load_split
+from functools import partial
+
 from benchmarks.formatting import summary_below, summary_table
-from benchmarks.results import of_unit
 from benchmarks.studies import imbalance
-from benchmarks.studies.imbalance import EXPONENTIAL, FULL, MLP, QUICK
-from benchmarks.study import Study
+from benchmarks.studies.imbalance import EXPONENTIAL, MLP
+from benchmarks.study import study_of
 
 BALANCED = {"sampling": "balanced", "class_weight": "balanced", "loss": "logit_adjusted"}
 TREATMENTS = {"nothing": None}
@@ -24,17 +24,17 @@ COLUMNS = (
     ("accuracy %", "accuracy", 100, 2, True),
     ("balanced accuracy %", "balanced_accuracy", 100, 2, True),
 )
-UNIT = {"estimators": MLP, **EXPONENTIAL}
+UNITS = ({"estimators": MLP, **EXPONENTIAL},)
 
 
-def _runs(seed, images, settings, treatments, **options):
-    """Return the rows of some treatments, measured on test images skewed like the training."""
+def measure(unit, seed, asked):
+    """Measure all treatments with one seed, on test images skewed like those of the training."""
     from skfashion.datasets import make_imbalanced
 
     # The same test rows for every seed.
-    X_test, y_test = make_imbalanced(images.X_test, images.y_test, random_state=0)
-    images = images._replace(X_test=X_test, y_test=y_test)
-    return imbalance.runs(UNIT, seed, images, settings, treatments, **options)
+    X_test, y_test = make_imbalanced(asked.images.X_test, asked.images.y_test, random_state=0)
+    images = asked.images._replace(X_test=X_test, y_test=y_test)
+    return imbalance.runs(unit, seed, images, asked.settings, TREATMENTS, **asked.parallel)
 
 
 def table(rows):
@@ -46,27 +46,14 @@ def table(rows):
     return f"{text}\n\n{summary_below(rows, words)}"
 
 
-def verify(rows):
-    """Yield the fastest net as it is."""
-    row = of_unit(rows, UNIT, treatment="nothing")
-    (found,) = _runs(0, load_split("full"), FULL, {"nothing": None}, verbose=0)
-    yield row, imbalance.learned(row), imbalance.learned(found)
-
-
-STUDY = Study(
-    name="honesty",
-    help="probabilities after balancing, and after its undoing",
+STUDY = study_of(
+    __name__,
     cost="7 min",
     page="imbalance.md",
-    sizes={"full": FULL, "quick": QUICK},
+    sizes=imbalance.STUDY.sizes,
     seeds=5,
-    units=lambda asked: [UNIT],
-    describe=lambda unit, seed, asked: imbalance.chosen(unit, TREATMENTS, asked),
-    measure=lambda unit, seed, asked: _runs(
-        seed, asked.images, asked.settings, TREATMENTS, **asked.parallel
-    ),
-    table=table,
-    verify=verify,
+    describe=partial(imbalance.describe, chosen=TREATMENTS),
+    cheap=UNITS,
     packages=("imbalanced-learn",),
     distributed=True,
 )

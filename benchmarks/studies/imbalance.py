@@ -1,4 +1,4 @@
-"""What a skew of the classes does to classifiers, and what helps against it.
+"""Classifiers on skewed classes, and what treatments do about them.
 
 Draw skewed parts of the training images, fit classifiers to them under each of
 skfashion.studies.TREATMENTS that suits, and measure them on all of the test images, whose classes
@@ -11,12 +11,10 @@ import warnings
 import numpy as np
 
 from benchmarks import formatting
-from benchmarks.data import load_split
 from benchmarks.formatting import by_run, pipe_table, summary_below, summary_cells, summary_table
 from benchmarks.models import described
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Where every treatment would take too long: one of each kind, and the usual ones.
 FEW = ["nothing", "RandomOverSampler", "SMOTE", "RandomUnderSampler", "class_weight=balanced"]
@@ -58,25 +56,24 @@ PARTS = [
 QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
 FULL = {"parts": PARTS, "nets": {}, "trees": 100, "easy": 10}
 QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5}
-# What a clock or the size of a process says of a run.
-MEASURED_ANEW = ("fit_seconds", "peak_memory_mb")
 
 
-def classifiers(settings):
-    """Return the classifiers by name, each with one thread: runs go side by side."""
+def classifiers(unit, settings):
+    """Return the classifiers of a part by name, each with one thread: runs go side by side."""
     from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
     from sklearn.ensemble import RandomForestClassifier
 
     from skfashion import ConvNetClassifier, MLPNetClassifier
 
     net = {"n_threads": 1, "device": "cpu"} | settings["nets"]
-    return {
+    known = {
         "MLPNetClassifier": MLPNetClassifier(**net),
         "ConvNetClassifier": ConvNetClassifier(**net),
         "RandomForest": RandomForestClassifier(settings["trees"]),
         "BalancedRandomForest": BalancedRandomForestClassifier(settings["trees"]),
         "EasyEnsemble": EasyEnsembleClassifier(settings["easy"]),
     }
+    return {name: known[name] for name in unit["estimators"]}
 
 
 def treatments(unit, settings):
@@ -87,11 +84,11 @@ def treatments(unit, settings):
     return [name for name in TREATMENTS if name not in names] if names[0] == "all but" else names
 
 
-def chosen(unit, treatments, asked):
-    """Describe a row by what was chosen: treatments, and classifiers with all their parameters."""
-    known = classifiers(asked.settings)
-    its = {name: described(known[name]) for name in unit["estimators"]}
-    return {"settings": {"treatments": treatments, "classifiers": its}, "data": asked.size}
+def describe(unit, seed, asked, chosen=None):
+    """Say by what a row is recognised: treatments, and classifiers with all their parameters."""
+    chosen = chosen or treatments(unit, asked.settings)
+    its = described(classifiers(unit, asked.settings))
+    return {"settings": {"treatments": chosen, "classifiers": its}, "data": asked.size}
 
 
 def measure(unit, seed, asked):
@@ -110,9 +107,8 @@ def runs(unit, seed, images, settings, treatments, **options):
 
     from skfashion.studies import imbalance_study
 
-    known = classifiers(settings)
     frame = imbalance_study(
-        {name: known[name] for name in unit["estimators"]},
+        classifiers(unit, settings),
         *images[:4],
         treatments=treatments,
         **{key: unit[key] for key in EXPONENTIAL},
@@ -134,19 +130,9 @@ def runs(unit, seed, images, settings, treatments, **options):
     return found
 
 
-def learned(run):
-    """Return the metrics of a run that it would have again, the accuracy first."""
-    metrics = {key: value for key, value in run["metrics"].items() if key not in MEASURED_ANEW}
-    return {"accuracy": metrics.pop("accuracy"), **metrics}
-
-
-def verify(rows):
-    """Yield the fastest net as it is, on the first skew."""
-    keys = {"estimator": MLP[0], "treatment": "nothing", "ratio": 100, "permutation": None}
-    row = of_unit(rows, {"estimators": MLP + FOREST, **EXPONENTIAL}, **keys)
-    unit = row["unit"] | {"estimators": MLP}
-    (found,) = runs(unit, 0, load_split("full"), FULL, ["nothing"], verbose=0)
-    yield row, learned(row), learned(found)
+def units(asked):
+    """Return the parts of the plan."""
+    return [unit for unit, _ in asked.settings["parts"]]
 
 
 COLUMNS = (
@@ -271,10 +257,9 @@ def draw_ratios(rows):
         table = 100 * table.dropna(axis="columns")
         for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):
             axis.plot(table[treatment], ms=4, label=treatment, **_style(treatment, i))
-        axis.set_xscale("log")
+        axis.set(xscale="log", xlabel="most frequent to rarest class")
         axis.set_xticks(table.index, [f"{ratio:g}" for ratio in table.index])
         axis.minorticks_off()
-        axis.set_xlabel("most frequent to rarest class")
         axis.legend(fontsize=7)
     axes[0].set_ylabel("balanced accuracy, %")
     return figure
@@ -295,18 +280,12 @@ def _style(treatment, i):
     return style | ({"linestyle": "--", "marker": "s"} if i >= 10 else {"marker": "o"})
 
 
-STUDY = Study(
-    name="imbalance",
-    help="classifiers on skewed classes, and what treatments do about them",
+STUDY = study_of(
+    __name__,
     cost="16 h",
     page="imbalance.md",
-    sizes={"full": FULL, "quick": QUICK},
     seeds=5,
-    units=lambda asked: [unit for unit, _ in asked.settings["parts"]],
-    describe=lambda unit, seed, asked: chosen(unit, treatments(unit, asked.settings), asked),
-    measure=measure,
-    table=table,
-    verify=verify,
+    cheap=({"estimators": [*RIVALS], **EXPONENTIAL},),
     pictures={"imbalance_recalls.png": draw_recalls, "imbalance_ratios.png": draw_ratios},
     packages=("imbalanced-learn",),
     distributed=True,

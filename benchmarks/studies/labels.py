@@ -1,4 +1,4 @@
-"""What to do with few labels, or with labels of other images than those at hand.
+"""Few labels: self-training, few shots, transfer, adaptation to other images.
 
 Four ways to do with few labels, all measured on training images that were not trained on:
 self-training on rows without a label; features of a net that knows other classes; weights of such a
@@ -12,10 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.data import held_out, load_split
+from benchmarks.data import held_out, part
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000}
@@ -52,16 +51,18 @@ def _classifier(name, seed, settings, **parameters):
     return cls(random_state=seed, **own, **parameters)
 
 
-def classifiers(unit, asked):
+def classifiers(unit, settings):
     """Return the classifier of a unit by its name; none for pixels."""
     name = unit.partition(": ")[2]
-    return {} if name == "pixels" else {name: _classifier(name, 0, asked.settings)}
+    return {} if name == "pixels" else {name: _classifier(name, 0, settings)}
 
 
-def measured(unit, seed, settings, images):
+def measure(unit, seed, asked):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
     task, _, name = unit.partition(": ")
-    for row in TASKS[task](name, seed, settings, *held_out(images, seed, settings)):
+    sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
+    parts = held_out(asked.images, *sizes, seed)
+    for row in TASKS[task](name, seed, asked.settings, *parts):
         yield {"classifier": name, **row}
 
 
@@ -72,11 +73,10 @@ def _row(task, method, accuracy, **varied):
 
 def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     """Compare self-training on rows of which few have labels with those few, and with all."""
-    from sklearn.model_selection import train_test_split
     from sklearn.semi_supervised import SelfTrainingClassifier
 
     n = settings["pool"]
-    X, _, y, _ = train_test_split(X, y, train_size=n, stratify=y, random_state=seed)
+    X, y = part(X, y, n, seed)
 
     def fitted(method, estimator, rows, labels, n_labelled):
         estimator, seconds = timed_fit(estimator, X[rows], labels)
@@ -86,16 +86,13 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
     everything = np.arange(n)
     yield fitted("all rows labelled", _classifier(name, seed, settings), everything, y, n)
     for n_labelled in settings["labelled"]:
-        few, _ = train_test_split(everything, train_size=n_labelled, stratify=y, random_state=seed)
+        few, _ = part(everything, y, n_labelled, seed)
         plain = _classifier(name, seed, settings)
         yield fitted("labelled rows only", plain, few, y[few], n_labelled)
         labels = np.full(n, -1)  # scikit-learn's mark of a row without a label
         labels[few] = y[few]
-        training = SelfTrainingClassifier(
-            _classifier(name, seed, settings),
-            threshold=settings["threshold"],
-            max_iter=settings["rounds"],
-        )
+        own = {"threshold": settings["threshold"], "max_iter": settings["rounds"]}
+        training = SelfTrainingClassifier(_classifier(name, seed, settings), **own)
         row = fitted("self-training", training, everything, labels, n_labelled)
         made_up = training.labeled_iter_ > 0
         right = training.transduction_[made_up] == y[made_up]
@@ -107,20 +104,18 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
     """Tell apart three classes, drawn by the seed, by a net that knows the other seven."""
     new = np.random.RandomState(seed).permutation(10)[:3]
     old_rows, rows, valid = ~np.isin(y, new), np.isin(y, new), np.isin(y_valid, new)
-    varied = {"new": sorted(new.tolist())}
-    net, features = None, X_valid[valid].astype(np.float32) / 255
+    varied, X_valid, y_valid = {"new": sorted(new.tolist())}, X_valid[valid], y_valid[valid]
+    net, features = None, X_valid.astype(np.float32) / 255
     if name != "pixels":
         net = _classifier(name, seed, settings).fit(X[old_rows], y[old_rows])
-        features = net.transform(X_valid[valid])
+        features = net.transform(X_valid)
     for shots in settings["shots"]:
-        found = list(_episodes(features, y_valid[valid], shots, settings, seed))
+        found = list(_episodes(features, y_valid, shots, settings, seed))
         spread = {"shots": shots, "deviation": round(float(np.std(found, ddof=1)), 6)}
         yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
-    if net is None:
-        return
-    yield from _transfer(
-        name, net, seed, settings, varied, X[rows], y[rows], X_valid[valid], y_valid[valid]
-    )
+    if net is not None:
+        its = X[rows], y[rows], X_valid, y_valid
+        yield from _transfer(name, net, seed, settings, varied, *its)
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -129,12 +124,9 @@ def _episodes(features, labels, shots, settings, seed):
 
     random = np.random.RandomState(seed)
     for _ in range(settings["episodes"]):
-        known, asked = [], []
-        for label in np.unique(labels):
-            rows = random.permutation(np.flatnonzero(labels == label))
-            known.append(rows[:shots])
-            asked.append(rows[shots : shots + settings["queries"]])
-        known, asked = np.concatenate(known), np.concatenate(asked)
+        drawn = [random.permutation(np.flatnonzero(labels == it)) for it in np.unique(labels)]
+        known = np.concatenate([rows[:shots] for rows in drawn])
+        asked = np.concatenate([rows[shots : shots + settings["queries"]] for rows in drawn])
         nearest = NearestCentroid().fit(features[known], labels[known])
         yield nearest.score(features[asked], labels[asked])
 
@@ -143,7 +135,6 @@ def _transfer(name, net, seed, settings, varied, X, y, X_valid, y_valid):
     """Compare ways to use a net for a few rows of each of other classes."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -157,8 +148,7 @@ def _transfer(name, net, seed, settings, varied, X, y, X_valid, y_valid):
     for n in settings["rows_a_class"]:
         found = {way: [] for way in ways}
         for draw in range(settings["draws"]):
-            drawn = {"train_size": n * len(np.unique(y)), "random_state": 100 * seed + draw}
-            X_few, _, y_few, _ = train_test_split(X, y, stratify=y, **drawn)
+            X_few, y_few = part(X, y, n * len(np.unique(y)), 100 * seed + draw)
             for way, model in ways.items():
                 found[way].append(model.fit(X_few, y_few).score(X_valid, y_valid))
         for way, accuracies in found.items():
@@ -244,11 +234,10 @@ TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "ada
 
 def table(rows):
     """Write a table for each task."""
-    parts = []
-    for title, write in TABLES.items():
-        headings, lines = write(rows)
-        if lines:
-            parts += [f"**{title}**", pipe_table(lines, headings)]
+    parts, by_task = [], grouped(rows, "task")
+    for task, (title, write) in TABLES.items():
+        if task in by_task:
+            parts += [f"**{title}**", pipe_table(*write(by_task[task]))]
     settings = rows[-1]["settings"]
     skada = any("skada" in row["method"] for row in rows)
     missing = "" if skada else " skada was not installed, so that its methods are missing."
@@ -264,24 +253,18 @@ def table(rows):
     return "\n\n".join([*parts, below(words, rows)])
 
 
-def _of_task(rows, task, *keys):
-    """Return the rows of a task by what distinguishes them."""
-    return grouped([row for row in rows if row["task"] == task], *keys)
-
-
 def _self_training(rows):
     """Write accuracies, and how many labels were made up, and well."""
-    groups, lines = _of_task(rows, "self-training", "classifier", "labelled", "method"), []
-    for (name, labelled, method), group in groups.items():
+    lines = []
+    for (name, n, method), group in grouped(rows, "classifier", "labelled", "method").items():
         used = [row["used"] for row in group if "used" in row]
         right = [100 * row["right"] for row in group if row.get("right") is not None]
-        accuracy = cell(values(group, "accuracy"), 100)
-        line = [name, f"{labelled:,}", method, accuracy]
+        line = [name, f"{n:,}", method, cell(values(group, "accuracy"), 100)]
         line.append(f"{statistics.fmean(used):,.0f}" if used else "")
         line.append(f"{statistics.fmean(right):.1f}" if right else "")
         lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
-    return [*headings, "labels made up that are right %", "fit s"], lines
+    return lines, [*headings, "labels made up that are right %", "fit s"]
 
 
 def _few_shots(rows):
@@ -289,7 +272,7 @@ def _few_shots(rows):
     from skfashion.datasets import load_fashion_sample
 
     names, lines = load_fashion_sample().target_names, []
-    for (_, name), group in _of_task(rows, "few shots", "seed", "classifier").items():
+    for (_, name), group in grouped(rows, "seed", "classifier").items():
         features = "pixels" if name == "pixels" else f"{name}'s features"
         line = [", ".join(names[label] for label in group[0]["new"]), features]
         for row in sorted(group, key=lambda row: row["shots"]):
@@ -297,50 +280,29 @@ def _few_shots(rows):
             half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
             line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
         lines.append(line)
-    shots = sorted(_of_task(rows, "few shots", "shots"))
-    headings = [f"{n} image{'s' * (n > 1)} a class" for n in shots]
-    return ["classes", "nearest centroid of", *headings], lines
+    headings = [f"{n} image{'s' * (n > 1)} a class" for n in sorted(grouped(rows, "shots"))]
+    return lines, ["classes", "nearest centroid of", *headings]
 
 
-def _by_method(task, varied, heading, rows):
+def _by_method(varied, heading, rows):
     """Write a line a net and method, a column a value of what is varied."""
-    columns, lines = list(_of_task(rows, task, varied)), []
-    for names, group in _of_task(rows, task, "classifier", "method").items():
+    columns, lines = list(grouped(rows, varied)), []
+    for names, group in grouped(rows, "classifier", "method").items():
         parts = grouped(group, varied)
         lines.append([*names, *(cell(values(parts[it], "accuracy"), 100, 1) for it in columns)])
-    return ["net", "accuracy %", *map(heading.format, columns)], lines
+    return lines, ["net", "accuracy %", *map(heading.format, columns)]
 
 
+BY_ROWS = partial(_by_method, "rows_a_class", "{} images a class")
+BY_KIND = partial(_by_method, "kind", "{}")
 TABLES = {
-    "Self-training": _self_training,
-    "Few shots of three classes that the net has not seen": _few_shots,
-    "Weights to begin with, for the same three classes": partial(
-        _by_method, "transfer", "rows_a_class", "{} images a class"
-    ),
-    "Trained on clean images, adapted to disturbed ones without labels": partial(
-        _by_method, "adaptation", "kind", "{}"
-    ),
+    "self-training": ("Self-training", _self_training),
+    "few shots": ("Few shots of three classes that the net has not seen", _few_shots),
+    "transfer": ("Weights to begin with, for the same three classes", BY_ROWS),
+    "adaptation": ("Trained on clean images, adapted to disturbed ones without labels", BY_KIND),
 }
 
 
-def verify(rows):
-    """Yield a net of few rows, with which self-training is compared."""
-    unit = "self-training: MLP"
-    row = of_unit(rows, unit, method="all rows labelled")
-    found = next(measured(unit, 0, row["settings"], load_split("full")))  # of several fits
-    yield row, *({"accuracy": of["accuracy"]} for of in (row, found))
-
-
-STUDY = Study(
-    name="labels",
-    help="few labels: self-training, few shots, transfer, adaptation to other images",
-    cost="45 min",
-    page="little_labels.md",
-    sizes={"full": FULL, "quick": QUICK},
-    units=lambda asked: UNITS,
-    classifiers=classifiers,
-    measure=lambda unit, seed, asked: measured(unit, seed, asked.settings, asked.images),
-    table=table,
-    verify=verify,
-    packages=("skada",),
+STUDY = study_of(
+    __name__, cost="45 min", page="little_labels.md", packages=("skada",), cheap=UNITS[:1]
 )

@@ -1,56 +1,44 @@
-"""How much accuracy more training rows buy, classifier by classifier.
+"""Accuracy against the number of training rows.
 
 Fit classifiers, all with their defaults, to parts of the training images, and measure them on all
 of the test images. Nothing is chosen by these results. Each seed draws rows and initial weights
 anew.
 """
 
-import time
-
 import numpy as np
 
-from benchmarks.data import load_split
-from benchmarks.formatting import caption, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.data import part
+from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
+from benchmarks.votes import timed_fit
 
 FULL = {"rows": [100, 250, 1000, 4000, 15_000, 60_000]}
 QUICK = {"rows": [100, 300, 1000]}
 UNITS = ("mlp_net", "conv_net", "resnet", "random_forest", "logistic_regression")
 
 
+def classifiers(unit, settings):
+    """Return the classifier of a unit."""
+    return {unit: MODELS[unit].build(0, 1)}
+
+
 def measure(unit, seed, asked):
     """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
-    for n, order in parts(asked.images.y_train, asked.settings["rows"], seed):
-        found = fitted(unit, seed, order, asked.images)
-        yield {"name": MODELS[unit].label, "rows": n, **found}
-
-
-def parts(y, sizes, seed):
-    """Yield each size, the largest first, and the places of its rows, classes in equal shares."""
-    from sklearn.model_selection import StratifiedShuffleSplit
-
-    order = np.random.RandomState(seed).permutation(len(y))
-    for n in sorted(sizes, reverse=True):
-        if n < len(order):
-            split = StratifiedShuffleSplit(1, train_size=n, random_state=seed)
-            kept, _ = next(split.split(order, y[order]))
-            order = order[kept]
-        yield n, order
-
-
-def fitted(unit, seed, order, images):
-    """Return accuracy and seconds of a classifier that is fitted to some training images."""
     import joblib
 
-    estimator = MODELS[unit].build(seed, joblib.cpu_count())
-    start = time.perf_counter()
-    estimator.fit(images.X_train[order], images.y_train[order])
-    seconds = time.perf_counter() - start
-    accuracy = float(estimator.score(images.X_test, images.y_test))
-    return {"accuracy": round(accuracy, 6), "seconds": round(seconds, 3)}
+    images = asked.images
+    order = np.random.RandomState(seed).permutation(len(images.y_train))
+    for n in sorted(asked.settings["rows"], reverse=True):
+        if n < len(order):
+            order, _ = part(order, images.y_train[order], n, seed)
+        estimator = MODELS[unit].build(seed, joblib.cpu_count())
+        X, y = images.X_train[order], images.y_train[order]
+        estimator, seconds = timed_fit(estimator, X, y)
+        accuracy = round(float(estimator.score(images.X_test, images.y_test)), 6)
+        found = {"accuracy": accuracy, "seconds": round(seconds, 3)}
+        yield {"name": MODELS[unit].label, "rows": n, **found}
 
 
 def _groups(rows):
@@ -68,13 +56,13 @@ def table(rows):
         seconds = [median(groups[n], "seconds", form=".1f") for n in sizes]
         lines.append([name, *accuracies, " / ".join(seconds)])
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
-    return (
-        f"{pipe_table(lines, headings)}\n\nMean ± deviation over {seeds(rows)}, each of which "
-        f"draws the rows anew, classes in equal shares; medians of seconds, number of rows by "
-        f"number of rows; {rows[-1]['data']} data.\n{caption(rows)}\n\n"
-        f"Command: `{rows[-1]['command']}`.\n\n"
-        "![Accuracy against training rows](images/learning_curve.png)"
+    words = (
+        f"Mean ± deviation over {seeds(rows)}, each of which draws the rows anew, classes in equal "
+        "shares; medians of seconds, number of rows by number of rows; "
+        f"{rows[-1]['data']} data."
     )
+    picture = "![Accuracy against training rows](images/learning_curve.png)"
+    return f"{table_above(lines, headings, words, rows)}\n\n{picture}"
 
 
 def draw(rows):
@@ -96,24 +84,4 @@ def draw(rows):
     return figure
 
 
-def verify(rows):
-    """Yield the fastest net, on a part of the images that is drawn from larger ones."""
-    row, images = of_unit(rows, "mlp_net", rows=4000), load_split("full")
-    order = dict(parts(images.y_train, row["settings"]["rows"], 0))[4000]
-    found = fitted("mlp_net", 0, order, images)
-    yield row, {"accuracy": row["accuracy"]}, {"accuracy": found["accuracy"]}
-
-
-STUDY = Study(
-    name="learning-curve",
-    help="accuracy against the number of training rows",
-    cost="25 min",
-    sizes={"full": FULL, "quick": QUICK},
-    units=lambda asked: UNITS,
-    classifiers=lambda unit, asked: {unit: MODELS[unit].build(0, 1)},
-    measure=measure,
-    table=table,
-    pictures={"learning_curve.png": draw},
-    page="ensembles.md",
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="25 min", page="ensembles.md", cheap=("mlp_net",))

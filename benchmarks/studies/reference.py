@@ -1,4 +1,4 @@
-"""Five published systems: their recipes as written, and ours for the same architectures.
+"""Published systems beside ours, same architectures.
 
 Train each published recipe as its authors do (its accuracy is read on the test images after every
 epoch, which favours it), our recipe for the same architecture (read once), and the same
@@ -6,20 +6,19 @@ architecture with our defaults.
 """
 
 import statistics
-from functools import partial
 
 from benchmarks import one_fit
-from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import caption, cell, median, pipe_table, values
+from benchmarks.errors import names_option
+from benchmarks.formatting import cell, median, table_above, values
 from benchmarks.recipes import REFERENCES, of_today
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 KINDS = ("published", "ours", "defaults")
 
 
-def _plan(asked):
+def plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
-    names = names_of(asked.options.systems, REFERENCES, "--systems")
+    names = asked.options.systems
     known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
     ours = [f"{kind}:{name}" for name in names for kind in ("ours", "defaults")]
     return [(name, seed) for seed in range(asked.options.published_seeds) for name in known] + [
@@ -56,11 +55,11 @@ def table(rows):
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
     rows = [row for group in groups.values() for row in group]
-    return (
-        f"{pipe_table(lines, headings)}\n\nSeeds of a row: {published} as published, {ours} with "
-        f"our recipe, {defaults} with our defaults; means and deviations of accuracies, medians of "
-        f"seconds.\n{caption(rows)}\n\nCommand: `python -m benchmarks reference`."
+    words = (
+        f"Seeds of a row: {published} as published, {ours} with our recipe, {defaults} with our "
+        "defaults; means and deviations of accuracies, medians of seconds."
     )
+    return table_above(lines, headings, words, rows, "python -m benchmarks reference")
 
 
 def _published_cells(entry, theirs, ours):
@@ -84,19 +83,16 @@ def _n_seeds(groups, kind):
     return " to ".join(map(str, sorted({min(counts), max(counts)})))
 
 
-STUDY = Study(
-    name="reference",
-    help="published systems beside ours, same architectures",
+STUDY = study_of(
+    __name__,
     cost="1 h",
+    page="references.md",
     seeds=5,
-    plan=_plan,
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
-    table=table,
-    page="references.md",
+    cheap=("ours:mlp-keras",),
     options={
         "--systems": names_option(REFERENCES),
         "--published-seeds": {"type": int, "default": 1, "help": "of the published; default 1"},
     },
-    verify=partial(one_fit.verify, model="ours:mlp-keras"),
 )

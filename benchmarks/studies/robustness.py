@@ -1,4 +1,4 @@
-"""What classifiers stand: accuracy on test images disturbed in known ways.
+"""Accuracy on disturbed test images, with and without augmentation.
 
 Fit each classifier on the training images as they are, with and without augment="strong" where it
 has that, and read its accuracy on the test images under every kind of disturbance of
@@ -9,12 +9,11 @@ import statistics
 from functools import cache
 
 from benchmarks.data import load_split
-from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.errors import names_option
+from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.pictures import pyplot
-from benchmarks.results import of_unit
-from benchmarks.study import Study
+from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
 AUGMENTED = ", augmented"
@@ -33,12 +32,18 @@ def _build(unit, seed):
     return estimator.set_params(augment="strong") if unit.endswith(AUGMENTED) else estimator
 
 
-def accuracies(estimator, split, disturbed):
-    """Fit a classifier and read accuracies.
+def describe(unit, seed, asked):
+    """Say by what a row is recognised."""
+    return {"settings": described(_build(unit, 0)), "data": asked.size}
 
-    ``clean`` is that on the test images as they are, ``accuracy`` has a list over severities by
-    kind of disturbance.
-    """
+
+def measure(unit, seed, asked):
+    """Fit one classifier with one seed."""
+    return accuracies(_build(unit, seed), asked.images, _disturbed(asked.size))
+
+
+def accuracies(estimator, split, disturbed):
+    """Fit a classifier; ``accuracy`` has a list over severities by kind of disturbance."""
     estimator, seconds = timed_fit(estimator, split.X_train, split.y_train)
     return {
         "clean": float(estimator.score(split.X_test, split.y_test)),
@@ -55,13 +60,12 @@ def _disturbed(size):
     return disturb(load_split(size).X_test)
 
 
-def disturb(X, kinds=None):
-    """Return images disturbed in each way, or in those that are named, at five severities."""
+def disturb(X):
+    """Return images disturbed in each way, at five severities."""
     from skfashion.datasets import SEVERITIES, make_corrupted
 
     return {
-        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)]
-        for kind in kinds or SEVERITIES
+        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)] for kind in SEVERITIES
     }
 
 
@@ -86,8 +90,8 @@ def table(rows):
         line += [f"{_percent(group, kind):.1f}" for kind in kinds]
         lines.append([*line, median(group, "seconds")])
     headings = ["accuracy %", "clean", "mean of all kinds", *kinds, "fit s"]
-    text = below(f"Means over five severities and {seeds(rows)}.", rows)
-    return f"{pipe_table(lines, headings)}\n\n{text}"
+    words = f"Means over five severities and {seeds(rows)}."
+    return table_above(lines, headings, words, rows)
 
 
 def draw(rows):
@@ -107,27 +111,13 @@ def draw(rows):
     return figure
 
 
-def verify(rows):
-    """Yield the fastest net, on test images as they are and under one kind of disturbance."""
-    row, split = of_unit(rows, "MLPNetClassifier"), load_split("full")
-    found = accuracies(_build(row["unit"], 0), split, disturb(split.X_test, ["noise"]))
-    yield row, *({"clean": of["clean"], "noise": of["accuracy"]["noise"]} for of in (row, found))
-
-
-STUDY = Study(
-    name="robustness",
-    help="accuracy on disturbed test images, with and without augmentation",
+STUDY = study_of(
+    __name__,
     cost="15 min a seed",
+    page="robustness.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
-    units=lambda asked: names_of(asked.options.classifiers, CLASSIFIERS, "--classifiers", ";"),
-    describe=lambda unit, seed, asked: {"settings": described(_build(unit, 0)), "data": asked.size},
-    measure=lambda unit, seed, asked: accuracies(
-        _build(unit, seed), asked.images, _disturbed(asked.size)
-    ),
-    table=table,
-    page="robustness.md",
-    pictures={"robustness.png": draw},
-    verify=verify,
+    cheap=("MLPNetClassifier",),
+    units=lambda asked: asked.options.classifiers,
     options={"--classifiers": names_option(CLASSIFIERS, ";")},
 )

@@ -1,4 +1,4 @@
-"""What doubtful test images are worth: near-duplicates of training images, and wrong labels.
+"""Accuracy without near-duplicates and without suspected labels.
 
 Find the test images with a near-duplicate among the training images, and those whose label cleanlab
 suspects by probabilities of networks that have not seen them; then state the accuracy of the
@@ -10,23 +10,26 @@ import time
 
 import numpy as np
 
-from benchmarks.data import load_split
-from benchmarks.formatting import below, cell, pipe_table, values
+from benchmarks.formatting import cell, table_above, values
 from benchmarks.models import described
 from benchmarks.recipes import of_today
 from benchmarks.results import compared, of_unit
 from benchmarks.studies import frontier
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Pearson correlation with some training image above which a test image is a near-duplicate.
 CORRELATION = 0.98
-
 # Whose out-of-fold probabilities check the labels, and in how many folds.
 CHECKER = {"max_epochs": 2}
 N_FOLDS = 5
-
 # How many of the frontier's recipes are looked at.
 N_BEST = 3
+UNITS = ("near-duplicates", "labels")
+
+
+def plan(asked):
+    """Return the two units: for duplicates nothing is drawn."""
+    return [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)]
 
 
 def describe(unit, seed, asked=None):
@@ -41,11 +44,8 @@ def describe(unit, seed, asked=None):
 
 def measure(unit, seed, asked):
     """Find the doubtful test images of a kind, see `near_duplicates` and `suspected_labels`."""
-    start = time.perf_counter()
-    if unit == "near-duplicates":
-        found = near_duplicates(asked.images)
-    else:
-        found = suspected_labels(asked.images, seed)
+    start, images = time.perf_counter(), asked.images
+    found = near_duplicates(images) if unit == UNITS[0] else suspected_labels(images, seed)
     return found | {"seconds": round(time.perf_counter() - start, 1)}
 
 
@@ -59,7 +59,7 @@ def near_duplicates(split):
     nearest, distance = pairwise_distances_argmin_min(test, train, metric="cosine")
     found = (1 - distance > CORRELATION).nonzero()[0]
     same = split.y_train[nearest[found]] == split.y_test[found]
-    return {"test": found.tolist(), "same_label": int(same.sum()) / max(1, len(found))}
+    return {"same_label": int(same.sum()) / max(1, len(found)), "test": found.tolist()}
 
 
 def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
@@ -112,7 +112,7 @@ def table(rows, groups=None):
         f"of the training labels and {of_test} % of the test labels ({len(checks)} seeds); left "
         f"out are the {len(suspected)} test images that most seeds suspect."
     )
-    return f"{pipe_table(lines, headings)}\n\n{below(words, rows)}"
+    return table_above(lines, headings, words, rows)
 
 
 def _accuracy_without(row, left_out):
@@ -122,24 +122,4 @@ def _accuracy_without(row, left_out):
     return 100 * (1 - len(wrong) / (n_rows - len(left_out)))
 
 
-def verify(rows):
-    """Yield the share of near-duplicates in the first test images; labels need minutes."""
-    row, split, n = of_unit(rows, "near-duplicates", None), load_split("full"), 1000
-    parts = {"X_test": split.X_test[:n], "y_test": split.y_test[:n]}
-    then, now = [i for i in row["test"] if i < n], near_duplicates(split._replace(**parts))["test"]
-    yield row, {"share": len(then) / n, "test": then}, {"share": len(now) / n, "test": now}
-
-
-UNITS = ("near-duplicates", "labels")
-STUDY = Study(
-    name="sensitivity",
-    help="accuracy without near-duplicates and without suspected labels",
-    cost="5 min",
-    units=lambda asked: UNITS,
-    plan=lambda asked: [(UNITS[0], None), *((UNITS[1], seed) for seed in asked.seeds)],
-    describe=describe,
-    measure=measure,
-    table=table,
-    page="frontier.md",
-    verify=verify,
-)
+STUDY = study_of(__name__, cost="5 min", page="frontier.md", cheap=UNITS[:1])

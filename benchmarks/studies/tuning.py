@@ -1,18 +1,17 @@
-"""What was tried for the recipes, and what it gave: every candidate on validation data.
+"""What was tried for the recipes, on validation data.
 
 Fit every setting that was tried for a recipe on 55,000 training images, and score it on the other
 5,000.
 """
 
 import statistics
-from functools import partial
 
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
-from benchmarks.errors import names_of, names_option
-from benchmarks.formatting import below, median, pipe_table
+from benchmarks.errors import names_option
+from benchmarks.formatting import median, table_above
 from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 ADAMW = {"channels": (32, 64), "batch_size": "auto", "optimizer": "adamw", "lr": 5e-3}
 
@@ -119,10 +118,10 @@ CANDIDATES = {
 }
 
 
-def _units(asked):
+def units(asked):
     """Return what was tried for the recipes that are asked for, named by them."""
-    names = names_of(asked.options.recipes, CANDIDATES, "--recipes", separator=";")
-    return [(name, *candidate) for name in names for candidate in CANDIDATES[name]]
+    recipes = asked.options.recipes
+    return [(name, *candidate) for name in recipes for candidate in CANDIDATES[name]]
 
 
 def table(rows, known=CANDIDATES):
@@ -142,21 +141,17 @@ def table(rows, known=CANDIDATES):
     headings = ["for", "setting", "validation accuracy %", "tta='flip'", "tta=10", "s"]
     words = "In bold: recipes, without their `tta`, whose columns it is."
     words += f" Seeds: {numbers_of_seeds(rows)}."
-    text = below(words, rows, "python -m benchmarks tuning")
-    return f"{pipe_table(lines, headings)}\n\n{text}"
+    return table_above(lines, headings, words, rows, "python -m benchmarks tuning")
 
 
-STUDY = Study(
-    name="tuning",
-    help="what was tried for the recipes, on validation data",
+STUDY = study_of(
+    __name__,
     cost="1.7 h",
+    page="frontier.md",
     seeds=1,
-    units=_units,
     describe=candidates.describe,
     measure=candidates.measure,
-    table=table,
-    page="frontier.md",
+    cheap=(("mlp-keras", *CANDIDATES["mlp-keras"][-1]),),
     by=("unit", "settings"),
     options={"--recipes": names_option(CANDIDATES, ";")},
-    verify=partial(candidates.verify, unit=("mlp-keras", *CANDIDATES["mlp-keras"][-1])),
 )

@@ -1,11 +1,10 @@
-"""Seconds and memory of searches, side by side over the same candidates, folds and rows.
+"""Seconds and memory of searches over the same candidates, folds and rows.
 
-Compare the seconds of searches over the same nets, candidates, folds and rows, and weigh one. Each
-is a process of its own that is warmed up first; then they search in turn, round after round, each
-round on other rows, and ratios are taken within a round. Only training images are used: what a
-search has found is judged by its cross-validation, and by training images held out.
+Each search is a process of its own that is warmed up first; then they search in turn, round after
+round, each round on other rows, and ratios are taken within a round. Only training images are used:
+what a search has found is judged by its cross-validation, and by training images held out.
 
-What is compared, how, and its tables; ``searches`` is what the processes do, ``memory`` weighs one.
+What is compared, how, and its tables; ``searches`` is what the processes do.
 """
 
 import math
@@ -14,11 +13,10 @@ from dataclasses import dataclass, field
 
 from benchmarks import side_by_side
 from benchmarks.environment import child_environment
-from benchmarks.formatting import caption, pipe_table, spread, values
+from benchmarks.formatting import caption, every, pipe_table, spread, values
 from benchmarks.processes import call
-from benchmarks.studies.search.memory import N_JOBS
-from benchmarks.studies.search.searches import SEARCHES
-from benchmarks.study import Study
+from benchmarks.studies.search.searches import N_JOBS, SEARCHES
+from benchmarks.study import study_of
 
 # Before each search; and for processes to end their workers, and these the files that they share.
 REST, PATIENCE = 0.5, 20
@@ -58,23 +56,16 @@ class Weighing:
     variables: dict = field(default_factory=dict)  # of its environment, besides the usual ones
 
 
+THREE, WEIGHED = {"halving3": 0.85, "grid3": 0.35}, "16 candidates, all rows, n_jobs=2"
+TRIMMED = {"MALLOC_TRIM_THRESHOLD_": "65536"}
 ROWS = {
     "jobs": Row("grid search, n_threads=1", "ours", {"ours_alone": 0.60}),
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
     "rivals": Row("grid search, n_jobs=2", "ours", {"skorch": 0.45, "sklearn": 0.70}),
-    "halving-3": Row(
-        "successive halving, factor 3",
-        "epochs3",
-        {"halving3": 0.85, "grid3": 0.35},
-        whole="grid3",
-        shortfall=0.3,
-    ),
+    "halving-3": Row("successive halving, factor 3", "epochs3", THREE, "grid3", shortfall=0.3),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
-    "memory": Weighing("16 candidates, all rows, n_jobs=2"),
-    "memory-trimmed": Weighing(
-        "16 candidates, all rows, n_jobs=2, MALLOC_TRIM_THRESHOLD_=65536",
-        variables={"MALLOC_TRIM_THRESHOLD_": "65536"},
-    ),
+    "memory": Weighing(WEIGHED),
+    "memory-trimmed": Weighing(f"{WEIGHED}, MALLOC_TRIM_THRESHOLD_=65536", TRIMMED),
 }
 
 
@@ -121,7 +112,7 @@ def weigh(row, task, rounds):
     variables, found = child_environment(None) | row.variables, []
     for _ in range(rounds):
         fit, search = (
-            call(f"{__name__}.memory:{name}", variables, data=task["data"])
+            call(f"{__name__}.searches:{name}", variables, data=task["data"])
             for name in ("of_a_fit", "of_a_search")
         )
         target = FITS * fit["increase_mb"] + WORKER_MB * N_JOBS
@@ -135,8 +126,7 @@ def table(rows):
     by_unit = {row["unit"]: row for row in rows}
     found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
-    others = [_shortfall(shape, row) for shape, row in found if "shortfalls" in row]
-    others += [line for shape, row in found if "memory" in row for line in _weighed(shape, row)]
+    others = [line for shape, row in found for line in _others(shape, row)]
     headings = {
         ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"): timed,
         ("quality and memory", "measured (range)", "aim"): others,
@@ -151,33 +141,27 @@ def _timed(shape, row):
         yield [shape.title, *cells, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
 
 
-def _shortfall(shape, row):
-    """Write what halving gives up for its speed."""
-    what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
-    name = f"{what}, points of cross-validation"
-    return [name, spread(row["shortfalls"]), f"{row['shortfall_target']:.2f}"]
-
-
-def _weighed(shape, row):
-    """Write the memory of a fit and of a search."""
-    memory = row["memory"]
-    fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
-    yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
-    yield [
-        f"{shape.title}: PSS of all processes above that with idle workers, MB",
-        spread(memory["increase_mb"], ".0f"),
-        f"{statistics.median(memory['target_mb']):.0f}",
-    ]
+def _others(shape, row):
+    """Write what halving gives up for its speed, and the memory of a fit and of a search."""
+    if "shortfalls" in row:
+        what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
+        name = f"{what}, points of cross-validation"
+        yield [name, spread(row["shortfalls"]), f"{row['shortfall_target']:.2f}"]
+    if "memory" in row:
+        memory = row["memory"]
+        fit = ", ".join(["one fit to all rows", *(f"{k}={v}" for k, v in shape.variables.items())])
+        yield [f"{fit}: PSS above that before, MB", spread(memory["fit_mb"], ".0f"), ""]
+        name = f"{shape.title}: PSS of all processes above that with idle workers, MB"
+        target = f"{statistics.median(memory['target_mb']):.0f}"
+        yield [name, spread(memory["increase_mb"], ".0f"), target]
 
 
 def _caption(rows):
     """Say what was searched, and where."""
     task = rows[0]["settings"]["task"]
     n_candidates = math.prod(map(len, task["grid"].values()))
-    rounds = " / ".join(dict.fromkeys(str(row["settings"]["rounds"]) for row in rows))
-    halvings = " and ".join(
-        f"{epochs} at factor {factor}" for factor, epochs in task["long_epochs"].items()
-    )
+    rounds = every(rows, "settings", "rounds")
+    halvings = " and ".join(f"{n} at factor {factor}" for factor, n in task["long_epochs"].items())
     return (
         f"{n_candidates} candidates, {task['folds']} folds of {task['rows']} training images, "
         f"drawn anew in each of {rounds} rounds; {task['epochs']} epochs, in successive "
@@ -186,17 +170,12 @@ def _caption(rows):
     )
 
 
-STUDY = Study(
-    name="search",
-    help="compare seconds and memory of searches",
+STUDY = study_of(
+    __name__,
     cost="1 h",
     page="searching.md",
-    sizes={"full": FULL, "quick": QUICK},
     seeds=None,
-    options=side_by_side.options(ROWS),
-    units=lambda asked: side_by_side.rows_of(asked, ROWS),
-    describe=describe,
-    measure=measure,
-    table=table,
     timing=True,
+    units=lambda asked: asked.options.rows,
+    options=side_by_side.options(ROWS),
 )

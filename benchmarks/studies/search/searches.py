@@ -1,18 +1,24 @@
-"""The searches that are timed, each in a process of its own."""
+"""The searches that are timed, and one that is weighed, each in a process of its own."""
 
+import contextlib
 import itertools
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.data import load_split
+from benchmarks.data import held_out, load_split
+from benchmarks.errors import BenchmarkError
+from benchmarks.memory import watched
 from benchmarks.studies.speed import nets
 
 # What a search is warmed up with: a few rows, and all kinds of nets of its grid.
 WARM_ROWS, WARM_EPOCHS = 300, 4
+# Workers of the search that is weighed, epochs of each of its fits, seconds between two looks.
+N_JOBS, EPOCHS, INTERVAL = 2, 2, 0.03
 
 
 def our_net(what, epochs):
@@ -112,24 +118,12 @@ def key_of(params):
 
 
 def draw(task, number, as_float):
-    """Return rows and labels to search on, and others held out; training images all of them.
-
-    Pixels are float32, 0 to 1, as every library takes them, or uint8.
-    """
-    from sklearn.model_selection import train_test_split
-
-    split = load_split(task["data"])
-    X, X_held_out, y, y_held_out = train_test_split(
-        split.X_train,
-        split.y_train.astype(np.int64),
-        train_size=task["rows"],
-        test_size=task["held_out"],
-        stratify=split.y_train,
-        random_state=number,
-    )
+    """Draw training images to search on and others held out: float32 from 0 to 1, or uint8."""
+    images, sizes = load_split(task["data"]), (task["rows"], task["held_out"])
+    X, X_held_out, y, y_held_out = held_out(images, *sizes, number)
     if as_float:
         X, X_held_out = (a.astype(np.float32) / np.float32(255) for a in (X, X_held_out))
-    return X, y, X_held_out, y_held_out
+    return X, y.astype(np.int64), X_held_out, y_held_out.astype(np.int64)
 
 
 def make(task, what):
@@ -152,3 +146,84 @@ def make(task, what):
     if what.kind == "epochs":
         return EpochHalvingSearchCV(net, grid, random_state=0, **common)
     return HalvingGridSearchCV(net, grid, resource="max_epochs", **common)
+
+
+# --- memory, in MB of PSS, in which a page is divided among the processes that share it ---------
+
+
+def of_a_search(data):
+    """Return how much a search over all training images takes on top of workers that wait.
+
+    Those have only imported skfashion, and this process has loaded the data: ``idle_mb``.
+    """
+    from sklearn.model_selection import GridSearchCV
+
+    X, y, net = _prepare(data)
+    _start_workers()
+    grid = {
+        "hidden_layer_sizes": [(64,), (128,), (128, 64), (256, 128)],
+        "lr": [1e-3, 3e-3],
+        "batch_size": [64, 128],
+    }
+    search = GridSearchCV(net, grid, cv=3, n_jobs=N_JOBS, error_score="raise")
+    return _weighed(lambda: search.fit(X, y))
+
+
+def of_a_fit(data):
+    """Return how much one fit to all training images takes, as `of_a_search` counts."""
+    X, y, net = _prepare(data)
+    # The widest net of the search.
+    net.set_params(hidden_layer_sizes=(256, 128), batch_size=128)
+    return _weighed(lambda: net.fit(X, y))
+
+
+def _prepare(data):
+    """Return images, labels and a net."""
+    from skfashion import MLPNetClassifier
+
+    split = load_split(data)
+    # Copies of their own: what the reader of the file holds beside them is let go of.
+    X, y = np.array(split.X_train), np.array(split.y_train)
+    return X, y, MLPNetClassifier(max_epochs=EPOCHS, random_state=0, n_threads=1, device="cpu")
+
+
+def _start_workers():
+    """Start joblib's workers, and wait until each has imported skfashion."""
+    from joblib import Parallel, delayed
+
+    pids = set()
+    while len(pids) < N_JOBS:
+        runs = (delayed(_import)() for _ in range(4 * N_JOBS))
+        pids.update(Parallel(n_jobs=N_JOBS, batch_size=1)(runs))
+    time.sleep(1)
+
+
+def _import():
+    """Import skfashion in a worker, and return its number."""
+    import skfashion  # noqa: F401
+
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def _weighed(work):
+    """Return the memory before some work, and how far it rises meanwhile."""
+    idle = tree_mb()
+    with watched(tree_mb, INTERVAL) as highest:
+        work()
+    return {"idle_mb": idle, "increase_mb": highest[0] - idle}
+
+
+def tree_mb():
+    """Return the memory of this process and of all that it has started, on Linux."""
+    import psutil
+
+    if not psutil.LINUX:
+        raise BenchmarkError(
+            "This system does not count the memory that processes share; measure on Linux."
+        )
+    this, total = psutil.Process(), 0
+    for process in (this, *this.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            total += process.memory_full_info().pss
+    return total / 1e6

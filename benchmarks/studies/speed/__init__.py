@@ -1,4 +1,4 @@
-"""Speed and memory, side by side with those who do the same: ``python -m benchmarks speed``.
+"""Seconds and memory beside other libraries.
 
 Compare skfashion's seconds with those of others that do the same work on the same data, with the
 same network, batch size, optimizer and number of threads. Each competitor is a process of its
@@ -26,7 +26,7 @@ from benchmarks.processes import call
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
 from benchmarks.studies.speed.nets import operations
 from benchmarks.studies.speed.scaling import SCALING, threads_of
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # Before each run, in seconds.
 REST = 0.3
@@ -95,10 +95,9 @@ ROWS = {
 
 def units(asked):
     """Return the rows that are asked for; beside another checkout those alone that compare."""
-    names = side_by_side.rows_of(asked, ROWS)
     if asked.options.before is None:
-        return names
-    return [f"{BEFORE}{name}" for name in names if isinstance(ROWS[name], Row)]
+        return asked.options.rows
+    return [f"{BEFORE}{name}" for name in asked.options.rows if isinstance(ROWS[name], Row)]
 
 
 def describe(name, seed, asked):
@@ -175,12 +174,18 @@ def variables_of(checkout, folder, variables):
     return variables | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
 
 
-def table(rows):
-    """Write all that was measured: ratios, aims, memory, share of the processor, growth."""
+def page_table(rows):
+    """Write all that was measured, growth included."""
+    return table(rows, SCALING.rows())
+
+
+def table(rows, growth=()):
+    """Write what was measured side by side: ratios, aims, memory, share of the processor."""
     by_unit = {row["unit"]: row for row in rows}
-    found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
-    names = {f"{BEFORE}{name}": shape for name, shape in ROWS.items()}
-    before = [(shape, by_unit[name]) for name, shape in names.items() if name in by_unit]
+    found, before = (
+        [(shape, by_unit[of + name]) for name, shape in ROWS.items() if of + name in by_unit]
+        for of in ("", BEFORE)
+    )
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
     weighed = [
         [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
@@ -198,17 +203,15 @@ def table(rows):
     }
     rows = [row for _, row in found + before]
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
-    points = SCALING.rows()
-    parts += [SCALING.table(points)] if points else []
+    parts += [SCALING.table(growth)] if growth else []
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     if left_out:
         parts.append(f"Not installed, left out: {', '.join(left_out)}.")
     rounds = sorted({row["settings"]["rounds"] for row in rows if "seconds" in row})
-    parts.append(
-        f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round.\n{caption(rows)}"
-    )
+    about = f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round."
     commands = " · ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
-    return "\n\n".join([*parts, f"Each row by itself: {commands}"])
+    parts += [f"{about}\n{caption(rows)}", f"Each row by itself: {commands}"]
+    return "\n\n".join(parts)
 
 
 def _timed(shape, row):
@@ -232,13 +235,14 @@ def _share(shape, row):
     return [shape.title, f"{reached:.0f}", f"{limit:.0f} ({dtype})", f"{reached / limit:.0%}"]
 
 
-STUDY = Study(
-    name="speed",
-    help="compare seconds and memory with other libraries",
+STUDY = study_of(
+    __name__,
     cost="1 h",
     page="performance.md",
     sizes={"full": {}, "quick": {}},
     seeds=None,
+    timing=True,
+    packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
     options={
         **side_by_side.options(ROWS),
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
@@ -247,17 +251,8 @@ STUDY = Study(
             "metavar": "CHECKOUT",
             "help": "beside skfashion of another checkout alone, such as a git worktree",
         },
-        "--scaling": {
-            "action": "store_true",
-            "help": "time and memory against rows, pixels and width",
-        },
+        "--scaling": {"action": "store_true", "help": SCALING.help},
     },
-    units=units,
-    describe=describe,
-    measure=measure,
-    table=table,
     instead={"scaling": SCALING},
-    packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
-    timing=True,
     resume=False,
 )

@@ -124,18 +124,12 @@ def lightning(task):
             return torch.optim.Adam(self.parameters(), lr=1e-3, fused=True)
 
     data = torch.utils.data.TensorDataset(X, y)
+    without = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet = dict.fromkeys(without, False)
 
     def run():
         loader = torch.utils.data.DataLoader(data, batch_size=task.batch_size, shuffle=True)
-        trainer = L.Trainer(
-            max_epochs=task.epochs,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(Module(), loader)
+        L.Trainer(max_epochs=task.epochs, accelerator="cpu", **quiet).fit(Module(), loader)
 
     return run
 

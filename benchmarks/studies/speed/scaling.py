@@ -1,4 +1,4 @@
-"""Time and memory of a fit against the size of the problem, one size varied at a time."""
+"""Time and memory against rows, pixels and width, one of them varied at a time."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from benchmarks.environment import child_environment
 from benchmarks.formatting import pipe_table
 from benchmarks.pictures import pyplot
 from benchmarks.processes import call
-from benchmarks.study import Study
+from benchmarks.study import study_of
 
 # What is varied, and how far; the others stay at the middle.
 MIDDLE = {"rows": 60_000, "side": 28, "width": 128}
@@ -34,6 +34,11 @@ def threads_of(asked):
     import joblib
 
     return asked.options.threads or joblib.cpu_count()
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised besides its point."""
+    return {"settings": {}, "threads": threads_of(asked)}
 
 
 def measure(unit, seed, asked):
@@ -99,18 +104,6 @@ def draw(rows):
     return figure
 
 
-SCALING = Study(
-    name="scaling",
-    help="time and memory against rows, pixels and width",
-    cost="5 min",
-    page="performance.md",
-    sizes={"full": FULL, "quick": QUICK},
-    seeds=None,
-    units=units,
-    describe=lambda unit, seed, asked: {"settings": {}, "threads": threads_of(asked)},
-    measure=measure,
-    table=table,
-    pictures={"scaling.png": draw},
-    timing=True,
-    resume=False,
+SCALING = study_of(
+    __name__, cost="5 min", page="performance.md", seeds=None, timing=True, resume=False
 )

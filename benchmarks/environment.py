@@ -18,7 +18,7 @@ PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
 OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 # The code that decides how long a training takes and what memory it needs, files and folders of
 # skfashion: rows of seconds and memory are measured anew when it changes.
-TRAINING = ("training", "nets", "classifiers", "fitting", "parallel", "images.py")
+TRAINING = "training nets classifiers fitting parallel parameters utils images.py".split()
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -82,7 +82,7 @@ def commit(root=None):
     head = _git("rev-parse", "HEAD", root=root)
     if head is None:
         return None
-    places = ("skfashion", "benchmarks", ":!benchmarks/results")
+    places = ("skfashion", "benchmarks", "pyproject.toml", ":!benchmarks/results")
     changes = _git("status", "--porcelain", "--", *places, root=root)
     return head + ("-dirty" if changes else "")
 

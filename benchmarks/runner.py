@@ -106,7 +106,7 @@ def run(study, options):
         if len(left) < len(tasks):
             n_done = len(tasks) - len(left)
             print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
-    if left and publishes and "-dirty" in (environment.commit() or ""):
+    if left and publishes and "-dirty" in (environment.commit() or "-dirty"):
         raise BenchmarkError(
             "Got sources that differ from their commit, expected results to publish to come from "
             "a commit. Commit the changes of skfashion and benchmarks first.",

@@ -147,6 +147,7 @@ class Asked:
     path: Path
     jobs: int
     options: Any
+    brief: bool = False  # whether a row of each unit is enough
 
     @property
     def settings(self):

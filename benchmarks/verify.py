@@ -79,12 +79,14 @@ def _again(study, rows):
     """Yield the first rows of a study's cheap units, each with what is measured today."""
     with tempfile.TemporaryDirectory() as folder:  # nothing is taken from a cache
         jobs, options = -1 if study.distributed else 1, Namespace(publish=False)
-        asked = Asked(study, "full", [0], Path(folder, "rows"), jobs, options)
+        asked = Asked(study, "full", [0], Path(folder, "rows"), jobs, options, brief=True)
         for unit in study.cheap:
             wanted = _known_by({"unit": unit} | study.describe(unit, 0, asked))
-            row = next(row for row in rows if _known_by(row) == wanted)
-            found = study.measure(unit, row["seed"], asked)
-            yield row, found if isinstance(found, dict) else next(iter(found))
+            known = [row for row in rows if _known_by(row) == wanted]
+            found = study.measure(unit, known[0]["seed"], asked)
+            found = found if isinstance(found, dict) else next(iter(found))
+            names = {key: its for key, its in found.items() if key == "rows" or type(its) is str}
+            yield next(row for row in known if names.items() <= row.items()), found
 
 
 def _known_by(row):

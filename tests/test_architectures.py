@@ -408,7 +408,7 @@ def test_depth_and_width_are_searchable(digits):
 def test_statistics_of_a_short_training_are_those_of_the_images(backbone):
     # torchvision's batch norm of the first two is made for a hundred thousand steps.
     X, y = load_fashion_sample(return_X_y=True)
-    X, y = X[:1500], y[:1500]
+    X, y = X[:600], y[:600]
     net = TorchvisionClassifier(backbone=backbone, max_epochs=3, random_state=0).fit(X, y)
     # The training accuracy is that of the batches' own statistics.
     assert net.score(X, y) > net.history_["train_accuracy"].iloc[-1] - 0.1

@@ -59,10 +59,20 @@ def test_scikit_learn_checks_of_deep_networks(estimator, check):
     run(estimator, check)
 
 
+def learning_checks(estimator):
+    """Return scikit-learn's checks of what a classifier learns, as parameters of a test."""
+    checks = (check for _, check in estimator_checks_generator(estimator, mark=None))
+    return [
+        pytest.param(check, id=check.func.__name__)
+        for check in checks
+        if "classifier" in getattr(check, "func", check).__name__
+    ]
+
+
 @pytest.mark.slow
-@checks([MLPNetClassifier()])
-def test_scikit_learn_checks_with_defaults(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("check", learning_checks(MLPNetClassifier()))
+def test_scikit_learn_checks_with_defaults(check):
+    check(MLPNetClassifier())
 
 
 def test_checks_are_not_quietly_few(estimator_class):

@@ -332,9 +332,9 @@ def test_a_compiled_network_learns_the_same(digits):
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "fp64", "bf16", "fp16"])
-def test_every_precision_learns(estimator_class, digits, precision):
+def test_every_precision_learns(learning_class, digits, precision):
     X, y = digits
-    net = small(estimator_class, precision=precision, max_epochs=8, lr=1e-2).fit(X, y)
+    net = small(learning_class, precision=precision, max_epochs=8, lr=1e-2).fit(X, y)
     assert net.score(X, y) > 0.35  # guessing: 0.1
     dtype = torch.float64 if precision == "fp64" else torch.float32
     assert {p.dtype for p in net.net_.module_.parameters()} == {dtype}

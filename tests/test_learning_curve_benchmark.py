@@ -24,7 +24,8 @@ def test_smaller_parts_lie_in_larger_ones(monkeypatch):
 
     model = Model("spy", lambda seed, threads: Spy(max_iter=1))
     monkeypatch.setitem(learning_curve.MODELS, "mlp_net", model)
-    asked = SimpleNamespace(settings={"rows": [20, 100, 6000]}, images=load_split("sample"))
+    images = load_split("sample")
+    asked = SimpleNamespace(settings={"rows": [20, 100, 6000]}, images=images, brief=False)
     with pytest.warns(UserWarning):
         rows = list(learning_curve.measure("mlp_net", 5, asked))
     assert [row["rows"] for row in rows] == [len(y) for _, y in seen] == [6000, 100, 20]

@@ -61,6 +61,8 @@ def measure(task, seed, asked):
     chosen = studies.MITIGATIONS | binary
     if task != "upper body":
         chosen = {name: its for name, its in chosen.items() if name not in binary}
+    if asked.brief:
+        chosen = {"nothing": chosen["nothing"]}
     train, test = turned(task, seed, asked.images, settings)
     options = {"mitigations": chosen, "seeds": (seed,), **asked.parallel}
     # Logistic regression stops before convergence, in worker processes too.

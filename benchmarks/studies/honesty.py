@@ -34,7 +34,8 @@ def measure(unit, seed, asked):
     # The same test rows for every seed.
     X_test, y_test = make_imbalanced(asked.images.X_test, asked.images.y_test, random_state=0)
     images = asked.images._replace(X_test=X_test, y_test=y_test)
-    return imbalance.runs(unit, seed, images, asked.settings, TREATMENTS, **asked.parallel)
+    chosen = {"nothing": None} if asked.brief else TREATMENTS
+    return imbalance.runs(unit, seed, images, asked.settings, chosen, **asked.parallel)
 
 
 def table(rows):

@@ -52,6 +52,11 @@ def test_workflow_calls_what_exists():
     # All that .ci/run checks is checked there, too.
     local = re.findall(r"^make ([a-z-]+)", (ROOT / ".ci/run").read_text(encoding="utf-8"), re.M)
     assert set(local) - {"benchmark", "coverage"} <= set(targets)
+    # The fast tests are the same ones everywhere.
+    chosen = re.search(r'^test:.*\n\t.* -m "(.+)"', MAKEFILE, re.M)[1]
+    for job in ("fast", "next"):
+        (pytest_run,) = (s["run"] for s in jobs[job]["steps"] if "-m pytest" in s.get("run", ""))
+        assert re.search(r' -m "(.+?)"', pytest_run)[1] == chosen, job
     pythons = {entry["python"] for entry in jobs["fast"]["strategy"]["matrix"]["include"]}
     prefix = "Programming Language :: Python :: "
     promised = [

@@ -71,6 +71,7 @@ format: $(STAMP) ## correct style and format where that can be done automaticall
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
+# RELEASE=1 also refuses what is still in development.
 release-check: $(STAMP) ## check that versions agree and that the wheel runs the README by itself
 	$(PYTEST) -n 0 tests/test_project.py tests/test_packaging.py
 

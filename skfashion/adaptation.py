@@ -12,6 +12,8 @@ from skfashion.training import batch_norms, borrowed_threads, estimate_batch_nor
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
 
+__all__ = ["adapt_batch_norm"]
+
 
 @validate_params(
     {

@@ -83,6 +83,14 @@ def test_relative_links_lead_somewhere(path):
         assert not anchor or anchor in anchors(there), f"{page_name(path)}: {target}"
 
 
+def test_tests_that_design_names_exist():
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/\w+\.py)::(\w+)", page)
+    assert named
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
 def test_index_links_every_page():
     reached, waiting = set(), [ROOT / "docs" / "index.md"]
     while waiting:

@@ -53,6 +53,30 @@ def test_sampler_in_a_pipeline_is_the_fit_of_the_images_it_makes(sampler, counts
     assert pipeline.predict(X_test).dtype == y.dtype
 
 
+def test_samplers_refuse_images():
+    # Once they do not, the test above should pass them images as well.
+    with pytest.raises(ValueError, match="Found array with dim 4"):
+        SMOTE(random_state=0).fit_resample(as_images(X).astype(np.float32), y)
+
+
+def test_interpolated_floats_lie_between_images_and_interpolated_bytes_do_not():
+    def excess(dtype):
+        """By how many grey levels synthetic pixels leave the range of their class."""
+        rows, labels = SMOTE(random_state=0).fit_resample(X.astype(dtype), y)
+        assert rows.dtype == dtype
+        made, made_labels = rows[len(X) :].astype(float), labels[len(X) :]
+        largest = 0
+        for name in ("Dress", "Trouser"):
+            real, synthetic = X[y == name].astype(float), made[made_labels == name]
+            assert len(synthetic) > 40
+            above, below = synthetic - real.max(axis=0), real.min(axis=0) - synthetic
+            largest = max(largest, above.max(), below.max())
+        return largest
+
+    assert excess(np.float32) < 1e-3
+    assert excess(np.uint8) > 100
+
+
 def test_cast_makes_bytes_and_floats_one_model():
     def proba(*steps, dtype):
         pipeline = make_pipeline(*map(clone, steps), SMOTE(random_state=0), net(MLPNetClassifier))

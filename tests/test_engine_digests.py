@@ -40,13 +40,14 @@ CASES = {
 
 
 def kind_of_processor():
-    """Return what decides the bits besides the package: vendor, instructions, torch."""
+    """Return what decides the bits besides the package: vendor, instructions, release of torch."""
     try:
         vendor = re.search(r"^vendor_id\s*:\s*(\S+)", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
         vendor = None
     words = [vendor[1] if vendor else machine()["cpu"], machine()["instructions"]]
-    return ", ".join([*words, f"torch {torch.__version__}"])
+    # Without the build, "+cpu" or "+cu130": both have the same kernels for processors.
+    return ", ".join([*words, f"torch {torch.__version__.partition('+')[0]}"])
 
 
 def data_of(scope):

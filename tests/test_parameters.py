@@ -1,9 +1,12 @@
 """How parameters are declared: annotations, constraints, defaults and groups agree."""
 
+import ast
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
@@ -85,3 +88,14 @@ def test_the_architecture_is_what_not_all_classifiers_have(cls):
 def test_an_unknown_group_is_refused():
     with pytest.raises(ValueError, match="Got group='speed', expected one of .*'running'"):
         param(int, default=1, doc="Channels.", group="speed")
+
+
+PUBLIC = ["", "adaptation", "datasets", "ensemble", "inspection", "model_selection", "studies"]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_type_checkers_see_every_public_name_in_use(module):
+    examples = ast.parse(Path(__file__).with_name("typing_examples.py").read_text(encoding="utf-8"))
+    # An import is no ast.Name.
+    used = {node.id for node in ast.walk(examples) if isinstance(node, ast.Name)}
+    assert set(importlib.import_module(f"skfashion.{module}".strip(".")).__all__) <= used

@@ -56,7 +56,14 @@ PARTS = {
     },
     # Studies know what a user knows: public names only.
     "studies": {
-        "allowed": {"datasets", "metrics", "parallel", "studies", "utils"},
+        "allowed": {
+            "datasets",
+            "metrics",
+            "parallel",
+            "parameters.augmentation",
+            "studies",
+            "utils",
+        },
         "refused": {"torch", "skorch"},
     },
     # Pictures and reports are made of what is public, too; torch is for weights and gradients.

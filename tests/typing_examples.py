@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import assert_type
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import make_scorer
 
 from skfashion import (
@@ -23,13 +24,51 @@ from skfashion import (
     ResNetClassifier,
     TorchvisionClassifier,
 )
+from skfashion.adaptation import adapt_batch_norm
 from skfashion.classifiers.base import ImageClassifier
-from skfashion.datasets import make_corrupted, make_groups, make_imbalanced
-from skfashion.ensemble import SnapshotEnsembleClassifier
-from skfashion.inspection import PredictionGridDisplay, TrainingCurveDisplay
+from skfashion.datasets import (
+    SEVERITIES,
+    data_hash,
+    fetch_fashion_mnist,
+    load_fashion_sample,
+    make_corrupted,
+    make_groups,
+    make_imbalanced,
+)
+from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
+from skfashion.inspection import (
+    AttributionDisplay,
+    ClassDistributionDisplay,
+    EmbeddingDisplay,
+    ErrorAnalysisDisplay,
+    FilterDisplay,
+    PredictionGridDisplay,
+    ProbabilityDisplay,
+    ReliabilityDisplay,
+    Report,
+    SampleGridDisplay,
+    TrainingCurveDisplay,
+    make_report,
+)
 from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
+from skfashion.studies import (
+    MITIGATIONS,
+    TREATMENTS,
+    Augment,
+    CorrelationRemoval,
+    ExponentiatedGradientReduction,
+    GridSearchReduction,
+    GroupSampling,
+    GroupWeights,
+    Nothing,
+    ThresholdOptimization,
+    fairness_study,
+    group_metrics,
+    imbalance_study,
+    summarize_study,
+)
 
 
 def own_parameters():
@@ -76,6 +115,7 @@ def shared_parameters(net: MLPNetClassifier):
 
 
 def parameter_objects():
+    BalancedSoftmaxLoss()
     FocalLoss(gamma=1)
     ClassBalancedLoss(beta=0.99)
     LogitAdjustedLoss(tau=0.5)
@@ -110,16 +150,85 @@ def methods(X: np.ndarray, y: np.ndarray):
 def around_a_classifier(X: np.ndarray, y: np.ndarray):
     net = ConvNetClassifier()
     EpochHalvingSearchCV(net, {"lr": [1e-3]}, n_candidates=2, factor=2.5, min_resources=2)
-    SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X, y).predict(X)
-    make_corrupted(X, "noise", image_shape=(28, 28))
-    make_groups(X, y, image_shape=(28, 28), random_state=None)
-    make_imbalanced(X, y, {"shirt": 0.1}, ratio=2.5)
-    PredictionGridDisplay.from_estimator(net, X, y, random_state=None).plot(n_columns=3)
-    TrainingCurveDisplay.from_estimator(net, panels=["loss"])
+    snapshots = SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X, y)
+    snapshots.predict(X)
+    average_weights([net, net], X).predict(X)
+    adapt_batch_norm(net, X, n_source=16).predict(X)
 
     EpochHalvingSearchCV(net, {}, n_epochs=2)  # pyright: ignore[reportCallIssue]
     SnapshotEnsembleClassifier(net, n_snapshots="3")  # pyright: ignore[reportArgumentType]
+    average_weights([net], images=X)  # pyright: ignore[reportCallIssue]
+    adapt_batch_norm(net, X, 16)  # pyright: ignore[reportCallIssue]
+
+
+def data(X: np.ndarray, y: np.ndarray):
+    fetch_fashion_mnist(subset="all", data_home=Path("there"), download_if_missing=False)
+    load_fashion_sample(subset="test", return_X_y=True)
+    load_fashion_sample(as_frame=True)
+    assert_type(data_hash(X, y), str)
+    make_corrupted(X, next(iter(SEVERITIES)), 5, image_shape=(28, 28))
+    make_groups(X, y, image_shape=(28, 28), random_state=None)
+    make_imbalanced(X, y, {"shirt": 0.1}, ratio=2.5)
+
+    load_fashion_sample("test")  # pyright: ignore[reportCallIssue]
     make_imbalanced(X, y, ratio="high")  # pyright: ignore[reportArgumentType]
+
+
+def displays(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
+    AttributionDisplay.from_estimator(net, X, y, methods=["saliency"]).plot()
+    ClassDistributionDisplay.from_labels(y, class_names=["coat", "shirt"]).plot(ax=None)
+    EmbeddingDisplay.from_estimator(net, X, y, reducer="tsne", n_images=None).to_html("map.html")
+    EmbeddingDisplay.from_features(X, y, random_state=None).plot()
+    ErrorAnalysisDisplay.from_predictions(X, y, y, n_pairs=2, image_shape=(28, 28)).plot()
+    FilterDisplay.from_estimator(net, n_filters=8).plot(n_columns=4)
+    PredictionGridDisplay.from_estimator(net, X, y, random_state=None).plot(n_columns=3)
+    ProbabilityDisplay.from_estimator(net, X[0], y[0]).plot()
+    ReliabilityDisplay.from_predictions(y, net.predict_proba(X), n_bins=10).plot(color="red")
+    SampleGridDisplay.from_data(X, y, n_images=3).plot()
+    TrainingCurveDisplay.from_estimator(net, panels=["loss"]).plot(panels=["score", "lr"])
+
+    EmbeddingDisplay.from_estimator(net, X, y, n_images="all")  # pyright: ignore[reportArgumentType]
+    FilterDisplay.from_estimator(net, X)  # pyright: ignore[reportCallIssue]
+    TrainingCurveDisplay.from_estimator(net, panels=1)  # pyright: ignore[reportArgumentType]
+
+
+def report(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
+    page = make_report({"net": net}, X, y, data_limits=["One shop."], random_state=None)
+    assert_type(page, Report)
+    assert_type(page.html, str)
+    assert_type(page.scores, pd.DataFrame)
+    assert_type(page.differences, pd.DataFrame)
+    page.save(Path("report.html"))
+
+    make_report(net, X, y, image_shape="square", n_samples=10)  # pyright: ignore[reportCallIssue]
+    make_report(net, X, y, data_limits=1)  # pyright: ignore[reportArgumentType]
+
+
+def studies(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray, groups: np.ndarray):
+    mitigations = {
+        "nothing": Nothing(),
+        "weights": GroupWeights(),
+        "sampling": GroupSampling(),
+        "augment": Augment(Augmentation(rotation=10)),
+        "exponentiated gradient": ExponentiatedGradientReduction(max_iter=3, eps=0.02),
+        "grid search": GridSearchReduction(grid_size=5, constraint_weight=0.3),
+        "thresholds": ThresholdOptimization(objective="balanced_accuracy_score"),
+        "remover": CorrelationRemoval(alpha=0.5),
+    }
+    table = fairness_study(net, X, y, groups, X, y, groups, mitigations=mitigations, seeds=range(2))
+    fairness_study({"net": net}, X, y, groups, X, y, groups, mitigations=list(MITIGATIONS))
+    imbalance_study(net, X, y, X, y, treatments=list(TREATMENTS), seeds=(0, 1), n_jobs=2)
+    summarize_study(table)
+    group_metrics(y, y, groups, classes=[0, 1])
+    Augment("standard")
+    Augment(lambda images, generator: images)
+    Augment(None)
+
+    Augment(3)  # pyright: ignore[reportArgumentType]
+    GridSearchReduction(grid_size="5")  # pyright: ignore[reportArgumentType]
+    fairness_study(net, X, y, groups, X, y)  # pyright: ignore[reportCallIssue]
+    fairness_study(net, X, y, groups, X, y, groups, seeds=3)  # pyright: ignore[reportArgumentType]
+    imbalance_study(net, X, y, X, y, n_seeds=3)  # pyright: ignore[reportCallIssue]
 
 
 @estimator

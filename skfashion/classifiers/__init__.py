@@ -1,4 +1,4 @@
 """The estimators: parameters, docstring and the scikit-learn contract.
 
-Nothing here knows how a network is trained.
+Training is called here and written in ``fitting`` and ``training``.
 """

@@ -1,4 +1,7 @@
-"""Fashion-MNIST: the full data, a bundled sample, known skews and known disturbances."""
+"""Fashion-MNIST: the full data, a bundled sample, known skews and known disturbances.
+
+Nothing here trains. What changes training images at random is in ``training``.
+"""
 
 from skfashion.datasets._corrupt import SEVERITIES, make_corrupted
 from skfashion.datasets._fetch import fetch_fashion_mnist

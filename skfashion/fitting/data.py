@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 
@@ -75,7 +76,7 @@ class Given:
     feature_names_in: np.ndarray | None
     seed: int
     held_out: tuple = (None, None, None)
-    before: object = None
+    before: BaseEstimator | None = None
 
     @property
     def n_features_in(self):

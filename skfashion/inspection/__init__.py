@@ -1,4 +1,7 @@
-"""Pictures of data, trainings and decisions, as scikit-learn's display classes."""
+"""Pictures of data, trainings and decisions, as scikit-learn's display classes, and the report.
+
+Nothing here trains: what is given is fitted already, or data.
+"""
 
 from skfashion.inspection.displays.attribution import AttributionDisplay
 from skfashion.inspection.displays.class_distribution import ClassDistributionDisplay

@@ -1,4 +1,7 @@
-"""Network architectures: pure PyTorch, images ``(n, c, h, w)`` in, logits ``(n, k)`` out."""
+"""Network architectures: pure PyTorch, images ``(n, c, h, w)`` in, logits ``(n, k)`` out.
+
+No loss, no training and nothing of scikit-learn.
+"""
 
 from skfashion.nets.attention import AttentionNet
 from skfashion.nets.backbone import TorchvisionNet

@@ -1,4 +1,1 @@
-"""What a user sets: how a parameter is declared, and those that all classifiers share.
-
-No training, no estimator.
-"""
+"""What a user sets, as values. Nothing here is fitted."""

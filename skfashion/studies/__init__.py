@@ -1,4 +1,7 @@
-"""Studies of skewed and grouped data: many fits, tidy tables."""
+"""Studies of skewed and grouped data: many fits, tidy tables.
+
+They reach a classifier as a user does. Studies of the package itself are in ``benchmarks``.
+"""
 
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,

@@ -7,10 +7,12 @@ returns a sentence where it does not apply, None where it does.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from skfashion.parameters.augmentation import Augmentation
 from skfashion.studies._mitigation import GroupPredictor, with_example
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,
@@ -80,7 +82,7 @@ class Augment:
 
     Parameters
     ----------
-    augment : str or object, default="strong"
+    augment : str, Augmentation, callable or None, default="strong"
         Value of that parameter.
 
     Examples
@@ -98,7 +100,7 @@ class Augment:
     (300,)
     """
 
-    augment: object = "strong"
+    augment: str | Augmentation | Callable | None = "strong"
 
     def refusal(self, estimator, X, y, groups):
         """Say why not, where an estimator has no such parameter or rows are not images."""

@@ -1,4 +1,7 @@
-"""How a built network is trained and asked: the only folder that imports skorch."""
+"""How a built network is trained and asked: the only folder that imports skorch.
+
+It knows no estimator and no architecture: a module is built, and data are checked, in ``fitting``.
+"""
 
 from skfashion.parallel.threads import borrowed_threads, own_device
 from skfashion.parallel.workers import thread_share

@@ -1,1 +1,4 @@
-"""The display classes, a file each; what they share is one folder up."""
+"""The display classes, a file each.
+
+What they share, arguments and drawing, is one folder up.
+"""

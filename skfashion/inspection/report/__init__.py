@@ -1,4 +1,7 @@
-"""One page to send on: what was trained, how good it is, and where it fails."""
+"""One page to send on: what was trained, how good it is, and where it fails.
+
+The templates of the page lie in ``inspection/templates``.
+"""
 
 from skfashion.inspection.report.report import Report, make_report
 

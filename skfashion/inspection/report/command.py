@@ -23,10 +23,10 @@ UNSAID = "Nothing was said about where these images are from."
 
 
 class _Data(NamedTuple):
-    X: object
-    y: object
-    y_train: object
-    class_names: object
+    X: np.ndarray
+    y: np.ndarray
+    y_train: np.ndarray | None
+    class_names: np.ndarray | None
     name: str
     limits: tuple
     card: dict

@@ -58,7 +58,7 @@ class Findings:
     images: dict
     data: dict
     n_resamples: int
-    random_state: object
+    random_state: int | str | None
 
 
 def measure(models, X, y, *, class_names, image_shape, y_train, n_resamples, random_state):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from skfashion.inspection.pages import import_charts
 from skfashion.inspection.report.findings import measure
 from skfashion.inspection.report.page import write_page
 from skfashion.utils._sklearn import Interval, validate_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +44,8 @@ class Report:
     """
 
     html: str = field(repr=False)
-    scores: object
-    differences: object
+    scores: "pd.DataFrame"
+    differences: "pd.DataFrame"
 
     def save(self, path):
         """Write the page to a file.

@@ -273,8 +273,8 @@ class ImageClassifier(
         with own_device(self.device, None if before is None else before.net_.device_):
             given = read_part(self, X, y, classes, sample_weight, before=before)
             with borrowed_threads(self.n_threads):
-                trained = fitting.partial_fit(self, given)
-        return self._remember(given, trained)
+                fitting.partial_fit(self, given, partial(self._remember, given))
+        return self
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.

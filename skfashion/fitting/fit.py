@@ -119,19 +119,17 @@ def fit(estimator, given, tasks, as_fitted, *, until=None, paused=None):
     return trained
 
 
-def partial_fit(estimator, given):
+def partial_fit(estimator, given, remember):
     """Train for one pass at a constant learning rate, a new net or that of the call before.
 
     Parameters
     ----------
     estimator : ImageClassifier
-        Whose parameters count; it is not changed, but the net of the call before is.
+        Whose parameters count; it is changed by `remember`, and the net of the call before is.
     given : Given
         The arguments.
-
-    Returns
-    -------
-    Trained
+    remember : callable
+        ``remember(trained)`` gives the estimator, in one step, what it has learned.
     """
     before = given.before
     balance = balance_of(estimator, given, 0.0 if before is None else before.class_count_)
@@ -145,10 +143,17 @@ def partial_fit(estimator, given):
         net.move_to(find_device(estimator.device))
     shape, dtype = planes_shape(given.image_shape), torch_dtype(estimator.precision)
     augment = make_augmenter(estimator.augment, shape, dtype)
+    trained = Trained(net, balance.frequencies_after(1, 1))
+    count = trained.frequencies.count  # an array of this call's own
     net.one_pass(
-        data.train, lr=estimator.lr, batch_size=batch_size, augment=augment, seed=given.seed
+        data.train,
+        lr=estimator.lr,
+        batch_size=batch_size,
+        augment=augment,
+        seed=given.seed,
+        remember=lambda: remember(trained),
+        is_remembered=lambda: getattr(estimator, "class_count_", None) is count,
     )
-    return Trained(net, balance.frequencies_after(1, 1))
 
 
 def _resume(net, checkpoint, paused, until):

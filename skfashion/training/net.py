@@ -202,8 +202,11 @@ class TrainingNet(NeuralNetClassifier):
         self._set_training(False)
         return self
 
-    def one_pass(self, dataset, *, lr, batch_size, augment, seed):
+    def one_pass(self, dataset, *, lr, batch_size, augment, seed, remember, is_remembered):
         """Go on with the training for one pass over a data set; undo everything if that fails.
+
+        What belongs to the new weights is remembered inside, so that an interruption at any moment
+        leaves both as they were, or both new.
 
         Parameters
         ----------
@@ -217,6 +220,10 @@ class TrainingNet(NeuralNetClassifier):
             As in the constructor.
         seed : int
             Of the generator, where the one before is lost.
+        remember : callable
+            Called at the end; must take effect in a single step.
+        is_remembered : callable
+            Tells whether it has done so: then nothing is undone any more.
         """
         self._find_optimizer_again()
         if self.generator is None:
@@ -235,10 +242,12 @@ class TrainingNet(NeuralNetClassifier):
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr * group.get("lr_factor", 1.0)
             self.train(dataset, epochs=1)
+            remember()
         except BaseException:
-            load_training_state(self, before)
-            vars(self).update(settings_before)
-            self._set_training(False)
+            if not is_remembered():
+                load_training_state(self, before)
+                vars(self).update(settings_before)
+                self._set_training(False)
             raise
         return self
 

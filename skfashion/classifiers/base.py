@@ -120,6 +120,10 @@ class ImageClassifier(
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
 
+    def _warning_of_random_weights(self):
+        """Return what to warn of where the network begins with random weights; None is nothing."""
+        return None
+
     @property
     def _parameter_constraints(self):
         return constraints_of(type(self))

@@ -1,6 +1,7 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
 import copy
+import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -167,6 +168,10 @@ def _make_module(estimator, given, terms, statistics, generator):
                 f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
                 "as in the training that the weights come from."
             )
+    if before is None and weights is None:
+        warning = estimator._warning_of_random_weights()
+        if warning is not None:
+            warnings.warn(warning, UserWarning, stacklevel=2)
     return module, lineage_of(
         module, None if before is None else before.net_, is_given=weights is not None
     )

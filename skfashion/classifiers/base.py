@@ -166,32 +166,12 @@ class ImageClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def _fit_until(self, X, y, *, until, paused=None, **fit_params):
-        """Train up to an epoch of `max_epochs`: for searches that stop and go on.
-
-        Called again and again with a later epoch and the same parameters and data, it ends with
-        the model that :meth:`fit` gives, to the last bit, wherever the calls are made. In between,
-        the model has averaged weights, so that it can be judged in the middle of its schedule.
-        Needs a `random_state` that is an int; `checkpoint_dir` is not used.
-
-        Parameters
-        ----------
-        X, y, **fit_params : array-likes
-            As in :meth:`fit`.
-        until : int
-            Epoch after which to pause.
-        paused : bytes or None
-            What the call before returned; None begins.
-
-        Returns
-        -------
-        bytes or None
-            What the rest of the training needs, as a checkpoint has it; None at the end.
-
-        Raises
-        ------
-        ValueError
-            As in :meth:`fit`, and if a skorch callback has a state that no checkpoint can hold.
-        """
+        """Train up to epoch `until`; return the `paused` of the next call, None at the end."""
+        # For searches that stop and go on. Called again and again with a later epoch and the same
+        # parameters and data, it ends with the model that `fit` gives, to the last bit, wherever
+        # the calls are made. In between, the model has averaged weights, so that it can be judged
+        # in the middle of its schedule. Needs a `random_state` that is an int; `checkpoint_dir` is
+        # not used, and a skorch callback whose state no checkpoint can hold is refused.
         return self._train(X, y, until=until, paused=paused, **fit_params)
 
     def _n_epochs(self, n_rows):
@@ -199,15 +179,25 @@ class ImageClassifier(
         return number_of_epochs(self, math.ceil(n_rows / batch_size_of(self, n_rows)))
 
     def _train(
-        self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None, **pause
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        *,
+        until=None,
+        paused=None,
     ):
+        """Fit, to the end or up to a pause; return what the rest of a paused training needs."""
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
         with own_device(self.device):
             given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
             with borrowed_threads(self.n_threads):
-                as_fitted = partial(self._as_fitted, given)
-                trained = fitting.fit(self, given, tasks, as_fitted, **pause)
+                estimator_of = partial(self._estimator_of, given)
+                trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
         return trained.paused
 
@@ -233,8 +223,8 @@ class ImageClassifier(
         replace_fitted(self, fitted)
         return self
 
-    def _as_fitted(self, given, trained):
-        """Return another estimator with this fit, which takes rows without names."""
+    def _estimator_of(self, given, trained):
+        """Return a fitted estimator for a net in training; it accepts unnamed rows."""
         return unfitted(self)._remember(replace(given, feature_names_in=None), trained)
 
     def _with_net(self, net):

@@ -117,7 +117,8 @@ def _arrays_of(estimator, given):
         "y": given.y,
         "sample_weight": given.weights,
     }
-    arrays |= dict(zip(("X_val", "y_val", "sample_weight_val"), given.held_out, strict=True))
+    held_out = given.held_out
+    arrays |= {"X_val": held_out.rows, "y_val": held_out.y, "sample_weight_val": held_out.weights}
     if given.before is not None:
         arrays["weights before"] = _as_vector(given.before.net_.module_.state_dict())
     if estimator.init_from is not None:

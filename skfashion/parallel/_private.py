@@ -1,9 +1,10 @@
 """Every private name of Python's multiprocessing and of Dask that this package uses.
 
 How many runs share the cores of a machine has no public answer for threads and forked processes.
-Beside each stand the versions in which it was seen, for Dask a single one. Where one is gone, the answer may be a
-number of threads that is too small or too large, which costs time, but never one with which
-processes wait for each other without end. joblib's private names are not needed.
+Beside each stand the versions in which it was seen, of Python from the first to the last and of
+Dask a single one. Where one is gone, the answer may be a number of threads that is too small or too
+large, which costs time, but never one with which processes wait for each other without end.
+joblib's private names are not needed.
 """
 
 import multiprocessing

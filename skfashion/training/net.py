@@ -69,6 +69,8 @@ class TrainingNet(NeuralNetClassifier):
         sharpness-aware minimisation's step uphill; None does without.
     pause_decay : float or None
         Without `ema_decay`: decay of an average that is kept for a pause alone.
+    lineage : str or None
+        Shared by all nets that are trained from the same weights.
     **kwargs
         skorch's own parameters.
     """
@@ -93,6 +95,7 @@ class TrainingNet(NeuralNetClassifier):
         max_grad_norm=None,
         sam_rho=None,
         pause_decay=None,
+        lineage=None,
         verbose=0,
         **kwargs,
     ):
@@ -116,11 +119,14 @@ class TrainingNet(NeuralNetClassifier):
         self.augment = augment
         self.ema_decay, self.max_grad_norm, self.sam_rho = ema_decay, max_grad_norm, sam_rho
         self.pause_decay = pause_decay
+        self.lineage = lineage
 
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
     steps_ = averaged_ = scaler_ = None
+    # An old pickle has none.
+    lineage = None
     # How to predict, known since the last time.
     _fast = None
 

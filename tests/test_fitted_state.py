@@ -225,3 +225,11 @@ def test_a_partial_fit_that_is_interrupted_anywhere_is_undone_or_done(is_first, 
             assert state(go_on(net)) == new
     assert left[0] == old and left[-1] == new
     assert left == sorted(left, key=[old, new].index)
+
+
+def test_partial_fit_keeps_an_attribute_of_the_user_and_fit_does_not(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).partial_fit(X, y, classes=np.unique(y))
+    net.note_ = "mine"
+    assert net.partial_fit(X, y).note_ == "mine"
+    assert not hasattr(net.fit(X, y), "note_")

@@ -115,6 +115,8 @@ class ImageClassifier(
     """
 
     _attributes_doc = ATTRIBUTES_DOC
+    # Of the parameters that an architecture adds.
+    _default_group = "architecture"
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
@@ -205,7 +207,7 @@ class ImageClassifier(
         """Return the fit that a warm start goes on from, None where there is none."""
         return snapshot(self) if self.warm_start and hasattr(self, "net_") else None
 
-    def _remember(self, given, trained):
+    def _remember(self, given, trained, *, keeps_others=False):
         """Replace all that was fitted, in one step: nothing else sets a fitted attribute."""
         fitted = {
             "classes_": given.classes,
@@ -218,9 +220,10 @@ class ImageClassifier(
             "effective_class_prior_": trained.frequencies.learned,
             "net_": trained.net,
         }
+        own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
         if given.feature_names_in is None:
             del fitted["feature_names_in_"]
-        replace_fitted(self, fitted)
+        replace_fitted(self, fitted, own)
         return self
 
     def _estimator_of(self, given, trained):
@@ -267,7 +270,8 @@ class ImageClassifier(
         with own_device(self.device, None if before is None else before.net_.device_):
             given = read_part(self, X, y, classes, sample_weight, before=before)
             with borrowed_threads(self.n_threads):
-                fitting.partial_fit(self, given, partial(self._remember, given))
+                remember = partial(self._remember, given, keeps_others=True)
+                fitting.partial_fit(self, given, remember)
         return self
 
     def predict(self, X) -> np.ndarray:

@@ -268,6 +268,7 @@ def _check_partial_fit(estimator, classes, before):
 
 
 def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
+    """Refuse validation data that is incomplete, and a target that no score can reach."""
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         given = [
             name
@@ -299,6 +300,7 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
 
 
 def _check_same_task(before, classes, image_shape):
+    """Refuse a warm start with other classes or images of another shape."""
     if not np.array_equal(before.classes_, classes):
         raise ValueError(
             "warm_start can only be used where `self.classes_` is the same as in the previous "
@@ -382,6 +384,7 @@ def _learn_statistics(estimator, given, used):
 
 
 def _make_dataset(estimator, image_shape, rows, codes, weights, used):
+    """Return the used rows as tensors on the device that the estimator computes on."""
     device = find_device(estimator.device)
     if device is None:
         raise ValueError(

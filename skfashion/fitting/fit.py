@@ -187,6 +187,7 @@ def _weights_of_classes(estimator, balance, n_epochs, device):
 
 
 def _make_schedule(estimator, n_epochs, steps_per_epoch):
+    """Return the learning rate's schedule that the estimator's parameters describe."""
     return make_schedule(
         estimator.lr_schedule,
         n_epochs=n_epochs,

@@ -83,6 +83,7 @@ def checkpoint_of(estimator, given):
 
 
 def _open(estimator, given):
+    """Return a fit's checkpoint file, locked; its name is made of parameters and data."""
     check_callbacks(estimator, "checkpoint_dir")
     identity = {
         "parameter": _describe_parameters(estimator, given.seed),
@@ -161,6 +162,7 @@ def check_callbacks(estimator, what):
 
 
 def _describe_parameters(estimator, seed):
+    """Return a text for each parameter that has an influence on the result."""
     parameters = estimator.get_params(deep=False)
     described = {"class": type(estimator).__name__}
     for name, value in parameters.items():

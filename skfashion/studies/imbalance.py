@@ -182,6 +182,7 @@ def _run(task, shared):
 
 
 def _measure(task, X, y, X_test, y_test):
+    """Return what one training gives, as triples of a metric, a class or None, and a value."""
     X_part, y_part = make_imbalanced(
         X, y, task["profile"], random_state=task["seed"], **task["options"]
     )

@@ -347,6 +347,7 @@ class TrainingNet(NeuralNetClassifier):
         return self
 
     def _end_epoch(self, datasets):
+        """Tell the callbacks that an epoch ends; skorch's EarlyStopping may end the training."""
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt:
@@ -453,6 +454,7 @@ class TrainingNet(NeuralNetClassifier):
         return self._fast.of(self.module_)
 
     def _check_finite(self):
+        """Raise a ValueError if a loss or a weight is no longer finite."""
         row = self.history[-1]
         what = None
         losses = {key: row[key] for key in ("train_loss", "valid_loss") if key in row}

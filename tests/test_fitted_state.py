@@ -1,5 +1,6 @@
 """The fitted state as a whole: beside other threads, and where a fit is interrupted."""
 
+import copy
 import sys
 import threading
 from pathlib import Path
@@ -132,7 +133,8 @@ def test_threads_may_predict_while_another_fits(batch_norm, digits):
 
 
 FOLDERS = tuple(
-    str(Path(skfashion.__file__).parent / folder) for folder in ("classifiers", "fitting", "utils")
+    str(Path(skfashion.__file__).parent / folder)
+    for folder in ("classifiers", "fitting", "training", "utils")
 )
 
 
@@ -160,25 +162,33 @@ def interrupt(function, after):
     return n_lines
 
 
+def fitted_state(net):
+    """Return all that was fitted, the weights in it, as a text."""
+    weights = torch.cat([p.ravel() for p in net.net_.module_.parameters()])
+    fitted = {name: value for name, value in vars(net).items() if name.endswith("_")}
+    return str({**fitted, "net_": weights.tolist()})
+
+
+def moments_of(n_lines):
+    """Return lines to interrupt: all at the end, where attributes are set, and some before."""
+    return sorted({*range(1, n_lines, n_lines // 20), *range(n_lines - 30, n_lines + 1)})
+
+
 def test_a_fit_that_is_interrupted_anywhere_leaves_the_old_one(digits):
     (X, y), other = two_tasks(digits)
     net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
     parameters = net.get_params()
 
     def state():
-        weights = torch.cat([p.ravel() for p in net.net_.module_.parameters()])
-        fitted = {name: value for name, value in vars(net).items() if name.endswith("_")}
         assert net.get_params() == parameters
-        return str({**fitted, "net_": weights.tolist()})
+        return fitted_state(net)
 
     old = state()
     n_lines = interrupt(lambda: net.fit(*other), after=None)
     new = state()
     assert new != old
-    # Everywhere at the end, where attributes are set, and now and then before.
-    moments = sorted({*range(1, n_lines, n_lines // 20), *range(n_lines - 30, n_lines + 1)})
     left = [new]
-    for moment in moments:
+    for moment in moments_of(n_lines):
         if left[-1] == new:
             net.fit(X, y)
         with pytest.raises(KeyboardInterrupt):
@@ -186,3 +196,41 @@ def test_a_fit_that_is_interrupted_anywhere_leaves_the_old_one(digits):
         left.append(state())
     assert left[1] == old
     assert left[1:] == sorted(left[1:], key=[old, new].index)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_partial_fit_that_is_interrupted_anywhere_is_undone_or_done(is_first, digits):
+    X, y = digits
+    before = small(MLPNetClassifier, random_state=0)
+    if not is_first:
+        before.partial_fit(X, y, classes=np.unique(y))
+
+    def go_on(net):
+        return net.partial_fit(X[:150], y[:150], classes=np.unique(y))
+
+    def state(net):
+        return fitted_state(net) if hasattr(net, "net_") else str(vars(net))
+
+    go_on(copy.deepcopy(before))  # what is found out once only is no part of what is counted
+    net = copy.deepcopy(before)
+    n_lines = interrupt(lambda: go_on(net), after=None)
+    old, new = state(before), state(net)
+    assert new != old
+    left = []
+    for moment in moments_of(n_lines):
+        net = copy.deepcopy(before)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(lambda net=net: go_on(net), after=moment)
+        left.append(state(net))
+        if left[-1] == old:
+            assert state(go_on(net)) == new
+    assert left[0] == old and left[-1] == new
+    assert left == sorted(left, key=[old, new].index)
+
+
+def test_partial_fit_keeps_an_attribute_of_the_user_and_fit_does_not(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).partial_fit(X, y, classes=np.unique(y))
+    net.note_ = "mine"
+    assert net.partial_fit(X, y).note_ == "mine"
+    assert not hasattr(net.fit(X, y), "note_")

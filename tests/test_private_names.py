@@ -107,6 +107,27 @@ def test_a_kernel_that_takes_other_arguments_is_not_called(optimizer, digits, mo
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("params", [MUON, {"ema_decay": 0.9}], ids=["muon", "average"])
+def test_a_function_of_many_tensors_that_takes_other_arguments_is_not_called(
+    params, digits, monkeypatch
+):
+    expected = learned(digits, params)
+    find, tried = _torch._find, []
+
+    def changed(tensors, *, ends=None):
+        raise AssertionError("It cannot be called with other arguments.")
+
+    def find_changed(owner, name, default=None):
+        if not name.startswith("_foreach_"):
+            return find(owner, name, default)
+        tried.append(name)
+        return changed
+
+    monkeypatch.setattr(_torch, "_find", find_changed)
+    np.testing.assert_allclose(learned(digits, params), expected, rtol=1e-4, atol=1e-4)
+    assert tried
+
+
 def test_onednn_with_other_arguments_is_not_better(monkeypatch):
     def changed(a):
         raise AssertionError("It cannot be called with other arguments.")

@@ -151,14 +151,32 @@ def test_no_import_closes_a_circle():
     list(TopologicalSorter(parts).static_order())
 
 
-# Where estimators of the package are fitted. What ends with an underscore on a net is the net's.
-FITS = [
-    *(PACKAGE / "classifiers").glob("*.py"),
-    *(PACKAGE / "fitting").glob("*.py"),
-    *(PACKAGE / "ensemble").glob("*.py"),
-    PACKAGE / "adaptation.py",
-    PACKAGE / "studies" / "thresholds.py",
-]
+# Places that may set what a fit has learned, by file and function: one of each class, and those
+# that change an object of their own. What ends with an underscore in `training` is a net's, and in
+# `plot` a display's.
+SETTERS = {
+    ("classifiers/base.py", "_remember"),
+    ("ensemble/snapshots.py", "_remember"),
+    ("studies/thresholds.py", "_remember"),
+    # A copy of a fitted estimator with another net.
+    ("classifiers/base.py", "_with_net"),
+    # Of what only carries the names of the columns through scikit-learn's checks.
+    ("fitting/data.py", "read"),
+    # A search, as scikit-learn's, and estimators of studies that are fitted once and then used.
+    ("model_selection/epoch_halving.py", "_plan"),
+    ("model_selection/epoch_halving.py", "_refit"),
+    ("model_selection/epoch_halving.py", "fit"),
+    ("model_selection/stepping.py", "fit"),
+    ("studies/treatments.py", "fit"),
+    ("studies/treatments.py", "fit_resample"),
+    # How attributes are replaced and copied.
+    ("utils/fitted.py", "replace_fitted"),
+    ("utils/fitted.py", "snapshot"),
+    ("utils/fitted.py", "unfitted"),
+    # Layers of a network.
+    ("nets/backbone.py", "_use_own_layers"),
+    ("nets/backbone.py", "_without_last_layer"),
+}
 WRITES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"}
 
 
@@ -172,12 +190,13 @@ def sets_fitted_attributes(node):
     """Tell whether a piece of code sets or deletes fitted attributes of an estimator."""
     changes = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
     if isinstance(node, ast.Attribute) and changes:
-        on_net = isinstance(node.value, ast.Name) and node.value.id == "net"
         is_fitted = node.attr.endswith("_") and not node.attr.startswith("__")
-        return node.attr == "__dict__" or (is_fitted and not on_net)
+        return node.attr == "__dict__" or is_fitted
     if isinstance(node, ast.Subscript) and changes:
         return is_dict_of_attributes(node.value)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "snapshot":
+            return any(k.arg is None or k.arg.endswith("_") for k in node.keywords)
         return node.func.id in {"setattr", "delattr", "replace_fitted"}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr in {"__setattr__", "__delattr__"}:
@@ -188,19 +207,19 @@ def sets_fitted_attributes(node):
 
 def test_one_function_of_each_class_sets_fitted_attributes():
     places = set()
-    for path in FITS:
+    for path in FILES:
         tree = ast.parse(path.read_text())
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         inside = {id(node): f.name for f in functions for node in ast.walk(f)}
+        name = path.relative_to(PACKAGE).as_posix()
         places |= {
-            (path.name, inside.get(id(node)))
-            for node in ast.walk(tree)
-            if sets_fitted_attributes(node)
+            (name, inside.get(id(node))) for node in ast.walk(tree) if sets_fitted_attributes(node)
         }
-    assert places == {
-        ("base.py", "_remember"),
-        ("snapshots.py", "_remember"),
-        ("thresholds.py", "_remember"),
+    assert SETTERS == {
+        (name, function)
+        for name, function in places
+        if not name.startswith("training/")
+        and not (name.startswith("inspection/displays/") and function == "plot")
     }
 
 

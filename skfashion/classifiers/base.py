@@ -115,10 +115,16 @@ class ImageClassifier(
     """
 
     _attributes_doc = ATTRIBUTES_DOC
+    # Of the parameters that an architecture adds.
+    _default_group = "architecture"
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
+
+    def _warning_of_random_weights(self):
+        """Return what to warn of where the network begins with random weights; None is nothing."""
+        return None
 
     @property
     def _parameter_constraints(self):
@@ -162,32 +168,12 @@ class ImageClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def _fit_until(self, X, y, *, until, paused=None, **fit_params):
-        """Train up to an epoch of `max_epochs`: for searches that stop and go on.
-
-        Called again and again with a later epoch and the same parameters and data, it ends with
-        the model that :meth:`fit` gives, to the last bit, wherever the calls are made. In between,
-        the model has averaged weights, so that it can be judged in the middle of its schedule.
-        Needs a `random_state` that is an int; `checkpoint_dir` is not used.
-
-        Parameters
-        ----------
-        X, y, **fit_params : array-likes
-            As in :meth:`fit`.
-        until : int
-            Epoch after which to pause.
-        paused : bytes or None
-            What the call before returned; None begins.
-
-        Returns
-        -------
-        bytes or None
-            What the rest of the training needs, as a checkpoint has it; None at the end.
-
-        Raises
-        ------
-        ValueError
-            As in :meth:`fit`, and if a skorch callback has a state that no checkpoint can hold.
-        """
+        """Train up to epoch `until`; return the `paused` of the next call, None at the end."""
+        # For searches that stop and go on. Called again and again with a later epoch and the same
+        # parameters and data, it ends with the model that `fit` gives, to the last bit, wherever
+        # the calls are made. In between, the model has averaged weights, so that it can be judged
+        # in the middle of its schedule. Needs a `random_state` that is an int; `checkpoint_dir` is
+        # not used, and a skorch callback whose state no checkpoint can hold is refused.
         return self._train(X, y, until=until, paused=paused, **fit_params)
 
     def _n_epochs(self, n_rows):
@@ -195,15 +181,25 @@ class ImageClassifier(
         return number_of_epochs(self, math.ceil(n_rows / batch_size_of(self, n_rows)))
 
     def _train(
-        self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None, **pause
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        *,
+        until=None,
+        paused=None,
     ):
+        """Fit, to the end or up to a pause; return what the rest of a paused training needs."""
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
         with own_device(self.device):
             given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
             with borrowed_threads(self.n_threads):
-                as_fitted = partial(self._as_fitted, given)
-                trained = fitting.fit(self, given, tasks, as_fitted, **pause)
+                estimator_of = partial(self._estimator_of, given)
+                trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
         return trained.paused
 
@@ -211,7 +207,7 @@ class ImageClassifier(
         """Return the fit that a warm start goes on from, None where there is none."""
         return snapshot(self) if self.warm_start and hasattr(self, "net_") else None
 
-    def _remember(self, given, trained):
+    def _remember(self, given, trained, *, keeps_others=False):
         """Replace all that was fitted, in one step: nothing else sets a fitted attribute."""
         fitted = {
             "classes_": given.classes,
@@ -224,13 +220,14 @@ class ImageClassifier(
             "effective_class_prior_": trained.frequencies.learned,
             "net_": trained.net,
         }
+        own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
         if given.feature_names_in is None:
             del fitted["feature_names_in_"]
-        replace_fitted(self, fitted)
+        replace_fitted(self, fitted, own)
         return self
 
-    def _as_fitted(self, given, trained):
-        """Return another estimator with this fit, which takes rows without names."""
+    def _estimator_of(self, given, trained):
+        """Return a fitted estimator for a net in training; it accepts unnamed rows."""
         return unfitted(self)._remember(replace(given, feature_names_in=None), trained)
 
     def _with_net(self, net):
@@ -273,8 +270,9 @@ class ImageClassifier(
         with own_device(self.device, None if before is None else before.net_.device_):
             given = read_part(self, X, y, classes, sample_weight, before=before)
             with borrowed_threads(self.n_threads):
-                trained = fitting.partial_fit(self, given)
-        return self._remember(given, trained)
+                remember = partial(self._remember, given, keeps_others=True)
+                fitting.partial_fit(self, given, remember)
+        return self
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.

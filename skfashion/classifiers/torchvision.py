@@ -1,7 +1,6 @@
 """torchvision's architectures as a scikit-learn classifier."""
 
 import os
-import warnings
 from numbers import Real
 from os import PathLike
 from typing import Literal
@@ -87,16 +86,6 @@ class TorchvisionClassifier(ImageClassifier):
                 "train only the last layer, set freeze='backbone'."
             )
         check_name(self.backbone)  # before any weights are looked for
-        # The first fit of a warm start has nothing to go on from.
-        goes_on = self._to_go_on_from() is not None
-        begins_at_random = self.weights is None and self.init_from is None and not goes_on
-        if self.freeze != "none" and begins_at_random:
-            what = "the last layer" if self.freeze == "backbone" else "what is not frozen"
-            warnings.warn(
-                f"Got freeze={self.freeze!r} without weights or init_from: only {what} will "
-                "learn, from random features. Give weights, or set freeze='none'.",
-                stacklevel=2,
-            )
         pretrained = None
         if self.weights is not None:
             is_file = isinstance(self.weights, PathLike) or os.path.exists(self.weights)
@@ -109,4 +98,13 @@ class TorchvisionClassifier(ImageClassifier):
             freeze={"none": 0, "backbone": None}.get(self.freeze, self.freeze),
             layer_lr_decay=self.layer_lr_decay,
             pretrained=pretrained,
+        )
+
+    def _warning_of_random_weights(self):
+        if self.freeze == "none":
+            return None
+        what = "the last layer" if self.freeze == "backbone" else "what is not frozen"
+        return (
+            f"Got freeze={self.freeze!r} without weights or init_from: only {what} will learn, "
+            "from random features. Give weights, or set freeze='none'."
         )

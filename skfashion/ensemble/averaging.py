@@ -169,7 +169,7 @@ def _architecture(estimator):
 def _check_beginning(estimators):
     """Refuse nets that do not all descend from the same weights."""
     known = [
-        {getattr(e.net_, "lineage_", None), hash_of_weights(e.net_.module_)} for e in estimators
+        {getattr(e.net_, "lineage", None), hash_of_weights(e.net_.module_)} for e in estimators
     ]
     if not set.intersection(*known) - {None}:
         raise ValueError(

@@ -184,7 +184,8 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
             float64, in the order of `classes_`.
         """
         check_is_fitted(self)
-        return np.mean([net.predict_proba(X) for net in self.estimators_], axis=0)
+        fitted = snapshot(self)
+        return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
 
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
@@ -200,7 +201,8 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        logs = [net.predict_log_proba(X) for net in self.estimators_]
+        fitted = snapshot(self)
+        logs = [net.predict_log_proba(X) for net in fitted.estimators_]
         return np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
 
     def __sklearn_tags__(self):

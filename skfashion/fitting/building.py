@@ -1,6 +1,7 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
 import copy
+import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -26,7 +27,17 @@ GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")
 
 
 def make_net(
-    estimator, given, terms, statistics, *, batch_size, n_epochs, seed, callbacks=(), schedule=None
+    estimator,
+    given,
+    terms,
+    statistics,
+    *,
+    batch_size,
+    n_epochs,
+    seed,
+    callbacks=(),
+    schedule=None,
+    pause_decay=None,
 ):
     """Return an initialised net, not yet trained.
 
@@ -45,6 +56,7 @@ def make_net(
     callbacks : list of (str, Callback)
         The package's own, before those of `skorch_callbacks`.
     schedule : callable or None
+    pause_decay : float or None
         See :class:`TrainingNet`.
 
     Raises
@@ -80,7 +92,7 @@ def make_net(
         for name, value in (("offset", terms.offset), ("margins", terms.margins))
         if value is not None
     }
-    net = TrainingNet(
+    return TrainingNet(
         module,
         criterion__gamma=terms.gamma,
         criterion__label_smoothing=estimator.label_smoothing,
@@ -100,12 +112,12 @@ def make_net(
         ema_decay=estimator.ema_decay,
         max_grad_norm=estimator.max_grad_norm,
         sam_rho=estimator.sam_rho,
+        pause_decay=pause_decay,
+        lineage=lineage,
         device=find_device(estimator.device),
         **tensors,
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
-    net.lineage_ = lineage
-    return net
 
 
 def _copy_callbacks(callbacks):
@@ -127,7 +139,7 @@ def _copy_callback(callback):
 
 
 def _make_module(estimator, given, terms, statistics, generator):
-    """Build the network, and say which nets have its beginning in common.
+    """Return the network with its initial weights, and its lineage.
 
     What is random about its weights comes from `generator` and from nowhere else.
     """
@@ -167,6 +179,10 @@ def _make_module(estimator, given, terms, statistics, generator):
                 f"Got standardize={estimator.standardize} with init_from, expected {standardizes} "
                 "as in the training that the weights come from."
             )
+    if before is None and weights is None:
+        warning = estimator._warning_of_random_weights()
+        if warning is not None:
+            warnings.warn(warning, UserWarning, stacklevel=2)
     return module, lineage_of(
         module, None if before is None else before.net_, is_given=weights is not None
     )

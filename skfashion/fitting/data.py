@@ -35,6 +35,15 @@ from skfashion.utils.fitted import snapshot, unfitted
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Rows, labels and total weights for validation; None where there are none."""
+
+    rows: np.ndarray | None = None
+    y: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Given:
     """The arguments of `fit` or `partial_fit`, checked, and what follows from them alone.
 
@@ -58,8 +67,8 @@ class Given:
         Names of the columns.
     seed : int
         Of the fit's own generator.
-    held_out : tuple
-        Rows, labels and total weights for validation, as `fit` was given them; else three None.
+    held_out : HeldOut
+        For validation, as `fit` was given it.
     before : ImageClassifier or None
         The fit that this one goes on from.
     """
@@ -75,7 +84,7 @@ class Given:
     image_shape: tuple
     feature_names_in: np.ndarray | None
     seed: int
-    held_out: tuple = (None, None, None)
+    held_out: HeldOut = HeldOut()
     before: BaseEstimator | None = None
 
     @property
@@ -128,7 +137,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
     seed = draw_seed(estimator.random_state)
-    held_out = None, None, None
+    held_out = HeldOut()
     if X_val is not None:
         X_val, y_val = check_images(carrier, X_val, y_val, reset=False)
         _, codes_val = encode_labels(y_val, classes, name="y_val")
@@ -136,21 +145,22 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
         sample_weight_val = check_weights(sample_weight_val, X_val)
         if sample_weight_val is not None:
             weights_val = weights_val * sample_weight_val
-        held_out = as_rows(X_val, image_shape), y_val, _normalise(estimator, weights_val)
+        rows_val, weights_val = as_rows(X_val, image_shape), _normalise(estimator, weights_val)
+        held_out = HeldOut(rows=rows_val, y=y_val, weights=weights_val)
     return Given(
-        rows,
-        y,
-        codes,
-        sample_weight,
-        weights,
-        classes,
-        class_weight,
-        _class_totals(classes, codes, sample_weight),
-        image_shape,
-        getattr(carrier, "feature_names_in_", None),
-        seed,
-        held_out,
-        before,
+        rows=rows,
+        y=y,
+        codes=codes,
+        sample_weight=sample_weight,
+        weights=weights,
+        classes=classes,
+        class_weight=class_weight,
+        class_totals=_class_totals(classes, codes, sample_weight),
+        image_shape=image_shape,
+        feature_names_in=getattr(carrier, "feature_names_in_", None),
+        seed=seed,
+        held_out=held_out,
+        before=before,
     )
 
 
@@ -179,17 +189,17 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, known, codes, sample_weight)
     return Given(
-        rows,
-        y,
-        codes,
-        sample_weight,
-        weights,
-        known,
-        class_weight,
-        _class_totals(known, codes, sample_weight),
-        image_shape,
-        getattr(carrier, "feature_names_in_", None),
-        draw_seed(estimator.random_state),
+        rows=rows,
+        y=y,
+        codes=codes,
+        sample_weight=sample_weight,
+        weights=weights,
+        classes=known,
+        class_weight=class_weight,
+        class_totals=_class_totals(known, codes, sample_weight),
+        image_shape=image_shape,
+        feature_names_in=getattr(carrier, "feature_names_in_", None),
+        seed=draw_seed(estimator.random_state),
         before=before,
     )
 
@@ -197,7 +207,8 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
 def make_data(estimator, given, balance, seed):
     """Return the :class:`Data` of a fit, its own validation split drawn from `seed`."""
     used, valid = given.used, None
-    rows_val, y_val, weights_val = given.held_out
+    held_out = given.held_out
+    rows_val, y_val, weights_val = held_out.rows, held_out.y, held_out.weights
     if rows_val is None and estimator.early_stopping:
         used, kept = _split(used, given.codes, estimator.validation_fraction, seed)
         rows_val, y_val = given.rows[kept], given.y[kept]
@@ -215,7 +226,14 @@ def make_data(estimator, given, balance, seed):
     if is_drawn:
         train.sampler = _make_sampler(given, balance.drawn, used)
     statistics = _learn_statistics(estimator, given, used)
-    return Data(train, valid, rows_val, y_val, weights_val, statistics)
+    return Data(
+        train=train,
+        valid=valid,
+        X_val=rows_val,
+        y_val=y_val,
+        weight_val=weights_val,
+        statistics=statistics,
+    )
 
 
 def make_part(estimator, given):
@@ -251,6 +269,7 @@ def _check_partial_fit(estimator, classes, before):
 
 
 def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
+    """Refuse validation data that is incomplete, and a target that no score can reach."""
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         given = [
             name
@@ -282,6 +301,7 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
 
 
 def _check_same_task(before, classes, image_shape):
+    """Refuse a warm start with other classes or images of another shape."""
     if not np.array_equal(before.classes_, classes):
         raise ValueError(
             "warm_start can only be used where `self.classes_` is the same as in the previous "
@@ -365,6 +385,7 @@ def _learn_statistics(estimator, given, used):
 
 
 def _make_dataset(estimator, image_shape, rows, codes, weights, used):
+    """Return the used rows as tensors on the device that the estimator computes on."""
     device = find_device(estimator.device)
     if device is None:
         raise ValueError(

@@ -50,7 +50,7 @@ class Trained:
     paused: bytes | None = None
 
 
-def fit(estimator, given, tasks, as_fitted, *, until=None, paused=None):
+def fit(estimator, given, tasks, estimator_of, *, until=None, paused=None):
     """Train a new net, to the end or up to a pause.
 
     Parameters
@@ -61,8 +61,8 @@ def fit(estimator, given, tasks, as_fitted, *, until=None, paused=None):
         The arguments.
     tasks : Tasks
         scikit-learn's callbacks.
-    as_fitted : callable
-        ``as_fitted(trained) -> estimator``: what is trained so far as a fitted estimator, which
+    estimator_of : callable
+        ``estimator_of(trained) -> estimator``: what is trained so far as a fitted estimator, which
         takes rows without names.
     until : int or None
         Epoch after which to pause, without checkpoints and logs; None trains to the end.
@@ -84,15 +84,20 @@ def fit(estimator, given, tasks, as_fitted, *, until=None, paused=None):
         steps_per_epoch = len(BatchIterator(data.train, batch_size))
         n_epochs = number_of_epochs(estimator, steps_per_epoch)
 
-        def so_far(net):
-            return as_fitted(Trained(net, balance.frequencies_after(len(net.history), n_epochs)))
+        def estimator_so_far(net):
+            frequencies = balance.frequencies_after(len(net.history), n_epochs)
+            return estimator_of(Trained(net, frequencies))
 
         tasks.start(n_epochs)
         log_dir = estimator.log_dir if until is None else None
-        own = _weigh_classes(estimator, data.train, balance, n_epochs)
-        own += make_callbacks(
-            estimator, given, data, tasks, so_far, n_epochs=n_epochs, log_dir=log_dir
+        data.train.class_weight, own = _weights_of_classes(
+            estimator, balance, n_epochs, data.train.targets.device
         )
+        own += make_callbacks(
+            estimator, given, data, tasks, estimator_so_far, n_epochs=n_epochs, log_dir=log_dir
+        )
+        # The last weights of all are judged as they are, like those of any other fit.
+        pauses = until is not None and until < n_epochs
         net = make_net(
             estimator,
             given,
@@ -103,35 +108,34 @@ def fit(estimator, given, tasks, as_fitted, *, until=None, paused=None):
             seed=seed,
             callbacks=own,
             schedule=_make_schedule(estimator, n_epochs, steps_per_epoch),
+            pause_decay=PAUSE_DECAY if pauses else None,
         )
-        # The last weights of all are judged as they are, like those of any other fit.
-        pauses = until is not None and until < n_epochs
-        state, last = _resume(net, checkpoint, paused, until if pauses else None)
+        state, last = _resume(checkpoint, paused, until if pauses else None)
+        if last is not None:
+            net.callbacks_.append((LAST, last))
         net.train(data.train, data.valid, epochs=n_epochs, state=state)
         net.forget_callbacks([name for name, _ in own] + [LAST])
         frequencies = balance.frequencies_after(_number_of_kept_epochs(estimator, net), n_epochs)
         trained = Trained(net, frequencies, last.state if pauses else None)
 
-        def finished(net):
-            return as_fitted(replace(trained, net=net))
+        def estimator_at_end(net):
+            return estimator_of(replace(trained, net=net))
 
-        tasks.finish(partial(fitted_state, finished, net, given.feature_names_in))
+        tasks.finish(partial(fitted_state, estimator_at_end, net, given.feature_names_in))
     return trained
 
 
-def partial_fit(estimator, given):
+def partial_fit(estimator, given, remember):
     """Train for one pass at a constant learning rate, a new net or that of the call before.
 
     Parameters
     ----------
     estimator : ImageClassifier
-        Whose parameters count; it is not changed, but the net of the call before is.
+        Whose parameters count; it is changed by `remember`, and the net of the call before is.
     given : Given
         The arguments.
-
-    Returns
-    -------
-    Trained
+    remember : callable
+        ``remember(trained)`` gives the estimator, in one step, what it has learned.
     """
     before = given.before
     balance = balance_of(estimator, given, 0.0 if before is None else before.class_count_)
@@ -145,41 +149,45 @@ def partial_fit(estimator, given):
         net.move_to(find_device(estimator.device))
     shape, dtype = planes_shape(given.image_shape), torch_dtype(estimator.precision)
     augment = make_augmenter(estimator.augment, shape, dtype)
+    trained = Trained(net, balance.frequencies_after(1, 1))
+    count = trained.frequencies.count  # an array of this call's own
     net.one_pass(
-        data.train, lr=estimator.lr, batch_size=batch_size, augment=augment, seed=given.seed
+        data.train,
+        lr=estimator.lr,
+        batch_size=batch_size,
+        augment=augment,
+        seed=given.seed,
+        remember=lambda: remember(trained),
+        is_remembered=lambda: getattr(estimator, "class_count_", None) is count,
     )
-    return Trained(net, balance.frequencies_after(1, 1))
 
 
-def _resume(net, checkpoint, paused, until):
-    """Return the state to go on from, and the callback, added to the net's, that keeps the next."""
+def _resume(checkpoint, paused, until):
+    """Return the training state to resume from, and the callback that saves the next one."""
     state, last = None, None
     if paused is not None:
         state = state_from_bytes(paused)
     if checkpoint is not None:
         state, last = checkpoint.state, WriteCheckpoints(checkpoint)
     if until is not None:
-        net.pause_decay = PAUSE_DECAY
         last = PauseTraining(until, paused)
-    if last is not None:
-        net.callbacks_.append((LAST, last))
     return state, last
 
 
-def _weigh_classes(estimator, train, balance, n_epochs):
-    """Give the training data the loss's weights of classes, now or by the callback returned."""
+def _weights_of_classes(estimator, balance, n_epochs, device):
+    """Return the loss's weights of classes to begin with, and callbacks that set later ones."""
     if balance.factors is None:
-        return []
+        return None, []
     dtype = torch_dtype(estimator.precision)
-    weights = torch.as_tensor(balance.factors, dtype=dtype, device=train.targets.device)
+    weights = torch.as_tensor(balance.factors, dtype=dtype, device=device)
     first = balance.n_epochs_without_factors(n_epochs)
     if first == 0:
-        train.class_weight = weights
-        return []
-    return [("skfashion_weights", DeferredWeights(weights, first))]
+        return weights, []
+    return None, [("skfashion_weights", DeferredWeights(weights, first))]
 
 
 def _make_schedule(estimator, n_epochs, steps_per_epoch):
+    """Return the learning rate's schedule that the estimator's parameters describe."""
     return make_schedule(
         estimator.lr_schedule,
         n_epochs=n_epochs,

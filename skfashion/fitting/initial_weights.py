@@ -141,7 +141,7 @@ def begin_with(module, weights, source):
 
 
 def lineage_of(module, before, *, is_given):
-    """Return the name that a training shares with those that begin, or went on, where it does.
+    """Return an id shared by all nets trained from the same weights.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def lineage_of(module, before, *, is_given):
     str
         32 hexadecimal digits.
     """
-    known = getattr(before, "lineage_", None)  # an old pickle has none
+    known = getattr(before, "lineage", None)  # an old pickle has none
     if known is not None:
         return known
     # Two fits that draw the same random weights go different ways from the first step on (Frankle

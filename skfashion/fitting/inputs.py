@@ -63,9 +63,10 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
 
 
 def _needs_no_conversion(estimator, X):
-    """Tell, in a hundredth of a millisecond, that scikit-learn's checks would return `X` itself.
+    """Whether X is an array that validation would return unchanged.
 
-    They take longer than the network does for one row. What is not plain rows goes to them.
+    scikit-learn's checks take longer than the network does for one row. What is not
+    plain rows goes to them.
     """
     if not (
         type(X) is np.ndarray

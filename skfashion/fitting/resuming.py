@@ -83,6 +83,7 @@ def checkpoint_of(estimator, given):
 
 
 def _open(estimator, given):
+    """Return a fit's checkpoint file, locked; its name is made of parameters and data."""
     check_callbacks(estimator, "checkpoint_dir")
     identity = {
         "parameter": _describe_parameters(estimator, given.seed),
@@ -117,7 +118,8 @@ def _arrays_of(estimator, given):
         "y": given.y,
         "sample_weight": given.weights,
     }
-    arrays |= dict(zip(("X_val", "y_val", "sample_weight_val"), given.held_out, strict=True))
+    held_out = given.held_out
+    arrays |= {"X_val": held_out.rows, "y_val": held_out.y, "sample_weight_val": held_out.weights}
     if given.before is not None:
         arrays["weights before"] = _as_vector(given.before.net_.module_.state_dict())
     if estimator.init_from is not None:
@@ -160,6 +162,7 @@ def check_callbacks(estimator, what):
 
 
 def _describe_parameters(estimator, seed):
+    """Return a text for each parameter that has an influence on the result."""
     parameters = estimator.get_params(deep=False)
     described = {"class": type(estimator).__name__}
     for name, value in parameters.items():

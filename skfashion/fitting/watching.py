@@ -32,35 +32,37 @@ class Tasks:
     def __init__(self, estimator, X, y, sample_weight):
         self.estimator = estimator
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit_arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self.has_callbacks = has_callbacks(estimator)
 
     def start(self, n_epochs):
         """Announce the fit."""
         self.root = start_callbacks(self.estimator, n_epochs)
-        self.root.call_on_fit_task_begin(**self.given)
+        self.root.call_on_fit_task_begin(**self.fit_arguments)
 
     def begin_epoch(self):
         """Announce an epoch."""
         self.epoch = self.root.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(**self.given)
+        self.epoch.call_on_fit_task_begin(**self.fit_arguments)
 
     def end_epoch(self, state):
         """Report an epoch; return whether a callback asks to stop."""
-        return self.epoch.call_on_fit_task_end(**self.given, reconstruction_attributes=state)
+        return self.epoch.call_on_fit_task_end(
+            **self.fit_arguments, reconstruction_attributes=state
+        )
 
     def finish(self, state):
         """Report the fit."""
-        self.root.call_on_fit_task_end(**self.given, reconstruction_attributes=state)
+        self.root.call_on_fit_task_end(**self.fit_arguments, reconstruction_attributes=state)
 
 
-def fitted_state(as_fitted, net, names):
+def fitted_state(estimator_so_far, net, names):
     """Return what makes a copy of the user's estimator a fitted one, whatever it knew before.
 
     Parameters
     ----------
-    as_fitted : callable
-        ``as_fitted(net) -> estimator``.
+    estimator_so_far : callable
+        ``estimator_so_far(net) -> estimator``.
     net : TrainingNet
         Its training may go on.
     names : ndarray or None
@@ -68,10 +70,10 @@ def fitted_state(as_fitted, net, names):
     """
     net = copy.deepcopy(net)
     net.module_.eval()
-    return fitted_attributes(as_fitted(net)) | {"feature_names_in_": names}
+    return fitted_attributes(estimator_so_far(net)) | {"feature_names_in_": names}
 
 
-def make_callbacks(estimator, given, data, tasks, as_fitted, *, n_epochs, log_dir):
+def make_callbacks(estimator, given, data, tasks, estimator_so_far, *, n_epochs, log_dir):
     """Return the callbacks of a fit's own, as pairs of a name and a callback.
 
     Parameters
@@ -80,16 +82,16 @@ def make_callbacks(estimator, given, data, tasks, as_fitted, *, n_epochs, log_di
     given : Given
     data : Data
     tasks : Tasks
-    as_fitted : callable
-        ``as_fitted(net) -> estimator``: a net in training as a fitted estimator, which takes rows
-        without names.
+    estimator_so_far : callable
+        ``estimator_so_far(net) -> estimator``: a net in training as a fitted estimator, which
+        takes rows without names.
     n_epochs : int
     log_dir : path-like or None
         Where to log the run, if it is logged.
     """
     callbacks = []
     if data.valid is not None:
-        score = _make_score(estimator, data, as_fitted)
+        score = _make_score(estimator, data, estimator_so_far)
         callbacks.append(("skfashion_score", ValidationScore(score)))
     if estimator.verbose:
         bar = estimator.verbose is True or estimator.verbose == 1
@@ -106,13 +108,15 @@ def make_callbacks(estimator, given, data, tasks, as_fitted, *, n_epochs, log_di
             type(estimator).__name__,
             estimator.get_params(deep=False),
             [str(label) for label in given.classes],
-            lambda net, images: as_fitted(net)._logits_of_planes(images).softmax(1),
+            lambda net, images: estimator_so_far(net)._logits_of_planes(images).softmax(1),
         )
         callbacks.append(("skfashion_log", run))
     if tasks.has_callbacks:
 
         def end(net):
-            return tasks.end_epoch(partial(fitted_state, as_fitted, net, given.feature_names_in))
+            return tasks.end_epoch(
+                partial(fitted_state, estimator_so_far, net, given.feature_names_in)
+            )
 
         callbacks.append(("skfashion_tasks", EpochTasks(tasks.begin_epoch, end)))
     return callbacks
@@ -127,7 +131,7 @@ def _takes_weights(scorer):
     return takes_any or "sample_weight" in parameters
 
 
-def _make_score(estimator, data, as_fitted):
+def _make_score(estimator, data, estimator_so_far):
     """Return a function that scores a net on the validation data; None for "loss"."""
     if estimator.scoring == "loss":
         return None
@@ -141,4 +145,4 @@ def _make_score(estimator, data, as_fitted):
                 "sample_weight=None)."
             )
         weights = {"sample_weight": data.weight_val}
-    return lambda net: scorer(as_fitted(net), data.X_val, data.y_val, **weights)
+    return lambda net: scorer(estimator_so_far(net), data.X_val, data.y_val, **weights)

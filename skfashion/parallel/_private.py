@@ -1,9 +1,10 @@
 """Every private name of Python's multiprocessing and of Dask that this package uses.
 
 How many runs share the cores of a machine has no public answer for threads and forked processes.
-All names were seen in Python 3.11 and distributed 2026.8. Where one is gone, the answer may be a
-number of threads that is too small or too large, which costs time, but never one with which
-processes wait for each other without end. joblib's private names are not needed.
+Beside each stand the versions in which it was seen, of Python from the first to the last and of
+Dask a single one. Where one is gone, the answer may be a number of threads that is too small or too
+large, which costs time, but never one with which processes wait for each other without end.
+joblib's private names are not needed.
 """
 
 import multiprocessing
@@ -28,7 +29,7 @@ def is_forked():
     are needed, if the parent has used them before the fork.
     """
     process = multiprocessing.current_process()
-    method = _find(process, "_start_method", "unknown")
+    method = _find(process, "_start_method", "unknown")  # 3.10-3.13
     # Where it is not known: those of a pool may be forked, and loky's, which are not, are no
     # daemons.
     return method == "fork" or (method == "unknown" and process.daemon)
@@ -38,12 +39,13 @@ def process_number():
     """Return this process's number among those that its parent has started, from 0, or None."""
     if multiprocessing.parent_process() is None:
         return None
-    identity = _find(multiprocessing.current_process(), "_identity", (os.getpid(),))
+    identity = _find(multiprocessing.current_process(), "_identity", (os.getpid(),))  # 3.10-3.13
     return (identity or (1,))[-1] - 1
 
 
 def parent_of(thread):
     """Return the thread that started a pool's thread; None where that is not known."""
+    # 3.10-3.13
     return _find(thread, "_parent") if isinstance(thread, DummyProcess) else None
 
 
@@ -52,7 +54,7 @@ def dask_workers():
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return []
-    workers = _find(distributed.Worker, "_instances")
+    workers = _find(distributed.Worker, "_instances")  # distributed 2026.8
     if workers is None:
         workers = filter(None, [this_dask_worker()])
     return list(workers)

@@ -38,7 +38,7 @@ Value = TypeVar("Value")
 Class = TypeVar("Class", bound=type)
 
 
-def param(*constraints, default: Value, doc: str, group: Group = "architecture") -> Value:
+def param(*constraints, default: Value, doc: str, group: Group | None = None) -> Value:
     """Declare a parameter of an estimator, as the value of an annotated class attribute.
 
     For a type checker it returns the default, whose type the annotation must admit.
@@ -51,16 +51,16 @@ def param(*constraints, default: Value, doc: str, group: Group = "architecture")
         An immutable default.
     doc : str
         What it means, for the class's docstring.
-    group : str, default="architecture"
-        Which of `GROUPS` it belongs to.
+    group : str or None, default=None
+        Which of `GROUPS` it belongs to; None is the class's ``_default_group``, if it has one.
 
     Raises
     ------
     ValueError
         If there is no such group.
     """
-    if group not in GROUPS:
-        raise ValueError(f"Got group={group!r}, expected one of {GROUPS}.")
+    if group is not None and group not in GROUPS:
+        raise ValueError(f"Got group={group!r}, expected None or one of {GROUPS}.")
     metadata = {"constraints": constraints, "doc": doc, "group": group}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -90,7 +90,7 @@ def estimator(cls: Class) -> Class:
     )
     parts = {
         "parameters": _entries(fields),
-        "groups": _overview(fields),
+        "groups": _overview(cls, fields),
         "attributes": getattr(cls, "_attributes_doc", ""),
     }
     for word, text in parts.items():
@@ -105,7 +105,13 @@ def constraints_of(cls):
 
 def _fields_by_group(cls):
     """Return the fields of a class in the order of `GROUPS`, as declared within a group."""
-    return sorted(dataclasses.fields(cls), key=lambda f: GROUPS.index(f.metadata["group"]))
+    order = (*GROUPS, None)
+    return sorted(dataclasses.fields(cls), key=lambda field: order.index(_group_of(cls, field)))
+
+
+def _group_of(cls, field):
+    """Return the group of a field of a class, None where it has none."""
+    return field.metadata["group"] or getattr(cls, "_default_group", None)
 
 
 def _entries(fields):
@@ -119,11 +125,11 @@ def _entries(fields):
     return "\n".join(entries)
 
 
-def _overview(fields):
+def _overview(cls, fields):
     """Return the names of the parameters as a list, an item a group."""
     items = []
     for group in GROUPS:
-        names = [f"`{field.name}`" for field in fields if field.metadata["group"] == group]
+        names = [f"`{field.name}`" for field in fields if _group_of(cls, field) == group]
         if names:
             item = f"- {group}: {', '.join(names)}"
             items.append(textwrap.fill(item, 90, subsequent_indent="  "))

@@ -164,6 +164,7 @@ def _as_fitted(fitted, mitigation):
 
 
 def _checked_data(X, y, groups, X_test, y_test, groups_test):
+    """Return the data by name, checked, labels and groups as arrays."""
     data = {"X": X, "X_test": X_test}
     for name, rows in data.items():
         # What has a shape is an array already, or a matrix or table that should stay one.
@@ -281,6 +282,7 @@ def _source_of(function):
 
 
 def _check_that_each_applies(functions, tasks, skipped):
+    """Refuse a mitigation that applies to none of the estimators."""
     applied = {task["mitigation"] for task in tasks}
     for name in functions:
         if name not in applied:
@@ -294,6 +296,7 @@ def _check_that_each_applies(functions, tasks, skipped):
 
 
 def _check_that_it_can_be_kept(tasks):
+    """Refuse a cache where a run cannot be pickled."""
     for task in tasks:
         try:
             joblib.hash(task)

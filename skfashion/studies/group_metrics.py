@@ -139,6 +139,7 @@ def _add_rates(add, frame, key, metric, names, label=None):
 
 
 def _add_gaps(add, frame, labels):
+    """Add the gaps and ratios between groups to the measurements."""
     add("worst-group accuracy", frame["worst"]["accuracy"])
     for name in ("accuracy", "recall"):
         add(f"{name} gap", frame["gap"][name])

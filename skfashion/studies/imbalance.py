@@ -182,6 +182,7 @@ def _run(task, shared):
 
 
 def _measure(task, X, y, X_test, y_test):
+    """Return what one training gives, as triples of a metric, a class or None, and a value."""
     X_part, y_part = make_imbalanced(
         X, y, task["profile"], random_state=task["seed"], **task["options"]
     )
@@ -232,6 +233,7 @@ def _frame(cells, results):
 
 
 def _check_data(X, y, X_test, y_test, treatments):
+    """Refuse data that does not go together, or that a treatment cannot take."""
     for name, rows, labels in (("", X, y), ("_test", X_test, y_test)):
         check_label_per_row(rows, labels, name)
     unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)

@@ -98,6 +98,7 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
 
 
 def _check(frame, baseline, confidence, column):
+    """Refuse wrong arguments; return the name of the column of treatments."""
     if column is None:
         found = [name for name in TREATMENT_COLUMNS if name in frame.columns]
         column = found[0] if len(found) == 1 else None

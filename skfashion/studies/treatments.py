@@ -124,6 +124,7 @@ def smote_on_components(estimator):
 
 
 def _standard():
+    """Yield the standard treatments, by name."""
     yield "nothing", None
     for sampler in (
         RandomOverSampler,
@@ -198,6 +199,7 @@ def find_treatments(treatments):
 
 
 def _check_treatment(name, treatment):
+    """Refuse what is no treatment."""
     if isinstance(treatment, type):
         raise TypeError(
             f"Got the class {treatment.__name__} as treatment {name!r}, expected an instance. "

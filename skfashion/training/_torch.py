@@ -1,8 +1,9 @@
 """Every private name of PyTorch that this package uses, and no other module has one.
 
-PyTorch may rename or change them in any release. All were seen in 2.14.1; what is known of other
-versions stands beside them. Where a name is gone, or no longer takes the arguments that it is
-given here, there is a plain way that computes the same up to rounding, if slower.
+PyTorch may rename or change them in any release. Beside each stand the first and the last version
+in which it was seen; those between were not looked at. Where a name is gone, or no longer takes the
+arguments that it is given here, there is a plain way that computes the same up to rounding, if
+slower.
 """
 
 import inspect
@@ -32,7 +33,7 @@ SGD_LISTS = ("params", "grads", "momentum_buffer_list")
 
 def fused_adam(decoupled):
     """Return the kernel of Adam, of AdamW if `decoupled`; None where it cannot be called."""
-    kernel = _find(torch, "_fused_adamw_" if decoupled else "_fused_adam_")
+    kernel = _find(torch, "_fused_adamw_" if decoupled else "_fused_adam_")  # torch 2.6-2.14
     return kernel if kernel is not None and _can_run_adam(kernel) else None
 
 
@@ -49,7 +50,7 @@ def _can_run_adam(kernel):
 
 def fused_sgd():
     """Return the kernel of SGD; None where it cannot be called."""
-    kernel = _find(torch, "_fused_sgd_")
+    kernel = _find(torch, "_fused_sgd_")  # torch 2.6-2.14
     return kernel if kernel is not None and _can_run_sgd(kernel) else None
 
 
@@ -67,7 +68,7 @@ def _can_run_sgd(kernel):
 
 def collects_state(cls, names):
     """Tell whether an optimizer class has a method that collects these lists of its state."""
-    method = _find(cls, "_init_group")
+    method = _find(cls, "_init_group")  # torch 2.6-2.14
     return method is not None and _arguments_of(method)[2:] == names
 
 
@@ -79,15 +80,15 @@ def _arguments_of(function):
 def collect_state(optimizer, names):
     """Return lists of an optimizer's parameters with gradients and their state, made if missing."""
     lists = tuple([] for _ in names)
-    optimizer._init_group(optimizer.param_groups[0], *lists)
+    optimizer._init_group(optimizer.param_groups[0], *lists)  # torch 2.6-2.14
     return lists
 
 
 def has_step_hooks(optimizer):
     """Tell whether somebody listens to an optimizer's steps; True where that is not known."""
     return bool(
-        _find(optimizer, "_optimizer_step_pre_hooks", True)
-        or _find(optimizer, "_optimizer_step_post_hooks", True)
+        _find(optimizer, "_optimizer_step_pre_hooks", True)  # torch 2.6-2.14
+        or _find(optimizer, "_optimizer_step_post_hooks", True)  # torch 2.6-2.14
     )
 
 
@@ -112,10 +113,20 @@ def adamw_step_(params, grads, averages, squares, steps, *, lr, beta1, beta2, we
 # --- one call for many tensors --------------------------------------------------------------------
 
 
+@cache
+def _can_run_foreach(function, n_lists):
+    lists = [[torch.ones(1)] for _ in range(n_lists)]
+    try:
+        function(*lists, 0.5)
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
 def foreach_lerp_(tensors, ends, weight):
     """Move each tensor towards its end, in place."""
-    together = _find(torch, "_foreach_lerp_")
-    if together is not None:
+    together = _find(torch, "_foreach_lerp_")  # torch 2.6-2.14
+    if together is not None and _can_run_foreach(together, 2):
         together(tensors, ends, weight)
         return
     for tensor, end in zip(tensors, ends, strict=True):
@@ -124,16 +135,16 @@ def foreach_lerp_(tensors, ends, weight):
 
 def foreach_lerp(tensors, ends, weight):
     """Return new tensors: each of `tensors`, moved towards its end."""
-    together = _find(torch, "_foreach_lerp")
-    if together is not None:
+    together = _find(torch, "_foreach_lerp")  # torch 2.6-2.14
+    if together is not None and _can_run_foreach(together, 2):
         return together(tensors, ends, weight)
     return [torch.lerp(tensor, end, weight) for tensor, end in zip(tensors, ends, strict=True)]
 
 
 def foreach_mul_(tensors, factor):
     """Multiply each tensor by a number, in place."""
-    together = _find(torch, "_foreach_mul_")
-    if together is not None:
+    together = _find(torch, "_foreach_mul_")  # torch 2.6-2.14
+    if together is not None and _can_run_foreach(together, 1):
         together(tensors, factor)
         return
     for tensor in tensors:
@@ -145,13 +156,13 @@ def foreach_mul_(tensors, factor):
 
 def onednn_product(a, b):
     """Return ``a @ b`` of float32 matrices, computed by oneDNN; None where it is not offered."""
-    multiply = _find(torch.ops.mkldnn, "_linear_pointwise")
+    multiply = _find(torch.ops.mkldnn, "_linear_pointwise")  # torch 2.6-2.14
     return None if multiply is None else multiply(a, b.t(), None, "none", [], "")
 
 
 def cpu_has_bfloat16():
     """Tell whether the processor has instructions for bfloat16; False where that is not known."""
-    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch 2.6-2.14
     return any(_find(torch.cpu, name, bool)() for name in questions)
 
 
@@ -160,15 +171,17 @@ def cpu_has_bfloat16():
 
 def has_forward_hooks(layer):
     """Tell whether hooks on a layer see its predictions; True where that is not known."""
+    # torch 2.6-2.14
     return bool(_find(layer, "_forward_hooks", True) or _find(layer, "_forward_pre_hooks", True))
 
 
 def has_backward_hooks(layer):
     """Tell whether hooks on a layer see its gradients; True where that is not known."""
+    # torch 2.6-2.14
     return bool(_find(layer, "_backward_hooks", True) or _find(layer, "_backward_pre_hooks", True))
 
 
 def has_gradient_hooks(parameter):
     """Tell whether hooks on a parameter see its gradient; True where that is not known."""
-    names = ("_backward_hooks", "_post_accumulate_grad_hooks")
+    names = ("_backward_hooks", "_post_accumulate_grad_hooks")  # torch 2.6-2.14
     return any(_find(parameter, name, True) for name in names)

@@ -113,6 +113,7 @@ class Augmenter:
         return images
 
     def _mirrored(self, rows, epoch, generator):
+        """Return which images are mirrored, None if none can be."""
         if not self.flip:
             return None
         if self.flip == "alternate":
@@ -122,6 +123,7 @@ class Augmenter:
         return _uniform(len(rows), generator, rows.device) < 0.5
 
     def _move(self, images, mirrored, generator):
+        """Return the images moved by whole pixels, those of `mirrored` flipped."""
         n, _, h, w = images.shape
         device = images.device
         by = torch.randint(-self.shift, self.shift + 1, (2, n, 1), generator=generator).to(device)
@@ -135,6 +137,7 @@ class Augmenter:
         return images.flatten(2).gather(2, source).view(images.shape)
 
     def _warp(self, images, mirrored, generator):
+        """Return the images rotated, sheared, scaled, moved and flipped, in one interpolation."""
         n, _, h, w = images.shape
         device, to_radians = images.device, math.pi / 180
         draws = _uniform((6, n), generator, device).mul_(2).sub_(1)
@@ -152,6 +155,7 @@ class Augmenter:
         return grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _light(self, images, generator):
+        """Return the images with other brightness, contrast and gamma."""
         n = len(images)
         draws = _uniform((3, n), generator, images.device).to(images).mul_(2).sub_(1)
         draws = draws[:, :, None, None, None]
@@ -167,6 +171,7 @@ class Augmenter:
         return unit * span + low
 
     def _erase(self, images, generator):
+        """Return the images, a rectangle of some of them erased."""
         n, _, h, w = images.shape
         area, aspect, top, left, chance = _uniform((5, n), generator, images.device)
         least = min(MIN_ERASED, self.erase_area)

@@ -174,6 +174,7 @@ class CheckpointFile:
             self.state, self.seed = stored["state"], stored["seed"]
 
     def _compare(self, stored):
+        """Raise a ValueError that names how the stored fit differs from this one."""
         differences = []
         for section, values in self.identity.items():
             theirs = stored.get(section, {})

@@ -193,6 +193,7 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
 
 
 def _apply_to_block(function, block, device, dtype, multiple):
+    """Return what a function makes of one block of images, padded to a multiple of rows."""
     n_rows = len(block)
     # Contiguous in every case: strides, too, decide which kernel runs.
     block = block.to(device).contiguous()

@@ -80,6 +80,7 @@ class MuonAdamW(torch.optim.Optimizer):
         return loss
 
     def _step_muon(self, group, parameters):
+        """Update matrices in place by one step of Muon."""
         for parameter in parameters:
             if not self.state[parameter]:
                 self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
@@ -95,6 +96,7 @@ class MuonAdamW(torch.optim.Optimizer):
             matrix.add_(step, alpha=-group["lr"] * STEP_SIZE * max(matrix.shape) ** 0.5)
 
     def _step_adamw(self, group, parameters):
+        """Update all other parameters in place by one step of AdamW."""
         for parameter in parameters:
             state = self.state[parameter]
             if not state:

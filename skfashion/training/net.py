@@ -69,6 +69,8 @@ class TrainingNet(NeuralNetClassifier):
         sharpness-aware minimisation's step uphill; None does without.
     pause_decay : float or None
         Without `ema_decay`: decay of an average that is kept for a pause alone.
+    lineage : str or None
+        Shared by all nets that are trained from the same weights.
     **kwargs
         skorch's own parameters.
     """
@@ -93,6 +95,7 @@ class TrainingNet(NeuralNetClassifier):
         max_grad_norm=None,
         sam_rho=None,
         pause_decay=None,
+        lineage=None,
         verbose=0,
         **kwargs,
     ):
@@ -116,11 +119,14 @@ class TrainingNet(NeuralNetClassifier):
         self.augment = augment
         self.ema_decay, self.max_grad_norm, self.sam_rho = ema_decay, max_grad_norm, sam_rho
         self.pause_decay = pause_decay
+        self.lineage = lineage
 
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
     steps_ = averaged_ = scaler_ = None
+    # An old pickle has none.
+    lineage = None
     # How to predict, known since the last time.
     _fast = None
 
@@ -202,8 +208,11 @@ class TrainingNet(NeuralNetClassifier):
         self._set_training(False)
         return self
 
-    def one_pass(self, dataset, *, lr, batch_size, augment, seed):
+    def one_pass(self, dataset, *, lr, batch_size, augment, seed, remember, is_remembered):
         """Go on with the training for one pass over a data set; undo everything if that fails.
+
+        What belongs to the new weights is remembered inside, so that an interruption at any moment
+        leaves both as they were, or both new.
 
         Parameters
         ----------
@@ -217,6 +226,10 @@ class TrainingNet(NeuralNetClassifier):
             As in the constructor.
         seed : int
             Of the generator, where the one before is lost.
+        remember : callable
+            Called at the end; must take effect in a single step.
+        is_remembered : callable
+            Tells whether it has done so: then nothing is undone any more.
         """
         self._find_optimizer_again()
         if self.generator is None:
@@ -235,10 +248,12 @@ class TrainingNet(NeuralNetClassifier):
             for group in self.optimizer_.param_groups:
                 group["lr"] = lr * group.get("lr_factor", 1.0)
             self.train(dataset, epochs=1)
+            remember()
         except BaseException:
-            load_training_state(self, before)
-            vars(self).update(settings_before)
-            self._set_training(False)
+            if not is_remembered():
+                load_training_state(self, before)
+                vars(self).update(settings_before)
+                self._set_training(False)
             raise
         return self
 
@@ -332,6 +347,7 @@ class TrainingNet(NeuralNetClassifier):
         return self
 
     def _end_epoch(self, datasets):
+        """Tell the callbacks that an epoch ends; skorch's EarlyStopping may end the training."""
         try:
             self.notify("on_epoch_end", **datasets)
         except KeyboardInterrupt:
@@ -438,6 +454,7 @@ class TrainingNet(NeuralNetClassifier):
         return self._fast.of(self.module_)
 
     def _check_finite(self):
+        """Raise a ValueError if a loss or a weight is no longer finite."""
         row = self.history[-1]
         what = None
         losses = {key: row[key] for key in ("train_loss", "valid_loss") if key in row}

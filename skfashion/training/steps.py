@@ -111,6 +111,7 @@ class Steps:
         return loss, logits
 
     def _compute(self, batch):
+        """Return loss and logits of a batch; gradients are left in the parameters."""
         images, targets = batch
         if self._gradients is not None:
             loss, logits = self._gradients(images, targets, batch.weight)
@@ -131,6 +132,7 @@ class Steps:
         return loss, logits
 
     def _loss(self, logits, batch):
+        """Return the loss of a batch, of mixed images for both of their labels."""
         criterion = self._criterion
         if batch.mixed is None:
             return criterion(logits, batch[1], batch.weight)

@@ -110,6 +110,7 @@ class LogRun(Callback):
         self.n_written_ = len(history)
 
     def _show_samples(self, net):
+        """Log some validation images with their labels and predictions."""
         from torchvision.utils import make_grid
 
         rows = self.samples_.rows
@@ -135,6 +136,7 @@ class LogRun(Callback):
 
 
 def _import_writer():
+    """Return TensorBoard's writer; raise an ImportError that says how to install it."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -1,35 +1,37 @@
 """Every private name of scikit-learn that this package uses, and no other module has one.
 
-scikit-learn may rename or change them in any release. Each was seen, and tested, in 1.9.1; what is
-known of other versions stands beside it. When a new version breaks something, this is the file to
-look at.
+scikit-learn may rename or change them in any release. Beside each stand the first and the last
+version in which it was seen; what was not looked for in others is not known there. When a new
+version breaks something, this is the file to look at.
 """
 
-from sklearn.base import _fit_context as fit_context
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._search import _search_estimator_has as search_estimator_has
-from sklearn.model_selection._validation import _score as score_or_error
+from sklearn.base import _fit_context as fit_context  # 1.9.0-1.9.1
+from sklearn.model_selection._search import BaseSearchCV  # 1.9.0-1.9.1
+from sklearn.model_selection._search import (
+    _search_estimator_has as search_estimator_has,  # 1.9.0-1.9.1
+)
+from sklearn.model_selection._validation import _score as score_or_error  # 1.9.0-1.9.1
 from sklearn.model_selection._validation import (
-    _warn_or_raise_about_fit_failures as warn_or_raise_about_fit_failures,
+    _warn_or_raise_about_fit_failures as warn_or_raise_about_fit_failures,  # 1.9.0-1.9.1
 )
-from sklearn.utils import _safe_indexing as take_rows
-from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils import _safe_indexing as take_rows  # 1.9.0-1.9.1
+from sklearn.utils._optional_dependencies import check_matplotlib_support  # 1.9.0-1.9.1
 from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    make_constraint,
-    validate_parameter_constraints,
-    validate_params,
+    Interval,  # 1.9.0-1.9.1
+    StrOptions,  # 1.9.0-1.9.1
+    make_constraint,  # 1.9.0-1.9.1
+    validate_parameter_constraints,  # 1.9.0-1.9.1
+    validate_params,  # 1.9.0-1.9.1
 )
-from sklearn.utils.metaestimators import _safe_split as split_rows
+from sklearn.utils.metaestimators import _safe_split as split_rows  # 1.9.0-1.9.1
 from sklearn.utils.validation import (
-    _check_method_params as params_of_rows,
-)
-from sklearn.utils.validation import (
-    _check_sample_weight as check_sample_weight,
+    _check_method_params as params_of_rows,  # 1.9.0-1.9.1
 )
 from sklearn.utils.validation import (
-    _num_samples as count_rows,
+    _check_sample_weight as check_sample_weight,  # 1.9.0-1.9.1
+)
+from sklearn.utils.validation import (
+    _num_samples as count_rows,  # 1.9.0-1.9.1
 )
 
 __all__ = [
@@ -61,12 +63,12 @@ __all__ = [
 
 def check_params(estimator):
     """Check the parameters of an estimator against its constraints."""
-    estimator._validate_params()
+    estimator._validate_params()  # 1.9.0-1.9.1
 
 
 def metric_of(scorer):
     """Return the function that a scorer calls, the scorer itself where it is a plain function."""
-    return getattr(scorer, "_score_func", scorer)
+    return getattr(scorer, "_score_func", scorer)  # 1.9.0-1.9.1
 
 
 # Callbacks are new in 1.9.
@@ -74,12 +76,12 @@ def metric_of(scorer):
 
 def has_callbacks(estimator):
     """Tell whether callbacks are set on an estimator."""
-    return bool(getattr(estimator, "_skl_callbacks", None))
+    return bool(getattr(estimator, "_skl_callbacks", None))  # 1.9.0-1.9.1
 
 
 def start_callbacks(estimator, max_subtasks):
     """Return the context of the callbacks of a fit that begins."""
-    return estimator._init_callback_context(max_subtasks=max_subtasks)
+    return estimator._init_callback_context(max_subtasks=max_subtasks)  # 1.9.0-1.9.1
 
 
 # What BaseSearchCV offers to the searches that inherit from it.
@@ -87,14 +89,14 @@ def start_callbacks(estimator, max_subtasks):
 
 def scorer_of(search):
     """Return the scorer of a search with one metric."""
-    return search._get_scorers()[0]
+    return search._get_scorers()[0]  # 1.9.0-1.9.1
 
 
 def routed_params(search, X, params):
     """Return the parameters of a search's ``fit``, by whom they are for: estimator, scorer, cv."""
-    return search._get_routed_params_for_fit(params_of_rows(X, params=params))
+    return search._get_routed_params_for_fit(params_of_rows(X, params=params))  # 1.9.0-1.9.1
 
 
 def cv_results(search, candidates, n_splits, results, more):
     """Return `cv_results_` of a search from the results of its trainings."""
-    return search._format_results(candidates, n_splits, results, more)
+    return search._format_results(candidates, n_splits, results, more)  # 1.9.0-1.9.1

@@ -10,10 +10,14 @@ def fitted_attributes(estimator):
     return {name: value for name, value in dict(vars(estimator)).items() if _is_fitted(name)}
 
 
-def replace_fitted(estimator, fitted):
-    """Replace all fitted attributes of an estimator, in one step."""
+def replace_fitted(estimator, fitted, own=None):
+    """Replace the fitted attributes of an estimator, all or those that are named, in one step.
+
+    What another thread sets at that very moment, such as a parameter, may be lost.
+    """
     now = dict(vars(estimator))
-    others = {name: value for name, value in now.items() if not _is_fitted(name)}
+    replaced = set(filter(_is_fitted, now) if own is None else own)
+    others = {name: value for name, value in now.items() if name not in replaced}
     estimator.__dict__ = others | fitted
 
 

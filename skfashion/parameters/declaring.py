@@ -60,7 +60,7 @@ def param(*constraints, default: Value, doc: str, group: Group | None = None) ->
         If there is no such group.
     """
     if group is not None and group not in GROUPS:
-        raise ValueError(f"Got group={group!r}, expected None or one of {GROUPS}.")
+        raise ValueError(f"Got group={group!r}, expected one of {GROUPS}.")
     metadata = {"constraints": constraints, "doc": doc, "group": group}
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -1,6 +1,7 @@
 """`python -m benchmarks search`: what is searched, what a row records, what tables say."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -116,8 +117,13 @@ def test_counts_of_epochs_are_those_that_the_aims_come_from(name, expected):
 
 @pytest.mark.slow
 def test_memory_that_is_given_back_still_counts_as_the_highest():
+    def work():
+        held = np.ones(25_000_000)
+        time.sleep(0.5)  # as long as several looks take on a busy machine
+        del held
+
     before = searches.tree_mb()
-    found = searches._weighed(lambda: np.ones(25_000_000).sum())
+    found = searches._weighed(work)
     assert found["idle_mb"] == pytest.approx(before, abs=20)
     assert found["increase_mb"] == pytest.approx(200, abs=20)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import environment, results
+from benchmarks import environment, processes, results
 from benchmarks.formatting import pipe_table
 from benchmarks.study import Asked
 from skfashion.fitting.resuming import ENGINE
@@ -60,8 +60,7 @@ def _checked(study, rows):
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
     start, threads = time.perf_counter(), torch.get_num_threads()
-    if _is_of_this_kind(rows[-1]):
-        # With another number of threads nothing would be equal to the last bit.
+    if _is_of_this_kind(rows[-1]):  # with other threads nothing is equal to the last bit
         torch.set_num_threads(rows[-1]["machine"]["cores"])
     try:
         for row, found in _again(study, results.current(rows, study.by)):
@@ -77,7 +76,8 @@ def _checked(study, rows):
 
 def _again(study, rows):
     """Yield the first rows of a study's cheap units, each with what is measured today."""
-    with tempfile.TemporaryDirectory() as folder:  # nothing is taken from a cache
+    # Nothing is taken from a cache, and no process is left behind.
+    with tempfile.TemporaryDirectory() as folder, processes.ended_by_signals():
         jobs, options = -1 if study.distributed else 1, Namespace(publish=False)
         asked = Asked(study, "full", [0], Path(folder, "rows"), jobs, options, brief=True)
         for unit in study.cheap:

@@ -34,7 +34,8 @@ def test_the_table_shows_medians_of_rounds():
 @pytest.mark.slow
 def test_a_quick_measurement(tmp_path, capsys):
     pytest.importorskip("distributed")
-    rows = small_studies.run(cluster.STUDY, cluster.QUICK, tmp_path, "--rounds", "1")
+    tiny = cluster.QUICK | {"rows": 500, "fits": 2, "empty": 5}
+    rows = small_studies.run(cluster.STUDY, tiny, tmp_path, "--rounds", "1")
     assert [its["unit"] for its in rows] == [1, 2]
     for its in rows:
         data = its["send"]["data_bytes"]

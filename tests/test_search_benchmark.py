@@ -1,5 +1,6 @@
 """`python -m benchmarks search`: what is searched, what a row records, what tables say."""
 
+import dataclasses
 import json
 import time
 
@@ -22,31 +23,28 @@ TINY = search.QUICK | {
 
 
 @pytest.mark.slow
-def test_rows_are_measured_in_processes_of_their_own(tmp_path, capsys):
-    words = ["--rows", "jobs", "--rounds", "2"]
-    (jobs,) = small_studies.run(search.STUDY, TINY, tmp_path / "jobs", *words)
-    words = ["--rows", "rivals,halving-3,memory"]
-    rows = small_studies.run(search.STUDY, TINY, tmp_path, *words)
-    rivals, halving, weighed = rows
-    assert [row["unit"] for row in rows] == ["rivals", "halving-3", "memory"]
-    for row in [jobs, *rows]:
-        json.dumps(row, allow_nan=False)
-    ours, alone = jobs["seconds"]["ours"], jobs["seconds"]["ours_alone"]
-    expected = [a / b for a, b in zip(ours, alone, strict=True)]
-    assert jobs["ratios"]["ours_alone"] == pytest.approx(expected, rel=0.05)
-    # One thread a net: the number of jobs changes no bit. Other rounds have other rows.
-    found = [list(zip(jobs["scores"][n], jobs["held_out"][n], strict=True)) for n in jobs["scores"]]
-    assert found[0] == found[1]
-    assert found[0][0] != found[0][1]
-    assert set(rivals["seconds"]) == {"ours", "skorch", "sklearn"}
-    assert len(halving["shortfalls"]) == 1
+def test_rows_are_measured_in_processes_of_their_own(tmp_path, monkeypatch, capsys):
+    # Each search is a process that starts workers of its own: half a minute a search.
+    two = dataclasses.replace(ROWS["halving-3"], others={"grid3": 0.35})
+    monkeypatch.setitem(ROWS, "halving-3", two)
+    words = ["--rows", "halving-3", "--rounds", "2"]
+    (halving,) = small_studies.run(search.STUDY, TINY, tmp_path / "halving", *words)
+    (weighed,) = small_studies.run(search.STUDY, TINY, tmp_path / "memory", "--rows", "memory")
+    json.dumps([halving, weighed], allow_nan=False)
+    ours, theirs = halving["seconds"]["epochs3"], halving["seconds"]["grid3"]
+    expected = [a / b for a, b in zip(ours, theirs, strict=True)]
+    assert halving["ratios"]["grid3"] == pytest.approx(expected, rel=0.05)
+    assert len(halving["shortfalls"]) == 2
+    # Other rounds have other rows.
+    for first, second in halving["held_out"].values():
+        assert first != second
     weights = weighed["memory"]
     assert min(weights["increase_mb"]) > 1
     for fit, target in zip(weights["fit_mb"], weights["target_mb"], strict=True):
         assert target == pytest.approx(1.5 * fit + 300, abs=0.2)
     shown = capsys.readouterr().out
-    assert "| grid search, n_jobs=2" in shown
-    assert "skorch NeuralNetClassifier" in shown
+    assert "| successive halving, factor 3" in shown
+    assert "EpochHalvingSearchCV" in shown
 
 
 def test_a_shortfall_is_what_the_best_candidate_has_more():
@@ -124,8 +122,9 @@ def test_memory_that_is_given_back_still_counts_as_the_highest():
 
     before = searches.tree_mb()
     found = searches._weighed(work)
-    assert found["idle_mb"] == pytest.approx(before, abs=20)
-    assert found["increase_mb"] == pytest.approx(200, abs=20)
+    # The system may take back some MB of what lies idle, at any time.
+    assert found["idle_mb"] == pytest.approx(before, abs=50)
+    assert found["increase_mb"] == pytest.approx(200, abs=50)
 
 
 def test_tables_hold_medians_ranges_and_aims():

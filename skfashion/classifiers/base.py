@@ -2,8 +2,9 @@
 
 import abc
 import math
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -26,7 +27,11 @@ from skfashion.nets.network import Network
 from skfashion.parameters.declaring import constraints_of, estimator
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
 from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
-from skfashion.utils._sklearn import check_params, fit_context
+from skfashion.utils._sklearn import (
+    check_params,
+    fit_context,
+    validate_parameter_constraints,
+)
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 
 ATTRIBUTES_DOC = """\
@@ -195,11 +200,10 @@ class ImageClassifier(
         """Fit, to the end or up to a pause; return what the rest of a paused training needs."""
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
-        with own_device(self.device):
+        with own_device(self.device), borrowed_threads(self.n_threads):
             given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
-            with borrowed_threads(self.n_threads):
-                estimator_of = partial(self._estimator_of, given)
-                trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
+            estimator_of = partial(self._estimator_of, given)
+            trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
         return trained.paused
 
@@ -267,11 +271,11 @@ class ImageClassifier(
         """
         check_params(self)  # the decorator does so before the first call only
         before = snapshot(self) if hasattr(self, "net_") else None
-        with own_device(self.device, None if before is None else before.net_.device_):
+        device = None if before is None else before.net_.device_
+        with own_device(self.device, device), borrowed_threads(self.n_threads):
             given = read_part(self, X, y, classes, sample_weight, before=before)
-            with borrowed_threads(self.n_threads):
-                remember = partial(self._remember, given, keeps_others=True)
-                fitting.partial_fit(self, given, remember)
+            remember = partial(self._remember, given, keeps_others=True)
+            fitting.partial_fit(self, given, remember)
         return self
 
     def predict(self, X) -> np.ndarray:
@@ -287,8 +291,8 @@ class ImageClassifier(
         ndarray of shape (n,)
             The labels.
         """
-        fitted = snapshot(self)
-        codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
+        with self._predicting() as fitted:
+            codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
         return fitted.classes_[codes]
 
     def predict_proba(self, X) -> np.ndarray:
@@ -304,7 +308,8 @@ class ImageClassifier(
         ndarray of shape (n, n_classes)
             In the order of `classes_`.
         """
-        return snapshot(self)._logits(X).softmax(1).numpy()
+        with self._predicting() as fitted:
+            return fitted._logits(X).softmax(1).numpy()
 
     def predict_log_proba(self, X) -> np.ndarray:
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
@@ -319,7 +324,8 @@ class ImageClassifier(
         ndarray of shape (n, n_classes)
             In the order of `classes_`.
         """
-        return snapshot(self)._logits(X).log_softmax(1).numpy()
+        with self._predicting() as fitted:
+            return fitted._logits(X).log_softmax(1).numpy()
 
     def decision_function(self, X) -> np.ndarray:
         """Return the logits, float64; for two classes, the log-odds of the second one.
@@ -334,7 +340,8 @@ class ImageClassifier(
         ndarray of shape (n, n_classes), or (n,) for two classes
             Larger is more probable.
         """
-        logits = snapshot(self)._logits(X).numpy()
+        with self._predicting() as fitted:
+            logits = fitted._logits(X).numpy()
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def transform(self, X) -> np.ndarray:
@@ -350,11 +357,28 @@ class ImageClassifier(
         ndarray of shape (n, n_features_out)
             float64 if `X` is float64 or the precision is "fp64", else float32.
         """
-        fitted = snapshot(self)
-        features = fitted._run(X, fitted._features_of_planes).numpy()
+        with self._predicting() as fitted:
+            features = fitted._run(X, fitted._features_of_planes).numpy()
         return features.astype(np.result_type(_floating_dtype(X), features.dtype), copy=False)
 
+    @contextmanager
+    def _predicting(self):
+        """Yield this fit, whatever becomes of it meanwhile, with its threads to compute with."""
+        fitted = snapshot(self)
+        if not hasattr(fitted, "net_"):
+            check_is_fitted(self)  # raises, in scikit-learn's words
+        fitted._check_what_was_set_after_fit()
+        with borrowed_threads(fitted.n_threads):
+            yield fitted
+
     # What follows reads fitted attributes more than once, and is called on a snapshot.
+
+    def _check_what_was_set_after_fit(self):
+        values = (self.n_threads, self.device, self.prior, self.tta)
+        try:
+            _check_values(type(self), *values)
+        except TypeError:  # a prior that cannot be hashed
+            _check_values.__wrapped__(type(self), *values)
 
     def _logits(self, X):
         """Return float64 logits of images in any layout, a tensor (n, k)."""
@@ -366,15 +390,12 @@ class ImageClassifier(
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""
-        if not hasattr(self, "net_"):
-            check_is_fitted(self)  # raises, in scikit-learn's words
         return as_rows(check_images(self, X, reset=False), self.image_shape_)
 
     def _logits_of_planes(self, images):
         """Return logits (n, k) of a tensor (n, c, h, w), moved to the wanted prior."""
         function = self._inference_module()
         if self.tta is not None:
-            check_params(self)  # it may have been set after the fit
             check_views(self.tta, self.image_shape_)
             function = averaged_over_views(function, 2 if self.tta == "flip" else self.tta)
         logits = self._apply_by_rows(function, images)
@@ -395,15 +416,14 @@ class ImageClassifier(
 
     def _apply_by_rows(self, function, images):
         module = self.net_.module_
-        with borrowed_threads(self.n_threads):
-            return apply_by_rows(
-                function,
-                images,
-                self.net_.device_,
-                self.net_.inference_dtype,
-                block_size=module.inference_block_size,
-                multiple=module.inference_rows_multiple,
-            )
+        return apply_by_rows(
+            function,
+            images,
+            self.net_.device_,
+            self.net_.inference_dtype,
+            block_size=module.inference_block_size,
+            multiple=module.inference_rows_multiple,
+        )
 
     @property
     def history_(self):
@@ -454,6 +474,14 @@ class ImageClassifier(
             weights = fitted.pop("net_").module_.state_dict()
             token += [fitted, {k: v.cpu().numpy() for k, v in weights.items()}]
         return token
+
+
+# Kept by type, too: 1 and 1.0 are equal.
+@lru_cache(typed=True)
+def _check_values(cls, n_threads, device, prior, tta):
+    """Check the parameters that a prediction reads, as `fit` checks all of them."""
+    values = {"n_threads": n_threads, "device": device, "prior": prior, "tta": tta}
+    validate_parameter_constraints(constraints_of(cls), values, cls.__name__)
 
 
 def _floating_dtype(X):

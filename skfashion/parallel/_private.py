@@ -22,12 +22,21 @@ def _find(owner, name, default=None):
     return getattr(owner, name, default)
 
 
+# Has a number in a process that was forked off one that had loaded this module.
+_forked = []
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=lambda: _forked.append(os.getpid()))
+
+
 def is_forked():
     """Tell whether this process was forked off another one.
 
     GNU OpenMP believes that its threads are still there, and waits for them forever as soon as two
     are needed, if the parent has used them before the fork.
     """
+    if _forked:
+        return True
+    # Of a process that has loaded this module only after it was forked.
     process = multiprocessing.current_process()
     method = _find(process, "_start_method", "unknown")  # 3.10-3.13
     # Where it is not known: those of a pool may be forked, and loky's, which are not, are no

@@ -1,9 +1,15 @@
-"""Settings of the whole process, such as PyTorch's number of threads, borrowed and given back."""
+"""PyTorch's number of threads and current device, borrowed for a computation and given back.
 
-import os
+OpenMP and MKL keep a number of threads for each thread that computes, and that number alone is
+changed here: nobody waits for anybody, whatever others ask for at the same time.
+``torch.set_num_threads`` would change besides what threads that begin meanwhile find.
+"""
+
+import ctypes
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import cache
+from pathlib import Path
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -12,83 +18,78 @@ from skfashion.parallel._private import is_forked
 from skfashion.parallel.workers import thread_share, worker_number
 
 
-class Borrowed:
-    """A process-wide setting that contexts borrow.
+class borrowed_threads:
+    """A context in which PyTorch computes with `n_threads` threads, in the thread that enters it.
 
-    Borrowers are counted: those that want the same value share it, one that wants another value
-    waits until they have ended, and the last one out gives the original value back, after an
-    exception, too. Contexts may be nested in one thread; the inner one then changes nothing.
+    None is a worker's share of the cores where several fits run beside each other, and else as
+    many as there are. A forked process has one thread, whatever is asked for: those of its parent
+    are not there, and OpenMP would wait for them. Contexts may be nested. The number before is
+    given back when the context ends, and, where Ctrl-C prevents that, when the exception is gone.
 
     Parameters
     ----------
-    read, write : callable
-        ``read() -> value`` and ``write(value)``.
-    leave : callable or None
-        ``leave(original)``, called by a borrower that ends while others still compute.
+    n_threads : int from 1 to 1024, or None
+        The number.
     """
 
-    def __init__(self, read, write, leave=None):
-        self._read, self._write, self._leave = read, write, leave
-        self._changed = threading.Condition()
-        self._n_borrowers = 0
-        self._value = self._original = None
-        self._in_this_thread = threading.local()
+    _before = None
 
-    def borrow(self, value):
-        """Return a context in which the setting is `value`; None leaves it as it is."""
-        if value is None or getattr(self._in_this_thread, "borrows", False):
-            return nullcontext()
-        return self._borrow(value)
+    def __init__(self, n_threads):
+        self._wanted = n_threads
 
-    @contextmanager
-    def _borrow(self, value):
-        with self._changed:
-            self._changed.wait_for(lambda: self._n_borrowers == 0 or self._value == value)
-            if self._n_borrowers == 0:
-                self._value, self._original = value, self._read()
-            self._n_borrowers += 1
-            # Even for a second borrower: OpenMP keeps a number of threads for each thread.
-            self._write(value)
-        self._in_this_thread.borrows = True
-        try:
-            yield
-        finally:
-            self._in_this_thread.borrows = False
-            with self._changed:
-                self._n_borrowers -= 1
-                if self._n_borrowers == 0:
-                    self._write(self._original)
-                    self._changed.notify_all()
-                elif self._leave is not None:
-                    self._leave(self._original)
+    def __enter__(self):
+        wanted = 1 if is_forked() else thread_share() if self._wanted is None else self._wanted
+        # Asked first of all: a thread that computes for the first time gets its number here.
+        now = torch.get_num_threads()
+        if wanted is not None and wanted != now:
+            self._thread = threading.get_ident()
+            # Noted before it is changed: an interruption in between gives back what is there.
+            self._before = now
+            _write(int(wanted))
+        return self
+
+    def __exit__(self, *error):
+        self._give_back()
+
+    def __del__(self):
+        self._give_back()
+
+    def _give_back(self):
+        # Of another thread, which has ended with its number, when the object is found by the
+        # garbage collector.
+        if self._before is not None and self._thread == threading.get_ident():
+            _write(self._before)
+            self._before = None
 
 
-def _set_openmp_threads(n_threads):
-    """Set the calling thread's own count in the OpenMP library that PyTorch brought along."""
-    folder = os.path.dirname(torch.__file__)
-    for library in ThreadpoolController().select(user_api="openmp").lib_controllers:
-        if library.filepath.startswith(folder):
-            library.set_num_threads(n_threads)
-
-
-_threads = Borrowed(torch.get_num_threads, torch.set_num_threads, leave=_set_openmp_threads)
-
-
-def borrowed_threads(n_threads):
-    """Return a context in which PyTorch computes with `n_threads` threads.
-
-    None is a worker's share of the cores where several fits run beside each other, and else as
-    many as there are. A forked process has one thread from its first time here to its end.
-    """
-    if is_forked():
-        _leave_threads_of_parent(os.getpid())
-    return _threads.borrow(thread_share() if n_threads is None else n_threads)
+def _write(n_threads):
+    """Set the number of threads of the thread that calls."""
+    for write in _writers():
+        write(n_threads)
 
 
 @cache
-def _leave_threads_of_parent(pid):
-    """Let a forked process have one thread, once, where nobody asks for more."""
-    torch.set_num_threads(1)
+def _writers():
+    """Return the functions that set a thread's own numbers; PyTorch's where they are not found."""
+    folder = Path(torch.__file__).resolve().parent
+    libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
+    paths = [Path(library.filepath).resolve() for library in libraries]
+    openmp = [path for path in paths if path.is_relative_to(folder)]
+    found = [_function(path, "omp_set_num_threads") for path in openmp]
+    if torch.backends.mkl.is_available():
+        # Else MKL would go on with the number that `torch.set_num_threads` has told it.
+        found.append(_function(folder / "lib" / "libtorch_cpu.so", "MKL_Set_Num_Threads_Local"))
+    return found if openmp and all(found) else [torch.set_num_threads]
+
+
+def _function(path, name):
+    """Return a function of a library that is loaded, which takes an int; None if it has none."""
+    try:
+        function = getattr(ctypes.CDLL(path), name)
+    except (OSError, AttributeError):
+        return None
+    function.argtypes, function.restype = [ctypes.c_int], ctypes.c_int
+    return function
 
 
 def own_device(wanted, current=None):

@@ -373,13 +373,14 @@ class TrainingOptions:
         devices, the workers of a parallel search take one each, in turn.""",
     )
     n_threads: int | None = param(
-        COUNT,
+        Interval(Integral, 1, 1024, closed="both"),
         None,
         default=None,
         group="running",
-        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, given
-        back afterwards. None leaves it as it is, but in a worker of joblib's or Dask's it is the
-        worker's share of the cores.""",
+        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, in the
+        thread that calls them, given back afterwards; it may be larger than the number of cores.
+        In a process that was forked it is 1, whatever is set. None leaves it as it is, but in a
+        worker of joblib's or Dask's it is the worker's share of the cores.""",
     )
     verbose: int = param(
         "verbose",

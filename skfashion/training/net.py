@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import threading
 import time
 
@@ -34,7 +35,18 @@ OF_A_TRAINING = {
 EVALUATION_BATCH_SIZE = 256
 
 
+# Of several threads that predict, one moves a module and the others wait.
 MOVING = threading.Lock()
+
+
+def _free_lock():
+    """Let a forked process have a lock that nobody holds."""
+    global MOVING
+    MOVING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_free_lock)
 
 
 class TrainingNet(NeuralNetClassifier):
@@ -291,9 +303,10 @@ class TrainingNet(NeuralNetClassifier):
         device : str or None
             None, for a device that is missing, leaves the module where it is.
         """
-        # Of several threads that predict, one moves the module and the others wait.
+        if device is None or self.device_.type == device:
+            return self
         with MOVING:
-            if device is not None and self.device_.type != device:
+            if self.device_.type != device:
                 with own_device(device):
                     self.module_.to(device)
                 self.device = device

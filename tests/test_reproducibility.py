@@ -3,7 +3,6 @@
 import random
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from skfashion import MLPNetClassifier, ResNetClassifier
-from skfashion.training import borrowed_threads
 
 
 def noisy(cls, **params):
@@ -128,42 +126,6 @@ def test_n_threads_is_set_during_fit_and_given_back(digits):
     assert torch.get_num_threads() == own
 
 
-def test_threads_that_borrow_the_same_number_share_it_and_others_wait():
-    own = torch.get_num_threads()
-    inside, leave = threading.Barrier(3), threading.Event()
-    order = []
-
-    def share():
-        with borrowed_threads(own + 1):
-            inside.wait(10)
-            leave.wait(10)
-            order.append(torch.get_num_threads())
-        assert torch.get_num_threads() == own
-
-    def differ():
-        with borrowed_threads(own + 2):
-            order.append(torch.get_num_threads())
-
-    with ThreadPoolExecutor(3) as pool:
-        sharers = [pool.submit(share) for _ in range(2)]
-        inside.wait(10)
-        other = pool.submit(differ)
-        assert not order
-        leave.set()
-        for future in (*sharers, other):
-            future.result(10)
-    assert order == [own + 1, own + 1, own + 2]
-    assert torch.get_num_threads() == own
-
-
-def test_borrowed_threads_are_given_back_after_an_exception():
-    own = torch.get_num_threads()
-    with pytest.raises(KeyboardInterrupt), borrowed_threads(own + 3):
-        assert torch.get_num_threads() == own + 3
-        raise KeyboardInterrupt
-    assert torch.get_num_threads() == own
-
-
 FITTED = {}
 
 
@@ -211,6 +173,24 @@ def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_thre
     )
     np.testing.assert_array_equal(net.decision_function(X[rows]), logits[rows])
     np.testing.assert_array_equal(net.transform(X[rows]), features[rows])
+
+
+@pytest.mark.parametrize("cls", kinds(LEARNING, fast=FAST))
+@settings(max_examples=12)
+@given(
+    width=st.integers(1, 70),
+    image_shape=st.sampled_from([(5, 7), (8, 8), (1, 9)]),
+    precision=st.sampled_from(["fp32", "fp64"]),
+    rows=st.lists(st.integers(0, 59), min_size=1, max_size=40),
+)
+def test_layers_of_any_width_predict_a_row_the_same(cls, width, image_shape, precision, rows):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 256, (60, image_shape[0] * image_shape[1])).astype(np.uint8)
+    wide = {"hidden_layer_sizes": (width,), "channels": (width % 20 + 1,), "width": width}
+    net = small(cls, **wide, n_heads=1, precision=precision, max_epochs=1, n_threads=1)
+    net.set_params(image_shape=image_shape).fit(X, np.arange(60) % 3)
+    np.testing.assert_array_equal(net.predict_proba(X[rows]), net.predict_proba(X)[rows])
+    np.testing.assert_array_equal(net.transform(X[rows]), net.transform(X)[rows])
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

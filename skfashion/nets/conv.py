@@ -5,6 +5,9 @@ from torch import nn
 from skfashion.nets.layers import ACTIVATIONS, MONOTONE_ACTIVATIONS, Dropout, dense_block
 from skfashion.nets.network import Network
 
+# Sizes of filters with which two images are convolved by the kernel of many.
+SAME_IN_PAIRS = (2, 3, 4)
+
 
 def conv_layers(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropout):
     """Return a convolution's layers, ``(n, n_in, h, w) -> (n, n_out, h//pool[0], w//pool[1])``.
@@ -79,6 +82,8 @@ class ConvNet(Network):
     ):
         n_channels, height, width = image_shape
         super().__init__(n_channels)
+        if kernel_size in SAME_IN_PAIRS:
+            self.inference_rows_multiple = 2
         layers = []
         common = {"kernel_size": kernel_size, "activation": activation, "batch_norm": batch_norm}
         for size in channels:

@@ -166,7 +166,17 @@ def cpu_has_bfloat16():
     return any(_find(torch.cpu, name, bool)() for name in questions)
 
 
-# --- hooks ----------------------------------------------------------------------------------------
+# --- layers and hooks -----------------------------------------------------------------------------
+
+
+def registries_of(layer):
+    """Return the dicts in which a layer keeps its layers, parameters, buffers and forward hooks.
+
+    First those of what it holds, then those of hooks; None where they are not found.
+    """
+    held = [_find(layer, name) for name in ("_modules", "_parameters", "_buffers")]
+    hooks = [_find(layer, name) for name in ("_forward_hooks", "_forward_pre_hooks")]
+    return None if None in held or None in hooks else (held, hooks)  # torch 2.6-2.14
 
 
 def has_forward_hooks(layer):

@@ -7,9 +7,13 @@ already (but for large products, which oneDNN returns in new memory).
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
-from skfashion.training._torch import has_forward_hooks
 from skfashion.training.arithmetic import product
+
+# To a multiple of so many columns weights are filled up for predictions. Those that have a multiple
+# of the second number lie in memory as they are, in float32.
+COLUMNS, EVEN_COLUMNS = 4, 16
 
 
 def _relu_backward(grad, out):
@@ -60,11 +64,28 @@ def dense_layers(module):
     return list(zip(linear, map(type, activations), strict=True)) if suits else None
 
 
+def pad_columns(weight, bias=None):
+    """Return a linear layer's weights as they are multiplied with rows, with columns of zeros.
+
+    Parameters
+    ----------
+    weight : tensor (m, d)
+    bias : tensor (m,) or None
+
+    Returns
+    -------
+    weight : tensor (d, p)
+        Row by row in memory; `p` is `m`, made up to a multiple of 4.
+    bias : tensor (p,)
+    """
+    n_padding = -len(weight) % COLUMNS
+    weight = weight.detach()
+    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
+    return pad(weight, (0, 0, 0, n_padding)).t().contiguous(), pad(bias, (0, n_padding))
+
+
 class DenseForward:
     """What a network in evaluation mode computes, without the cost of calling its modules.
-
-    The very operations of the modules, so that the bits are the same. Weights and statistics are
-    read anew each time.
 
     Parameters
     ----------
@@ -72,24 +93,25 @@ class DenseForward:
         The network.
     layers : list of (torch.nn.Linear, type)
         See :func:`dense_layers`.
+    pads : bool
+        Whether a row has the same bits in any company of a multiple of four rows, see
+        ``skfashion.training.folding.PaddedLinear``; else the operations are the modules' own.
+
+    Attributes
+    ----------
+    copied : list of tensors
+        Those of the network that are not read anew each time.
     """
 
-    def __init__(self, module, layers):
-        self._module = module
-        self._layers = [(linear, ACTIVATIONS[activation][0]) for linear, activation in layers]
-        self._parts = self._all_parts()
-
-    def is_current(self, module):
-        """Tell whether this is how `module` computes, its layers the same and without hooks."""
-        return (
-            module is self._module
-            and self._parts == self._all_parts()
-            and not any(map(has_forward_hooks, self._parts))
-        )
-
-    def _all_parts(self):
-        module = self._module
-        return [module, module.standardize, module.features, *module.features, module.head]
+    def __init__(self, module, layers, *, pads):
+        self._standardize = module.standardize
+        self._layers, self.copied = [], []
+        for linear, activation in layers:
+            columns = None
+            if pads and not _has_even_columns(linear.weight):
+                columns = pad_columns(linear.weight, linear.bias)
+                self.copied += [linear.weight, linear.bias]
+            self._layers.append((linear, columns, ACTIVATIONS[activation][0]))
 
     def transform(self, images):
         """Return the activations before the last layer: ``(n, c, h, w) -> (n, d)``."""
@@ -100,10 +122,19 @@ class DenseForward:
         return self._apply(images, self._layers)
 
     def _apply(self, images, layers):
-        value = self._module.standardize.forward(images).flatten(1)
-        for linear, activate in layers:
-            value = activate(torch.addmm(linear.bias, value, linear.weight.t()))
+        value = self._standardize.forward(images).flatten(1)
+        for linear, columns, activate in layers:
+            if columns is None:
+                value = activate(torch.addmm(linear.bias, value, linear.weight.t()))
+            else:
+                weight, bias = columns
+                value = activate(torch.addmm(bias, value, weight))[:, : linear.out_features]
         return value
+
+
+def _has_even_columns(weight):
+    """Tell whether weights (m, d) are multiplied with rows in the same way as padded ones."""
+    return weight.dtype is torch.float32 and len(weight) % EVEN_COLUMNS == 0
 
 
 class DenseGradients:

@@ -464,7 +464,9 @@ class TrainingNet(NeuralNetClassifier):
         """Return what computes ``forward`` and ``transform`` for predictions, fast."""
         if self._fast is None:
             self._fast = FastForward()
-        return self._fast.of(self.module_)
+        # Bits are promised where the weights' type is that of the computation, on the processor.
+        pads = self.inference_dtype is None and self.device_.type == "cpu"
+        return self._fast.of(self.module_, pads=pads)
 
     def _check_finite(self):
         """Raise a ValueError if a loss or a weight is no longer finite."""

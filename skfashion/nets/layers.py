@@ -86,6 +86,19 @@ class CosineHead(nn.Module):
             functional.normalize(x), functional.normalize(self.weight)
         )
 
+    def as_layers(self):
+        """Return layers that compute the same with the weights of now, the last one linear."""
+        linear = nn.Linear(self.in_features, self.out_features, bias=False, device="meta")
+        linear.weight = nn.Parameter(self.scale * functional.normalize(self.weight.detach()))
+        return nn.Sequential(_Normalize(), linear)
+
+
+class _Normalize(nn.Module):
+    """Divide each row by its length."""
+
+    def forward(self, x):
+        return functional.normalize(x)
+
 
 class Dropout(nn.Module):
     """Zero each value with probability `p` while training, drawing from a generator of its own.

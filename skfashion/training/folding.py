@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from skfashion.nets.layers import CosineHead
 from skfashion.training.batch_norm import batch_norms
 from skfashion.training.dense import DenseForward, dense_layers, pad_columns
 
@@ -161,18 +160,11 @@ def _padding(layer):
     return tuple(side for pair in reversed(pairs) for side in pair)
 
 
-class _Normalize(nn.Module):
-    """Divide each row by its length."""
-
-    def forward(self, x):
-        return functional.normalize(x)
-
-
 def _padded(layer):
     """Return what computes a layer with the same bits in any company, None where it does so."""
-    if isinstance(layer, CosineHead):
-        weight = layer.scale * functional.normalize(layer.weight)
-        return nn.Sequential(_Normalize(), PaddedLinear(weight))
+    if hasattr(layer, "as_layers"):
+        *others, linear = layer.as_layers()
+        return nn.Sequential(*others, _padded(linear))
     if type(layer) is nn.Linear:
         return PaddedLinear(layer.weight, layer.bias)
     if isinstance(layer, nn.Conv2d) and layer.weight.dtype is torch.float64:

@@ -26,7 +26,13 @@ from skfashion.images import as_planes, as_rows
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import constraints_of, estimator
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
-from skfashion.training import apply_by_rows, averaged_over_views, borrowed_threads, own_device
+from skfashion.training import (
+    apply_by_rows,
+    averaged_over_views,
+    borrowed_threads,
+    own_device,
+    sleeping_threads,
+)
 from skfashion.utils._sklearn import (
     check_params,
     fit_context,
@@ -200,7 +206,11 @@ class ImageClassifier(
         """Fit, to the end or up to a pause; return what the rest of a paused training needs."""
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
-        with own_device(self.device), borrowed_threads(self.n_threads):
+        with (
+            own_device(self.device),
+            borrowed_threads(self.n_threads),
+            sleeping_threads(),
+        ):
             given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
             estimator_of = partial(self._estimator_of, given)
             trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)

@@ -6,6 +6,7 @@ changed here: nobody waits for anybody, whatever others ask for at the same time
 """
 
 import ctypes
+import os
 import threading
 from contextlib import nullcontext
 from functools import cache
@@ -16,6 +17,9 @@ from threadpoolctl import ThreadpoolController
 
 from skfashion.parallel._private import is_forked
 from skfashion.parallel.workers import thread_share, worker_number
+
+# PyTorch starts a thread more for so many values.
+GRAIN = 32_768
 
 
 class borrowed_threads:
@@ -68,17 +72,79 @@ def _write(n_threads):
         write(n_threads)
 
 
+class sleeping_threads:
+    """A context in which OpenMP's threads that wait fall asleep at once, not only after a while.
+
+    GNU OpenMP lets a thread that waits spin for milliseconds as long as every thread can have a
+    core. Where other processes compute, too, those that spin take the cores from those that they
+    wait for, and a fit takes many times as long. It lets them sleep as soon as there are more
+    threads than cores: this context holds as many, asleep, in a thread of its own. What is computed
+    stays the same.
+    """
+
+    _ends = None
+
+    def __enter__(self):
+        n_threads = torch.get_num_threads()
+        # One thread waits for nobody, and starts none.
+        if n_threads > 1 and not is_forked() and _spins():
+            self._ends, begun = threading.Event(), threading.Event()
+            n_held = max(2, _count_cores() - n_threads + 2)
+            arguments = n_held, begun, self._ends
+            threading.Thread(target=_hold_threads, args=arguments, daemon=True).start()
+            begun.wait()
+        return self
+
+    def __exit__(self, *error):
+        self._end()
+
+    def __del__(self):
+        self._end()
+
+    def _end(self):
+        if self._ends is not None:
+            self._ends.set()
+
+
+def _hold_threads(n_threads, begun, ends):
+    """Start OpenMP's threads, and let them sleep until something ends."""
+    try:
+        _write(n_threads)
+        torch.zeros(n_threads * GRAIN).exp_()
+    finally:
+        begun.set()
+    ends.wait()
+
+
+def _count_cores():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 @cache
-def _writers():
-    """Return the functions that set a thread's own numbers; PyTorch's where they are not found."""
+def _spins():
+    """Tell whether PyTorch computes with GNU OpenMP, whose numbers can be set for one thread."""
+    is_gnu = any(path.name.startswith("libgomp") for path in _openmp())
+    return is_gnu and torch.set_num_threads not in _writers()
+
+
+def _openmp():
+    """Return the paths of the OpenMP libraries that came with PyTorch."""
     folder = Path(torch.__file__).resolve().parent
     libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
     paths = [Path(library.filepath).resolve() for library in libraries]
-    openmp = [path for path in paths if path.is_relative_to(folder)]
+    return [path for path in paths if path.is_relative_to(folder)]
+
+
+@cache
+def _writers():
+    """Return the functions that set a thread's own numbers; PyTorch's where they are not found."""
+    openmp = _openmp()
     found = [_function(path, "omp_set_num_threads") for path in openmp]
     if torch.backends.mkl.is_available():
         # Else MKL would go on with the number that `torch.set_num_threads` has told it.
-        found.append(_function(folder / "lib" / "libtorch_cpu.so", "MKL_Set_Num_Threads_Local"))
+        library = Path(torch.__file__).resolve().parent / "lib" / "libtorch_cpu.so"
+        found.append(_function(library, "MKL_Set_Num_Threads_Local"))
     return found if openmp and all(found) else [torch.set_num_threads]
 
 

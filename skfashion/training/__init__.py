@@ -3,7 +3,7 @@
 It knows no estimator and no architecture: a module is built, and data are checked, in ``fitting``.
 """
 
-from skfashion.parallel.threads import borrowed_threads, own_device
+from skfashion.parallel.threads import borrowed_threads, own_device, sleeping_threads
 from skfashion.parallel.workers import thread_share
 from skfashion.training.arithmetic import (
     NAMED_DTYPES,
@@ -72,6 +72,7 @@ __all__ = [
     "onednn_is_better",
     "own_device",
     "resolve_optimizer",
+    "sleeping_threads",
     "state_from_bytes",
     "thread_share",
     "training_state",

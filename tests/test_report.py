@@ -10,6 +10,7 @@ from clothes import net
 from markupsafe import escape
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -187,6 +188,20 @@ def test_cells_count_all_images_and_show_some(report, models):
                 proba = model.predict_proba(X[cell["rows"]])[:, j] if cell["rows"] else []
                 assert cell["shares"] == [f"{share:.0%}" for share in proba]
     assert all(address.startswith("data:image/png;base64,") for address in images.values())
+
+
+def test_of_many_classes_the_matrix_has_those_with_the_most_errors():
+    n_classes = 120
+    labels = np.repeat(np.arange(n_classes), 3)
+    pixels = np.arange(len(labels) * 16).reshape(-1, 16) % 251
+    model = DummyClassifier(strategy="constant", constant=7).fit(pixels, labels)
+    html = make_report(model, pixels, labels, n_resamples=2).html
+    (cells,) = constant(html, "CELLS")
+    (names,) = constant(html, "NAMES")
+    assert len(names) == len(cells) == len(cells[0]) == 100 and "7" in names
+    assert [line[names.index("7")]["count"] for line in cells] == [3] * 100
+    assert "Of 120 classes, the 100 with the most errors." in html
+    assert len(rows_of(html)["DummyClassifier"]) == 1 + n_classes
 
 
 def test_a_class_may_be_missing(models):

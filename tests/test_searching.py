@@ -17,6 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from optuna_integration import OptunaSearchCV
+from optuna_integration.skorch import SkorchPruningCallback
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -263,6 +264,21 @@ def test_optuna_prunes_through_partial_fit(fast_class):
     assert search.best_score_ == np.mean(scores)
     best = clone(model).set_params(**search.best_params_).fit(X, y)
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
+
+
+@pytest.mark.parametrize("as_pair", [False, True])
+def test_a_pruning_callback_reports_into_its_trial(as_pair):
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=1.0, n_warmup_steps=1))
+    trial = study.ask()
+    callback = SkorchPruningCallback(trial, "train_loss")
+    model = net(MLPNetClassifier, skorch_callbacks=[("prune", callback) if as_pair else callback])
+    losses = clone(model).set_params(skorch_callbacks=None).fit(X, y).loss_curve_
+    model.fit(X, y)
+    assert study.trials[0].intermediate_values == dict(enumerate(losses))
+    slow = SkorchPruningCallback(study.ask(), "train_loss")
+    with pytest.raises(optuna.TrialPruned, match="pruned at epoch 1"):
+        model.set_params(lr=1e-9, skorch_callbacks=[slow]).fit(X, y)
+    assert model.loss_curve_ == losses
 
 
 def test_trials_of_optuna_in_threads_are_those_of_one_thread():

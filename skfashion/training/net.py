@@ -12,7 +12,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
-from skfashion.parallel.threads import own_device
+from skfashion.parallel.threads import check_reachable, own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.inference import FastForward
@@ -302,7 +302,13 @@ class TrainingNet(NeuralNetClassifier):
         ----------
         device : str or None
             None, for a device that is missing, leaves the module where it is.
+
+        Raises
+        ------
+        RuntimeError
+            If the module lies on a GPU, and this process was forked off the one that put it there.
         """
+        check_reachable(self.device_)
         if device is None or self.device_.type == device:
             return self
         with MOVING:

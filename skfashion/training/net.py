@@ -281,11 +281,11 @@ class TrainingNet(NeuralNetClassifier):
         self.optimizer_device_ = device
 
     def _draw_noise_on_device(self):
-        """Let random layers draw from the generator, or from one on the device that it seeds."""
+        """Let random layers draw from the generator, or from one of its seed on a GPU."""
         generator, device = self.generator, self.device_
         if device.type != "cpu":
-            seed = torch.randint(2**31, (), generator=generator).item()
-            generator = torch.Generator(device).manual_seed(seed)
+            # Nothing is drawn for that, so that batches and changed images are those of a CPU.
+            generator = torch.Generator(device).manual_seed(generator.initial_seed())
         self.module_.use_generator(generator)
 
     @property

@@ -68,5 +68,6 @@ def lines(row, competitors, unit="", factor=1):
         label = competitors[name].label if name in competitors else name
         median, aim = f"{factor * statistics.median(seconds):.3g}{unit}", ["", ""]
         if name in row["targets"]:
-            aim = [spread(row["ratios"][name]), f"{row['targets'][name]:.2f}"]
+            target = row["targets"][name]
+            aim = [spread(row["ratios"][name]), "" if target is None else f"{target:.2f}"]
         yield name, [label, median, *aim]

@@ -13,7 +13,7 @@ from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
 from skfashion.fitting.building import make_augmenter
 from skfashion.parameters.augmentation import RECIPES
 from skfashion.training.inference import averaged_over_views
-from skfashion.training.muon import orthogonalized
+from skfashion.training.muon import MuonAdamW, orthogonalized
 
 
 def augmenter(shape=(1, 8, 8), **params):
@@ -454,6 +454,25 @@ def test_large_steps_of_muon_are_those_of_pytorch(shape):
     torch.optim.Muon([weight], lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0).step()
     step = -weight.detach() / max(1, shape[0] / shape[1]) ** 0.5
     torch.testing.assert_close(orthogonalized(matrix), step, atol=0.01, rtol=0.05)
+
+
+def test_muon_counts_its_steps_where_the_weights_are(monkeypatch):
+    """Also after a checkpoint, which brings the counts to the CPU."""
+    counts = []
+
+    def note(parameters, *others, **options):
+        counts.extend(others[3])
+
+    monkeypatch.setattr("skfashion.training.muon.adamw_step_", note)
+    bias = torch.nn.Parameter(torch.empty(3, device="meta"))
+    bias.grad = torch.empty(3, device="meta")
+    optimizer = MuonAdamW([bias])
+    optimizer.step()
+    state = optimizer.state_dict()
+    state["state"][0]["step"] = torch.tensor(7.0)
+    optimizer.load_state_dict(state)
+    optimizer.step()
+    assert [count.device.type for count in counts] == ["meta", "meta"]
 
 
 def test_a_step_of_muon_without_a_gradient_is_none():

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import time
 
+import joblib
+import psutil
 import pytest
 import small_studies
 
@@ -11,7 +14,7 @@ from benchmarks.environment import child_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import call
 from benchmarks.studies import speed
-from benchmarks.studies.speed import ROWS, Row, competitors, nets, scaling
+from benchmarks.studies.speed import ROWS, Row, busy, competitors, nets, scaling
 
 
 @pytest.mark.slow
@@ -88,8 +91,61 @@ def test_unknown_rows_are_refused(tmp_path, capsys):
     assert "--rows: got 'mlp-127', expected some of mlp-128" in capsys.readouterr().err
 
 
+def test_a_gpu_that_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(BenchmarkError, match="PyTorch finds no CUDA device") as refused:
+        small_studies.run(speed.STUDY, {}, tmp_path, "--device", "cuda")
+    assert refused.value.exit_code == 2
+    for words in (["--device", "cuda", "--before", tmp_path], ["--rows", "resnet-128"]):
+        with pytest.raises(BenchmarkError, match="goes without --before|Got no rows") as refused:
+            small_studies.run(speed.STUDY, {}, tmp_path, *words)
+        assert refused.value.exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_a_gpu_are_of_their_own(tmp_path, monkeypatch):
+    """Its name is a setting, and no processor's operations are counted."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Some GPU")
+
+    def in_turn(competitors, rounds, rest):
+        tasks = [arguments["task"] for _, _, arguments in competitors.values()]
+        assert {task["device"] for task in tasks} == {"cuda"}
+        return {name: [{"seconds": 1.5, "peak_mb": 9.0}] for name in competitors}
+
+    monkeypatch.setattr(speed.side_by_side, "in_turn", in_turn)
+    rows = small_studies.run(speed.STUDY, {}, tmp_path, "--device", "cuda", "--rows", "cnn-128")
+    (row,) = rows
+    assert (row["unit"], row["settings"]["device"]) == ("cuda: cnn-128", "Some GPU")
+    assert {"ours", "hand", "hand_channels_last", "skorch"} <= set(row["seconds"])
+    assert row["gflops"] is None
+    of_cpu = COMMON | {"unit": "import", "seconds": {"import_ours": [1.0]}, "targets": {}}
+    of_cpu |= {"peak_mb": {"import_ours": 1.0}, "command": "c", "ratios": {}}
+    first, second = speed.table([row, of_cpu]).split("| on Some GPU")
+    assert "import skfashion" in first and "batch 128" not in first
+    assert "0.5 s an epoch" in second and "import skfashion" not in second
+
+
+@pytest.mark.slow
+def test_every_core_is_busy_for_as_long_as_asked():
+    with busy.busy_cores():
+        children = psutil.Process().children()
+        assert len(children) == joblib.cpu_count()
+        time.sleep(1)
+        assert min(sum(child.cpu_times()[:2]) for child in children) > 0.3
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.slow
+def test_defaults_are_timed_on_a_busy_machine(tmp_path, capsys):
+    (row,) = small_studies.run(speed.STUDY, {}, tmp_path, "--rows", "table-busy")
+    assert set(row["seconds"]) == {"default", "default_one", "default_passive"}
+    assert row["targets"]["default_one"] == 1.5
+    assert "the same, OMP_WAIT_POLICY=passive" in capsys.readouterr().out
+
+
 def test_the_networks_are_the_same():
-    for name, n_parameters in (("mlp", 109_386), ("cnn", 421_642)):
+    for name, n_parameters in (("mlp", 109_386), ("cnn", 421_642), ("resnet", 308_298)):
         assert sum(p.numel() for p in nets.torch_net(name).parameters()) == n_parameters
         module = nets.our_net(name)._build_module((1, 28, 28), 10)
         assert sum(p.numel() for p in module.parameters()) == n_parameters
@@ -98,7 +154,7 @@ def test_the_networks_are_the_same():
 
 
 def test_every_competitor_is_known():
-    for row in ROWS.values():
+    for row in (*ROWS.values(), *speed.GPU_ROWS.values()):
         if isinstance(row, Row):
             assert {row.ours, *row.others} <= set(competitors.COMPETITORS)
 

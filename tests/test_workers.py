@@ -222,6 +222,27 @@ def test_a_worker_on_the_processor_asks_for_no_device(devices, digits):
     assert devices == []
 
 
+def try_devices(X, y):
+    """Return what comes of a fit on a GPU and of one wherever that is possible."""
+    with pytest.raises(RuntimeError) as refused:
+        small(MLPNetClassifier, device="cuda").fit(X, y)
+    fitted = small(MLPNetClassifier, device="auto").fit(X, y)
+    return str(refused.value), fitted.net_.device_.type, fitted.partial_fit(X, y).n_iter_
+
+
+def test_a_forked_process_leaves_the_devices_of_its_parent_alone(devices, digits, monkeypatch):
+    def init():
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess.")
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    found = joblib.Parallel(n_jobs=2, backend="multiprocessing", timeout=60)(
+        joblib.delayed(try_devices)(*digits) for _ in range(2)
+    )
+    for words, device, n_epochs in found:
+        assert words.startswith("Got device 'cuda' in a process that was forked off one that uses")
+        assert (device, n_epochs) == ("cpu", 4)
+
+
 def take_away(monkeypatch, name):
     """Let a private name be missing, in threads and forked processes too."""
     find = _private._find

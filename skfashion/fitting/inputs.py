@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
+from skfashion.training import check_reachable, has_cuda
 from skfashion.utils import labels
 from skfashion.utils._sklearn import check_sample_weight
 
@@ -168,11 +169,18 @@ def as_tensor(array):
 
 
 def find_device(device):
-    """Return the type of the device to compute on, or None if it is missing."""
+    """Return the type of the device to compute on, or None if it is missing.
+
+    Raises
+    ------
+    RuntimeError
+        For "cuda" in a process that was forked off one that uses it.
+    """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if has_cuda() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         return None
+    check_reachable(device)
     if device == "mps" and not torch.backends.mps.is_available():
         return None
     return device

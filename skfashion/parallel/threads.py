@@ -169,10 +169,56 @@ def own_device(wanted, current=None):
         The `device` that a classifier is told.
     current : torch.device or None
         Where its network is already.
+
+    Raises
+    ------
+    RuntimeError
+        As :func:`check_reachable` does for `current`.
     """
     if current is not None and current.type == "cuda":
+        check_reachable(current)
         return torch.cuda.device(current)
     number = worker_number() if wanted in ("auto", "cuda") else None
-    if number is None or not torch.cuda.is_available():
+    if number is None or not has_cuda():
         return nullcontext()
     return torch.cuda.device(number % torch.cuda.device_count())
+
+
+def has_cuda():
+    """Tell whether there is a CUDA device that this process can use."""
+    return torch.cuda.is_available() and not _is_left_behind()
+
+
+def check_reachable(device):
+    """Refuse a CUDA device in a process that was forked off one that uses CUDA.
+
+    PyTorch cannot use CUDA on both sides of a fork, and what lies in a GPU's memory is the
+    parent's.
+
+    Parameters
+    ----------
+    device : str or torch.device
+
+    Raises
+    ------
+    RuntimeError
+        If it cannot be used here.
+    """
+    if torch.device(device).type == "cuda" and _is_left_behind():
+        raise RuntimeError(
+            f"Got device {str(device)!r} in a process that was forked off one that uses CUDA, "
+            "which PyTorch cannot use in both; expected a process that was started anew, as those "
+            "of joblib's loky or of multiprocessing's 'spawn' are, or a model that is loaded after "
+            "the fork, with device='cpu' or 'auto'."
+        )
+
+
+def _is_left_behind():
+    """Tell whether CUDA stayed behind in the process that this one was forked off."""
+    if not is_forked():
+        return False
+    try:
+        torch.cuda.init()
+    except RuntimeError:
+        return True
+    return False

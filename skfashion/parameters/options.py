@@ -370,7 +370,8 @@ class TrainingOptions:
         default="auto",
         group="running",
         doc="""Where to compute; "auto" is a CUDA device if there is one, else the CPU. Of several
-        devices, the workers of a parallel search take one each, in turn.""",
+        devices, the workers of a parallel search take one each, in turn. A process that was forked
+        off one that uses CUDA cannot use it: "auto" is the CPU there, and "cuda" is refused.""",
     )
     n_threads: int | None = param(
         Interval(Integral, 1, 1024, closed="both"),

@@ -3,7 +3,13 @@
 It knows no estimator and no architecture: a module is built, and data are checked, in ``fitting``.
 """
 
-from skfashion.parallel.threads import borrowed_threads, own_device, sleeping_threads
+from skfashion.parallel.threads import (
+    borrowed_threads,
+    check_reachable,
+    has_cuda,
+    own_device,
+    sleeping_threads,
+)
 from skfashion.parallel.workers import thread_share
 from skfashion.training.arithmetic import (
     NAMED_DTYPES,
@@ -63,10 +69,12 @@ __all__ = [
     "averaged_over_views",
     "batch_norms",
     "borrowed_threads",
+    "check_reachable",
     "compute_dtype",
     "copy_callbacks",
     "estimate_batch_norm",
     "has_bfloat16",
+    "has_cuda",
     "is_resumable",
     "is_watching",
     "load_training_state",

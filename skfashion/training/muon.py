@@ -103,7 +103,8 @@ class MuonAdamW(torch.optim.Optimizer):
                 state["exp_avg"] = torch.zeros_like(parameter)
                 state["exp_avg_sq"] = torch.zeros_like(parameter)
                 state["step"] = torch.zeros((), device=parameter.device)
-            state["step"] += 1
+            # A checkpoint brings it to the CPU, which a GPU's kernel must not read.
+            state["step"] = state["step"].to(parameter.device) + 1
         adamw_step_(
             parameters,
             [p.grad for p in parameters],

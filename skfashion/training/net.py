@@ -12,7 +12,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
-from skfashion.parallel.threads import own_device
+from skfashion.parallel.threads import check_reachable, own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.history import RowHistory
@@ -286,11 +286,11 @@ class TrainingNet(NeuralNetClassifier):
         self.optimizer_device_ = device
 
     def _draw_noise_on_device(self):
-        """Let random layers draw from the generator, or from one on the device that it seeds."""
+        """Let random layers draw from the generator, or from one of its seed on a GPU."""
         generator, device = self.generator, self.device_
         if device.type != "cpu":
-            seed = torch.randint(2**31, (), generator=generator).item()
-            generator = torch.Generator(device).manual_seed(seed)
+            # Nothing is drawn for that, so that batches and changed images are those of a CPU.
+            generator = torch.Generator(device).manual_seed(generator.initial_seed())
         self.module_.use_generator(generator)
 
     @property
@@ -307,7 +307,13 @@ class TrainingNet(NeuralNetClassifier):
         ----------
         device : str or None
             None, for a device that is missing, leaves the module where it is.
+
+        Raises
+        ------
+        RuntimeError
+            If the module lies on a GPU, and this process was forked off the one that put it there.
         """
+        check_reachable(self.device_)
         if device is None or self.device_.type == device:
             return self
         with MOVING:

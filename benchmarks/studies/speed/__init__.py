@@ -6,9 +6,11 @@ own that is warmed up first; then they run in turn, round after round, so that a
 the machine is slow is slow for all. Ratios are taken within a round.
 
 What is compared, how, and its tables; ``competitors`` has who is timed, ``measures`` what a process
-says about itself, and ``scaling`` how time and memory grow.
+says about itself, ``busy`` what keeps a machine busy meanwhile, and ``scaling`` how time and memory
+grow.
 """
 
+import contextlib
 import dataclasses
 import os
 import statistics
@@ -21,8 +23,9 @@ from pathlib import Path
 from benchmarks import environment, side_by_side
 from benchmarks.environment import ROOT, child_environment
 from benchmarks.errors import BenchmarkError
-from benchmarks.formatting import caption, pipe_table
+from benchmarks.formatting import caption, every, pipe_table
 from benchmarks.processes import call
+from benchmarks.studies.speed.busy import busy_cores
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
 from benchmarks.studies.speed.nets import operations
 from benchmarks.studies.speed.scaling import SCALING, threads_of
@@ -31,8 +34,8 @@ from benchmarks.study import study_of
 # Before each run, in seconds.
 REST = 0.3
 MEASURES = "benchmarks.studies.speed.measures"
-# What a row beside another checkout begins with, and the ratio of our time to its time aimed at.
-BEFORE, BEFORE_AIM = "before: ", 1.03
+# What rows beside another checkout begin with, and those of a GPU.
+BEFORE, ON_GPU = "before: ", "cuda: "
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,12 @@ class Row:
     title: str
     task: Task
     ours: str
-    others: dict  # each with the ratio of our time to its time that is aimed at
+    others: dict  # each with the ratio of our time to its time that is aimed at, if one is
     unit: str = "s an epoch"
     factor: float = 1  # from a run's seconds to that unit
+    is_loaded: bool = False  # whether every core is busy meanwhile
+    before_aim: float = 1.03  # the ratio beside another checkout
+    quick_rows: int = 6000  # at most, with --quick
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,12 @@ PRECISIONS = (
 GIVEN_UP = "validation accuracy of the {} above, plain loop minus ours, points, 4 epochs, 3 seeds"
 MANY, CNN_MANY = Task(rows=10_000), Task("cnn", rows=10_000)
 SMALL_FIT = "fit of 200 rows, 10 epochs, batch 128, MLP"
+TABLE, IMAGES = Task(rows=3000), Task("cnn", rows=6000)
+FIT_TABLE = "fit of 3,000 rows of 12 columns, MLPNetClassifier(), {}"
+FIT_IMAGES = "fit of 6,000 images, ConvNetClassifier(), {}"
+FITS = {"unit": "s", "before_aim": 1.05, "quick_rows": 600}
+ALONE = ("default", {"default_one": None, "default_passive": None})
+LOADED = ("default", {"default_one": 1.5, "default_passive": None})
 ROWS = {
     "mlp-128": Row(MLP.format(128), Task(), "ours", AIMS, *THREE),
     "mlp-512": Row(MLP.format(512), Task(batch_size=512), "ours", {"hand": 0.65}, *THREE),
@@ -83,6 +95,10 @@ ROWS = {
     "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
     "predict-one": Row("predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, "ms"),
     "fit-200": Row(SMALL_FIT, Task(rows=200, epochs=10), "ours", {"sklearn": 1.0}, *MS),
+    "table-idle": Row(FIT_TABLE.format("idle machine"), TABLE, *ALONE, **FITS),
+    "table-busy": Row(FIT_TABLE.format("busy machine"), TABLE, *LOADED, **FITS, is_loaded=True),
+    "images-idle": Row(FIT_IMAGES.format("idle machine"), IMAGES, *ALONE, **FITS),
+    "images-busy": Row(FIT_IMAGES.format("busy machine"), IMAGES, *LOADED, **FITS, is_loaded=True),
     "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s"),
     "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", *PEAK),
     "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", *PEAK),
@@ -92,12 +108,34 @@ ROWS = {
     "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", "cnn", *SHORTFALL),
 }
 
+GPU_AIMS = dict.fromkeys(("hand", "skorch", "lightning"), 1.0)
+GPU_CONV_AIMS = {"hand_channels_last": 1.0, **GPU_AIMS}
+GPU_ROWS = {
+    "mlp-128": Row(MLP.format(128), Task(device="cuda"), "ours", GPU_AIMS, *THREE),
+    "cnn-128": Row(CNN, Task("cnn", device="cuda"), "ours", GPU_CONV_AIMS, *THREE),
+    "resnet-128": Row(
+        "ResNet of the defaults, batch 128: an epoch",
+        Task("resnet", device="cuda"),
+        "ours",
+        GPU_CONV_AIMS,
+        *THREE,
+    ),
+}
+
 
 def units(asked):
     """Return the rows that are asked for; beside another checkout those alone that compare."""
-    if asked.options.before is None:
-        return asked.options.rows
-    return [f"{BEFORE}{name}" for name in asked.options.rows if isinstance(ROWS[name], Row)]
+    options, known, prefix = asked.options, ROWS, ""
+    if options.device == "cuda":
+        known, prefix = GPU_ROWS, ON_GPU
+        if options.before is not None:
+            raise BenchmarkError("--device cuda goes without --before.", exit_code=2)
+    elif options.before is not None:
+        known, prefix = {name: row for name, row in ROWS.items() if isinstance(row, Row)}, BEFORE
+    found = [f"{prefix}{name}" for name in options.rows if name in known]
+    if not found:
+        raise BenchmarkError(f"Got no rows, expected some of {', '.join(known)}.", exit_code=2)
+    return found
 
 
 def describe(name, seed, asked):
@@ -108,12 +146,25 @@ def describe(name, seed, asked):
         if settings["before"] is None or not (checkout / "skfashion").is_dir():
             message = f"Got --before {checkout}, expected a checkout of this repository."
             raise BenchmarkError(message, exit_code=2)
+    if name.startswith(ON_GPU):
+        settings["device"] = name_of_gpu()
     return {"settings": settings, "threads": threads_of(asked)}
+
+
+def name_of_gpu():
+    """Return what a GPU is called by its maker."""
+    from torch import cuda
+
+    if not cuda.is_available():
+        message = "Got --device cuda, and PyTorch finds no CUDA device on this machine; expected "
+        raise BenchmarkError(f"{message}one, or --device cpu.", exit_code=2)
+    return cuda.get_device_name()
 
 
 def measure(name, seed, asked):
     """Compare competitors, or let a process say something about itself."""
-    row, threads = ROWS[name.removeprefix(BEFORE)], threads_of(asked)
+    known, threads = GPU_ROWS if name.startswith(ON_GPU) else ROWS, threads_of(asked)
+    row = known[name.removeprefix(BEFORE).removeprefix(ON_GPU)]
     data = "full" if asked.size == "full" else "sample"
     if isinstance(row, Row):
         rounds = side_by_side.rounds_of(asked)
@@ -127,17 +178,19 @@ def measure(name, seed, asked):
 
 def compare(row, rounds, threads, data, before=None):
     """Time competitors in turn, those that are installed; or ours and that of another checkout."""
-    n_rows = row.task.rows if data == "full" else min(row.task.rows, 6000)
+    n_rows = row.task.rows if data == "full" else min(row.task.rows, row.quick_rows)
     task = dataclasses.replace(row.task, threads=threads, data=data, rows=n_rows)
     # A few epochs do not converge, and need not: no warnings.
     variables = child_environment(threads) | {"PYTHONWARNINGS": "ignore"}
     variables |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables.pop("OMP_WAIT_POLICY", None)  # as a user finds it
 
     def child(name, variables=variables, checkout=ROOT):
         its = {"competitor": name, "task": dataclasses.asdict(task), "checkout": str(checkout)}
+        variables = variables | dict(COMPETITORS[name].variables)
         return f"{__name__}.competitors:compete", variables, its
 
-    targets = row.others if before is None else {"before": BEFORE_AIM}
+    targets = row.others if before is None else {"before": row.before_aim}
     competitors, left_out = {row.ours: child(row.ours)}, []
     with tempfile.TemporaryDirectory() as folder:
         for name in targets:
@@ -149,10 +202,12 @@ def compare(row, rounds, threads, data, before=None):
                 left_out.append(name)
                 label = COMPETITORS[name].label
                 print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
-        found = side_by_side.in_turn(competitors, rounds, REST)
+        with busy_cores() if row.is_loaded else contextlib.nullcontext():
+            found = side_by_side.in_turn(competitors, rounds, REST)
     compared = side_by_side.compared(found, row.ours, targets)
     more = {"limits_gflops": None, "gflops": None}
-    if row.unit == "s an epoch" and before is None:  # operations a second are worth stating
+    is_epoch = row.unit == "s an epoch" and task.device == "cpu"
+    if is_epoch and before is None:  # operations a second are worth stating
         work = operations(task.net) * task.rows * task.epochs
         seconds = statistics.median(compared["seconds"][row.ours])
         more["limits_gflops"] = call(f"{MEASURES}:limits", variables)
@@ -180,12 +235,30 @@ def page_table(rows):
 
 
 def table(rows, growth=()):
-    """Write what was measured side by side: ratios, aims, memory, share of the processor."""
+    """Write what was measured side by side, on processors and, by themselves, on GPUs."""
+    on_gpu = [row for row in rows if row["unit"].startswith(ON_GPU)]
+    on_cpu = [row for row in rows if row not in on_gpu]
+    parts = [_on_cpu(on_cpu, growth)] if on_cpu else []
+    return "\n\n".join(parts + ([_on_gpu(on_gpu)] if on_gpu else []))
+
+
+def _found(rows, known, of=""):
+    """Return what is measured in rows, in the order of those that are known."""
     by_unit = {row["unit"]: row for row in rows}
-    found, before = (
-        [(shape, by_unit[of + name]) for name, shape in ROWS.items() if of + name in by_unit]
-        for of in ("", BEFORE)
-    )
+    return [(shape, by_unit[of + name]) for name, shape in known.items() if of + name in by_unit]
+
+
+def _on_gpu(rows):
+    """Write what was measured on a GPU: ratios, aims, memory."""
+    lines = [line for shape, row in _found(rows, GPU_ROWS, ON_GPU) for line in _timed(shape, row)]
+    names = [f"on {every(rows, 'settings', 'device')}", "who", "median", "ours / theirs (range)"]
+    words = "Rows lie in the GPU's memory, whose peak is told; convolutions are in bfloat16."
+    return "\n\n".join([pipe_table(lines, [*names, "aim", "peak MB"]), *_below(rows, words)])
+
+
+def _on_cpu(rows, growth):
+    """Write what was measured elsewhere: ratios, aims, memory, share of the processor."""
+    found, before = _found(rows, ROWS), _found(rows, ROWS, BEFORE)
     timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
     weighed = [
         [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
@@ -201,17 +274,19 @@ def table(rows, growth=()):
             _beside_before(shape, row) for shape, row in before
         ],
     }
-    rows = [row for _, row in found + before]
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
     parts += [SCALING.table(growth)] if growth else []
+    return "\n\n".join([*parts, *_below([row for _, row in found + before])])
+
+
+def _below(rows, words=""):
+    """Return what stands below a table: who was left out, rounds, machine, commands."""
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
-    if left_out:
-        parts.append(f"Not installed, left out: {', '.join(left_out)}.")
+    parts = [f"Not installed, left out: {', '.join(left_out)}."] if left_out else []
     rounds = sorted({row["settings"]["rounds"] for row in rows if "seconds" in row})
-    about = f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round."
+    about = f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round. {words}"
     commands = " · ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
-    parts += [f"{about}\n{caption(rows)}", f"Each row by itself: {commands}"]
-    return "\n\n".join(parts)
+    return [*parts, f"{about.strip()}\n{caption(rows)}", f"Each row by itself: {commands}"]
 
 
 def _timed(shape, row):
@@ -244,7 +319,12 @@ STUDY = study_of(
     timing=True,
     packages=("keras", "tensorflow", "tensorflow-cpu", "lightning", "jax"),
     options={
-        **side_by_side.options(ROWS),
+        **side_by_side.options(ROWS | GPU_ROWS),
+        "--device": {
+            "choices": ("cpu", "cuda"),
+            "default": "cpu",
+            "help": f"cuda: {', '.join(GPU_ROWS)} on a GPU",
+        },
         "--threads": {"type": int, "help": "threads of each competitor; default all cores"},
         "--before": {
             "type": lambda path: Path(path).resolve(),

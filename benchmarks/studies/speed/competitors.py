@@ -23,6 +23,9 @@ import numpy as np
 from benchmarks import memory
 from benchmarks.studies.speed.nets import MLP, keras_net, our_net, skorch_net, torch_net
 
+# Lets OpenMP's threads sleep while they wait.
+PASSIVE = (("OMP_WAIT_POLICY", "passive"),)
+
 
 @dataclass(frozen=True)
 class Task:
@@ -34,6 +37,7 @@ class Task:
     rows: int = 60_000
     threads: int = 2
     data: str = "full"
+    device: str = "cpu"
 
 
 def load(task, dtype="float32"):
@@ -55,9 +59,40 @@ def fitting(make, task, dtype="float32"):
     return lambda: net.fit(X, y)
 
 
+def tensors(task):
+    """Return rows and classes as tensors in the memory of the device that computes."""
+    import torch
+
+    return [torch.from_numpy(array).to(task.device) for array in load(task)]
+
+
+def whole_batches(task, n_rows):
+    """Return the options of a DataLoader that fetches whole batches, as suits rows on a GPU."""
+    from torch.utils.data import BatchSampler, RandomSampler
+
+    sampler = BatchSampler(RandomSampler(range(n_rows)), task.batch_size, drop_last=False)
+    return {"batch_size": None, "shuffle": False, "sampler": sampler}
+
+
 def ours(task):
     """Return skfashion's net."""
-    return our_net(task.net, batch_size=task.batch_size, max_epochs=task.epochs)
+    own = {"batch_size": task.batch_size, "max_epochs": task.epochs}
+    return our_net(task.net, device=task.device, **own)
+
+
+def default_fit(task, **parameters):
+    """Train a classifier with its defaults, on images or on a table of 12 columns."""
+    from sklearn.datasets import make_classification
+
+    from skfashion import ConvNetClassifier, MLPNetClassifier
+
+    if task.net == "cnn":
+        (X, y), cls = load(task, "uint8"), ConvNetClassifier
+    else:
+        shape = {"n_features": 12, "n_informative": 8, "n_classes": 3}
+        (X, y), cls = make_classification(task.rows, **shape, random_state=0), MLPNetClassifier
+    net = cls(random_state=0, **parameters)
+    return lambda: net.fit(X, y)
 
 
 def sklearn_mlp(task):
@@ -69,16 +104,20 @@ def sklearn_mlp(task):
 
 
 def skorch(task):
-    """Return skorch's NeuralNetClassifier."""
+    """Train skorch's NeuralNetClassifier."""
     own = {"lr": 1e-3, "batch_size": task.batch_size, "max_epochs": task.epochs}
-    return skorch_net(torch_net(task.net), **own)
+    net = skorch_net(torch_net(task.net, task.device), device=task.device, **own)
+    X, y = load(task)
+    if task.device != "cpu":
+        X, y = tensors(task)
+        options = whole_batches(task, len(X))
+        net.set_params(**{f"iterator_train__{name}": value for name, value in options.items()})
+    return lambda: net.fit(X, y)
 
 
 def hand(task, channels_last=False):
     """Train in a hand-written PyTorch loop: indexed batches, fused Adam."""
-    import torch
-
-    X, y = map(torch.from_numpy, load(task))
+    X, y = tensors(task)
     return lambda: train_by_hand(task, X, y, channels_last=channels_last)
 
 
@@ -88,12 +127,12 @@ def train_by_hand(task, X, y, seed=0, channels_last=False):
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.manual_seed(seed)
-    module = torch_net(task.net).to(memory_format=layout)
+    module = torch_net(task.net, task.device).to(memory_format=layout)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
     criterion = torch.nn.CrossEntropyLoss()
     for _ in range(task.epochs):
         total = 0.0  # which everybody who trains looks at
-        for rows in torch.randperm(len(X)).split(task.batch_size):
+        for rows in torch.randperm(len(X), device=X.device).split(task.batch_size):
             optimizer.zero_grad()
             loss = criterion(module(X[rows]), y[rows])
             loss.backward()
@@ -109,13 +148,13 @@ def lightning(task):
     import lightning as L
     import torch
 
-    X, y = map(torch.from_numpy, load(task))
+    X, y = tensors(task)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
     class Module(L.LightningModule):
         def __init__(self):
             super().__init__()
-            self.net = torch_net(task.net)
+            self.net = torch_net(task.net, task.device)
 
         def training_step(self, batch):
             return torch.nn.functional.cross_entropy(self.net(batch[0]), batch[1])
@@ -126,10 +165,14 @@ def lightning(task):
     data = torch.utils.data.TensorDataset(X, y)
     without = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     quiet = dict.fromkeys(without, False)
+    options = {"batch_size": task.batch_size, "shuffle": True}
+    if task.device != "cpu":
+        options = whole_batches(task, len(X))
 
     def run():
-        loader = torch.utils.data.DataLoader(data, batch_size=task.batch_size, shuffle=True)
-        L.Trainer(max_epochs=task.epochs, accelerator="cpu", **quiet).fit(Module(), loader)
+        loader = torch.utils.data.DataLoader(data, **options)
+        where = {"accelerator": task.device, "devices": 1}
+        L.Trainer(max_epochs=task.epochs, **where, **quiet).fit(Module(), loader)
 
     return run
 
@@ -244,6 +287,7 @@ class Competitor(NamedTuple):
     label: str
     package: str  # which must be there
     prepare: Callable  # of a task; returns what is timed
+    variables: tuple = ()  # pairs, of its process besides those of all
 
 
 sklearn = partial(fitting, sklearn_mlp)
@@ -251,6 +295,8 @@ sklearn_float64 = partial(fitting, sklearn_mlp, dtype="float64")
 predict_one_ours = partial(predict_one, ours)
 predict_one_sklearn = partial(predict_one, sklearn_mlp)
 channels_last = partial(hand, channels_last=True)
+one_thread = partial(default_fit, n_threads=1)
+IN_WORDS = f"the same, {'='.join(*PASSIVE)}"
 import_ours, import_others = partial(importing, "skfashion"), partial(importing, "skorch, sklearn")
 COMPETITORS = {
     "ours": Competitor("skfashion", "skfashion", partial(fitting, ours)),
@@ -258,10 +304,13 @@ COMPETITORS = {
     "hand_channels_last": Competitor("the same, channels_last", "torch", channels_last),
     "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn),
     "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
-    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", partial(fitting, skorch)),
+    "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch),
     "lightning": Competitor("Lightning", "lightning", lightning),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
     "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
+    "default": Competitor("skfashion", "skfashion", default_fit),
+    "default_one": Competitor("the same, n_threads=1", "skfashion", one_thread),
+    "default_passive": Competitor(IN_WORDS, "skfashion", default_fit, PASSIVE),
     "predict_ours": Competitor("skfashion", "skfashion", predict_ours),
     "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),
     "predict_one_ours": Competitor("skfashion", "skfashion", predict_one_ours),
@@ -287,4 +336,20 @@ def compete(competitor, task, checkout):
         seconds = own if isinstance(own, float) else time.perf_counter() - start
         return {"seconds": seconds, "peak_mb": memory.peak_mb()}
 
+    return answer if task["device"] == "cpu" else _of_gpu(run)
+
+
+def _of_gpu(run):
+    """Return what runs once and says seconds and peak memory of a GPU, which computes behind."""
+    from torch import cuda
+
+    def answer():
+        cuda.synchronize()
+        start = time.perf_counter()
+        run()
+        cuda.synchronize()
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "peak_mb": cuda.max_memory_allocated() / 1e6}
+
+    cuda.reset_peak_memory_stats()
     return answer

@@ -1,0 +1,31 @@
+"""A machine whose every core is loaded by a process that computes without end."""
+
+import contextlib
+import threading
+
+import joblib
+
+from benchmarks.environment import child_environment
+from benchmarks.processes import Child
+
+
+@contextlib.contextmanager
+def busy_cores():
+    """Keep every core busy, each by a process of its own; they end with the context."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(joblib.cpu_count()):
+            child = Child(f"{__name__}:compute", child_environment(1))
+            stack.callback(child.stop)
+            child.answer()
+        yield
+
+
+def compute():
+    """Begin to compute in a thread; the function that is returned keeps this process waiting."""
+    threading.Thread(target=_forever, daemon=True).start()
+    return _forever
+
+
+def _forever():
+    while True:
+        pass

@@ -222,6 +222,7 @@ class ImageClassifier(
             "class_prior_": trained.frequencies.prior,
             "class_weight_": trained.frequencies.weight,
             "effective_class_prior_": trained.frequencies.learned,
+            "_image_statistics_": given.image_statistics,
             "net_": trained.net,
         }
         own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
@@ -234,9 +235,9 @@ class ImageClassifier(
         """Return a fitted estimator for a net in training; it accepts unnamed rows."""
         return unfitted(self)._remember(replace(given, feature_names_in=None), trained)
 
-    def _with_net(self, net):
-        """Return this fitted estimator with another net."""
-        return snapshot(self, net_=net)
+    def _with_net(self, net, **changes):
+        """Return this fitted estimator with another net, and what else changes with it."""
+        return snapshot(self, net_=net, **changes)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
@@ -290,6 +291,12 @@ class ImageClassifier(
         -------
         ndarray of shape (n,)
             The labels.
+
+        Warns
+        -----
+        skfashion.exceptions.DataShiftWarning
+            If the images are of another scale than those of the training, or inverted. So do the
+            other methods that predict.
         """
         with self._predicting() as fitted:
             codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
@@ -386,7 +393,12 @@ class ImageClassifier(
 
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
-        return function(as_planes(as_tensor(self._read_rows(X)), self.image_shape_))
+        rows = self._read_rows(X)
+        # Nets of older pickles have none.
+        statistics = getattr(self, "_image_statistics_", None)
+        if statistics is not None:
+            statistics.warn_of(rows)
+        return function(as_planes(as_tensor(rows), self.image_shape_))
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""

@@ -30,15 +30,16 @@ def classifiers(unit, settings):
 def measure(unit, seed, asked):
     """Return the shares of batches of which a net has warned, by number of images and kind."""
     X, y, X_test, y_test = _images(unit, asked)
-    rng, largest, found = np.random.RandomState(seed), float(X.max()), {}
+    X, X_test = X.astype(np.float32), X_test.astype(np.float32)
+    largest, found = X.max(), {}
     sizes = asked.settings["images"][: 1 if asked.brief else None]
-    for scale in (1.0, largest):
+    for scale in (1, largest):
         own, other = X_test / scale, X_test * scale / largest
         given = dict(zip(KINDS, (own, other, largest / scale - own), strict=True))
-        given = {kind: rows.astype(np.float32) for kind, rows in given.items()}
         (net,) = classifiers(unit, asked.settings).values()
-        net.fit((X / scale).astype(np.float32), y)
+        net.fit(X / scale, y)
         for n in sizes:
+            rng = np.random.RandomState(seed)
             shares = found.setdefault(f"{n}", {kind: dict.fromkeys(DRAWN, 0.0) for kind in KINDS})
             for i in range(asked.settings["batches"]):
                 of_class = np.flatnonzero(y_test == i % 10)

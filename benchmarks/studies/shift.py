@@ -28,7 +28,7 @@ def classifiers(unit, settings):
 
 
 def measure(unit, seed, asked):
-    """Return the shares of batches of which a net has warned, by number of images and kind."""
+    """Count the batches of which a net has warned, by number of images and kind."""
     X, y, X_test, y_test = _images(unit, asked)
     X, X_test = X.astype(np.float32), X_test.astype(np.float32)
     largest, found = X.max(), {}
@@ -40,14 +40,13 @@ def measure(unit, seed, asked):
         net.fit(X / scale, y)
         for n in sizes:
             rng = np.random.RandomState(seed)
-            shares = found.setdefault(f"{n}", {kind: dict.fromkeys(DRAWN, 0.0) for kind in KINDS})
+            counts = found.setdefault(f"{n}", {kind: dict.fromkeys(DRAWN, 0) for kind in KINDS})
             for i in range(asked.settings["batches"]):
                 of_class = np.flatnonzero(y_test == i % 10)
                 for drawn, rows in zip(DRAWN, (np.arange(len(y_test)), of_class), strict=True):
                     batch = rng.choice(rows, n)
                     for kind, word in KINDS.items():
-                        warned = _warns(net, given[kind][batch], word)
-                        shares[kind][drawn] += warned / (2 * asked.settings["batches"])
+                        counts[kind][drawn] += _warns(net, given[kind][batch], word)
     return found
 
 
@@ -75,14 +74,14 @@ def _warns(net, X, word):
 
 def table(rows):
     """Write the table: a line a data set and kind."""
-    sizes, lines = rows[0]["settings"]["images"], []
+    sizes, n_batches = rows[0]["settings"]["images"], 2 * rows[0]["settings"]["batches"]
+    lines = []
     for row in rows:
         for kind in KINDS:
-            shares = (row[f"{n}"][kind] for n in sizes)
-            cells = [" / ".join(f"{100 * its[drawn]:.1f}" for drawn in DRAWN) for its in shares]
-            lines.append([row["unit"], kind, *cells])
+            counts = (row[f"{n}"][kind].values() for n in sizes)
+            shares = (" / ".join(f"{100 * n / n_batches:.2f}" for n in its) for its in counts)
+            lines.append([row["unit"], kind, *shares])
     headings = ["batches with a warning, %", "images", *(f"{n:,} of them" for n in sizes)]
-    n_batches = 2 * rows[0]["settings"]["batches"]
     words = (
         f"Of {n_batches:,} batches each, all classes / one class; half are asked of a net that was "
         "trained on whole numbers, half of one that was trained on 0 to 1."

@@ -22,9 +22,8 @@ class DataShiftWarning(UserWarning):
     statistics. What stands before the net in a pipeline has changed the images already: the net
     compares what it is given.
 
-    The text is the same for every prediction of a net, so that Python shows it once where a line
-    predicts again and again; ``warnings.simplefilter("error", DataShiftWarning)`` makes it an
-    error, "ignore" silences it.
+    The text does not depend on the images, so that filters of Python's take repetitions for one;
+    ``warnings.simplefilter("error", DataShiftWarning)`` makes it an error, "ignore" silences it.
 
     Examples
     --------

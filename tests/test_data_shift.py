@@ -44,7 +44,7 @@ def test_every_method_warns_once_of_another_scale_and_of_negatives(method, fitte
     (text,) = said(ask, 16.0 * X[:40])
     assert "much larger" in text
     (text,) = said(ask, 16 - X)
-    assert "look inverted" in text and "predict 16 - X" in text
+    assert "look inverted" in text
     # Both at a time, one warning; uint8 or not, what counts is the value.
     assert said(ask, 1 - X / 16) == said(ask, X / 16)
     for right in (X, X.astype(np.float64), X.reshape(-1, 8, 8)):
@@ -57,8 +57,7 @@ def test_inversion_takes_thirty_images_and_works_on_a_white_background_too(fitte
     assert len(said(fitted.predict, 16 - X[:30])) == 1
     on_white = net_of(255 - 15 * X, y)
     assert said(on_white.predict, 255 - 15 * X) == []
-    (text,) = said(on_white.predict, 15 * X)
-    assert "predict 255 - X" in text
+    assert len(said(on_white.predict, 15 * X)) == 1
 
 
 def test_images_of_one_class_and_of_one_value_are_nothing_unusual(fitted, digits):
@@ -81,7 +80,8 @@ def test_colours_are_images_in_any_layout(fashion):
 
 def test_a_class_of_both_kinds_switches_the_look_at_negatives_off(digits):
     X, y = digits
-    both = np.where((y == 3)[:, None] & (np.arange(len(y)) % 2 == 0)[:, None], 16 - X, X)
+    both, half = X.copy(), np.flatnonzero(y == 3)[::2]
+    both[half] = 16 - X[half]
     net = net_of(both, y)
     assert said(net.predict, 16 - X) == []
     assert len(said(net.predict, X / 255)) == 1
@@ -138,7 +138,7 @@ def test_filters_of_python_work_and_nothing_is_stored(digits, fitted):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for n in (1, 2, 3):
-            fitted.predict_proba(X[:n] / (100 * n))
+            fitted.predict_proba((X[:n] / (100 * n)).astype(np.float32))
     assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataShiftWarning)

@@ -21,6 +21,7 @@ from skfashion.fitting import fit as fitting
 from skfashion.fitting.data import read, read_part
 from skfashion.fitting.frequencies import Frequencies, wanted_prior
 from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
+from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_planes, as_rows
 from skfashion.nets.network import Network
@@ -81,6 +82,8 @@ class FittedAttributes:
     class_prior_: np.ndarray
     effective_class_prior_: np.ndarray
     net_: Any
+    # What images to predict are compared with; nets of older pickles have none.
+    _image_statistics_: ImageStatistics | None = None
 
 
 HISTORY = (
@@ -394,10 +397,8 @@ class ImageClassifier(
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
         rows = self._read_rows(X)
-        # Nets of older pickles have none.
-        statistics = getattr(self, "_image_statistics_", None)
-        if statistics is not None:
-            statistics.warn_of(rows)
+        if self._image_statistics_ is not None:
+            self._image_statistics_.warn_of(rows)
         return function(as_planes(as_tensor(rows), self.image_shape_))
 
     def _read_rows(self, X):

@@ -196,7 +196,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     if before is None:
         image_statistics = ImageStatistics.of(rows, image_shape, _used_rows(rows, weights), codes)
     else:
-        image_statistics = getattr(before, "_image_statistics_", None)
+        image_statistics = before._image_statistics_
     return Given(
         rows=rows,
         y=y,

@@ -93,7 +93,7 @@ class ImageStatistics:
         if is_told and self._look_inverted(rows).mean() > INVERTED:
             return (
                 "Got images that look inverted, expected dark and light as in the training. If "
-                f"they are, predict {self.low + self.high:g} - X."
+                "they are negatives, pass 255 - X, or 1 - X where values lie between 0 and 1."
             )
         return None
 

@@ -90,5 +90,5 @@ def table(rows):
 
 
 STUDY = study_of(
-    __name__, cost="3 min", page="pitfalls.md", sizes=SIZES, seeds=1, cheap=("digits",)
+    __name__, cost="2 min", page="pitfalls.md", sizes=SIZES, seeds=1, cheap=("digits",)
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import as_tensor, find_device
+from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import as_planes, channel_statistics
 from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm
 from skfashion.utils._sklearn import Interval, validate_params
@@ -75,7 +76,9 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     """
     estimator = snapshot(estimator)
     rows = estimator._read_rows(X)
-    adapted = estimator._with_net(copy.deepcopy(estimator.net_))
+    # What it is given later is compared with the images of the new source.
+    statistics = ImageStatistics.of(rows, estimator.image_shape_)
+    adapted = estimator._with_net(copy.deepcopy(estimator.net_), _image_statistics_=statistics)
     if not batch_norms(adapted.net_.module_):
         raise ValueError(
             f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "

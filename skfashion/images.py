@@ -125,8 +125,15 @@ def match_layout(shape, image_shape):
     raise ValueError(
         f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: flat "
         f"rows (n, {c * h * w}) in the order of image_shape, {grey}(n, {c}, {h}, {w}) or "
-        f"(n, {h}, {w}, {c})."
+        f"(n, {h}, {w}, {c}).{advice_on_one_image(shape, image_shape)}"
     )
+
+
+def advice_on_one_image(shape, image_shape):
+    """Return what to do where `shape` is that of one image without the axis of rows, else ""."""
+    c, h, w = planes_shape(image_shape)
+    shapes = {(c, h, w), (h, w, c)} | ({(h, w)} if c == 1 else set())
+    return " For a single image pass X[None]." if tuple(shape) in shapes else ""
 
 
 def as_rows(X, image_shape):

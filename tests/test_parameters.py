@@ -90,7 +90,8 @@ def test_an_unknown_group_is_refused():
         param(int, default=1, doc="Channels.", group="speed")
 
 
-PUBLIC = ["", "adaptation", "datasets", "ensemble", "inspection", "model_selection", "studies"]
+PUBLIC = ["", "adaptation", "datasets", "ensemble", "exceptions", "inspection"]
+PUBLIC += ["model_selection", "studies"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -19,13 +19,14 @@ PARTS = {
     "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "parallel": {"allowed": {"parallel", "utils.files"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {"allowed": {"parallel", "training", "utils.files"}, "refused": {"sklearn"}},
     "fitting": {
-        "allowed": {"fitting", "images", "parameters", "training", "utils"},
+        "allowed": {"exceptions", "fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},
     },
     "classifiers": {

@@ -36,6 +36,7 @@ from skfashion.datasets import (
     make_imbalanced,
 )
 from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
+from skfashion.exceptions import DataShiftWarning
 from skfashion.inspection import (
     AttributionDisplay,
     ClassDistributionDisplay,
@@ -124,6 +125,10 @@ def parameter_objects():
     LDAMLoss(scale=None)  # pyright: ignore[reportArgumentType]
     Augmentation(flip="sometimes")  # pyright: ignore[reportArgumentType]
     Augmentation(zoom=0.1)  # pyright: ignore[reportCallIssue]
+
+
+def warning_classes():
+    assert issubclass(DataShiftWarning, UserWarning)
 
 
 def methods(X: np.ndarray, y: np.ndarray):

@@ -21,6 +21,7 @@ from skfashion.fitting import fit as fitting
 from skfashion.fitting.data import read, read_part
 from skfashion.fitting.frequencies import Frequencies, wanted_prior
 from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
+from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_planes, as_rows
 from skfashion.nets.network import Network
@@ -87,6 +88,8 @@ class FittedAttributes:
     class_prior_: np.ndarray
     effective_class_prior_: np.ndarray
     net_: Any
+    # What images to predict are compared with; nets of older pickles have none.
+    _image_statistics_: ImageStatistics | None = None
 
 
 HISTORY = (
@@ -232,6 +235,7 @@ class ImageClassifier(
             "class_prior_": trained.frequencies.prior,
             "class_weight_": trained.frequencies.weight,
             "effective_class_prior_": trained.frequencies.learned,
+            "_image_statistics_": given.image_statistics,
             "net_": trained.net,
         }
         own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
@@ -244,9 +248,9 @@ class ImageClassifier(
         """Return a fitted estimator for a net in training; it accepts unnamed rows."""
         return unfitted(self)._remember(replace(given, feature_names_in=None), trained)
 
-    def _with_net(self, net):
-        """Return this fitted estimator with another net."""
-        return snapshot(self, net_=net)
+    def _with_net(self, net, **changes):
+        """Return this fitted estimator with another net, and what else changes with it."""
+        return snapshot(self, net_=net, **changes)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
@@ -302,6 +306,12 @@ class ImageClassifier(
         -------
         ndarray of shape (n,)
             The labels.
+
+        Warns
+        -----
+        skfashion.exceptions.DataShiftWarning
+            If the images are of another scale than those of the training, or inverted. So do the
+            other methods that predict.
         """
         with self._predicting() as fitted:
             codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
@@ -398,7 +408,10 @@ class ImageClassifier(
 
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
-        return function(as_planes(as_tensor(self._read_rows(X)), self.image_shape_))
+        rows = self._read_rows(X)
+        if self._image_statistics_ is not None:
+            self._image_statistics_.warn_of(rows)
+        return function(as_planes(as_tensor(rows), self.image_shape_))
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""

@@ -23,6 +23,7 @@ from skfashion.fitting.inputs import (
     torch_dtype,
     weigh_classes,
 )
+from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import (
     as_planes,
     as_rows,
@@ -65,6 +66,8 @@ class Given:
         Layout of a row.
     feature_names_in : ndarray of str or None
         Names of the columns.
+    image_statistics : ImageStatistics or None
+        What images to predict are compared with.
     seed : int
         Of the fit's own generator.
     held_out : HeldOut
@@ -83,6 +86,7 @@ class Given:
     class_totals: np.ndarray
     image_shape: tuple
     feature_names_in: np.ndarray | None
+    image_statistics: ImageStatistics | None
     seed: int
     held_out: HeldOut = HeldOut()
     before: BaseEstimator | None = None
@@ -124,7 +128,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
     X, y = check_images(carrier, X, y, reset=True)
     image_shape = infer_image_shape(X.shape, estimator.image_shape)
     rows = as_rows(X, image_shape)
-    carrier = snapshot(carrier, n_features_in_=rows.shape[1])
+    carrier = snapshot(carrier, n_features_in_=rows.shape[1], image_shape_=image_shape)
     check_views(estimator.tta, image_shape)
     classes, codes = encode_labels(y)
     if len(classes) < 2:
@@ -158,6 +162,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
         class_totals=_class_totals(classes, codes, sample_weight),
         image_shape=image_shape,
         feature_names_in=getattr(carrier, "feature_names_in_", None),
+        image_statistics=ImageStatistics.of(rows, image_shape, _used_rows(rows, weights), codes),
         seed=seed,
         held_out=held_out,
         before=before,
@@ -188,6 +193,10 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     _, codes = encode_labels(y, known)
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, known, codes, sample_weight)
+    if before is None:
+        image_statistics = ImageStatistics.of(rows, image_shape, _used_rows(rows, weights), codes)
+    else:
+        image_statistics = before._image_statistics_
     return Given(
         rows=rows,
         y=y,
@@ -199,6 +208,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
         class_totals=_class_totals(known, codes, sample_weight),
         image_shape=image_shape,
         feature_names_in=getattr(carrier, "feature_names_in_", None),
+        image_statistics=image_statistics,
         seed=draw_seed(estimator.random_state),
         before=before,
     )

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skfashion.images import planes_shape
+from skfashion.images import advice_on_one_image, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.training import check_reachable, has_cuda
 from skfashion.utils import labels
@@ -59,6 +59,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
+            f"{advice_on_one_image(X.shape, estimator.image_shape_)}"
         )
     return (X, y) if has_labels else X
 

@@ -1,0 +1,118 @@
+"""Whether images to predict are like those of the training: their scale, and not their negative."""
+
+import inspect
+import math
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from skfashion.exceptions import DataShiftWarning
+from skfashion.images import planes_shape
+
+# How many images are looked at: of a training, drawn, and of a prediction, at equal distances.
+N_LEARNED, N_CHECKED = 1000, 100
+# Values so many times larger or smaller are of another scale: half of what lies between grey levels
+# of 4 bits and 0 to 1, a thirtieth of what lies between those of 8 bits and 0 to 1.
+FACTOR = 8
+# The share of the training's images that are at least as bright as what "smaller" is compared with.
+USUAL = 0.99
+# The fewest images of which a share means something, the share of them that must look inverted, and
+# that which may do so in a class of the training.
+N_INVERTED, INVERTED, INVERTED_IN_TRAINING = 30, 0.75, 0.25
+
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStatistics:
+    """What a fit keeps of its images, to compare others with.
+
+    Attributes
+    ----------
+    low, high : float
+        The smallest and the largest value.
+    usual_peak : float
+        The absolute value that almost every image reaches.
+    contrast : ndarray of shape (n_features,) or None
+        The mean image, less the middle between `low` and `high`; None where the images do not tell
+        themselves from their negatives.
+    """
+
+    low: float
+    high: float
+    usual_peak: float
+    contrast: np.ndarray | None
+
+    @classmethod
+    def of(cls, rows, image_shape, used=None, codes=None) -> Self | None:
+        """Return the statistics of the rows that are used, None of tables and of a single value."""
+        if planes_shape(image_shape)[1] == 1:
+            return None
+        used = np.arange(len(rows)) if used is None else used
+        if len(used) > N_LEARNED:
+            used = np.random.default_rng(0).choice(used, N_LEARNED, replace=False)
+        rows = rows[used]
+        codes = np.zeros(len(rows), dtype=int) if codes is None else codes[used]
+        low, high = _range(rows)
+        span = high - low
+        if not 0 < span < np.inf:
+            return None
+        peaks = np.maximum(rows.max(axis=1), -rows.min(axis=1).astype(float))
+        usual_peak = float(np.quantile(peaks[peaks > 0], 1 - USUAL))
+        mean = rows.mean(axis=0, dtype=np.float64)
+        contrast = ((mean - (low + high) / 2) / span).astype(np.float32)
+        found = cls(low, high, usual_peak, contrast)
+        n_inverted = np.bincount(codes, found._look_inverted(rows))
+        # A single image says nothing about a class.
+        if (n_inverted > 1 + INVERTED_IN_TRAINING * np.bincount(codes)).any():
+            return cls(low, high, usual_peak, None)
+        return found
+
+    def warn_of(self, rows):
+        """Warn if rows to predict are of another scale or inverted."""
+        fault = self._fault_of(rows[:: math.ceil(len(rows) / N_CHECKED)])
+        if fault is not None:
+            warnings.warn(fault, DataShiftWarning, stacklevel=_level_of_caller())
+
+    def _fault_of(self, rows):
+        """Return what is wrong with rows, in words, or None."""
+        low, high = _range(rows)
+        peak, largest = max(high, -low), max(self.high, -self.low)
+        is_larger = peak > FACTOR * largest
+        if is_larger or 0 < peak < self.usual_peak / FACTOR:
+            return (
+                f"Got images with much {'larger' if is_larger else 'smaller'} values than those of "
+                f"the training, which lie between {self.low:g} and {self.high:g}; expected the "
+                "same scale. Put what scales the images into a pipeline with the net."
+            )
+        is_told = self.contrast is not None and len(rows) >= N_INVERTED and low < high
+        if is_told and self._look_inverted(rows).mean() > INVERTED:
+            return (
+                "Got images that look inverted, expected dark and light as in the training. If "
+                "they are negatives, pass 255 - X, or 1 - X where values lie between 0 and 1."
+            )
+        return None
+
+    def _look_inverted(self, rows):
+        """Tell of each row whether it is nearer to the negative of the mean image than to that."""
+        # Not `rows @ contrast`: a BLAS may start threads for it.
+        products = np.einsum("ij,j->i", rows, self.contrast, dtype=np.float64)
+        middle = (self.low + self.high) / 2
+        return products < middle * self.contrast.sum(dtype=np.float64)
+
+
+def _range(rows):
+    return float(rows.min()), float(rows.max())
+
+
+def _level_of_caller():
+    """Return the level, as seen by a function that calls this, of whoever called the package."""
+    # From Python 3.12 on, `skip_file_prefixes` does this.
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -8,7 +8,7 @@ import numpy as np
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import as_tensor, find_device
 from skfashion.images import as_planes, channel_statistics
-from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm
+from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm, own_modes
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
 
@@ -74,6 +74,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     True
     """
     estimator = snapshot(estimator)
+    estimator._check_what_was_set_after_fit()
     rows = estimator._read_rows(X)
     adapted = estimator._with_net(copy.deepcopy(estimator.net_))
     if not batch_norms(adapted.net_.module_):
@@ -110,7 +111,7 @@ def replace_statistics(estimator, rows, *, n_before=0):
             "hundred give good statistics of batch norm."
         )
     net = estimator.net_.move_to(find_device(estimator.device))
-    with borrowed_threads(estimator.n_threads):
+    with borrowed_threads(estimator.n_threads), own_modes(gradients=False):
         estimate_batch_norm(
             net.module_,
             as_planes(as_tensor(rows), estimator.image_shape_),

@@ -95,7 +95,7 @@ def _function(path, name):
 def own_device(wanted, current=None):
     """Return a context in which the CUDA device to compute on is the current one.
 
-    Workers take turns at those there are; outside of workers nothing changes.
+    Workers take turns at those there are, unless one is named; outside of workers nothing changes.
 
     Parameters
     ----------
@@ -104,9 +104,14 @@ def own_device(wanted, current=None):
     current : torch.device or None
         Where its network is already.
     """
-    if current is not None and current.type == "cuda":
+    kind, _, named = wanted.partition(":")
+    if not named and current is not None and current.type == "cuda":
         return torch.cuda.device(current)
-    number = worker_number() if wanted in ("auto", "cuda") else None
+    number = worker_number() if kind in ("auto", "cuda") else None
+    number = int(named) if named else number
     if number is None or not torch.cuda.is_available():
         return nullcontext()
-    return torch.cuda.device(number % torch.cuda.device_count())
+    n_devices = torch.cuda.device_count()
+    if named and number >= n_devices:
+        return nullcontext()  # that there is no such device is said where data are moved to it
+    return torch.cuda.device(number % n_devices)

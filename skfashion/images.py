@@ -125,8 +125,18 @@ def match_layout(shape, image_shape):
     raise ValueError(
         f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: flat "
         f"rows (n, {c * h * w}) in the order of image_shape, {grey}(n, {c}, {h}, {w}) or "
-        f"(n, {h}, {w}, {c})."
+        f"(n, {h}, {w}, {c}).{advice_on_one_image(shape, image_shape)}"
     )
+
+
+def advice_on_one_image(shape, image_shape):
+    """Return what to say where data of a wrong shape is an image that stands alone, else ""."""
+    if len(image_shape) == 0:
+        return ""
+    c, h, w = planes_shape(image_shape)
+    if tuple(shape) not in {(h, w), (c, h, w), (h, w, c)}:
+        return ""
+    return " This looks like a single image; an array of one image is X[None]."
 
 
 def as_rows(X, image_shape):

@@ -49,7 +49,7 @@ AROUND = {
 
 @pytest.fixture(scope="module")
 def plain(digits):
-    """What each net is without anything around it: weights, and probabilities after one more pass."""
+    """What each net is, and predicts, with nothing around it."""
     return {name: outcome(name, *digits) for name in NETS}
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from common import small, weights_of
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.metrics import make_scorer, recall_score
 

@@ -270,9 +270,7 @@ def test_huge_weights_give_the_same_net_or_an_error(digits):
         net.fit(X, y, X_val=X, y_val=y, sample_weight_val=huge)
     with pytest.raises(ValueError, match="sample_weight times class_weight of up to inf"):
         net.set_params(class_weight={3: 1e300}).fit(X, y, huge / 1e10)
-    part = MLPNetClassifier(random_state=0).partial_fit(
-        X, y, sample_weight=huge / 300, classes=range(10)
-    )
+    part = small(MLPNetClassifier).partial_fit(X, y, range(10), sample_weight=huge / 300)
     before = weights_of(part)
     with pytest.raises(ValueError, match="sample_weight of up to"):
         part.partial_fit(X, y, sample_weight=huge / 300)

@@ -9,7 +9,7 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import as_tensor, find_device
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import as_planes, channel_statistics
-from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm
+from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm, own_modes
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
 
@@ -75,6 +75,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     True
     """
     estimator = snapshot(estimator)
+    estimator._check_what_was_set_after_fit()
     rows = estimator._read_rows(X)
     # What it is given later is compared with the images of the new source.
     statistics = ImageStatistics.of(rows, estimator.image_shape_)
@@ -113,7 +114,7 @@ def replace_statistics(estimator, rows, *, n_before=0):
             "hundred give good statistics of batch norm."
         )
     net = estimator.net_.move_to(find_device(estimator.device))
-    with borrowed_threads(estimator.n_threads):
+    with borrowed_threads(estimator.n_threads), own_modes(gradients=False):
         estimate_batch_norm(
             net.module_,
             as_planes(as_tensor(rows), estimator.image_shape_),

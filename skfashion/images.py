@@ -130,10 +130,13 @@ def match_layout(shape, image_shape):
 
 
 def advice_on_one_image(shape, image_shape):
-    """Return what to do where `shape` is that of one image without the axis of rows, else ""."""
+    """Return what to say where data of a wrong shape is an image that stands alone, else ""."""
+    if len(image_shape) == 0:
+        return ""
     c, h, w = planes_shape(image_shape)
-    shapes = {(c, h, w), (h, w, c)} | ({(h, w)} if c == 1 else set())
-    return " For a single image pass X[None]." if tuple(shape) in shapes else ""
+    if tuple(shape) not in {(h, w), (c, h, w), (h, w, c)}:
+        return ""
+    return " This looks like a single image; an array of one image is X[None]."
 
 
 def as_rows(X, image_shape):

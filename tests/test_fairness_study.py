@@ -522,7 +522,7 @@ BAD = {
         r"y_test with \[2\], expected only what y has",
     ),
     "new group": ((*TRAIN, *TEST[:2], ["dusk"] * 500), {}, r"groups_test with \['dusk'\]"),
-    "missing": ((*TRAIN[:2], [None] * 500, *TEST), {}, "groups with missing values"),
+    "missing": ((*TRAIN[:2], [None] * 500, *TEST), {}, "groups with 500 missing labels"),
     "two columns": ((X, X, TRAIN[2], *TEST), {}, "y of shape .*, expected one dimension"),
     "numbers": ((X, X[:, 0], TRAIN[2], *TEST), {}, "Unknown label type: continuous"),
     "seeds": ((*TRAIN, *TEST), {"seeds": (1, 1)}, "expected each of them once"),

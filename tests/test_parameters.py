@@ -12,10 +12,15 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
+import torch
+from common import small, weights_of
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
 
 import skfashion
-from skfashion.parameters.declaring import GROUPS, constraints_of, param
+from skfashion import Augmentation, ClassBalancedLoss, ConvNetClassifier, MLPNetClassifier
+from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.parameters.declaring import GROUPS, DeviceNames, constraints_of, param
 
 DECLARING = [getattr(skfashion, name) for name in skfashion.__all__]
 CLASSIFIERS = [cls for cls in DECLARING if cls.__name__.endswith("Classifier")]
@@ -32,6 +37,8 @@ def types_of_annotation(annotation):
 
 def types_of_constraint(constraint):
     """Return the same for a constraint."""
+    if isinstance(constraint, DeviceNames):
+        return {str}
     if isinstance(constraint, StrOptions):
         return set(constraint.options)
     if isinstance(constraint, Interval):
@@ -88,6 +95,90 @@ def test_the_architecture_is_what_not_all_classifiers_have(cls):
 def test_an_unknown_group_is_refused():
     with pytest.raises(ValueError, match="Got group='speed', expected one of .*'running'"):
         param(int, default=1, doc="Channels.", group="speed")
+
+
+# Numbers of NumPy's that would overflow, or be rounded, in their own types.
+NUMBERS = {
+    "max_epochs": np.uint8(20),
+    "step_size": np.int8(100),
+    "n_threads": np.uint8(1),
+    "lr": np.float16(0.01),
+    "weight_decay": np.longdouble(0.01),
+    "random_state": np.uint8(3),
+    "batch_norm": np.bool_(True),
+    "activation": np.str_("tanh"),
+    "label_smoothing": np.float32(0.1),
+    "lr_schedule": np.str_("step"),
+    "hidden_layer_sizes": [np.uint8(16), np.uint8(9)],
+    "class_weight": {3: np.float16(0.1)},
+    "prior": np.full(10, 0.1, dtype=np.float32),
+    "tta": np.uint8(3),
+}
+
+
+def as_python(value):
+    if isinstance(value, np.floating):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: as_python(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_python(item) for item in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def test_numpys_numbers_mean_the_number(digits):
+    X, y = digits
+    given = small(MLPNetClassifier, **NUMBERS)
+    expected = small(MLPNetClassifier, **{name: as_python(v) for name, v in NUMBERS.items()})
+    np.testing.assert_array_equal(weights_of(given.fit(X, y)), weights_of(expected.fit(X, y)))
+    np.testing.assert_array_equal(given.predict_proba(X), expected.predict_proba(X))
+    assert given.history_["lr"].tolist() == expected.history_["lr"].tolist()
+    for net in (given, clone(given)):  # which holds what it was given
+        assert all(type(net.get_params()[name]) is type(value) for name, value in NUMBERS.items())
+    given.partial_fit(X, y)
+    np.testing.assert_array_equal(weights_of(given), weights_of(expected.partial_fit(X, y)))
+
+
+def test_so_they_do_in_objects_inside_and_in_ensembles(digits):
+    X, y = digits
+    nets = []
+    for number in (np.float16, float):
+        augment = Augmentation(shift=np.uint8(1) if number is np.float16 else 1, scale=number(0.1))
+        loss = ClassBalancedLoss(beta=number(0.99))
+        if number is float:
+            augment.scale, loss.beta = float(np.float16(0.1)), float(np.float16(0.99))
+        nets.append(small(ConvNetClassifier, augment=augment, loss=loss).fit(X, y))
+        assert nets[-1].augment is augment
+        assert nets[-1].loss is loss
+    np.testing.assert_array_equal(*map(weights_of, nets))
+    net = small(MLPNetClassifier, max_epochs=np.uint8(255))
+    ensemble = SnapshotEnsembleClassifier(net, n_snapshots=np.uint8(100))
+    assert ensemble._lengths_of_cycles(net, X) == [3] * 55 + [2] * 45
+
+
+def test_what_is_set_after_a_fit_is_checked_in_the_same_words(digits):
+    X, y = digits
+    net = small(ConvNetClassifier, max_epochs=1).fit(X, y)
+    wrong = {"n_threads": 0, "device": "gpu", "prior": "unifrom", "tta": 1}
+    wrong |= {"n_threads ": 2**31, "device ": "cuda:x", "prior ": [0.5, 0.5]}
+    for name, value in wrong.items():
+        name = name.strip()
+        net.set_params(**{name: value})
+        with pytest.raises(ValueError) as at_fit:
+            clone(net).fit(X, y)
+        for call in (net.predict, net.predict_proba, net.decision_function):
+            with pytest.raises(ValueError, match=f"Got {name}=|'{name}' parameter") as error:
+                call(X)
+            assert str(error.value) == str(at_fit.value)
+        net.set_params(**{name: ConvNetClassifier().get_params()[name]})
+    assert net.predict(X).shape == y.shape
+
+
+def test_a_device_by_number(digits):
+    for device in ("cuda:0", "cuda:15"):
+        if not torch.cuda.is_available() or int(device[5:]) >= torch.cuda.device_count():
+            with pytest.raises(ValueError, match=f"Got device='{device}', which PyTorch does not"):
+                small(MLPNetClassifier, device=device).fit(*digits)
 
 
 PUBLIC = ["", "adaptation", "datasets", "ensemble", "exceptions", "inspection"]

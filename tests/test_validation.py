@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from common import small, weights_of
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.metrics import make_scorer, recall_score
 
@@ -109,6 +110,25 @@ def test_scoring_may_be_any_scorer(digits):
     for scoring in ("roc_auc_ovr", "neg_log_loss", "f1_macro"):
         net = small(MLPNetClassifier, scoring=scoring, class_weight={3: 2.0})
         assert len(net.fit(X, y, X_val=X, y_val=y).validation_scores_) == 3
+
+
+def test_a_score_of_nan_is_told_with_its_epoch(digits):
+    """Once as a warning where it is only recorded, as an error where something depends on it."""
+    X, y = digits
+
+    def score(estimator, X, y):
+        return np.nan if estimator.n_iter_ > 1 else 0.5
+
+    message = "validation score of NaN in epoch 2 from scoring=.*score"
+    net = small(MLPNetClassifier, scoring=score)
+    with pytest.warns(UserWarning, match=message) as found:
+        net.fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert len(found) == 1
+    assert np.isnan(net.validation_scores_).tolist() == [False, True, True]
+    with pytest.raises(ValueError, match=message):
+        clone(net).set_params(early_stopping=True).fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        clone(net).set_params(target_score=0.9).fit(X, y, X_val=X[:50], y_val=y[:50])
 
 
 def test_misspelt_scoring_is_refused_even_without_validation(digits):

@@ -238,3 +238,40 @@ def test_early_stopping_where_a_class_has_no_weight(digits):
     net.set_params(max_epochs=20).fit(X, y)
     assert list(net.classes_) == list(range(10))
     assert 4 not in net.predict(X)
+
+
+def test_dicts_by_label_may_name_classes_that_a_fold_lacks(digits):
+    X, y = digits
+    part = y < 3
+    X, y = X[part], y[part]
+    named = {label: 1.0 + label for label in range(3)}
+    for name in ("class_weight", "sampling"):
+        alone = small(MLPNetClassifier, **{name: named}).fit(X, y)
+        others = small(MLPNetClassifier, **{name: named | {9: 5.0, "x": 7.0}}).fit(X, y)
+        np.testing.assert_array_equal(weights_of(others), weights_of(alone))
+    with pytest.raises(ValueError, match=r"labels \['2'\], expected only .* but \[2\] have none"):
+        small(MLPNetClassifier, class_weight={0: 1.0, 1: 1.0, "2": 3.0}).fit(X, y)
+    with pytest.raises(ValueError, match="expected a share for each label"):
+        small(MLPNetClassifier, sampling={0: 1.0, 1: 1.0, "2": 3.0}).fit(X, y)
+
+
+def test_huge_weights_give_the_same_net_or_an_error(digits):
+    X, y = digits
+    weight = 1.0 + y
+    for params in ({}, {"sampling": "balanced"}, {"class_weight": "balanced"}):
+        net = small(MLPNetClassifier, **params)
+        expected = weights_of(net.fit(X, y, weight))
+        np.testing.assert_array_equal(weights_of(net.fit(X, y, weight * 2.0**1000)), expected)
+        np.testing.assert_array_equal(weights_of(net.fit(X, y, weight * 2.0**-1000)), expected)
+    net, huge = small(MLPNetClassifier), np.full(len(y), 1e308)
+    with pytest.raises(ValueError, match=r"sample_weight of up to 1e\+308, the sum of which"):
+        net.fit(X, y, huge)
+    with pytest.raises(ValueError, match="sample_weight of up to"):
+        net.fit(X, y, X_val=X, y_val=y, sample_weight_val=huge)
+    with pytest.raises(ValueError, match="sample_weight times class_weight of up to inf"):
+        net.set_params(class_weight={3: 1e300}).fit(X, y, huge / 1e10)
+    part = small(MLPNetClassifier).partial_fit(X, y, range(10), sample_weight=huge / 300)
+    before = weights_of(part)
+    with pytest.raises(ValueError, match="sample_weight of up to"):
+        part.partial_fit(X, y, sample_weight=huge / 300)
+    np.testing.assert_array_equal(weights_of(part), before)

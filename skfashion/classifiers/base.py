@@ -8,12 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,13 +20,19 @@ from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_planes, as_rows
 from skfashion.nets.network import Network
-from skfashion.parameters.declaring import constraints_of, estimator
+from skfashion.parameters.declaring import (
+    Declared,
+    constraints_of,
+    estimator,
+    with_plain_numbers,
+)
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
 from skfashion.training import (
     apply_by_rows,
     averaged_over_views,
     borrowed_threads,
     own_device,
+    own_modes,
     sleeping_threads,
 )
 from skfashion.utils._sklearn import (
@@ -40,6 +41,7 @@ from skfashion.utils._sklearn import (
     validate_parameter_constraints,
 )
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
+from skfashion.utils.names import advises
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -111,7 +113,7 @@ class ImageClassifier(
     CallbackSupportMixin,
     TrainingOptions,
     FittedAttributes,
-    BaseEstimator,
+    Declared,
     abc.ABC,
 ):
     """Base class of the image classifiers.
@@ -144,6 +146,7 @@ class ImageClassifier(
     def _parameter_constraints(self):
         return constraints_of(type(self))
 
+    @advises
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -192,7 +195,8 @@ class ImageClassifier(
 
     def _n_epochs(self, n_rows):
         """Return how many epochs a fit to so many rows has."""
-        return number_of_epochs(self, math.ceil(n_rows / batch_size_of(self, n_rows)))
+        plain = with_plain_numbers(self)
+        return number_of_epochs(plain, math.ceil(n_rows / batch_size_of(plain, n_rows)))
 
     def _train(
         self,
@@ -209,14 +213,16 @@ class ImageClassifier(
         """Fit, to the end or up to a pause; return what the rest of a paused training needs."""
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
+        plain = with_plain_numbers(self)
         with (
             own_device(self.device),
             borrowed_threads(self.n_threads),
             sleeping_threads(),
+            own_modes(gradients=True),
         ):
-            given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
-            estimator_of = partial(self._estimator_of, given)
-            trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
+            given = read(plain, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
+            estimator_of = partial(plain._estimator_of, given)
+            trained = fitting.fit(plain, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
         return trained.paused
 
@@ -252,6 +258,7 @@ class ImageClassifier(
         """Return this fitted estimator with another net, and what else changes with it."""
         return snapshot(self, net_=net, **changes)
 
+    @advises
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train for one pass over the given rows, at the constant learning rate `lr`.
@@ -288,11 +295,17 @@ class ImageClassifier(
         check_params(self)  # the decorator does so before the first call only
         before = snapshot(self) if hasattr(self, "net_") else None
         device = None if before is None else before.net_.device_
-        with own_device(self.device, device), borrowed_threads(self.n_threads):
-            given = read_part(self, X, y, classes, sample_weight, before=before)
+        plain = with_plain_numbers(self)
+        modes = own_modes(gradients=True)
+        with own_device(self.device, device), borrowed_threads(self.n_threads), modes:
+            given = read_part(plain, X, y, classes, sample_weight, before=before)
             remember = partial(self._remember, given, keeps_others=True)
-            fitting.partial_fit(self, given, remember)
+            fitting.partial_fit(plain, given, remember, self._has_remembered)
         return self
+
+    def _has_remembered(self, trained):
+        """Tell whether :meth:`_remember` has taken effect."""
+        return getattr(self, "class_count_", None) is trained.frequencies.count
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.
@@ -390,7 +403,7 @@ class ImageClassifier(
         if not hasattr(fitted, "net_"):
             check_is_fitted(self)  # raises, in scikit-learn's words
         fitted._check_what_was_set_after_fit()
-        with borrowed_threads(fitted.n_threads):
+        with borrowed_threads(fitted.n_threads), own_modes(gradients=False):
             yield fitted
 
     # What follows reads fitted attributes more than once, and is called on a snapshot.

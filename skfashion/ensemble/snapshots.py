@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
+from skfashion.parameters.declaring import with_plain_numbers
 from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
 
@@ -131,7 +132,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
                     "taken at the ends of schedules, and a cycle that is stopped does not come to "
                     "rest. Set max_epochs instead."
                 )
-        total = net.max_epochs
+        total = with_plain_numbers(net).max_epochs
         if total == "auto":
             total = max(net._n_epochs(max(1, count_rows(X))), self.n_snapshots)
         if total < self.n_snapshots:
@@ -140,7 +141,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
                 f"expected an epoch for each snapshot at least; set max_epochs={self.n_snapshots} "
                 "or more, or take fewer snapshots."
             )
-        length, rest = divmod(total, self.n_snapshots)
+        length, rest = divmod(total, int(self.n_snapshots))
         return [length + (i < rest) for i in range(self.n_snapshots)]
 
     def _remember(self, snapshots):

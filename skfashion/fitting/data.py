@@ -14,6 +14,7 @@ from skfashion.fitting.frequencies import check_partial
 from skfashion.fitting.inputs import (
     as_tensor,
     check_images,
+    check_sum,
     check_views,
     check_weights,
     draw_seed,
@@ -33,6 +34,7 @@ from skfashion.images import (
 )
 from skfashion.training import ClassSampler, ImageDataset
 from skfashion.utils.fitted import snapshot, unfitted
+from skfashion.utils.labels import column_of_labels
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,10 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
     seed = draw_seed(estimator.random_state)
     held_out = HeldOut()
     if X_val is not None:
-        X_val, y_val = check_images(carrier, X_val, y_val, reset=False)
+        X_val, y_val = check_images(carrier, X_val, y_val, reset=False, name="y_val")
         _, codes_val = encode_labels(y_val, classes, name="y_val")
-        weights_val = class_weight[codes_val]
         sample_weight_val = check_weights(sample_weight_val, X_val)
-        if sample_weight_val is not None:
-            weights_val = weights_val * sample_weight_val
+        weights_val = _product(sample_weight_val, class_weight[codes_val])
         rows_val, weights_val = as_rows(X_val, image_shape), _normalise(estimator, weights_val)
         held_out = HeldOut(rows=rows_val, y=y_val, weights=weights_val)
     return Given(
@@ -183,7 +183,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
         X, y = check_images(carrier, X, y, reset=True)
         image_shape = infer_image_shape(X.shape, estimator.image_shape)
         rows = as_rows(X, image_shape)
-        known = np.unique(np.asarray(classes))
+        known = np.unique(column_of_labels(classes, "classes"))
         if len(known) < 2:
             raise ValueError(f"Got classes={classes!r}, expected at least 2 classes.")
     else:
@@ -271,7 +271,7 @@ def _check_partial_fit(estimator, classes, before):
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     if known is not None and classes is not None:
-        if not np.array_equal(known, np.unique(np.asarray(classes))):
+        if not np.array_equal(known, np.unique(column_of_labels(classes, "classes"))):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                 f"{known!r}."
@@ -336,19 +336,29 @@ def _make_sampler(given, drawn, used):
     # Of a class whose rows are all held out, or weigh nothing, none can be drawn.
     shares = np.where(present, drawn, 0.0)
     weights = given.sample_weight
-    weights = None if weights is None else torch.from_numpy(weights[used])
+    if weights is not None:
+        # Large and small ones near 1, by a power of two, which changes no digit.
+        weights = torch.from_numpy(np.ldexp(weights[used], -np.frexp(weights.max())[1]))
     return ClassSampler(torch.from_numpy(codes), weights, torch.from_numpy(shares / shares.sum()))
 
 
 def _total_weights(estimator, classes, codes, sample_weight):
     """Return the classes' factors, and the rows' total weights as `_normalise` makes them."""
     factors = weigh_classes(estimator.class_weight, classes, codes, sample_weight)
-    weights = factors[codes] if sample_weight is None else sample_weight * factors[codes]
-    return factors, _normalise(estimator, weights)
+    return factors, _normalise(estimator, _product(sample_weight, factors[codes]))
+
+
+def _product(sample_weight, factors):
+    """Return the weights of rows times those of their classes, infinite where that is too large."""
+    if sample_weight is None:
+        return factors
+    with np.errstate(over="ignore"):
+        return sample_weight * factors
 
 
 def _normalise(estimator, weights):
-    """Return weights of mean 1, None if all are equal; refuse weights that are all zero."""
+    """Return weights of mean 1, None if all are equal; refuse what is all zero, or too large."""
+    check_sum(weights, "sample_weight times class_weight")
     if not weights.any():
         raise ValueError(
             "Got rows that all have weight zero (sample_weight times class_weight), expected at "
@@ -380,7 +390,7 @@ def _split(used, codes, fraction, seed):
             f"{smallest} row{'' if smallest == 1 else 's'}, and {n_held_out} of {len(used)} rows "
             f"are held out for {n_classes} classes. Holding out rows regardless of their class.",
             UserWarning,
-            stacklevel=8,
+            stacklevel=9,
         )
         stratify = None
     return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
@@ -405,7 +415,7 @@ def _make_dataset(estimator, image_shape, rows, codes, weights, used):
     if weights is not None and (weights[used] == weights[used[0]]).all():
         weights = None  # the rows of other weights are those of weight 0, which take no part
     images = as_planes(as_tensor(rows), image_shape)
-    if device == "cuda" and images.nbytes > torch.cuda.mem_get_info()[0] / 2:
+    if device.startswith("cuda") and images.nbytes > torch.cuda.mem_get_info()[0] / 2:
         device = "cpu"  # more than half of what is free there: batches are copied one by one
     if weights is not None:
         weights = torch.as_tensor(weights, dtype=torch_dtype(estimator.precision), device=device)

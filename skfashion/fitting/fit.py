@@ -125,17 +125,19 @@ def fit(estimator, given, tasks, estimator_of, *, until=None, paused=None):
     return trained
 
 
-def partial_fit(estimator, given, remember):
+def partial_fit(estimator, given, remember, is_remembered):
     """Train for one pass at a constant learning rate, a new net or that of the call before.
 
     Parameters
     ----------
     estimator : ImageClassifier
-        Whose parameters count; it is changed by `remember`, and the net of the call before is.
+        Whose parameters count; it is not changed, but the net of the call before is.
     given : Given
         The arguments.
     remember : callable
-        ``remember(trained)`` gives the estimator, in one step, what it has learned.
+        ``remember(trained)`` gives the user's estimator, in one step, what it has learned.
+    is_remembered : callable
+        ``is_remembered(trained) -> bool`` tells whether that has happened.
     """
     before = given.before
     balance = balance_of(estimator, given, 0.0 if before is None else before.class_count_)
@@ -150,7 +152,6 @@ def partial_fit(estimator, given, remember):
     shape, dtype = planes_shape(given.image_shape), torch_dtype(estimator.precision)
     augment = make_augmenter(estimator.augment, shape, dtype)
     trained = Trained(net, balance.frequencies_after(1, 1))
-    count = trained.frequencies.count  # an array of this call's own
     net.one_pass(
         data.train,
         lr=estimator.lr,
@@ -158,7 +159,7 @@ def partial_fit(estimator, given, remember):
         augment=augment,
         seed=given.seed,
         remember=lambda: remember(trained),
-        is_remembered=lambda: getattr(estimator, "class_count_", None) is count,
+        is_remembered=lambda: is_remembered(trained),
     )
 
 

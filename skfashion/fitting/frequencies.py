@@ -6,6 +6,7 @@ from numbers import Real
 
 import numpy as np
 
+from skfashion.fitting.inputs import check_sum
 from skfashion.parameters.losses import (
     DEFERRED_BETA,
     LossTerms,
@@ -31,11 +32,11 @@ def sampling_shares(sampling, classes, prior):
     Raises
     ------
     ValueError
-        If a dict does not have a positive number for every class.
+        If a dict does not have a positive number for every class; it may have others.
     """
     if isinstance(sampling, dict):
         labels = classes.tolist()
-        if set(sampling) != set(labels):
+        if not set(labels) <= set(sampling):  # more is no fault: a fold may lack a class
             raise ValueError(
                 f"Got sampling with the labels {list(sampling)}, expected a share for each label "
                 f"of y: {labels}."
@@ -77,6 +78,7 @@ class Frequencies:
     @classmethod
     def of(cls, count, weight):
         """Return the frequencies in data with so many rows of each class."""
+        check_sum(count, "sample_weight")  # of several parts, each of which has a sum
         return cls(count, count / count.sum(), weight)
 
     def effective(self, *, drawn=None, offset=None, factors=None):

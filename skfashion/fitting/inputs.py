@@ -1,5 +1,6 @@
 """Checks of what users pass in: images, labels, weights, devices."""
 
+from itertools import compress
 from numbers import Real
 
 import numpy as np
@@ -30,7 +31,7 @@ def torch_dtype(precision):
     return torch.float64 if precision == "fp64" else torch.float32
 
 
-def check_images(estimator, X, y=NO_LABELS, *, reset):
+def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     """Return `X` (and `y`, if given) checked, `X` as an array of two to four dimensions.
 
     `uint8` and the precision's own dtype are kept, everything else is converted to the latter.
@@ -39,6 +40,9 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
+    _refuse_times(X)
+    if has_labels:
+        y = _as_scikit_learn_reads_it(y, name)
     options = {
         "reset": reset,
         "dtype": [numpy_dtype(estimator.precision), np.uint8],
@@ -56,12 +60,35 @@ def check_images(estimator, X, y=NO_LABELS, *, reset):
     if X.ndim > 4:
         raise ValueError(f"Got X with {X.ndim} dimensions, expected 2, 3 or 4.")
     if not reset and X.ndim == 2 and X.shape[1] != estimator.n_features_in_:
+        advice = advice_on_one_image(X.shape, getattr(estimator, "image_shape_", ()))
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input."
-            f"{advice_on_one_image(X.shape, estimator.image_shape_)}"
+            f"{estimator.n_features_in_} features as input.{advice}"
         )
     return (X, y) if has_labels else X
+
+
+def _refuse_times(X):
+    """Refuse columns of dates, times and durations, which NumPy takes for large numbers."""
+    names = getattr(X, "columns", None)
+    dtypes = [getattr(X, "dtype", None)] if names is None else X.dtypes
+    are_times = [
+        getattr(dtype, "kind", "") in {"M", "m"} or getattr(dtype, "is_temporal", bool)()
+        for dtype in dtypes
+    ]
+    if any(are_times):
+        which = "" if names is None else f" in the columns {list(compress(names, are_times))}"
+        raise ValueError(
+            f"Got X with dates or times{which}, expected numbers. Compute those that matter, such "
+            "as the hour of the day, and leave dates and times themselves out."
+        )
+
+
+def _as_scikit_learn_reads_it(y, name):
+    """Return labels such that scikit-learn neither makes floats of them nor overlooks a gap."""
+    if isinstance(y, list | tuple) or np.ma.isMaskedArray(y):
+        labels.refuse_missing(y, name)
+    return labels.with_numpy_dtype(y)
 
 
 def _needs_no_conversion(estimator, X):
@@ -104,7 +131,20 @@ def check_weights(sample_weight, X):
     """Return the weights as a float64 array (n,), or None for None."""
     if sample_weight is None:
         return None
-    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    check_sum(weights, "sample_weight")
+    return weights
+
+
+def check_sum(weights, name):
+    """Refuse weights so large that their sum is no number."""
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"Got {name} of up to {weights.max():.3g}, the sum of which is too large for a float; "
+            "expected smaller weights. Divide them by their largest: only their ratios matter."
+        )
 
 
 def weigh_classes(class_weight, classes, codes, sample_weight):
@@ -116,10 +156,13 @@ def weigh_classes(class_weight, classes, codes, sample_weight):
         return np.ones(len(classes))
     if isinstance(class_weight, dict):
         unknown = [label for label in class_weight if label not in classes.tolist()]
-        if unknown:
+        without = [label for label in classes.tolist() if label not in class_weight]
+        # A fold may lack a class; a misspelt label leaves its own class without an entry.
+        if unknown and without:
             raise ValueError(
                 f"Got class_weight with the labels {unknown}, expected only labels of y: "
-                f"{classes.tolist()}."
+                f"{classes.tolist()}. Others are ignored where each label of y has a weight, but "
+                f"{without} have none."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= weight < np.inf:
@@ -170,18 +213,19 @@ def as_tensor(array):
 
 
 def find_device(device):
-    """Return the type of the device to compute on, or None if it is missing.
+    """Return the device to compute on, such as "cpu", "cuda" or "cuda:1"; None if it is missing.
 
     Raises
     ------
     RuntimeError
-        For "cuda" in a process that was forked off one that uses it.
+        For a CUDA device in a process that was forked off one that uses it.
     """
     if device == "auto":
         return "cuda" if has_cuda() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
         return None
     check_reachable(device)
-    if device == "mps" and not torch.backends.mps.is_available():
+    if kind == "mps" and not torch.backends.mps.is_available():
         return None
-    return device
+    return None if number and int(number) >= torch.cuda.device_count() else device

@@ -135,6 +135,7 @@ def _as_vector(weights):
 def _environment(estimator, scope):
     """Return what else decides the bits of a result: versions, processor, threads."""
     device = find_device(estimator.device)
+    device = None if device is None else device.partition(":")[0]  # devices of a kind are alike
     return {
         "engine": {scope: ENGINE[scope]},
         "torch": torch.__version__,

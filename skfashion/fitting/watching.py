@@ -92,7 +92,9 @@ def make_callbacks(estimator, given, data, tasks, estimator_so_far, *, n_epochs,
     callbacks = []
     if data.valid is not None:
         score = _make_score(estimator, data, estimator_so_far)
-        callbacks.append(("skfashion_score", ValidationScore(score)))
+        name = f"scoring={estimator.scoring!r}"
+        decides = estimator.early_stopping or estimator.target_score is not None
+        callbacks.append(("skfashion_score", ValidationScore(score, name, decides=decides)))
     if estimator.verbose:
         bar = estimator.verbose is True or estimator.verbose == 1
         callbacks.append(("skfashion_progress", Progress(n_epochs, bar=bar)))

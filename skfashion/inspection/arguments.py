@@ -5,10 +5,11 @@ from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.utils._sklearn import Interval, validate_params
+from skfashion.utils.labels import column_of_labels
 from skfashion.utils.pipelines import last_step
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -67,7 +68,7 @@ def labels_of(y, *others):
         If `y` has more dimensions than one, or the numbers of rows differ.
     """
     check_consistent_length(y, *others)
-    return column_or_1d(y)
+    return column_of_labels(y)
 
 
 def names_of(classes, class_names):

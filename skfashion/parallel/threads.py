@@ -161,7 +161,7 @@ def _function(path, name):
 def own_device(wanted, current=None):
     """Return a context in which the CUDA device to compute on is the current one.
 
-    Workers take turns at those there are; outside of workers nothing changes.
+    Workers take turns at those there are, unless one is named; outside of workers nothing changes.
 
     Parameters
     ----------
@@ -175,13 +175,18 @@ def own_device(wanted, current=None):
     RuntimeError
         As :func:`check_reachable` does for `current`.
     """
-    if current is not None and current.type == "cuda":
+    kind, _, named = wanted.partition(":")
+    if not named and current is not None and current.type == "cuda":
         check_reachable(current)
         return torch.cuda.device(current)
-    number = worker_number() if wanted in ("auto", "cuda") else None
+    number = worker_number() if kind in ("auto", "cuda") else None
+    number = int(named) if named else number
     if number is None or not has_cuda():
         return nullcontext()
-    return torch.cuda.device(number % torch.cuda.device_count())
+    n_devices = torch.cuda.device_count()
+    if named and number >= n_devices:
+        return nullcontext()  # that there is no such device is said where data are moved to it
+    return torch.cuda.device(number % n_devices)
 
 
 def has_cuda():

@@ -3,9 +3,7 @@
 from numbers import Integral, Real
 from typing import Literal
 
-from sklearn.base import BaseEstimator
-
-from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, estimator, param
+from skfashion.parameters.declaring import NOT_NEGATIVE, SHARE, Declared, estimator, param
 from skfashion.utils._sklearn import Interval, StrOptions
 
 # Images smaller than this, in pixels, are taken for tables of so many columns that a square of them
@@ -14,7 +12,7 @@ MIN_SIDE = 5
 
 
 @estimator
-class Augmentation(BaseEstimator):
+class Augmentation(Declared):
     """Random changes of the training images, drawn anew for each image in each epoch.
 
     Give it to a classifier as `augment`; its parameters can then be searched, such as

@@ -2,14 +2,17 @@
 
 import dataclasses
 import inspect
+import re
 import textwrap
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Literal, TypeVar, dataclass_transform, get_args
+from typing import Literal, Self, TypeVar, dataclass_transform, get_args
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skfashion.utils._sklearn import Interval, StrOptions, make_constraint
+from skfashion.utils.names import advises, with_advice
 
 # Constraints that many parameters have.
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -36,6 +39,21 @@ GROUPS = get_args(Group)
 
 Value = TypeVar("Value")
 Class = TypeVar("Class", bound=type)
+
+
+class DeviceNames(StrOptions):
+    """The constraint of a device: "auto", "cpu", "cuda", "mps", or "cuda:" and a number."""
+
+    def __init__(self):
+        super().__init__({"auto", "cpu", "cuda", "mps"})
+
+    def is_satisfied_by(self, value):
+        """Tell whether a value is such a name."""
+        is_numbered = isinstance(value, str) and re.fullmatch(r"cuda:(0|[1-9]\d?)", value)
+        return super().is_satisfied_by(value) or bool(is_numbered)
+
+    def __str__(self):
+        return "a str among {'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', …, 'mps'}"
 
 
 def param(*constraints, default: Value, doc: str, group: Group | None = None) -> Value:
@@ -76,15 +94,16 @@ def estimator(cls: Class) -> Class:
     """Make a class with :func:`param` attributes an estimator.
 
     The constructor, with an explicit keyword-only signature that ``clone``, ``GridSearchCV`` and
-    editors understand, comes from :mod:`dataclasses`. Three words in the class's docstring are
-    replaced: ``{parameters}`` by the documentation of all parameters, those of its parents
-    included, ``{groups}`` by their names, a line a group, and ``{attributes}`` by the class's
-    ``_attributes_doc``.
+    editors understand, comes from :mod:`dataclasses`; of an unknown name it says what that may have
+    meant. Three words in the class's docstring are replaced: ``{parameters}`` by the documentation
+    of all parameters, those of its parents included, ``{groups}`` by their names, a line a group,
+    and ``{attributes}`` by the class's ``_attributes_doc``.
     """
     cls = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
     fields = _fields_by_group(cls)
     signature = inspect.signature(cls.__init__)
     order = ["self", *(field.name for field in fields)]
+    cls.__init__ = advises(cls.__init__)
     vars(cls)["__init__"].__signature__ = signature.replace(
         parameters=[signature.parameters[name] for name in order]
     )
@@ -96,6 +115,62 @@ def estimator(cls: Class) -> Class:
     for word, text in parts.items():
         cls.__doc__ = cls.__doc__.replace(f"    {{{word}}}", textwrap.indent(text, "    "))
     return cls
+
+
+class Declared(BaseEstimator):
+    """An estimator that says what an unknown parameter may have meant."""
+
+    def set_params(self, **params) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; those of objects inside by ``<name>__<parameter>``, such as
+            ``augment__flip``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; then none is set.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name, value in params.items():
+            own = name.partition("__")[0]
+            if own in known:
+                continue
+            try:
+                super().set_params(**{name: value})
+            except ValueError as error:
+                raise ValueError(with_advice(str(error), own, known)) from None
+        return super().set_params(**params)
+
+
+def with_plain_numbers(declared):
+    """Return an estimator, or an object inside it, with NumPy's numbers as Python's, to read from.
+
+    NumPy's small types are computed with in themselves: twice a ``uint8`` of 200 is 144. The
+    object itself keeps the values that it was given, as ``clone`` demands; it is returned where
+    there is nothing to change.
+    """
+    values = {field.name: getattr(declared, field.name) for field in dataclasses.fields(declared)}
+    plain = {name: _plain(value) for name, value in values.items()}
+    changed = {name: plain[name] for name, value in values.items() if plain[name] is not value}
+    return dataclasses.replace(declared, **changed) if changed else declared
+
+
+def _plain(value):
+    """Return one of NumPy's numbers as Python's, and the same for an object with parameters."""
+    if isinstance(value, np.floating):
+        return float(value)  # `item` would leave a long double
+    if isinstance(value, np.generic):
+        return value.item()
+    return with_plain_numbers(value) if isinstance(value, Declared) else value
 
 
 def constraints_of(cls):
@@ -149,9 +224,9 @@ def _kind(constraint):
     """Return a constraint in words for a docstring, options sorted."""
     if isinstance(constraint, str):
         return KINDS[constraint]
-    if isinstance(constraint, StrOptions):
+    if type(constraint) is StrOptions:
         return "{" + ", ".join(repr(option) for option in sorted(constraint.options)) + "}"
-    return str(make_constraint(constraint))
+    return str(make_constraint(constraint)).removeprefix("a str among ")
 
 
 def as_sizes(name, value):

@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skfashion.parameters.declaring import (
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
+    Declared,
     constraints_of,
     estimator,
     param,
@@ -46,7 +46,7 @@ class LossTerms:
     head_scale: float | None = None
 
 
-class Loss(BaseEstimator, abc.ABC):
+class Loss(Declared, abc.ABC):
     """Base class of the losses that a classifier takes as `loss`."""
 
     # Whether the terms depend on the class counts.

@@ -15,6 +15,7 @@ from skfashion.parameters.declaring import (
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
+    DeviceNames,
     Optimizer,
     estimator,
     param,
@@ -365,13 +366,14 @@ class TrainingOptions:
         int gives the same model every time, on the same machine with the same number of
         threads.""",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = param(
-        StrOptions({"auto", "cpu", "cuda", "mps"}),
+    device: str = param(
+        DeviceNames(),
         default="auto",
         group="running",
-        doc="""Where to compute; "auto" is a CUDA device if there is one, else the CPU. Of several
-        devices, the workers of a parallel search take one each, in turn. A process that was forked
-        off one that uses CUDA cannot use it: "auto" is the CPU there, and "cuda" is refused.""",
+        doc="""Where to compute; "auto" is a CUDA device if there is one, else the CPU, and "cuda:1"
+        is the second one of several. Without a number, the workers of a parallel search take
+        one each, in turn. A process that was forked off one that uses CUDA cannot use it: "auto"
+        is the CPU there, and "cuda" is refused.""",
     )
     n_threads: int | None = param(
         Interval(Integral, 1, 1024, closed="both"),

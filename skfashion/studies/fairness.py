@@ -16,11 +16,14 @@ from skfashion.studies._checks import check_estimators, checked_seeds
 from skfashion.studies._mitigation import GroupPredictor
 from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
+from skfashion.utils.labels import refuse_missing, with_numpy_dtype
+from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value"]
 
 
+@advises
 def fairness_study(
     estimators,
     X,
@@ -199,15 +202,11 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
 
 def _check_column(values, name):
     """Return labels as an array without missing values, strings as NumPy's strings."""
-    values = np.asarray(values)
+    refuse_missing(values, name)
+    values = np.asarray(with_numpy_dtype(values))
     if values.ndim != 1:
         raise ValueError(
             f"Got {name} of shape {values.shape}, expected one dimension. Give one value a row."
-        )
-    if pd.isna(values).any():
-        raise ValueError(
-            f"Got {name} with missing values, expected one in each row. Give them a name of their "
-            "own, or leave these rows out."
         )
     is_text = values.dtype == object and all(isinstance(value, str) for value in values)
     return values.astype(str) if is_text else values

@@ -5,12 +5,14 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from skfashion.utils.labels import encode_labels
+from skfashion.utils.labels import encode_labels, refuse_missing
+from skfashion.utils.names import advises
 
 # Rates of one class against the rest, by group.
 BY_CLASS = ("recall", "selection rate", "false positive rate")
 
 
+@advises
 def group_metrics(y_true, y_pred, groups, *, classes=None):
     """Return what fairlearn's ``MetricFrame`` finds, as a tidy table.
 
@@ -49,7 +51,8 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     Raises
     ------
     ValueError
-        If lengths differ, there is one group only, or labels are not among `classes`.
+        If lengths differ, labels or groups are missing, there is one group only, or labels are not
+        among `classes`.
     ImportError
         If fairlearn is not installed.
 
@@ -61,6 +64,8 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     (1.0, 0.5)
     """
     require_fairlearn()
+    for name, part in {"y_true": y_true, "y_pred": y_pred, "groups": groups}.items():
+        refuse_missing(part, name)
     y_true, y_pred, groups = (np.asarray(part) for part in (y_true, y_pred, groups))
     if not len(y_true) == len(y_pred) == len(groups):
         lengths = f"{len(y_true)}, {len(y_pred)} and {len(groups)}"

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils import column_or_1d
 from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
@@ -16,7 +15,7 @@ from skfashion.parallel.runs import run_all
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
 from skfashion.utils import memory
-from skfashion.utils.labels import check_label_per_row
+from skfashion.utils.labels import check_label_per_row, column_of_labels
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
@@ -150,7 +149,7 @@ def imbalance_study(
     check_estimators(estimators)
     explicit = treatments is not None
     treatments = find_treatments(treatments)
-    y, y_test = column_or_1d(y), column_or_1d(y_test)
+    y, y_test = column_of_labels(y), column_of_labels(y_test, "y_test")
     _check_data(X, y, X_test, y_test, treatments)
     skews = _check_skews(y, profiles, ratios, permutations)
     seeds = checked_seeds(seeds)

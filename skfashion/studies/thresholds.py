@@ -4,11 +4,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.utils import column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion.utils.fitted import replace_fitted, snapshot
+from skfashion.utils.labels import column_of_labels
 
 # More rounds than coordinate ascent was ever seen to take on ten classes.
 MAX_SWEEPS = 20
@@ -94,7 +95,7 @@ class ClassFactorsClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator)
             )
         if self.factors not in ("prior", "tuned"):
             raise ValueError(f"Got factors={self.factors!r}, expected 'prior' or 'tuned'.")
-        y = column_or_1d(y, warn=True)
+        y = column_of_labels(y, warn=True)
         check_classification_targets(y)
         fitted = clone(estimator).fit(X, y)
         codes = np.searchsorted(fitted.classes_, y)

@@ -39,6 +39,7 @@ from skfashion.training.checkpoints import (
 from skfashion.training.copying import copy_callbacks
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.inference import apply_by_rows, averaged_over_views
+from skfashion.training.modes import own_modes
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.sampling import ClassSampler
@@ -81,6 +82,7 @@ __all__ = [
     "make_schedule",
     "onednn_is_better",
     "own_device",
+    "own_modes",
     "resolve_optimizer",
     "sleeping_threads",
     "state_from_bytes",

@@ -39,10 +39,11 @@ def fused_adam(decoupled):
 
 @cache
 def _can_run_adam(kernel):
-    lists = [[torch.ones(1)] for _ in range(4)]
+    lists = [[torch.ones(1, dtype=torch.float32)] for _ in range(4)]
+    steps = [torch.ones((), dtype=torch.float32)]
     options = {"lr": 0.1, "beta1": 0.9, "beta2": 0.9, "weight_decay": 0.1, "eps": 0.1}
     try:
-        kernel(*lists, [], [torch.ones(())], amsgrad=False, maximize=False, **options)
+        kernel(*lists, [], steps, amsgrad=False, maximize=False, **options)
     except (TypeError, RuntimeError):
         return False
     return True
@@ -56,7 +57,7 @@ def fused_sgd():
 
 @cache
 def _can_run_sgd(kernel):
-    lists = [[torch.ones(1)] for _ in range(3)]
+    lists = [[torch.ones(1, dtype=torch.float32)] for _ in range(3)]
     options = {"weight_decay": 0.1, "momentum": 0.9, "lr": 0.1, "dampening": 0.0}
     options |= {"nesterov": True, "maximize": False, "is_first_step": False}
     try:
@@ -115,7 +116,7 @@ def adamw_step_(params, grads, averages, squares, steps, *, lr, beta1, beta2, we
 
 @cache
 def _can_run_foreach(function, n_lists):
-    lists = [[torch.ones(1)] for _ in range(n_lists)]
+    lists = [[torch.ones(1, dtype=torch.float32)] for _ in range(n_lists)]
     try:
         function(*lists, 0.5)
     except (TypeError, RuntimeError):

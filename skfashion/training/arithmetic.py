@@ -33,8 +33,8 @@ def compute_dtype(precision, module, device):
         "auto" means bfloat16 for convolutions on a device with instructions for it.
     module : torch.nn.Module
         The network.
-    device : {"cpu", "cuda", "mps"}
-        Where it is trained.
+    device : str
+        Where it is trained: "cpu", "cuda", "cuda:1", "mps".
     """
     if precision != "auto":
         return NAMED_DTYPES.get(precision)
@@ -46,7 +46,7 @@ def has_bfloat16(device):
     """Tell whether a device has instructions for bfloat16, and not only an emulation."""
     if device == "cpu":
         return cpu_has_bfloat16()
-    return device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
+    return device.startswith("cuda") and torch.cuda.get_device_capability() >= (8, 0)
 
 
 def product(a, b, out, bias=None):
@@ -86,7 +86,7 @@ def onednn_is_better():
     if processor_maker() in (None, "GenuineIntel"):
         return False
     generator = torch.Generator().manual_seed(0)
-    a, b = torch.randn(2, 128, 128, generator=generator)
+    a, b = torch.randn(2, 128, 128, generator=generator, dtype=torch.float32)
     exact = a.double() @ b.double().t()
     try:
         theirs = onednn_product(a, b.t())

@@ -203,7 +203,7 @@ class Augmenter:
         images = images.to(self.dtype)
         if not cuts:
             return share * images + (1 - share) * images[partners], partners, share
-        side = torch.full((1,), math.sqrt(1 - share), device=images.device)
+        side = torch.full((1,), math.sqrt(1 - share), dtype=torch.float32, device=images.device)
         top, left = torch.tensor(random.random((2, 1)), dtype=torch.float32, device=images.device)
         box = _box(top, left, side * h, side * w, h, w)
         share = 1 - box.float().mean().item()
@@ -211,7 +211,7 @@ class Augmenter:
 
 
 def _uniform(size, generator, device):
-    return torch.rand(size, generator=generator).to(device)
+    return torch.rand(size, generator=generator, dtype=torch.float32).to(device)
 
 
 def _box(top, left, height, width, h, w):

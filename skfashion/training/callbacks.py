@@ -3,6 +3,9 @@
 A callback ends the training by setting ``net.stop_training_``; those after it still see the epoch.
 """
 
+import math
+import warnings
+
 from skorch.callbacks import Callback
 
 from skfashion.parallel.progress import is_redrawn, make_bar
@@ -16,15 +19,35 @@ class ValidationScore(Callback):
     score : callable or None
         ``score(net) -> float``, called with the module in evaluation mode; None records the
         negative validation loss.
+    name : str
+        What it is called, for messages.
+    decides : bool
+        Whether something depends on it; else a score that is no number is only warned of.
     """
 
-    def __init__(self, score=None):
-        self.score = score
+    def __init__(self, score=None, name="score", *, decides=False):
+        self.score, self.name, self.decides = score, name, decides
+        self._has_warned = False
 
     def on_epoch_end(self, net, **kwargs):
         """Record the score of the epoch that has just ended."""
         value = -net.history[-1, "valid_loss"] if self.score is None else float(self.score(net))
         net.history.record("valid_score", value)
+        if math.isnan(value):
+            self._complain(net.history[-1, "epoch"])
+
+    def _complain(self, epoch):
+        """Raise an error of a score that is NaN, or warn of the first one."""
+        message = (
+            f"Got a validation score of NaN in epoch {epoch} from {self.name}, expected a number. "
+            "Where a class is missing in the validation data, some scores are not defined: "
+            "hold out more rows, or take another scoring."
+        )
+        if self.decides:
+            raise ValueError(message)
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(message, UserWarning, stacklevel=2)
 
 
 class KeepBestWeights(Callback):

@@ -102,7 +102,7 @@ class MuonAdamW(torch.optim.Optimizer):
             if not state:
                 state["exp_avg"] = torch.zeros_like(parameter)
                 state["exp_avg_sq"] = torch.zeros_like(parameter)
-                state["step"] = torch.zeros((), device=parameter.device)
+                state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
             # A checkpoint brings it to the CPU, which a GPU's kernel must not read.
             state["step"] = state["step"].to(parameter.device) + 1
         adamw_step_(

@@ -194,7 +194,7 @@ class TrainingNet(NeuralNetClassifier):
         # float16 has so small a range that gradients must be scaled up; bfloat16 has not. By how
         # much is learned in training, so it is kept from one pass to the next.
         if self.compute_dtype is torch.float16 and self.scaler_ is None:
-            self.scaler_ = torch.amp.GradScaler(self.device)
+            self.scaler_ = torch.amp.GradScaler(torch.device(self.device).type)
         self.steps_ = Steps(
             self.module_,
             self.criterion_,
@@ -299,7 +299,7 @@ class TrainingNet(NeuralNetClassifier):
         return self.module_.standardize.mean.device
 
     def move_to(self, device):
-        """Let the module compute on a type of device, such as "cuda", if it does not yet.
+        """Let the module compute on a device, such as "cuda" or "cuda:1", if it does not yet.
 
         A net out of a pickle lies on the CPU, and stays there where its own device is missing.
 
@@ -314,10 +314,10 @@ class TrainingNet(NeuralNetClassifier):
             If the module lies on a GPU, and this process was forked off the one that put it there.
         """
         check_reachable(self.device_)
-        if device is None or self.device_.type == device:
+        if device is None or self._is_on(device):
             return self
         with MOVING:
-            if self.device_.type != device:
+            if not self._is_on(device):
                 with own_device(device):
                     self.module_.to(device)
                 self.device = device
@@ -335,6 +335,11 @@ class TrainingNet(NeuralNetClassifier):
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Say who trains this net."""
         self.fit(X, y)
+
+    def _is_on(self, device):
+        """Tell whether the module is on a device; one without a number is any of its kind."""
+        kind, _, number = device.partition(":")
+        return self.device_.type == kind and number in ("", str(self.device_.index))
 
     def initialize(self):
         """Make everything that a training needs out of the parameters."""

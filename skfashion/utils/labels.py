@@ -1,7 +1,67 @@
-"""Labels as numbers."""
+"""Labels: which are missing, what their type is in NumPy, and their numbers."""
 
 import numpy as np
 from sklearn.utils import column_or_1d
+
+
+def refuse_missing(labels, name="y"):
+    """Raise a ValueError if labels, or groups, are missing.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,) or (n, 1)
+        None, NaN, NaT, NA and what is masked are missing.
+    name : str, default="y"
+        What the message calls them.
+    """
+    # pandas is slow to import, and reading data does not need it.
+    from pandas import isna
+
+    if labels is None:
+        return  # no labels at all, which whoever reads them says in other words
+    if isinstance(labels, list | tuple):
+        # Otherwise NumPy would make the text "nan" of a missing one among text.
+        labels = np.asarray(labels, dtype=object)
+    masked = np.ma.getmaskarray(labels) if np.ma.isMaskedArray(labels) else False
+    missing = np.flatnonzero(np.asarray(isna(labels)) | masked)
+    if len(missing):
+        raise ValueError(
+            f"Got {name} with {len(missing)} missing labels, the first in row {missing[0]}; "
+            "expected a label in each row. Leave these rows out, or give them a label of their own."
+        )
+
+
+def with_numpy_dtype(labels):
+    """Return pandas' nullable integers and booleans as NumPy's; all else as it is.
+
+    scikit-learn would make floats of them, which are no labels to index with.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,) or (n, 1)
+        What is missing in them stays so, and they as they are.
+    """
+    is_frame = hasattr(labels, "iloc") and labels.shape[1:] == (1,)
+    dtype = labels.dtypes.iloc[0] if is_frame else getattr(labels, "dtype", None)
+    dtype = getattr(dtype, "numpy_dtype", None)
+    is_whole = dtype is not None and dtype.kind in "iub"
+    return labels.to_numpy(dtype) if is_whole and not np.any(labels.isna()) else labels
+
+
+def column_of_labels(y, name="y", *, warn=False):
+    """Return labels as an array (n,) of NumPy's, refusing missing ones.
+
+    Parameters
+    ----------
+    y : array-like, shape (n,) or (n, 1)
+        The labels.
+    name : str, default="y"
+        What error messages call them.
+    warn : bool, default=False
+        Whether a column, (n, 1), deserves scikit-learn's warning.
+    """
+    refuse_missing(y, name)
+    return column_or_1d(with_numpy_dtype(y), warn=warn)
 
 
 def encode_labels(y, classes=None, name="y"):
@@ -35,16 +95,7 @@ def encode_labels(y, classes=None, name="y"):
     >>> classes.tolist(), codes.tolist()
     (['bag', 'coat'], [1, 0, 1])
     """
-    # pandas is slow to import, and reading data does not need it.
-    from pandas import isna
-
-    labels = column_or_1d(y)
-    missing = np.flatnonzero(isna(labels))
-    if len(missing):
-        raise ValueError(
-            f"Got {name} with {len(missing)} missing labels, the first in row {missing[0]}; "
-            "expected a label in each row. Leave these rows out."
-        )
+    labels = column_of_labels(y, name)
     if classes is None:
         try:
             return np.unique(labels, return_inverse=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 
 from skfashion.inspection.arguments import (
     as_pictures,
@@ -17,7 +17,7 @@ from skfashion.inspection.displays.reliability import ReliabilityDisplay
 from skfashion.inspection.report import checks, examples, scores
 from skfashion.inspection.report.parts import describe_model
 from skfashion.utils._sklearn import take_rows
-from skfashion.utils.labels import encode_labels
+from skfashion.utils.labels import column_of_labels, encode_labels
 from skfashion.utils.pipelines import last_step
 
 
@@ -107,7 +107,9 @@ def measure(models, X, y, *, class_names, image_shape, y_train, n_resamples, ran
         parts.append(describe_model(name, model, scored, first, outcome, names, gallery, seeds[1]))
     counts = {"test": np.bincount(codes, minlength=len(names))}
     if y_train is not None:
-        _, learned = encode_labels(column_or_1d(y_train, warn=True), classes, "y_train")
+        _, learned = encode_labels(
+            column_of_labels(y_train, "y_train", warn=True), classes, "y_train"
+        )
         counts = {"training": np.bincount(learned, minlength=len(names))} | counts
     is_seed = random_state is None or isinstance(random_state, Integral)
     return Findings(

@@ -1,0 +1,122 @@
+"""What an unknown keyword may have meant: the nearest name, or a neighbour's word for a thing."""
+
+import functools
+import inspect
+from difflib import get_close_matches
+
+# Words of scikit-learn's MLPClassifier, skorch, Keras, Lightning, XGBoost, TabNet, fairlearn and
+# others, and the names that the same things have here.
+TRANSLATIONS = {
+    "accelerator": "device",
+    "algorithm": "optimizer",
+    "alpha": "weight_decay",
+    "amp": "precision",
+    "arch": "backbone",
+    "architecture": "backbone",
+    "augmentation": "augment",
+    "callbacks": "skorch_callbacks",
+    "clip_grad_norm": "max_grad_norm",
+    "clipnorm": "max_grad_norm",
+    "criterion": "loss",
+    "cuda": "device",
+    "data_augmentation": "augment",
+    "dtype": "precision",
+    "early_stopping_rounds": "n_iter_no_change",
+    "epochs": "max_epochs",
+    "eval_set": "X_val",
+    "filters": "channels",
+    "gpu": "device",
+    "gradient_clip_val": "max_grad_norm",
+    "hidden_dim": "hidden_layer_sizes",
+    "hidden_dims": "hidden_layer_sizes",
+    "hidden_size": "hidden_layer_sizes",
+    "hidden_units": "hidden_layer_sizes",
+    "input_shape": "image_shape",
+    "l2": "weight_decay",
+    "learning_rate": "lr",
+    "learning_rate_init": "lr",
+    "lr_scheduler": "lr_schedule",
+    "max_iter": "max_epochs",
+    "mixed_precision": "precision",
+    "model_name": "backbone",
+    "monitor": "scoring",
+    "n_epochs": "max_epochs",
+    "n_filters": "channels",
+    "n_iter": "max_epochs",
+    "n_jobs": "n_threads",
+    "num_epochs": "max_epochs",
+    "patience": "n_iter_no_change",
+    "pretrained": "weights",
+    "random_seed": "random_state",
+    "scheduler": "lr_schedule",
+    "seed": "random_state",
+    "sensitive_features": "groups",
+    "solver": "optimizer",
+    "target_names": "class_names",
+    "train_split": "validation_fraction",
+    "use_gpu": "device",
+    "validation_data": "X_val",
+}
+# What there is to say besides, where the thing is not quite the same.
+NOTES = {
+    "early_stopping_rounds": "It counts with early_stopping=True.",
+    "learning_rate": "How it changes from step to step is lr_schedule.",
+    "n_jobs": "To train several nets at a time, set n_jobs of a search.",
+    "patience": "It counts with early_stopping=True.",
+    "train_split": "It counts with early_stopping=True.",
+}
+# What to say of words for things that another class or function has, and this one perhaps not.
+OTHER_PLACES = {
+    "eval_set": "Validation data are given to fit: fit(X, y, X_val=…, y_val=…).",
+    "filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
+    "n_filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
+    "pretrained": "Pretrained weights are weights of TorchvisionClassifier; those of a net of your "
+    "own are init_from.",
+    "sensitive_features": "They are the groups of group_metrics and fairness_study.",
+    "target_names": "They are the class_names of displays and reports.",
+    "validation_data": "They are given to fit: fit(X, y, X_val=…, y_val=…).",
+}
+
+
+def advice_on(word, known):
+    """Return what to say about an unknown name, "" if nothing is like it.
+
+    Parameters
+    ----------
+    word : str
+        The unknown name.
+    known : iterable of str
+        Those that there are.
+    """
+    known = list(known)
+    name, note = TRANSLATIONS.get(word), NOTES.get(word, "")
+    if name not in known:
+        name, note = None, ""
+    note = OTHER_PLACES.get(word, note)
+    if name is None and not note:
+        name = next(iter(get_close_matches(word, known, n=1)), None)
+    question = "" if name is None else f"Did you mean {name!r}?"
+    return f"{question} {note}".strip()
+
+
+def with_advice(message, word, known):
+    """Return a message, and behind it what an unknown name may have meant."""
+    return f"{message} {advice_on(word, known)}".strip()
+
+
+def advises(function):
+    """Let a function say, of a keyword that it does not have, what it may have meant.
+
+    The error is Python's own, a TypeError, with more words.
+    """
+    parameters = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        for word in kwargs:
+            if word not in parameters:
+                message = f"{function.__qualname__}() got an unexpected keyword argument {word!r}."
+                raise TypeError(with_advice(message, word, parameters))
+        return function(*args, **kwargs)
+
+    return call

@@ -1,0 +1,100 @@
+"""Labels come in every container, and what is missing among them is refused by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from common import small
+
+from skfashion import MLPNetClassifier
+from skfashion.datasets import make_groups, make_imbalanced
+from skfashion.studies import group_metrics, imbalance_study
+
+WORDS = ["coat", "bag", "shirt"] * 20
+X = np.random.RandomState(0).normal(size=(60, 5)) + np.arange(60)[:, None] % 3
+
+# What a row without a label looks like.
+GAPS = {
+    "list": [np.nan, *WORDS[1:]],
+    "None in a list": [None, *WORDS[1:]],
+    "NA in a list": [pd.NA, *WORDS[1:]],
+    "tuple": (np.nan, *WORDS[1:]),
+    "column": [[np.nan], *([word] for word in WORDS[1:])],
+    "numbers": [np.nan, *[0.0, 1.0] * 29, 1.0],
+    "array": np.array([np.nan, *WORDS[1:]], dtype=object),
+    "masked": np.ma.array(WORDS, mask=[True] + [False] * 59),
+    "str": pd.Series([np.nan, *WORDS[1:]]),
+    "string": pd.Series([None, *WORDS[1:]], dtype="string"),
+    "category": pd.Series([None, *WORDS[1:]], dtype="category"),
+    "Int64": pd.Series([None, *[0, 1] * 29, 1], dtype="Int64"),
+    "boolean": pd.array([None, *[True, False] * 29, True], dtype="boolean"),
+}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_missing_labels_are_refused_by_name(gap):
+    y = GAPS[gap]
+    whole = np.arange(60) % 2
+    with pytest.raises(ValueError, match=r"(?i)\by\b.*(missing|nan)"):
+        small(MLPNetClassifier).fit(X, y)
+    with pytest.raises(ValueError, match="y with 1 missing labels, the first in row 0"):
+        make_imbalanced(X, y, "step", ratio=2, random_state=0)
+    with pytest.raises(ValueError, match="y with 1 missing labels"):
+        make_groups(X, y, random_state=0)
+    with pytest.raises(ValueError, match="y_test with 1 missing labels"):
+        imbalance_study({"net": small(MLPNetClassifier)}, X, WORDS, X, y, verbose=0)
+    with pytest.raises(ValueError, match="groups with 1 missing labels"):
+        group_metrics(whole, whole, y)
+
+
+KINDS = {"Int64": "i", "Int8": "i", "UInt8": "u", "boolean": "b", "int64[pyarrow]": "i"}
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y")
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("container", ["Series", "frame", "array"])
+def test_nullable_labels_come_back_as_numpys(dtype, container):
+    whole = np.arange(60) % 2
+    y = pd.Series(whole == 1 if dtype == "boolean" else whole).astype(dtype)
+    y = {"Series": y, "frame": y.to_frame(), "array": y.array}[container]
+    net = small(MLPNetClassifier, max_epochs=1)
+    predicted = net.fit(X, y).predict(X)
+    assert predicted.dtype.kind == KINDS[dtype]
+    assert np.array(["odd", "even"])[predicted.astype(int)].shape == (60,)
+    if container == "array":
+        later = small(MLPNetClassifier).partial_fit(X, y, classes=y[:2])
+        assert later.classes_.dtype.kind == KINDS[dtype]
+
+
+def test_text_of_numpys_own_string_type(fashion):
+    y = np.array(WORDS).astype(np.dtypes.StringDType())
+    net = small(MLPNetClassifier).fit(X, y)
+    assert set(net.predict(X).tolist()) <= set(WORDS)
+
+
+def test_dates_and_times_are_no_columns():
+    times = pd.DataFrame({"size": 1.0, "taken at": pd.date_range("2026-01-01", periods=60)})
+    zoned = times.assign(**{"taken at": times["taken at"].dt.tz_localize("UTC")})
+    lasted = times.assign(**{"taken at": times["taken at"].diff().fillna(pd.Timedelta(0))})
+    arrow = times.astype({"taken at": "timestamp[ns][pyarrow]"})
+    for frame in (times, zoned, lasted, arrow, times[["taken at"]]):
+        with pytest.raises(
+            ValueError, match=r"X with dates or times in the columns \['taken at'\]"
+        ):
+            small(MLPNetClassifier).fit(frame, WORDS)
+    with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
+        small(MLPNetClassifier).fit(times[["taken at"]].to_numpy(), WORDS)
+    net = small(MLPNetClassifier).fit(times[["size"]].assign(hour=np.arange(60)), WORDS)
+    with pytest.raises(ValueError, match="dates or times"):
+        net.predict(times)
+
+
+def test_a_single_image_gets_advice(digits):
+    images = digits[0].reshape(-1, 8, 8)
+    net = small(MLPNetClassifier).fit(images, digits[1])
+    with pytest.raises(ValueError, match=r"has 8 features, .* an array of one image is X\[None\]"):
+        net.predict(images[0])
+    coloured = small(MLPNetClassifier).fit(np.stack([images] * 3, 3), digits[1])
+    with pytest.raises(ValueError, match=r"shape \(8, 8, 3\), .* one image is X\[None\]"):
+        coloured.predict(np.stack([images[0]] * 3, 2))
+    with pytest.raises(ValueError, match=r"has 9 features, .* as input\.$"):
+        net.predict(np.zeros((4, 9)))

@@ -20,9 +20,15 @@ from sklearn.utils.validation import check_is_fitted
 from skfashion.fitting import fit as fitting
 from skfashion.fitting.data import read, read_part
 from skfashion.fitting.frequencies import Frequencies, wanted_prior
-from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
+from skfashion.fitting.inputs import (
+    as_images,
+    as_tensor,
+    check_images,
+    check_views,
+    find_device,
+)
 from skfashion.fitting.watching import Tasks
-from skfashion.images import as_planes, as_rows
+from skfashion.images import as_rows
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import constraints_of, estimator
 from skfashion.parameters.options import TrainingOptions, batch_size_of, number_of_epochs
@@ -122,6 +128,8 @@ class ImageClassifier(
     _attributes_doc = ATTRIBUTES_DOC
     # Of the parameters that an architecture adds.
     _default_group = "architecture"
+    # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
+    _takes_tables = False
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
@@ -386,7 +394,7 @@ class ImageClassifier(
 
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
-        return function(as_planes(as_tensor(self._read_rows(X)), self.image_shape_))
+        return function(as_images(self._read_rows(X), self.image_shape_))
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""
@@ -462,6 +470,7 @@ class ImageClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = self._takes_tables
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

@@ -48,7 +48,7 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns; only if `X` had names that are all strings.
 image_shape_ : tuple of int
-    Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``.
+    Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``; ``(1, n)`` for a table.
 n_iter_ : int
     Number of epochs (passes over the training data) that were run.
 history_ : pandas.DataFrame
@@ -155,7 +155,8 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-            The images, any real dtype. `uint8` stays `uint8` in memory.
+            The images, or a table, any real dtype. `uint8` stays `uint8` in memory. Sparse rows,
+            for `MLPNetClassifier` alone, are made dense batch by batch.
         y : array-like of shape (n,)
             Their labels: strings, integers, booleans.
         sample_weight : array-like of shape (n,), default=None
@@ -174,6 +175,12 @@ class ImageClassifier(
         ValueError
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
+
+        Warns
+        -----
+        UserWarning
+            If flat rows could be images and are taken for a table, or are no images and the
+            network is one of convolutions; `image_shape` ends it.
         """
         self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self

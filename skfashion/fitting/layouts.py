@@ -26,6 +26,8 @@ from skfashion.images import guess_image_shape, infer_image_shape, planes_shape
 PIXEL = re.compile(r"(?:pixel|px)[ _.-]*([0-9]+)(?:[ x_.,-]+([0-9]+))?", re.IGNORECASE)
 # Fewer columns that happen to be a square number are hardly an image.
 MIN_WIDTH = 25
+# By how much a scaler's values may lie outside of 0 to 1.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _are_pixels(X, used):
     whole = unit = True
     for _, block in dense_blocks(X, used):
         low, high = block.min(), block.max()
-        unit = unit and low >= 0 and high <= 1
+        unit = unit and low >= -ROUNDING and high <= 1 + ROUNDING
         whole = whole and low >= 0 and high <= 255 and np.array_equal(block, np.rint(block))
         if not (whole or unit):
             return False

@@ -131,7 +131,8 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
     names = getattr(carrier, "feature_names_in_", None)
-    layout = _find_layout(estimator, X, names, _used_rows(X, weights), before)
+    used = _used_rows(X, weights)
+    layout = _find_layout(estimator, X, names, used, before, stacklevel=7)
     image_shape = layout.image_shape
     if before is not None:
         _check_same_task(before, classes, image_shape)
@@ -190,7 +191,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     class_weight, weights = _total_weights(estimator, known, codes, sample_weight)
     names = getattr(carrier, "feature_names_in_", None)
     if before is None:
-        layout = _find_layout(estimator, X, names, _used_rows(X, weights))
+        layout = _find_layout(estimator, X, names, _used_rows(X, weights), stacklevel=5)
     else:
         layout = _layout_of(before)
     return Given(
@@ -306,7 +307,7 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
         )
 
 
-def _find_layout(estimator, X, names, used, before=None):
+def _find_layout(estimator, X, names, used, before=None, *, stacklevel):
     """Return what data are, with a warning where that is in doubt; a warm start knows already."""
     if before is not None:
         layout = _layout_of(before)
@@ -317,7 +318,7 @@ def _find_layout(estimator, X, names, used, before=None):
         X, estimator.image_shape, names, used, takes_tables=estimator._takes_tables
     )
     if layout.doubt is not None:
-        warnings.warn(layout.doubt, UserWarning, stacklevel=8)
+        warnings.warn(layout.doubt, UserWarning, stacklevel=stacklevel)
     return layout
 
 

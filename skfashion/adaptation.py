@@ -6,9 +6,9 @@ from numbers import Real
 import numpy as np
 
 from skfashion.classifiers.base import ImageClassifier
-from skfashion.fitting.inputs import as_tensor, find_device
+from skfashion.fitting.inputs import as_images, find_device
 from skfashion.fitting.shift import ImageStatistics
-from skfashion.images import as_planes, channel_statistics
+from skfashion.fitting.statistics import find_statistics
 from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm, own_modes
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
@@ -98,7 +98,7 @@ def replace_statistics(estimator, rows, *, n_before=0):
     Parameters
     ----------
     estimator : ImageClassifier
-    rows : ndarray of shape (n, h*w*c)
+    rows : ndarray or sparse matrix of shape (n, h*w*c)
         The images, checked.
     n_before : float >= 0
         Number of rows that the statistics so far count as.
@@ -108,16 +108,16 @@ def replace_statistics(estimator, rows, *, n_before=0):
     ValueError
         If there are fewer than two images.
     """
-    if len(rows) < 2:
+    if rows.shape[0] < 2:
         raise ValueError(
-            f"Got X with {len(rows)} image, expected at least 2: one has no variance. Several "
+            f"Got X with {rows.shape[0]} image, expected at least 2: one has no variance. Several "
             "hundred give good statistics of batch norm."
         )
     net = estimator.net_.move_to(find_device(estimator.device))
     with borrowed_threads(estimator.n_threads), own_modes(gradients=False):
         estimate_batch_norm(
             net.module_,
-            as_planes(as_tensor(rows), estimator.image_shape_),
+            as_images(rows, estimator.image_shape_),
             net.device_,
             net.inference_dtype,
             n_before=n_before,
@@ -125,11 +125,12 @@ def replace_statistics(estimator, rows, *, n_before=0):
 
 
 def _adapt_standardisation(estimator, rows, n_source):
-    images = as_planes(rows, estimator.image_shape_)
-    mean, scale = channel_statistics(images, None, np.arange(len(rows)))
-    standardize = estimator.net_.module_.standardize
+    standardize, n_rows = estimator.net_.module_.standardize, rows.shape[0]
+    mean, scale = find_statistics(
+        rows, estimator.image_shape_, standardize.is_by_column, None, np.arange(n_rows)
+    )
     before = [b.double().cpu().numpy().ravel() for b in (standardize.mean, standardize.scale)]
-    share = n_source / (n_source + len(rows))
+    share = n_source / (n_source + n_rows)
     standardize.set_statistics(
         share * before[0] + (1 - share) * mean,
         np.sqrt(share * before[1] ** 2 + (1 - share) * scale**2),

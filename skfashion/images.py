@@ -7,7 +7,7 @@ the network sees a view of them as ``(n, c, h, w)``.
 import math
 from numbers import Integral
 
-import numpy as np
+from scipy.sparse import issparse
 
 # A side of this length at exactly one end of a shape is the channel axis.
 CHANNELS = (1, 3)
@@ -36,7 +36,7 @@ def infer_image_shape(shape, image_shape="auto"):
         If the shape is ambiguous, or does not fit `image_shape`.
     """
     if image_shape == "auto":
-        image_shape = _guess(shape[1]) if len(shape) == 2 else tuple(shape[1:])
+        image_shape = guess_image_shape(shape[1]) if len(shape) == 2 else tuple(shape[1:])
     if not all(isinstance(side, Integral) and side > 0 for side in image_shape):
         raise ValueError(f"Got image_shape={image_shape!r}, expected positive integers.")
     image_shape = tuple(int(side) for side in image_shape)
@@ -52,7 +52,8 @@ def infer_image_shape(shape, image_shape="auto"):
     return image_shape
 
 
-def _guess(width):
+def guess_image_shape(width):
+    """Return ``(k, k)`` for a width ``k*k``, ``(k, k, 3)`` for ``3*k*k``, else ``(1, width)``."""
     side = math.isqrt(width)
     if side * side == width:
         return (side, side)
@@ -141,9 +142,10 @@ def advice_on_one_image(shape, image_shape):
 
 def as_rows(X, image_shape):
     """Return images of any accepted layout as rows ``(n, h*w*c)``, without a copy if possible."""
-    if X.ndim > 2:
-        permutation = match_layout(X.shape, image_shape)
-        X = X if permutation is None else X.transpose(permutation)
+    if X.ndim == 2:
+        return X
+    permutation = match_layout(X.shape, image_shape)
+    X = X if permutation is None else X.transpose(permutation)
     return X.reshape(len(X), -1)
 
 
@@ -156,50 +158,6 @@ def as_planes(rows, image_shape):
     return images if axis == 0 else images.swapaxes(2, 3).swapaxes(1, 2)
 
 
-def channel_statistics(images, weights, rows, block_size=256):
-    """Return the weighted mean and deviation of each channel, in float64.
-
-    Parameters
-    ----------
-    images : array (n, c, h, w)
-        The images.
-    weights : array (n,) or None
-        Weights of the rows; None means that all are equal.
-    rows : array of int (m,)
-        Numbers of the rows that take part.
-    block_size : int
-        Rows looked at at a time: few enough to stay in the processor's cache.
-
-    Returns
-    -------
-    mean, scale : arrays (c,)
-        `scale` is 1 for a channel without variation.
-    """
-    # Sums of squares lose digits when the mean is far from zero: shift by the first image's mean.
-    # Grey levels are shifted by 128 whatever type they come in: whole numbers add up without any
-    # error, in uint8 with at most 1024 pixels even in float32, in half the time.
-    exact = images.dtype == np.uint8 and images[0, 0].size <= 1024
-    dtype = np.float32 if exact else np.float64
-    sample = images[rows[0]].astype(np.float64, order="C")
-    is_grey_level = sample.min() >= 0 and sample.max() <= 255 and (sample == np.rint(sample)).all()
-    shift = np.full((len(sample), 1), 128.0)
-    if not is_grey_level:
-        shift = sample.mean(axis=(1, 2))[:, None]
-    total, first, second = 0.0, 0.0, 0.0
-    for start in range(0, len(rows), block_size):
-        block_rows = rows[start : start + block_size]
-        # C order, whatever the layout given: the order of a sum is part of its result.
-        block = images[block_rows].astype(dtype, order="C")
-        block = block.reshape(*block.shape[:2], -1)
-        block -= shift.astype(dtype)
-        weight = np.ones(len(block)) if weights is None else weights[block_rows]
-        total += weight.sum()
-        first = first + weight @ block.sum(axis=2)
-        second = second + weight @ np.einsum("ncp,ncp->nc", block, block)
-    n_pixels = images[0, 0].size
-    mean = first / (total * n_pixels)
-    variance = second / (total * n_pixels) - mean**2
-    mean = mean + shift[:, 0]
-    # What is left by rounding in a constant channel is not variation.
-    constant = variance <= (10 * np.finfo(np.float64).eps * np.abs(mean)) ** 2
-    return mean, np.sqrt(np.where(constant, 1.0, variance))
+def dense(rows):
+    """Return rows as an array: those of a sparse matrix made dense, an array's as they are."""
+    return rows.toarray() if issparse(rows) else rows

@@ -71,15 +71,18 @@ def test_integer_weights_equal_repeated_rows(cls, class_weight, counts, seed):
     np.testing.assert_allclose(weights_of(weighted), weights_of(repeated), rtol=1e-9, atol=1e-9)
 
 
-def test_standardisation_is_weighted():
+@pytest.mark.parametrize("shape", [(6, 2), (6, 1, 2)], ids=["table", "images"])
+def test_standardisation_is_weighted(shape):
     X = np.arange(12.0).reshape(6, 2) ** 2
     weight = np.array([1, 2, 0, 3, 1, 1.0])
-    net = full_batch(MLPNetClassifier, max_epochs=1).fit(X, [0, 1] * 3, weight)
+    net = full_batch(MLPNetClassifier, max_epochs=1).fit(X.reshape(shape), [0, 1] * 3, weight)
     statistics = net.net_.module_.standardize
-    mean = np.average(X.mean(1), weights=weight)
-    variance = np.average(((X - mean) ** 2).mean(1), weights=weight)
-    np.testing.assert_allclose(float(statistics.mean), mean)
-    np.testing.assert_allclose(float(statistics.scale), np.sqrt(variance))
+    values = X if len(shape) == 2 else X.reshape(12, 1)
+    weight = weight if len(shape) == 2 else np.repeat(weight, 2)
+    mean = np.average(values, axis=0, weights=weight)
+    variance = np.average((values - mean) ** 2, axis=0, weights=weight)
+    np.testing.assert_allclose(statistics.mean.ravel(), mean)
+    np.testing.assert_allclose(statistics.scale.ravel(), np.sqrt(variance))
 
 
 def test_training_loss_is_weighted(digits):

@@ -15,10 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 from skfashion.fitting import fit as fitting
 from skfashion.fitting.data import read, read_part
 from skfashion.fitting.frequencies import Frequencies, wanted_prior
-from skfashion.fitting.inputs import as_tensor, check_images, check_views, find_device
+from skfashion.fitting.inputs import (
+    as_images,
+    as_tensor,
+    check_images,
+    check_views,
+    find_device,
+)
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
-from skfashion.images import as_planes, as_rows
+from skfashion.images import as_rows
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import (
     Declared,
@@ -51,7 +57,7 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns; only if `X` had names that are all strings.
 image_shape_ : tuple of int
-    Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``.
+    Layout of the flat row: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``; ``(1, n)`` for a table.
 n_iter_ : int
     Number of epochs (passes over the training data) that were run.
 history_ : pandas.DataFrame
@@ -133,6 +139,8 @@ class ImageClassifier(
     _attributes_doc = ATTRIBUTES_DOC
     # Of the parameters that an architecture adds.
     _default_group = "architecture"
+    # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
+    _takes_tables = False
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
@@ -159,7 +167,8 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-            The images, any real dtype. `uint8` stays `uint8` in memory.
+            The images, or a table, any real dtype. `uint8` stays `uint8` in memory. Sparse rows,
+            for `MLPNetClassifier` alone, are made dense batch by batch.
         y : array-like of shape (n,)
             Their labels: strings, integers, booleans.
         sample_weight : array-like of shape (n,), default=None
@@ -178,6 +187,12 @@ class ImageClassifier(
         ValueError
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
+
+        Warns
+        -----
+        UserWarning
+            If flat rows could be images and are taken for a table, or are no images and the
+            network is one of convolutions; `image_shape` ends it.
         """
         self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self
@@ -424,7 +439,7 @@ class ImageClassifier(
         rows = self._read_rows(X)
         if self._image_statistics_ is not None:
             self._image_statistics_.warn_of(rows)
-        return function(as_planes(as_tensor(rows), self.image_shape_))
+        return function(as_images(rows, self.image_shape_))
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""
@@ -500,6 +515,7 @@ class ImageClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = self._takes_tables
         exact = self.precision == "fp64"
         tags.transformer_tags.preserves_dtype = ["float64"] if exact else ["float64", "float32"]
         return tags

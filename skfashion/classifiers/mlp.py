@@ -70,6 +70,7 @@ class MLPNetClassifier(ImageClassifier):
     )
 
     _full_data_epochs = 12
+    _takes_tables = True
 
     def _build_module(self, image_shape, n_classes):
         return MLP(

@@ -50,7 +50,7 @@ def make_net(
     terms : LossTerms
         What the loss does to the cross-entropy.
     statistics : tuple or None
-        Mean and deviation of each channel.
+        Mean and deviation of each channel, or column of a table.
     batch_size, n_epochs, seed : int
         Rows of a step, passes over the data, seed of all that is random.
     callbacks : list of (str, Callback)
@@ -128,6 +128,8 @@ def _make_module(estimator, given, terms, statistics, generator):
     # Built without storage, so that PyTorch's own initialisation touches no global generator.
     with torch.device("meta"):
         module = estimator._build_module(planes_shape(given.image_shape), len(given.classes))
+        if given.is_table:
+            module.standardize_columns(given.n_features_in)
         if terms.head_scale is not None:
             module.normalize_head(terms.head_scale)
     module = module.to(torch_dtype(estimator.precision)).to_empty(device="cpu")

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from skfashion.fitting.frequencies import check_partial
 from skfashion.fitting.inputs import (
-    as_tensor,
+    as_images,
     check_images,
     check_sum,
     check_views,
@@ -24,14 +25,10 @@ from skfashion.fitting.inputs import (
     torch_dtype,
     weigh_classes,
 )
+from skfashion.fitting.layouts import Layout, find_layout
 from skfashion.fitting.shift import ImageStatistics
-from skfashion.images import (
-    as_planes,
-    as_rows,
-    channel_statistics,
-    infer_image_shape,
-    planes_shape,
-)
+from skfashion.fitting.statistics import find_statistics
+from skfashion.images import as_rows, infer_image_shape, planes_shape
 from skfashion.training import ClassSampler, ImageDataset
 from skfashion.utils.fitted import snapshot, unfitted
 from skfashion.utils.labels import column_of_labels
@@ -41,7 +38,7 @@ from skfashion.utils.labels import column_of_labels
 class HeldOut:
     """Rows, labels and total weights for validation; None where there are none."""
 
-    rows: np.ndarray | None = None
+    rows: Any = None
     y: np.ndarray | None = None
     weights: np.ndarray | None = None
 
@@ -52,8 +49,8 @@ class Given:
 
     Attributes
     ----------
-    rows : ndarray of shape (n, h*w*c)
-        The images.
+    rows : ndarray or sparse matrix of shape (n, h*w*c)
+        The images, or a table.
     y, codes : ndarray of shape (n,)
         Their labels, and the numbers of these among the classes.
     sample_weight, weights : ndarray of shape (n,) or None
@@ -66,6 +63,8 @@ class Given:
         Rows of each class, counted by their `sample_weight`.
     image_shape : tuple of int
         Layout of a row.
+    is_table : bool
+        Whether columns are standardised one by one.
     feature_names_in : ndarray of str or None
         Names of the columns.
     image_statistics : ImageStatistics or None
@@ -78,7 +77,7 @@ class Given:
         The fit that this one goes on from.
     """
 
-    rows: np.ndarray
+    rows: Any
     y: np.ndarray
     codes: np.ndarray
     sample_weight: np.ndarray | None
@@ -87,6 +86,7 @@ class Given:
     class_weight: np.ndarray
     class_totals: np.ndarray
     image_shape: tuple
+    is_table: bool
     feature_names_in: np.ndarray | None
     image_statistics: ImageStatistics | None
     seed: int
@@ -110,7 +110,7 @@ class Data:
 
     train: ImageDataset
     valid: ImageDataset | None
-    X_val: np.ndarray | None
+    X_val: Any
     y_val: np.ndarray | None
     weight_val: np.ndarray | None
     statistics: tuple | None
@@ -128,20 +128,23 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
     # scikit-learn's checks leave names of columns behind, which are not the estimator's own yet.
     carrier = unfitted(estimator)
     X, y = check_images(carrier, X, y, reset=True)
-    image_shape = infer_image_shape(X.shape, estimator.image_shape)
-    rows = as_rows(X, image_shape)
-    carrier = snapshot(carrier, n_features_in_=rows.shape[1], image_shape_=image_shape)
-    check_views(estimator.tta, image_shape)
     classes, codes = encode_labels(y)
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
             f"data contains only one class: {classes[0]!r}."
         )
-    if before is not None:
-        _check_same_task(before, classes, image_shape)
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
+    names = getattr(carrier, "feature_names_in_", None)
+    used = _used_rows(X, weights)
+    layout = _find_layout(estimator, X, names, used, before, stacklevel=7)
+    image_shape = layout.image_shape
+    if before is not None:
+        _check_same_task(before, classes, image_shape)
+    check_views(estimator.tta, image_shape)
+    rows = as_rows(X, image_shape)
+    carrier = snapshot(carrier, n_features_in_=rows.shape[1])
     seed = draw_seed(estimator.random_state)
     held_out = HeldOut()
     if X_val is not None:
@@ -161,12 +164,20 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
         class_weight=class_weight,
         class_totals=_class_totals(classes, codes, sample_weight),
         image_shape=image_shape,
-        feature_names_in=getattr(carrier, "feature_names_in_", None),
-        image_statistics=ImageStatistics.of(rows, image_shape, _used_rows(rows, weights), codes),
+        is_table=layout.is_table,
+        feature_names_in=names,
+        image_statistics=_image_statistics(rows, layout, used, codes),
         seed=seed,
         held_out=held_out,
         before=before,
     )
+
+
+def _image_statistics(rows, layout, used, codes):
+    """Return what images to predict are compared with, None for a table."""
+    if layout.is_table or issparse(rows):
+        return None
+    return ImageStatistics.of(rows, layout.image_shape, used, codes)
 
 
 def read_part(estimator, X, y, classes, sample_weight, *, before):
@@ -181,22 +192,24 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     if before is None:
         carrier = unfitted(estimator)
         X, y = check_images(carrier, X, y, reset=True)
-        image_shape = infer_image_shape(X.shape, estimator.image_shape)
-        rows = as_rows(X, image_shape)
         known = np.unique(column_of_labels(classes, "classes"))
         if len(known) < 2:
             raise ValueError(f"Got classes={classes!r}, expected at least 2 classes.")
     else:
-        carrier, known, image_shape = before, before.classes_, before.image_shape_
+        carrier, known = before, before.classes_
         X, y = check_images(carrier, X, y, reset=False)
-        rows = as_rows(X, image_shape)
     _, codes = encode_labels(y, known)
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, known, codes, sample_weight)
+    names = getattr(carrier, "feature_names_in_", None)
+    used = _used_rows(X, weights)
     if before is None:
-        image_statistics = ImageStatistics.of(rows, image_shape, _used_rows(rows, weights), codes)
+        layout = _find_layout(estimator, X, names, used, stacklevel=5)
+        rows = as_rows(X, layout.image_shape)
+        image_statistics = _image_statistics(rows, layout, used, codes)
     else:
-        image_statistics = before._image_statistics_
+        layout, image_statistics = _layout_of(before), before._image_statistics_
+        rows = as_rows(X, layout.image_shape)
     return Given(
         rows=rows,
         y=y,
@@ -206,8 +219,9 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
         classes=known,
         class_weight=class_weight,
         class_totals=_class_totals(known, codes, sample_weight),
-        image_shape=image_shape,
-        feature_names_in=getattr(carrier, "feature_names_in_", None),
+        image_shape=layout.image_shape,
+        is_table=layout.is_table,
+        feature_names_in=names,
         image_statistics=image_statistics,
         seed=draw_seed(estimator.random_state),
         before=before,
@@ -310,6 +324,26 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
         )
 
 
+def _find_layout(estimator, X, names, used, before=None, *, stacklevel):
+    """Return what data are, with a warning where that is in doubt; a warm start knows already."""
+    if before is not None:
+        layout = _layout_of(before)
+        if estimator.image_shape == "auto" and X.ndim == 2 and X.shape[1] == before.n_features_in_:
+            return layout
+        return Layout(infer_image_shape(X.shape, estimator.image_shape), layout.is_table)
+    layout = find_layout(
+        X, estimator.image_shape, names, used, takes_tables=estimator._takes_tables
+    )
+    if layout.doubt is not None:
+        warnings.warn(layout.doubt, UserWarning, stacklevel=stacklevel)
+    return layout
+
+
+def _layout_of(fitted):
+    """Return what the data were that a fitted classifier has learned from."""
+    return Layout(fitted.image_shape_, fitted.net_.module_.standardize.is_by_column)
+
+
 def _check_same_task(before, classes, image_shape):
     """Refuse a warm start with other classes or images of another shape."""
     if not np.array_equal(before.classes_, classes):
@@ -374,7 +408,7 @@ def _normalise(estimator, weights):
 
 def _used_rows(rows, weights):
     """Return the numbers of the rows that have any weight."""
-    return np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
+    return np.arange(rows.shape[0]) if weights is None else np.flatnonzero(weights)
 
 
 def _split(used, codes, fraction, seed):
@@ -397,11 +431,10 @@ def _split(used, codes, fraction, seed):
 
 
 def _learn_statistics(estimator, given, used):
-    """Return the mean and the deviation of each channel, None if nothing is standardised."""
+    """Return the mean and the deviation of each channel or column, None if none is wanted."""
     if not estimator.standardize:
         return None
-    images = as_planes(given.rows, given.image_shape)
-    return channel_statistics(images, given.weights, used)
+    return find_statistics(given.rows, given.image_shape, given.is_table, given.weights, used)
 
 
 def _make_dataset(estimator, image_shape, rows, codes, weights, used):
@@ -414,10 +447,13 @@ def _make_dataset(estimator, image_shape, rows, codes, weights, used):
         )
     if weights is not None and (weights[used] == weights[used[0]]).all():
         weights = None  # the rows of other weights are those of weight 0, which take no part
-    images = as_planes(as_tensor(rows), image_shape)
-    if device.startswith("cuda") and images.nbytes > torch.cuda.mem_get_info()[0] / 2:
+    images = as_images(rows, image_shape)
+    is_dense = torch.is_tensor(images)
+    on_gpu = device.startswith("cuda") and is_dense
+    if not is_dense or (on_gpu and images.nbytes > torch.cuda.mem_get_info()[0] / 2):
         device = "cpu"  # more than half of what is free there: batches are copied one by one
     if weights is not None:
         weights = torch.as_tensor(weights, dtype=torch_dtype(estimator.precision), device=device)
-    used = torch.as_tensor(used, device=device) if len(used) < len(rows) else None
-    return ImageDataset(images.to(device), torch.as_tensor(codes, device=device), weights, used)
+    used = torch.as_tensor(used, device=device) if len(used) < rows.shape[0] else None
+    images = images.to(device) if is_dense else images
+    return ImageDataset(images, torch.as_tensor(codes, device=device), weights, used)

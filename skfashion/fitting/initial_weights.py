@@ -135,7 +135,8 @@ def begin_with(module, weights, source):
         shown = "; ".join(differing[:3]) + ("; …" if len(differing) > 3 else "")
         raise ValueError(
             f"Got {source} with weights of another architecture ({len(differing)} differ: {shown})"
-            "; expected the same parameters of the architecture and the same channels."
+            "; expected the same parameters of the architecture, and images of the same channels "
+            "or a table of the same columns (image_shape says which)."
         )
     module.load_state_dict({name: weights[name] for name in wanted}, strict=False)
 

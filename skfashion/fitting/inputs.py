@@ -1,17 +1,19 @@
 """Checks of what users pass in: images, labels, weights, devices."""
 
+from functools import partial
 from itertools import compress
 from numbers import Real
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.utils import check_array, check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skfashion.images import advice_on_one_image, planes_shape
+from skfashion.images import advice_on_one_image, as_planes, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
-from skfashion.training import check_reachable, has_cuda
+from skfashion.training import SparseImages, check_reachable, has_cuda
 from skfashion.utils import labels
 from skfashion.utils._sklearn import check_sample_weight
 
@@ -34,8 +36,9 @@ def torch_dtype(precision):
 def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     """Return `X` (and `y`, if given) checked, `X` as an array of two to four dimensions.
 
-    `uint8` and the precision's own dtype are kept, everything else is converted to the latter.
-    Column names are learned (`reset`) or compared, and so is the number of columns of flat rows.
+    A sparse matrix stays one, in rows, where the classifier takes tables. `uint8` and the
+    precision's own dtype are kept, everything else is converted to the latter. Column names are
+    learned (`reset`) or compared, and so is the number of columns of flat rows.
     """
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
@@ -45,6 +48,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
         y = _as_scikit_learn_reads_it(y, name)
     options = {
         "reset": reset,
+        "accept_sparse": "csr" if estimator._takes_tables else False,
         "dtype": [numpy_dtype(estimator.precision), np.uint8],
         "ensure_2d": False,
         "allow_nd": True,
@@ -210,6 +214,13 @@ def as_tensor(array):
         # this package writes to its input, and a test sees to that.
         array = np.asarray(_Writable(array))
     return torch.from_numpy(array)
+
+
+def as_images(rows, image_shape):
+    """Return rows as images ``(n, c, h, w)``: a view, or a sparse matrix's, made batch by batch."""
+    if issparse(rows):
+        return SparseImages(rows, partial(as_planes, image_shape=image_shape))
+    return as_planes(as_tensor(rows), image_shape)
 
 
 def find_device(device):

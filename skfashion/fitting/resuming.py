@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import math
 import pickle
 from contextlib import contextmanager
 from os import PathLike
@@ -16,7 +17,7 @@ import torch
 
 from skfashion.fitting.initial_weights import read_initial_weights
 from skfashion.fitting.inputs import find_device
-from skfashion.images import planes_shape
+from skfashion.images import dense, planes_shape
 from skfashion.training import (
     CheckpointFile,
     has_bfloat16,
@@ -29,7 +30,7 @@ from skfashion.training import (
 # Raised whenever the package computes other bits than before from the same parameters and data:
 # each for its own kind of data, so that a change for tables makes no result on images out of date.
 # A table is a strip of one row (1 x n); everything else is an image.
-ENGINE = {"images": 5, "tables": 5}
+ENGINE = {"images": 5, "tables": 6}
 
 # What changes nothing about the result of a fit, or is compared by itself: threads by the
 # environment, weights to begin with by the data.
@@ -115,6 +116,7 @@ def _arrays_of(estimator, given):
     arrays = {
         "X": given.rows,
         "image shape": np.array(planes_shape(given.image_shape)),
+        "table": np.array([given.is_table]),
         "y": given.y,
         "sample_weight": given.weights,
     }
@@ -235,7 +237,9 @@ def _digest(array):
     if array.dtype.hasobject:
         digest.update(joblib.hash(array).encode())
     else:
-        rows = max(1, BLOCK_BYTES // max(1, array[:1].nbytes))
-        for start in range(0, len(array), rows):
-            digest.update(np.ascontiguousarray(array[start : start + rows]).view(np.uint8))
+        bytes_of_row = math.prod(array.shape[1:]) * array.dtype.itemsize
+        rows = max(1, BLOCK_BYTES // max(1, bytes_of_row))
+        for start in range(0, array.shape[0], rows):
+            block = dense(array[start : start + rows])
+            digest.update(np.ascontiguousarray(block).view(np.uint8))
     return digest.hexdigest()[:16]

@@ -202,7 +202,7 @@ def image_shape_of(estimator, X, image_shape):
     """Return the layout of images: that given, or else that which an estimator has learned.
 
     A net behind a step that makes other columns has learned a layout of these, which tells nothing
-    about the images.
+    about the images, and neither does that of a table.
 
     Parameters
     ----------
@@ -219,7 +219,11 @@ def image_shape_of(estimator, X, image_shape):
     if image_shape != "auto":
         return image_shape
     learned = getattr(last_step(estimator), "image_shape_", "auto")
-    is_theirs = learned != "auto" and math.prod(learned) == math.prod(np.shape(X)[1:])
+    is_theirs = (
+        learned != "auto"
+        and planes_shape(learned)[1] > 1
+        and math.prod(learned) == math.prod(np.shape(X)[1:])
+    )
     return learned if is_theirs else "auto"
 
 

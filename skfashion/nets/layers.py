@@ -22,7 +22,7 @@ MONOTONE_ACTIVATIONS = frozenset(ACTIVATIONS) - {"gelu", "silu"}
 
 
 class Standardize(nn.Module):
-    """Subtract one mean and divide by one deviation per channel.
+    """Subtract a mean and divide by a deviation: one of each per channel, or per column of a table.
 
     Maps ``(n, c, h, w)`` of any real dtype to the same shape in the dtype of the buffers. Until
     :meth:`set_statistics` is called it only casts.
@@ -31,15 +31,23 @@ class Standardize(nn.Module):
     ----------
     n_channels : int
         Number of channels ``c``.
+    n_columns : int
+        Width ``w`` of a table's rows, which have one channel; 1 means that all pixels of a channel
+        have one mean.
     """
 
-    def __init__(self, n_channels):
+    def __init__(self, n_channels, n_columns=1):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(1, n_channels, 1, 1))
-        self.register_buffer("scale", torch.ones(1, n_channels, 1, 1))
+        self.register_buffer("mean", torch.zeros(1, n_channels, 1, n_columns))
+        self.register_buffer("scale", torch.ones(1, n_channels, 1, n_columns))
+
+    @property
+    def is_by_column(self):
+        """Whether columns of a table have means of their own."""
+        return self.mean.shape[3] > 1
 
     def set_statistics(self, mean, scale):
-        """Store the statistics: two sequences of `n_channels` numbers, `scale` positive."""
+        """Store the statistics: a number for each channel, or each column; `scale` positive."""
         for buffer, values in ((self.mean, mean), (self.scale, scale)):
             buffer.copy_(torch.as_tensor(values, dtype=torch.float64).view_as(buffer))
 

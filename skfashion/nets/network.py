@@ -50,6 +50,10 @@ class Network(nn.Module):
         """Return the logits: ``(n, c, h, w) -> (n, k)``."""
         return self.head(self.transform(x))
 
+    def standardize_columns(self, n_columns):
+        """Give each column of a table a mean and a deviation of its own."""
+        self.standardize = Standardize(1, n_columns)
+
     def normalize_head(self, scale):
         """Let the logits be `scale` times the cosines between features and weights."""
         self.head = CosineHead(self.head.in_features, self.head.out_features, scale)

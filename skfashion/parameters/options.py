@@ -329,8 +329,8 @@ class TrainingOptions:
         "boolean",
         default=True,
         group="input",
-        doc="""Whether to subtract one mean and divide by one deviation per channel, learned from
-        the (weighted) training rows only.""",
+        doc="""Whether to subtract a mean and divide by a deviation, one of each per channel of
+        images and per column of a table, learned from the (weighted) training rows only.""",
     )
     image_shape: Literal["auto"] | tuple[int, ...] | list[int] = param(
         StrOptions({"auto"}),
@@ -338,9 +338,11 @@ class TrainingOptions:
         list,
         default="auto",
         group="input",
-        doc="""Layout of the flat row: (h, w), (c, h, w) or (h, w, c). "auto": a width of k*k is
-        (k, k), 3*k*k is (k, k, 3), any other is a strip (1, width); arrays of three or four
-        dimensions bring their own shape.""",
+        doc="""Layout of the flat row: (h, w), (c, h, w) or (h, w, c); a table is (1, width).
+        "auto": arrays of three or four dimensions bring their own shape; flat rows of k*k or 3*k*k
+        columns are images (k, k) or (k, k, 3), all others a table. MLPNetClassifier takes for
+        images only frames whose columns are named as pixels, and rows without names of at least 25
+        columns, all of whose values are whole numbers from 0 to 255 or lie from 0 to 1.""",
     )
     precision: Literal["auto", "fp32", "fp64", "bf16", "fp16"] = param(
         StrOptions({"auto", "fp32", "fp64", "bf16", "fp16"}),

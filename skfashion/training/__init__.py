@@ -44,6 +44,7 @@ from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
+from skfashion.training.sparse import SparseImages
 from skfashion.training.states import load_training_state, training_state
 from skfashion.training.tracking import LogRun
 
@@ -61,6 +62,7 @@ __all__ = [
     "LogRun",
     "PauseTraining",
     "Progress",
+    "SparseImages",
     "StopAtTarget",
     "TrainingNet",
     "ValidationScore",

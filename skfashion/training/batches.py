@@ -5,6 +5,8 @@ import itertools
 import torch
 from skorch.dataset import Dataset
 
+from skfashion.training.sparse import SparseImages
+
 
 class Batch(tuple):
     """A pair ``(images, targets)`` that also carries what else is known of the rows.
@@ -31,7 +33,7 @@ class ImageDataset(Dataset):
 
     Parameters
     ----------
-    images : tensor (n, c, h, w), any real dtype
+    images : tensor (n, c, h, w), any real dtype, or SparseImages
         The images; never copied.
     targets : int64 tensor (n,) or None
         Class numbers.
@@ -52,14 +54,14 @@ class ImageDataset(Dataset):
     class_weight = None
 
     def __init__(self, images, targets=None, weights=None, rows=None, sampler=None):
-        self.images = torch.as_tensor(images)
+        self._is_sparse = isinstance(images, SparseImages)
+        self.images = images if self._is_sparse else torch.as_tensor(images)
         self.targets = targets
         self.weights = weights
         self.rows = rows
         self.sampler = sampler
         # Rows that lie in memory one after the other are fetched several times faster.
-        last = self.images.permute(0, 2, 3, 1) if self.images.ndim == 4 else self.images
-        self._channels_last = not self.images.is_contiguous() and last.is_contiguous()
+        self._channels_last = not self._is_sparse and _is_channels_last(self.images)
 
     def __len__(self):
         return len(self.images if self.rows is None else self.rows)
@@ -108,6 +110,8 @@ class ImageDataset(Dataset):
 
     def fetch(self, rows, out=None):
         """Return the images ``(n, c, h, w)`` of some rows, in the memory of `out` if given."""
+        if self._is_sparse:
+            return self.images[rows] if out is None else out.copy_(self.images[rows])
         if not self._channels_last:
             return torch.index_select(self.images, 0, rows, out=out)
         source = self.images.permute(0, 2, 3, 1)
@@ -118,9 +122,15 @@ class ImageDataset(Dataset):
         """Return memory for a batch of `n_rows` images, laid out as :meth:`fetch` needs it."""
         shape = (n_rows, *self.images.shape[1:])
         if not self._channels_last:
-            return self.images.new_empty(shape)
+            return torch.empty(shape, dtype=self.images.dtype, device=self.images.device)
         n, c, h, w = shape
         return self.images.new_empty((n, h, w, c)).permute(0, 3, 1, 2)
+
+
+def _is_channels_last(images):
+    """Tell whether images are contiguous once their channels are the last axis."""
+    last = images.permute(0, 2, 3, 1) if images.ndim == 4 else images
+    return not images.is_contiguous() and last.is_contiguous()
 
 
 class BatchIterator:
@@ -186,6 +196,8 @@ class BatchIterator:
                 return dataset.fetch
             buffer = dataset.new_buffer(n_rows)
             return lambda rows: dataset.fetch(rows, buffer[: len(rows)])
+        if self.device.type != "cuda":
+            return lambda rows: dataset.fetch(rows).to(self.device)
         # Pinned memory is copied to a GPU without waiting: two buffers, and a mark in the GPU's
         # queue for each that tells when it may be filled again.
         buffers = [dataset.new_buffer(n_rows).pin_memory() for _ in range(2)]

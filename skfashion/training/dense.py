@@ -252,9 +252,10 @@ class _Pixels:
         """Return the rows ``(n, c*h*w)``, in `out` unless they are there already."""
         if self._is_identity and images.dtype == out.dtype:
             return images.flatten(1)
-        if not (self._is_identity or self._is_grey):
-            return self._standardize(images).flatten(1)
-        out.view(images.shape).copy_(images)
+        pixels = out.view(images.shape).copy_(images)
         if self._is_identity:
+            return out
+        if not self._is_grey:
+            pixels.sub_(self._standardize.mean).div_(self._standardize.scale)
             return out
         return torch.add(self._shift, out, alpha=self._factor, out=out)

@@ -1,5 +1,6 @@
 """Which pixels a net's decision hangs on."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -138,7 +139,8 @@ class AttributionDisplay:
         pictures = as_pictures(X, image_shape_of(estimator, X, "auto"))
         seen = input_of_last_step(estimator, X)
         sides, sides_seen = pictures.shape[1:3], planes_shape(net.image_shape_)[1:]
-        if sides != sides_seen:
+        # Scaled pixels may be a table to the net, in the same order.
+        if sides != sides_seen and sides_seen != (1, math.prod(sides)):
             raise ValueError(
                 f"Got images of {sides[0]} x {sides[1]} pixels, and a {type(net).__name__} that "
                 f"sees {sides_seen[0]} x {sides_seen[1]}; expected the same, so that each pixel "
@@ -149,6 +151,7 @@ class AttributionDisplay:
         codes = encode_labels(net.predict(seen) if y is None else y, net.classes_)[1]
         names = names_of(net.classes_, class_names)
         maps = attributions(net, seen, codes, methods, baseline)
+        maps = {name: its.reshape(-1, *sides) for name, its in maps.items()}
         return cls(pictures, maps, [names[code] for code in codes]).plot(ax=ax)
 
     def plot(self, *, ax=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skfashion.images import planes_shape
+from skfashion.images import as_planes, guess_image_shape, planes_shape
 from skfashion.inspection.arguments import fitted_last_step, validated
 from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_figsize
 
@@ -106,5 +106,9 @@ def _first_weights(net):
     first = next(layer for layer in layers if isinstance(layer, nn.Linear | nn.Conv2d))
     weights = first.weight.detach().float().cpu().numpy()
     if weights.ndim == 2:
-        weights = weights.reshape(len(weights), *planes_shape(net.image_shape_))
+        shape = planes_shape(net.image_shape_)
+        if shape[:2] == (1, 1):
+            # What is a table to the net may be scaled pixels all the same.
+            return as_planes(weights, guess_image_shape(weights.shape[1]))
+        weights = weights.reshape(len(weights), *shape)
     return weights

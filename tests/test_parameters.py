@@ -12,10 +12,10 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
-from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, make_constraint
 
 import skfashion
-from skfashion.parameters.declaring import GROUPS, constraints_of, param
+from skfashion.parameters.declaring import GROUPS, Splitter, constraints_of, param
 
 DECLARING = [getattr(skfashion, name) for name in skfashion.__all__]
 CLASSIFIERS = [cls for cls in DECLARING if cls.__name__.endswith("Classifier")]
@@ -36,6 +36,8 @@ def types_of_constraint(constraint):
         return set(constraint.options)
     if isinstance(constraint, Interval):
         constraint = constraint.type
+    if isinstance(constraint, HasMethods):
+        return {Splitter}
     if isinstance(constraint, str):
         return {
             "boolean": {bool},

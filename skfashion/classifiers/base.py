@@ -5,7 +5,7 @@ import math
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -15,6 +15,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion.fitting import fit as fitting
@@ -120,6 +121,8 @@ class ImageClassifier(
     """
 
     _attributes_doc = ATTRIBUTES_DOC
+    # Groups are for the splitter: whoever routes them asks that, and not the classifier.
+    __metadata_request__fit: ClassVar = {"groups": UNUSED}
     # Of the parameters that an architecture adds.
     _default_group = "architecture"
 
@@ -138,7 +141,15 @@ class ImageClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
     ) -> Self:
         """Train the network.
 
@@ -155,6 +166,10 @@ class ImageClassifier(
         X_val, y_val, sample_weight_val : array-likes, default=None
             Validation data, as `X`, `y` and `sample_weight`. Without `early_stopping` and
             `target_score` its scores are only recorded.
+        groups : array-like of shape (n,), default=None
+            The group of each row, such as its patient, for the splitter `validation_split`, which
+            sees all rows, those of weight 0 included. Within a search or a pipeline they arrive
+            with scikit-learn's metadata routing only, as those of a splitter `cv` do.
 
         Returns
         -------
@@ -167,7 +182,7 @@ class ImageClassifier(
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
         """
-        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
         return self
 
     @with_callbacks
@@ -193,6 +208,7 @@ class ImageClassifier(
         X_val=None,
         y_val=None,
         sample_weight_val=None,
+        groups=None,
         *,
         until=None,
         paused=None,
@@ -201,7 +217,8 @@ class ImageClassifier(
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
         with own_device(self.device), borrowed_threads(self.n_threads):
-            given = read(self, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
+            validation = (X_val, y_val, sample_weight_val, groups)
+            given = read(self, X, y, sample_weight, *validation, before=before)
             estimator_of = partial(self._estimator_of, given)
             trained = fitting.fit(self, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
@@ -458,6 +475,18 @@ class ImageClassifier(
     @property
     def _n_features_out(self):
         return self.net_.module_.n_features_out
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets what of metadata: the classifier itself, and its splitter the groups.
+
+        Returns
+        -------
+        MetadataRouter
+            In which ``fit`` passes on what `validation_split` has requested.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.validation_split, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -64,7 +64,7 @@ def measure(task, seed, asked):
     if asked.brief:
         chosen = {"nothing": chosen["nothing"]}
     train, test = turned(task, seed, asked.images, settings)
-    options = {"mitigations": chosen, "seeds": (seed,), **asked.parallel}
+    options = {"mitigations": chosen, "seeds": (seed,), "on_error": "raise", **asked.parallel}
     # Logistic regression stops before convergence, in worker processes too.
     with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
         frame = studies.fairness_study(classifiers(task, settings), *train, *test, **options)

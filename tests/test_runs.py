@@ -143,7 +143,7 @@ def test_errors_end_all_or_are_warned_of_and_never_kept(tmp_path, n_jobs):
     for expected in ({13, 2} if n_jobs is None else None, {13}):
         with pytest.warns(RuntimeWarning, match="A run failed: ArithmeticError: Not with 13"):
             found = run_all(scaled_sum, tasks, SHARED, on_error="warn", **options)
-        assert found == [Failed("ArithmeticError: Not with 13"), 30]
+        assert found == [Failed("ArithmeticError: Not with 13."), 30]
         found = set(ran(tmp_path))
         assert expected is None or found == expected
     with pytest.raises(ValueError, match="Got on_error='ignore', expected 'raise' or 'warn'"):

@@ -56,7 +56,7 @@ def early(splitter=BY_PATIENT, cls=MLPNetClassifier, **params):
     return small(cls, validation_split=splitter, **params)
 
 
-@pytest.mark.parametrize("container", [np.array, list, pd.Series, lambda p: p.astype(str)])
+@pytest.mark.parametrize("container", [list, pd.Series, lambda p: np.char.zfill(p.astype(str), 2)])
 def test_the_first_split_says_what_is_held_out(any_class, container, seen):
     early(cls=any_class).fit(X, y, groups=container(PATIENTS))
     _, expected = next(BY_PATIENT.split(X, y, PATIENTS))
@@ -99,9 +99,9 @@ def test_rows_of_weight_zero_take_part_in_the_split_only(seen):
     fold = np.where(np.arange(300) % 4 == 0, 0, -1)
     net = early(PredefinedSplit(fold)).fit(X, y, weights)
     np.testing.assert_array_equal(seen[0], np.arange(100, 300, 4))
-    heavier = np.where(np.arange(300) < 100, X + 50, X)
-    heavier[:, :2] = X[:, :2]
-    again = early(PredefinedSplit(fold)).fit(heavier, y, weights)
+    changed = X.copy()
+    changed[:100, 2:] += 50
+    again = early(PredefinedSplit(fold)).fit(changed, y, weights)
     np.testing.assert_array_equal(weights_of(again), weights_of(net))
 
 
@@ -189,9 +189,9 @@ def test_without_routing_a_search_says_why_the_groups_did_not_arrive():
 def test_who_asks_for_groups():
     assert early().get_metadata_routing().consumes("fit", ["groups"]) == {"groups"}
     assert not small(MLPNetClassifier).get_metadata_routing().consumes("fit", ["groups"])
-    with pytest.raises(TypeError, match="groups"):
-        small(MLPNetClassifier).set_fit_request(groups=True)
     with config_context(enable_metadata_routing=True):
+        with pytest.raises(TypeError, match="Unexpected args: {'groups'}"):
+            small(MLPNetClassifier).set_fit_request(groups=True)
         deaf = clone(BY_PATIENT, safe=False).set_split_request(groups=False)
         with pytest.raises(TypeError, match=r"fit got unexpected argument\(s\) {'groups'}"):
             early(deaf).fit(X, y, groups=PATIENTS)

@@ -181,6 +181,8 @@ class ImageClassifier(
         ValueError
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
+        TypeError
+            If `groups` are given with metadata routing, and the splitter has not requested them.
         """
         self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
         return self

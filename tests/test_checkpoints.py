@@ -17,7 +17,7 @@ import torch
 from common import small, weights_of
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, GroupShuffleSplit
 from skorch.callbacks import Freezer, GradientNormClipping, TensorBoard
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
@@ -200,6 +200,11 @@ def test_other_parameters_and_data_have_other_files(tmp_path):
     interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path), X, y, 2, sample_weight=1.0 + y)
     interrupt(noisy(MLPNetClassifier, checkpoint_dir=tmp_path, verbose=2), X, y, 2)
     assert len(list(tmp_path.glob("*.ckpt"))) == 6
+    splits = {"early_stopping": True, "validation_split": GroupShuffleSplit(1, random_state=0)}
+    for groups in (np.arange(300) % 50, np.arange(300) // 6, np.arange(300) % 50):
+        net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, **splits)
+        interrupt(net, X, y, 2, groups=groups)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 8
 
 
 def test_images_of_any_layout_go_on_from_the_same_file(tmp_path):

@@ -49,6 +49,19 @@ def test_every_size_and_layout(kind, severity, h, w, c):
     np.testing.assert_array_equal(X, before)
 
 
+@pytest.mark.parametrize("kind", sorted(SEVERITIES))
+def test_every_dtype_of_pixels(kind, images):
+    images = images[:5].reshape(5, 28, 28)
+    expected = make_corrupted(images, kind).astype(float)
+    assert images.max() == 255
+    np.testing.assert_array_equal(make_corrupted(images.astype(int), kind), expected)
+    for scale, shift in ((1, 0), (255, 0), (50, 100)):
+        rows = (images.astype(np.float32) - shift) / scale
+        found = make_corrupted(rows, kind)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found * scale + shift, expected, atol=0.51)
+
+
 def test_what_the_kinds_do():
     grey = np.full((40, 8, 8), 100, dtype=np.uint8)
     assert set(np.unique(make_corrupted(grey, "brightness", 1))) == {74, 126}  # 0.1 of 255, half up
@@ -77,7 +90,7 @@ def test_what_the_kinds_do():
     [
         (np.zeros((2, 4), np.uint8), {"kind": "fog"}, "Got kind='fog', expected one of"),
         (np.zeros((2, 4), np.uint8), {"severity": 6}, "Got severity=6, expected 1, 2, 3, 4 or 5"),
-        (np.zeros((2, 4)), {}, "Got X of dtype float64, expected uint8"),
+        (np.full((2, 4), np.inf), {}, "Input X contains infinity"),
         (np.zeros(5, np.uint8), {}, r"Got X of shape \(5,\), expected"),
         (np.zeros((2, 6), np.uint8), {"image_shape": (2, 2)}, r"Got image_shape=\(2, 2\)"),
         (np.zeros((2, 4), np.uint8), {"random_state": None}, "Got random_state=None, expected"),

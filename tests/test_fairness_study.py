@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections import Counter
+from itertools import product
 
 import joblib
 import numpy as np
@@ -27,10 +29,15 @@ from skfashion.studies import (
     GridSearchReduction,
     fairness_study,
     group_metrics,
+    summarize_study,
 )
 
 pytest.importorskip("fairlearn")
-from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+from fairlearn.metrics import (
+    MetricFrame,
+    demographic_parity_difference,
+    equalized_odds_difference,
+)
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.preprocessing import CorrelationRemover
 from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient, GridSearch
@@ -126,6 +133,7 @@ def seen():
 def plainly(y_true, y_pred, groups, classes):
     """Compute all metrics as their definitions say, under (metric, group, class)."""
     found = {}
+    cells = Counter(zip(groups, y_true, strict=True))
 
     def gap(values, ratio=False):
         values = [v for v in values if not np.isnan(v)]
@@ -139,6 +147,9 @@ def plainly(y_true, y_pred, groups, classes):
         return sum(values) / len(values) if len(values) else np.nan
 
     names = sorted(set(groups))
+    for name, c in product([None, *names], [None, *classes]):
+        counted = [n for (g, label), n in cells.items() if name in (None, g) and c in (None, label)]
+        found["rows", name, c] = sum(counted)
     for name in [None, *names]:
         rows = [i for i, group in enumerate(groups) if name in (None, group)]
         t, p = [y_true[i] for i in rows], [y_pred[i] for i in rows]
@@ -189,7 +200,7 @@ def predictions(draw):
 def test_metrics_are_what_their_definitions_say(data):
     y_true, y_pred, groups, classes = data
     table = group_metrics(y_true, y_pred, groups, classes=classes)
-    assert list(table.columns) == ["metric", "group", "class", "value"]
+    assert list(table.columns) == ["metric", "group", "class", "value", "note"]
     keys = [
         (metric, *(None if pd.isna(part) else part for part in rest))
         for metric, *rest in table[["metric", "group", "class"]].itertuples(index=False)
@@ -200,6 +211,11 @@ def test_metrics_are_what_their_definitions_say(data):
     assert set(keys) == set(expected)
     found = table["value"].to_numpy()
     np.testing.assert_allclose(found, [expected[key] for key in keys], atol=1e-12)
+    # Whoever is left out of a comparison of recalls has no rows of the class.
+    for label, note in table[table["metric"] == "recall gap"][["class", "note"]].to_numpy():
+        if not pd.isna(label):
+            left_out = {group for group in set(groups) if not expected["rows", group, label]}
+            assert {group for group in set(groups) if repr(group) in str(note)} == left_out
 
 
 @pytest.mark.parametrize("n_classes", [2, 10])
@@ -222,11 +238,101 @@ def test_gaps_are_those_of_fairlearn_one_against_the_rest(n_classes):
     assert value(table, "worst-group accuracy") == value(table, "accuracy", group="a")
 
 
+# --- several features ---------------------------------------------------------------------------
+
+rng = np.random.RandomState(3)
+LIGHT, WEATHER = rng.choice(["day", "night"], 300), rng.choice([0, 1, 2], 300)
+WEATHER[LIGHT == "night"] = np.minimum(WEATHER[LIGHT == "night"], 1)  # no night of weather 2
+FEATURES = {"light": LIGHT, "weather": WEATHER}
+
+
+@pytest.mark.parametrize(
+    "container", [dict, pd.DataFrame, lambda f: np.array([*f.values()], dtype=object).T]
+)
+def test_intersections_are_those_of_fairlearn(container):
+    truth, predicted = rng.randint(2, size=(2, 300))
+    table = group_metrics(truth, predicted, container(FEATURES))
+    frame = MetricFrame(
+        metrics=lambda t, p: np.mean(t == p),
+        y_true=truth,
+        y_pred=predicted,
+        sensitive_features=pd.DataFrame(FEATURES),
+    )
+    accuracy = table[(table["metric"] == "accuracy") & table["group"].notna()]
+    names = [f"{light}, {weather}" for light, weather in frame.by_group.index]
+    assert accuracy["group"].tolist() == names
+    np.testing.assert_array_equal(accuracy["value"], frame.by_group.to_numpy(dtype=float))
+    assert value(table, "accuracy gap") == frame.difference()
+    assert value(table, "rows", group="night, 2") == 0
+    for metric in ("accuracy gap", "recall ratio", "equalized odds difference"):
+        (note,) = table[(table["metric"] == metric) & table["class"].isna()]["note"]
+        assert note == "Without 'night, 2': no rows to measure the rate on."
+    assert table[table["group"].notna()]["note"].isna().all()
+
+
+def test_a_study_of_intersections():
+    X, y, groups = draw(500, 0.7, seed=4)
+    groups = pd.DataFrame({"light": groups, "wet": np.random.RandomState(4).rand(500) < 0.5})
+    options = {"mitigations": ["group weights", "threshold optimizer"], **STUDY}
+    halves = (X[:250], y[:250], groups[:250], X[250:], y[250:], groups[250:])
+    found = fairness_study(LINEAR, *halves, **options)
+    names = ["day, False", "day, True", "night, False", "night, True"]
+    assert found["group"].dropna().unique().tolist() == names
+    joined = groups["light"] + ", " + groups["wet"].astype(str)
+    halves = (X[:250], y[:250], joined[:250], X[250:], y[250:], joined[250:])
+    np.testing.assert_array_equal(
+        numbers(found), numbers(fairness_study(LINEAR, *halves, **options))
+    )
+
+
+def test_a_gap_says_which_groups_it_leaves_out():
+    X, y, groups = three_classes()
+    few = (y != "Bag") | (groups != groups[0])
+    found = fairness_study(
+        {"forest": RandomForestClassifier(5)},
+        *(X, y, groups),
+        *(X[few], y[few], groups[few]),
+        mitigations=["nothing"],
+        **STUDY,
+    )
+    overall = found[found["group"].isna()].set_index(["metric", "class"])["note"]
+    without = f"Without {str(groups[0])!r}: no rows to measure the rate on."
+    assert overall["recall gap", "Bag"] == overall["equalized odds difference", "Bag"] == without
+    for metric in ("equalized odds difference", "mean equalized odds difference"):
+        assert f"Without {str(groups[0])!r} for class 'Bag': " in overall[metric].iloc[-1]
+    assert overall["demographic parity difference"].isna().all()
+    assert value(found, "rows", group=groups[0], **{"class": "Bag"}) == 0
+
+
+MISSING = {
+    "list": [*["a", "b"] * 149, None, np.nan],
+    "numbers": np.r_[np.arange(299) % 2, np.nan],
+    "category": pd.Series([*["a", "b"] * 149, None, None], dtype="category"),
+    "nullable": pd.Series([*[1, 2] * 149, None, None], dtype="Int64"),
+    "dict": {"light": LIGHT, "wet": [*["a", "b"] * 149, None, None]},
+}
+
+
+@pytest.mark.parametrize("container", MISSING)
+def test_missing_groups_are_refused_by_name(container):
+    y, name = np.arange(300) % 2, r"groups\['wet'\]" if container == "dict" else "groups"
+    with pytest.raises(ValueError, match=f"Got {name} with missing values"):
+        group_metrics(y, y, MISSING[container])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (([0, 1], [0, 1, 1], ["a", "b"]), "of 2, 3 and 2 rows"),
         (([0, 1], [0, 1], ["a", "a"]), r"Got groups with \['a'\] only"),
+        (([0, 1], [0, 1], ["a", 1]), "groups with values of the types int, str"),
+        (([0, 1], [0, 1], [[["a"]], [["b"]]]), r"groups of shape \(2, 1, 1\)"),
+        (([0, 1], [0, 1], {"a": [0, 1], "b": [0]}), "features of 2, 1 rows"),
+        (([0, 1], [0, 1], {}), "features of no rows"),
+        (
+            ([0, 1], [0, 1], [["a, b", "c"], ["a", "b, c"]]),
+            "intersections of one name",
+        ),
         (([0, 1], [0, 2], ["a", "b"]), r"y_pred with the labels \[2\], expected only"),
     ],
 )
@@ -572,9 +678,14 @@ def test_a_row_for_each_run_and_metric():
     estimators = {**LINEAR, "forest": RandomForestClassifier(5)}
     options = {"mitigations": mitigations, "seeds": seeds, **STUDY}
     found = fairness_study(estimators, *TRAIN, *TEST, **options)
-    columns = ["estimator", "mitigation", "seed", "metric", "group", "class", "value"]
-    assert list(found.columns) == columns
-    assert not found.duplicated(columns[:-1]).any()
+    columns = ["estimator", "mitigation", "seed", "metric", "group", "class"]
+    assert list(found.columns) == [*columns, "value", "note"]
+    assert not found.duplicated(columns).any()
+    assert found["note"].isna().all()
+    asked = {"estimator": "forest", "mitigation": "nothing", "seed": 3, "class": 1}
+    for metric, (_, y, groups) in {"training rows": TRAIN, "rows": TEST}.items():
+        counted = np.sum((y == 1) & (groups == "night"))
+        assert value(found, metric, group="night", **asked) == counted
     counts = found.groupby(["estimator", "mitigation", "seed"]).size()
     assert len(counts) == 8
     assert counts.nunique() == 1
@@ -643,7 +754,7 @@ def test_a_mitigation_may_return_an_estimator_and_must_return_something():
     assert value(found, "selection rate", group="day", **rate) == 1
     nothing = {"forgetful": lambda *given: None}
     with pytest.raises(TypeError, match="'forgetful', which returned None, expected a fitted"):
-        fairness_study(LINEAR, *TRAIN, *TEST, mitigations=nothing, **STUDY)
+        fairness_study(LINEAR, *TRAIN, *TEST, mitigations=nothing, on_error="raise", **STUDY)
 
 
 class Keeping:
@@ -671,9 +782,19 @@ def test_runs_of_one_mitigation_do_not_meet(tmp_path):
     assert sorted(tmp_path.rglob("*.pkl")) == files
 
 
-def test_a_run_that_fails_is_named():
+def test_a_run_that_fails_costs_its_own_row():
+    estimators, options = {"refuser": Refuser(), **LINEAR}, {"mitigations": ["nothing"], **STUDY}
+    with pytest.warns(RuntimeWarning, match="A run was started.*run of 'refuser' with 'nothing'"):
+        found = fairness_study(estimators, *TRAIN, *TEST, **options)
+    failed = found[found["estimator"] == "refuser"]
+    assert failed["metric"].tolist() == ["failed"]
+    assert failed["note"].tolist() == ["AssertionError: A run was started."]
+    assert failed["value"].isna().all()
+    alone = fairness_study(LINEAR, *TRAIN, *TEST, **options)
+    np.testing.assert_array_equal(numbers(found)[1:], numbers(alone))
+    assert set(summarize_study(found)["estimator"]) == {"linear"}
     with pytest.raises(AssertionError) as caught:
-        fairness_study({"refuser": Refuser()}, *TRAIN, *TEST, mitigations=["nothing"], **STUDY)
+        fairness_study(estimators, *TRAIN, *TEST, on_error="raise", **options)
     assert "This was the run of 'refuser' with 'nothing', seed 0." in caught.value.__notes__
 
 
@@ -690,6 +811,7 @@ FAILING = []
 def test_a_study_that_was_stopped_does_only_what_is_missing(seen, tmp_path):
     def study(test=TEST, cache=tmp_path):
         options = {"mitigations": {"stubborn": stubborn}, "seeds": (0, 1, 2), "cache": cache}
+        options["on_error"] = "raise"
         return fairness_study({"recorder": Recorder()}, *TRAIN, *test, **STUDY, **options)
 
     FAILING.append(True)

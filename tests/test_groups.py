@@ -184,6 +184,29 @@ def test_background_of_coloured_images_is_dark_in_all_channels():
     assert (found == 128).sum() == 3 * 3 * 24
 
 
+@pytest.mark.parametrize("attribute", NAMES)
+def test_every_dtype_of_pixels(attribute):
+    X = np.random.RandomState(0).randint(256, size=(20, 8, 8)).astype(np.uint8)
+    X[0, 0, :2] = 0, 255
+    options = {"y": np.arange(20), "attribute": attribute, "share": 0.5, "random_state": 0}
+    expected = make_groups(X, **options)[0].astype(float)
+    for dtype in (np.int64, np.uint16, "O"):
+        found, _ = make_groups(X.astype(dtype), **options)
+        np.testing.assert_allclose(found.astype(float), expected, atol=0 if dtype != "O" else 0.5)
+        assert found.dtype == (dtype if dtype != "O" else float)
+    for dtype in (np.float64, np.float32, np.float16):
+        for scale, shift in ((1, 0), (255, 0), (50, 100)):
+            found, groups = make_groups(((X - float(shift)) / scale).astype(dtype), **options)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found * float(scale) + shift, expected, atol=0.8)
+            plain = groups == "plain"
+            np.testing.assert_array_equal(
+                found[plain], ((X - float(shift)) / scale).astype(dtype)[plain]
+            )
+    found, _ = make_groups(X > 127, **options)
+    assert (found.dtype, found.max()) == (np.float32, 1)
+
+
 @given(
     attribute=st.sampled_from(sorted(NAMES)),
     h=st.integers(4, 12),
@@ -231,7 +254,7 @@ X4 = np.zeros((4, 4), np.uint8)
         ({"correlated_class": "1"}, "Got correlated_class='1', expected a label of y"),
         ({"y": [1] * 4, "correlated_class": 1}, "Got y with the label 1 alone, with which nothing"),
         ({"y": [1]}, "Got X of 4 rows and y of 1 labels, expected one label a row"),
-        ({"X": X4 / 2}, "Got X of dtype float64, expected uint8"),
+        ({"X": X4 / np.where(X4, 1, np.nan)}, "Input X contains NaN"),
         ({"X": X4[0]}, r"Got X of shape \(4,\), expected"),
         ({"image_shape": (3, 3)}, r"Got image_shape=\(3, 3\), which is 9 values an image"),
     ],

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import make_imbalanced
-from skfashion.studies import TREATMENTS, imbalance_study
+from skfashion.studies import TREATMENTS, imbalance_study, summarize_study
 from skfashion.studies.thresholds import ClassFactorsClassifier
 from skfashion.studies.treatments import treated
 
@@ -145,7 +145,8 @@ def test_table_has_one_row_a_run_and_metric():
         seeds=[7],
     )
     keys = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
-    assert frame.columns.tolist() == [*keys, "metric", "class", "value"]
+    assert frame.columns.tolist() == [*keys, "metric", "class", "value", "note"]
+    assert frame["note"].isna().all()
     assert not frame.duplicated([*keys, "metric", "class"]).any()
     runs = frame[keys].drop_duplicates()
     assert len(runs) == 2**4
@@ -538,6 +539,8 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
         ({"ratios": 100}, TypeError, r"Write ratios=\[100\]"),
         ({"ratios": np.int64(100)}, TypeError, r"Write ratios=\["),
         ({"ratios": [5, 5]}, ValueError, "expected each of them once"),
+        ({"ratios": [None]}, ValueError, "Got the ratio None, expected numbers.*profiles='as_is'"),
+        ({"ratios": [True]}, ValueError, "Got the ratio True, expected numbers"),
         ({"permutations": 3}, TypeError, r"Write permutations=\[3\]"),
         ({"permutations": [*range(9, -1, -1)]}, ValueError, r"one order .*=\[\[9, 8, 7"),
         ({"permutations": [[1, 2]]}, ValueError, r"Got permutation=\[1, 2\]"),
@@ -572,7 +575,7 @@ def test_orders_may_be_arrays_and_seeds_may_be_all_labels():
 
 def test_errors_of_a_run_say_which_it_was():
     with pytest.raises(AssertionError, match="A run began") as caught:
-        study({"untouched": Untouched()}, treatments=["SMOTE"], seeds=[3])
+        study({"untouched": Untouched()}, treatments=["SMOTE"], seeds=[3], on_error="raise")
     (note,) = caught.value.__notes__
     assert "SMOTE(random_state=3)" in note
     assert "Untouched()" in note
@@ -580,20 +583,66 @@ def test_errors_of_a_run_say_which_it_was():
 
 
 @pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
-def test_failed_runs_can_be_left_out(tmp_path, n_jobs):
-    options = {
-        "estimators": {"untouched": Untouched(), **BAYES},
-        "treatments": ["SMOTE"],
-        "cache": tmp_path,
-        "n_jobs": n_jobs,
-        "on_error": "warn",
-    }
-    for _ in range(2):  # an error is not kept
-        with pytest.warns(RuntimeWarning, match="(?s)left out. AssertionError: A run began.*SMOTE"):
-            frame = study(**options)
-        assert frame.estimator.unique().tolist() == ["bayes"]
-    with pytest.raises(AssertionError):
-        study(**{**options, "on_error": "raise"})
+def test_a_run_that_cannot_be_done_costs_its_own_row(tmp_path, n_jobs):
+    options = {"treatments": ["nothing", "SMOTE"], "ratios": [12], "n_jobs": n_jobs}
+    whole = study(treatments=["nothing"], ratios=[12])
+    for cache in (None, tmp_path, tmp_path):  # an error is not kept
+        with pytest.warns(
+            RuntimeWarning, match=r"A run failed: ValueError: Expected n_neigh.*SMOT"
+        ):
+            frame = study(cache=cache, **options)
+        failed = frame[frame.treatment == "SMOTE"]
+        assert failed[["metric", "estimator", "seed"]].to_numpy().tolist() == [
+            ["failed", "bayes", 0]
+        ]
+        assert failed[["value", "class"]].isna().all(axis=None)
+        assert failed.note.item().startswith("ValueError: Expected n_neighbors")
+        done = frame[frame.treatment == "nothing"]
+        assert done.note.isna().all()
+        measured = ["fit_seconds", "predict_seconds", "peak_memory_mb"]
+        same = ~done.metric.isin(measured)
+        np.testing.assert_array_equal(done[same].value, whole[same.to_numpy()].value)
+    assert summarize_study(frame).treatment.unique().tolist() == ["nothing"]
+    with pytest.raises(ValueError, match="Expected n_neighbors"):
+        study(on_error="raise", **options)
+
+
+# --- data that are skewed already ---------------------------------------------------------------
+
+SKEWED = np.concatenate([np.flatnonzero(y == 1)[:50], np.flatnonzero(y == 0)[:20]])
+FEW = (X[SKEWED], y[SKEWED], X_test[y_test < 2], y_test[y_test < 2])
+
+
+@pytest.mark.parametrize("profiles", ["as_is", ["as_is"], {"mine": "as_is"}])
+def test_data_may_be_taken_as_they_are(profiles):
+    frame = study(
+        {"tree": DecisionTreeClassifier()}, FEW, treatments=["nothing"], profiles=profiles
+    )
+    assert frame.profile.unique().tolist() == ["mine" if isinstance(profiles, dict) else "as_is"]
+    rows = frame[frame.metric == "rows"].set_index("class").value
+    assert rows.to_dict() == {0: 20, 1: 50}
+    tree = DecisionTreeClassifier(random_state=0).fit(*make_imbalanced(*FEW[:2], {0: 20, 1: 50}))
+    assert value(frame, "accuracy") == tree.score(*FEW[2:])
+    options = {"ratios": [2, 4], "permutations": [None, 3], "seeds": [0, 1]}
+    again = study(data=FEW, treatments=["nothing"], profiles=["as_is"], **options)
+    assert again[["ratio", "permutation", "seed"]].drop_duplicates().seed.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("profile", ["exponential", "step", "linear"])
+def test_a_profile_that_turns_the_order_of_the_data_round_is_refused(profile):
+    options = {"treatments": ["nothing"], "profiles": [profile], "ratios": [4]}
+    with pytest.raises(
+        ValueError, match=r"5 rows of 1 and 20 of 0, of which .* 50 and 20: "
+    ) as caught:
+        study({"untouched": Untouched()}, FEW, **options)
+    assert "profiles='as_is'" in str(caught.value)
+    assert "permutations=[[1, 0]]" in str(caught.value)
+    frame = study(data=FEW, permutations=[[1, 0]], **options)
+    assert frame[frame.metric == "rows"].value.tolist() == [5, 20]
+    options |= {"profiles": [{0: 20, 1: 5}]}  # whoever writes numbers means them
+    assert study(data=FEW, **options)[lambda f: f.metric == "rows"].value.tolist() == [20, 5]
+    twice = (FEW[0][10:], FEW[1][10:], *FEW[2:])  # no more often than that
+    study(data=twice, treatments=["nothing"], profiles=[profile], ratios=[4])
 
 
 # --- many runs ----------------------------------------------------------------------------------
@@ -652,7 +701,8 @@ def test_runs_that_ended_before_an_error_are_kept(tmp_path):
     log = tmp_path / "log"
     options = {"treatments": ["nothing"], "cache": tmp_path / "cache"}
     with pytest.raises(AssertionError, match="A run began"):
-        study({"logged": Logged(str(log)), "untouched": Untouched()}, **options)
+        both = {"logged": Logged(str(log)), "untouched": Untouched()}
+        study(both, on_error="raise", **options)
     study({"logged": Logged(str(log))}, **options)
     assert len(lines(log)) == 1
 

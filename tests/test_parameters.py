@@ -15,12 +15,12 @@ import pytest
 import torch
 from common import small, weights_of
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions, make_constraint
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, make_constraint
 
 import skfashion
 from skfashion import Augmentation, ClassBalancedLoss, ConvNetClassifier, MLPNetClassifier
 from skfashion.ensemble import SnapshotEnsembleClassifier
-from skfashion.parameters.declaring import GROUPS, DeviceNames, constraints_of, param
+from skfashion.parameters.declaring import GROUPS, DeviceNames, Splitter, constraints_of, param
 
 DECLARING = [getattr(skfashion, name) for name in skfashion.__all__]
 CLASSIFIERS = [cls for cls in DECLARING if cls.__name__.endswith("Classifier")]
@@ -43,6 +43,8 @@ def types_of_constraint(constraint):
         return set(constraint.options)
     if isinstance(constraint, Interval):
         constraint = constraint.type
+    if isinstance(constraint, HasMethods):
+        return {Splitter}
     if isinstance(constraint, str):
         return {
             "boolean": {bool},

@@ -13,7 +13,7 @@ import pytest
 from sklearn import config_context, get_config
 
 from skfashion.parallel import runs
-from skfashion.parallel.runs import run_all
+from skfashion.parallel.runs import Failed, run_all
 
 SHARED = {"X": np.arange(6.0)}
 
@@ -141,8 +141,9 @@ def test_errors_end_all_or_are_warned_of_and_never_kept(tmp_path, n_jobs):
         run_all(scaled_sum, tasks, SHARED, **options)
     ran(tmp_path)
     for expected in ({13, 2} if n_jobs is None else None, {13}):
-        with pytest.warns(RuntimeWarning, match="left out. ArithmeticError: Not with 13"):
-            assert run_all(scaled_sum, tasks, SHARED, on_error="warn", **options) == [None, 30]
+        with pytest.warns(RuntimeWarning, match="A run failed: ArithmeticError: Not with 13"):
+            found = run_all(scaled_sum, tasks, SHARED, on_error="warn", **options)
+        assert found == [Failed("ArithmeticError: Not with 13."), 30]
         found = set(ran(tmp_path))
         assert expected is None or found == expected
     with pytest.raises(ValueError, match="Got on_error='ignore', expected 'raise' or 'warn'"):

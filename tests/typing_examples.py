@@ -10,6 +10,7 @@ from typing import assert_type
 import numpy as np
 import pandas as pd
 from sklearn.metrics import make_scorer
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from skfashion import (
     AttentionNetClassifier,
@@ -100,6 +101,8 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(loss="focal", class_weight={"shirt": 2}, sampling="sqrt", prior=[0.5, 0.5])
     MLPNetClassifier(loss=LDAMLoss(max_margin=0.3), sampling={0: 1, 1: 2}, prior=np.ones(2) / 2)
     MLPNetClassifier(scoring=make_scorer(len), target_score=0.9, image_shape=(28, 28))
+    MLPNetClassifier(early_stopping=True, validation_split=GroupShuffleSplit(1))
+    MLPNetClassifier(early_stopping=True, validation_split=StratifiedGroupKFold())
     MLPNetClassifier(precision="bf16", random_state=np.random.RandomState(0), verbose=True)
     MLPNetClassifier(checkpoint_dir=Path("there"), log_dir="here", skorch_callbacks=[])
 
@@ -111,6 +114,7 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(loss="hinge")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(class_weight="sqrt")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(prior="even")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(validation_split=0.2)  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(image_shape="square")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(device="gpu")  # pyright: ignore[reportArgumentType]
 
@@ -133,6 +137,7 @@ def warning_classes():
 
 def methods(X: np.ndarray, y: np.ndarray):
     net = assert_type(MLPNetClassifier().fit(X, y, X_val=X, y_val=y), MLPNetClassifier)
+    assert_type(net.fit(X, y, groups=y), MLPNetClassifier)
     assert_type(net.partial_fit(X, y, classes=[0, 1]), MLPNetClassifier)
     assert_type(net.predict(X), np.ndarray)
     assert_type(net.predict_proba(X), np.ndarray)

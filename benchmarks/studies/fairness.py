@@ -64,13 +64,14 @@ def measure(task, seed, asked):
     if asked.brief:
         chosen = {"nothing": chosen["nothing"]}
     train, test = turned(task, seed, asked.images, settings)
-    options = {"mitigations": chosen, "seeds": (seed,), **asked.parallel}
+    options = {"mitigations": chosen, "seeds": (seed,), "on_error": "raise", **asked.parallel}
     # Logistic regression stops before convergence, in worker processes too.
     with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
         frame = studies.fairness_study(classifiers(task, settings), *train, *test, **options)
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
         metrics, by_group, by_class = {}, {}, {}
-        columns = its[["metric", "group", "class", "value"]]
+        rates = its[~its["metric"].isin(["rows", "training rows"])]  # known from the settings
+        columns = rates[["metric", "group", "class", "value"]]
         for metric, group, label, value in columns.itertuples(index=False):
             value = round(value, 6) if value == value else None
             if group is None and label is None:

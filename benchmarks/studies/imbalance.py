@@ -96,7 +96,7 @@ def measure(unit, seed, asked):
     names = treatments(unit, asked.settings)
     options = {"on_error": "warn", **asked.parallel}
     with warnings.catch_warnings():
-        # ADASYN and others refuse some data, and then have no row.
+        # ADASYN and others refuse some data, and then have no row of results.
         warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
         return runs(unit, seed, asked.images, asked.settings, names, **options)
 
@@ -115,6 +115,7 @@ def runs(unit, seed, images, settings, treatments, **options):
         seeds=(seed,),
         **options,
     )
+    frame = frame[frame["metric"] != "failed"]
     found, keys = [], ["estimator", "treatment", *SKEW]
     for names, group in frame.groupby(keys, sort=False, dropna=False):
         run = {key: None if pd.isna(name) else name for key, name in zip(keys, names, strict=True)}

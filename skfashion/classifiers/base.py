@@ -5,11 +5,12 @@ import math
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion.fitting import fit as fitting
@@ -137,6 +138,8 @@ class ImageClassifier(
     """
 
     _attributes_doc = ATTRIBUTES_DOC
+    # Groups are for the splitter: whoever routes them asks that, and not the classifier.
+    __metadata_request__fit: ClassVar = {"groups": UNUSED}
     # Of the parameters that an architecture adds.
     _default_group = "architecture"
     # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
@@ -158,7 +161,15 @@ class ImageClassifier(
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
     ) -> Self:
         """Train the network.
 
@@ -176,6 +187,10 @@ class ImageClassifier(
         X_val, y_val, sample_weight_val : array-likes, default=None
             Validation data, as `X`, `y` and `sample_weight`. Without `early_stopping` and
             `target_score` its scores are only recorded.
+        groups : array-like of shape (n,), default=None
+            The group of each row, such as its patient, for the splitter `validation_split`, which
+            sees all rows, those of weight 0 included. Within a search or a pipeline they arrive
+            with scikit-learn's metadata routing only, as those of a splitter `cv` do.
 
         Returns
         -------
@@ -187,6 +202,8 @@ class ImageClassifier(
         ValueError
             If the input is not as described, or if the training diverges: the loss or a weight is
             no longer finite.
+        TypeError
+            If `groups` are given with metadata routing, and the splitter has not requested them.
 
         Warns
         -----
@@ -194,7 +211,7 @@ class ImageClassifier(
             If flat rows could be images and are taken for a table, or are no images and the
             network is one of convolutions; `image_shape` ends it.
         """
-        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
         return self
 
     @with_callbacks
@@ -221,6 +238,7 @@ class ImageClassifier(
         X_val=None,
         y_val=None,
         sample_weight_val=None,
+        groups=None,
         *,
         until=None,
         paused=None,
@@ -229,13 +247,14 @@ class ImageClassifier(
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
         plain = with_plain_numbers(self)
+        validation = (X_val, y_val, sample_weight_val, groups)
         with (
             own_device(self.device),
             borrowed_threads(self.n_threads),
             sleeping_threads(),
             own_modes(gradients=True),
         ):
-            given = read(plain, X, y, sample_weight, X_val, y_val, sample_weight_val, before=before)
+            given = read(plain, X, y, sample_weight, *validation, before=before)
             estimator_of = partial(plain._estimator_of, given)
             trained = fitting.fit(plain, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
@@ -511,6 +530,18 @@ class ImageClassifier(
     @property
     def _n_features_out(self):
         return self.net_.module_.n_features_out
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets what of metadata: the classifier itself, and its splitter the groups.
+
+        Returns
+        -------
+        MetadataRouter
+            In which ``fit`` passes on what `validation_split` has requested.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.validation_split, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -48,14 +48,16 @@ def make_corrupted(
 
     Parameters
     ----------
-    X : array-like of uint8, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-        Images; what lies outside of them is 0.
+    X : array-like, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+        Images of any real dtype; what lies outside of them is black. Black and white are 0 and
+        255; but 0 and 1 where no value is larger (whole numbers of uint8 apart), and the smallest
+        and the largest value where some lie outside of 0 to 255.
     kind : str
         "brightness" adds, "contrast" pulls towards the image's mean, "gamma" raises to a power, to
         either side; "rotation", "shift" and "scale" turn, move and shrink, with linear
         interpolation; "blur" is Gaussian; "noise" is Gaussian, too; "occlusion" puts a
-        square of 0 somewhere; "inversion" mixes with the negative; "jpeg" quantises blocks of 8 x 8
-        pixels as JPEG does.
+        black square somewhere; "inversion" mixes with the negative; "jpeg" quantises blocks of
+        8 x 8 pixels as JPEG does.
     severity : int from 1 to 5, default=3
         How strong; ``skfashion.datasets.SEVERITIES`` has the numbers.
     image_shape : "auto" or tuple of int, default="auto"
@@ -66,13 +68,14 @@ def make_corrupted(
 
     Returns
     -------
-    ndarray of uint8, shape of `X`
+    ndarray, shape and dtype of `X`
+        Booleans are float32.
 
     Raises
     ------
     ValueError
-        If `kind`, `severity` or `random_state` is not as described, or `X` is not uint8 or has no
-        shape of images.
+        If `kind`, `severity` or `random_state` is not as described, or `X` is not of finite real
+        numbers or has no shape of images.
 
     References
     ----------
@@ -94,11 +97,11 @@ def make_corrupted(
         raise ValueError(
             f"Got random_state={random_state!r}, expected an int that is not negative."
         )
-    images, planes = copy_images(X, image_shape)
+    images, planes, ends = copy_images(X, image_shape)
     amount, function = SEVERITIES[kind][severity - 1], FUNCTIONS[kind]
     seed = [int(random_state), zlib.crc32(kind.encode())]
     for i, plane in enumerate(planes):
-        change_image(plane, function, amount, np.random.default_rng([*seed, i]))
+        change_image(plane, ends, function, amount, np.random.default_rng([*seed, i]))
     return images
 
 

@@ -34,8 +34,10 @@ def make_groups(
 
     Parameters
     ----------
-    X : array-like of uint8, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-        Images; it is never written to.
+    X : array-like, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
+        Images of any real dtype; it is never written to. Black and white are 0 and 255; but 0 and
+        1 where no value is larger (whole numbers of uint8 apart), and the smallest and the largest
+        value where some lie outside of 0 to 255.
     y : array-like of str or int, shape (n,)
         Labels; only `correlated_class` needs their values.
     attribute : str, default="lighting"
@@ -44,9 +46,9 @@ def make_groups(
         - "lighting" multiplies every pixel by 0.4; the group is called "dark".
         - "rotation" turns it by 30 degrees, clockwise, with linear interpolation, 0 where nothing
           was; "rotated".
-        - "inverted" is the negative, 255 less the pixel; "inverted".
-        - "background" paints with 128, half of white, all pixels darker than 4 % of white (up to
-          10) in all channels; "bright background".
+        - "inverted" is the negative, 255 less the pixel of 0 to 255; "inverted".
+        - "background" paints with half of white, 128 of 255, all pixels darker than 4 % of white
+          (up to 10) in all channels; "bright background".
         - "corner_mark" paints a white square into the upper left corner, 15 % of the shorter side
           long (4 pixels of 28), at least 1 pixel; "marked".
     share : float in (0, 1), default=0.1
@@ -71,18 +73,18 @@ def make_groups(
 
     Returns
     -------
-    X_changed : ndarray of uint8, shape of `X`
-        The images, those of the group changed, all others equal to `X`.
+    X_changed : ndarray, shape and dtype of `X`
+        The images, those of the group changed, all others equal to `X`. Booleans are float32.
     groups : ndarray of str, shape (n,)
         The group's name, or "plain".
 
     Raises
     ------
     ValueError
-        If a parameter is not as described, if `X` is not uint8 or has no shape of images, if there
-        is not one label a row, if `share` leaves one of the two groups empty, if `correlation` is
-        not 0 without a class to correlate with, or if it is impossible; the message names the
-        possible range.
+        If a parameter is not as described, if `X` is not of finite real numbers or has no shape of
+        images, if there is not one label a row, if `share` leaves one of the two groups empty, if
+        `correlation` is not 0 without a class to correlate with, or if it is impossible; the
+        message names the possible range.
 
     References
     ----------
@@ -122,7 +124,7 @@ def make_groups(
             f"Got correlation={correlation!r} and correlated_class=None, expected a class to "
             "correlate the group with. Set correlated_class to a label of y, or correlation to 0."
         )
-    images, planes = copy_images(X, image_shape)
+    images, planes, ends = copy_images(X, image_shape)
     check_label_per_row(images, y)
     classes, codes = encode_labels(y)
     classes = classes.tolist()
@@ -138,7 +140,7 @@ def make_groups(
     is_member[np.concatenate(members)] = True
     name, function = ATTRIBUTES[attribute]
     for row in np.flatnonzero(is_member):
-        change_image(planes[row], function)
+        change_image(planes[row], ends, function)
     return images, np.where(is_member, name, "plain")
 
 

@@ -1,17 +1,17 @@
 """From the arguments of `fit` to what a training sees: checked values, then datasets."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
 
 from skfashion.fitting.frequencies import check_partial
+from skfashion.fitting.holding_out import check_split, groups_of_rows, hold_out
 from skfashion.fitting.inputs import (
     as_images,
     check_images,
@@ -73,6 +73,8 @@ class Given:
         Of the fit's own generator.
     held_out : HeldOut
         For validation, as `fit` was given it.
+    groups : ndarray of shape (n,) or None
+        Of the rows, for the splitter that holds some of them out.
     before : ImageClassifier or None
         The fit that this one goes on from.
     """
@@ -91,6 +93,7 @@ class Given:
     image_statistics: ImageStatistics | None
     seed: int
     held_out: HeldOut = HeldOut()
+    groups: np.ndarray | None = None
     before: BaseEstimator | None = None
 
     @property
@@ -116,7 +119,7 @@ class Data:
     statistics: tuple | None
 
 
-def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, before):
+def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups=None, *, before):
     """Return the arguments of `fit` as :class:`Given`; `before` is what a warm start goes on from.
 
     Raises
@@ -144,6 +147,8 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
         _check_same_task(before, classes, image_shape)
     check_views(estimator.tta, image_shape)
     rows = as_rows(X, image_shape)
+    groups = groups_of_rows(estimator, rows, groups)
+    check_split(estimator, X_val, groups)
     carrier = snapshot(carrier, n_features_in_=rows.shape[1])
     seed = draw_seed(estimator.random_state)
     held_out = HeldOut()
@@ -169,6 +174,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, *, bef
         image_statistics=_image_statistics(rows, layout, used, codes),
         seed=seed,
         held_out=held_out,
+        groups=groups,
         before=before,
     )
 
@@ -234,7 +240,7 @@ def make_data(estimator, given, balance, seed):
     held_out = given.held_out
     rows_val, y_val, weights_val = held_out.rows, held_out.y, held_out.weights
     if rows_val is None and estimator.early_stopping:
-        used, kept = _split(used, given.codes, estimator.validation_fraction, seed)
+        used, kept = hold_out(estimator, given, seed)
         rows_val, y_val = given.rows[kept], given.y[kept]
         weights_val = None if given.weights is None else given.weights[kept]
     if rows_val is not None:
@@ -409,25 +415,6 @@ def _normalise(estimator, weights):
 def _used_rows(rows, weights):
     """Return the numbers of the rows that have any weight."""
     return np.arange(rows.shape[0]) if weights is None else np.flatnonzero(weights)
-
-
-def _split(used, codes, fraction, seed):
-    """Return the rows to train on and the rows held out, stratified where that is possible."""
-    counts = np.bincount(codes[used])
-    n_held_out = math.ceil(fraction * len(used))
-    n_classes = np.count_nonzero(counts)
-    stratify = codes[used]
-    smallest = counts[counts > 0].min()
-    if smallest < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
-        warnings.warn(
-            f"The validation split cannot be stratified: the smallest class has "
-            f"{smallest} row{'' if smallest == 1 else 's'}, and {n_held_out} of {len(used)} rows "
-            f"are held out for {n_classes} classes. Holding out rows regardless of their class.",
-            UserWarning,
-            stacklevel=9,
-        )
-        stratify = None
-    return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)
 
 
 def _learn_statistics(estimator, given, used):

@@ -7,7 +7,13 @@ from numbers import Real
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.utils import check_array, check_random_state, compute_class_weight
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    compute_class_weight,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -149,6 +155,22 @@ def check_sum(weights, name):
             f"Got {name} of up to {weights.max():.3g}, the sum of which is too large for a float; "
             "expected smaller weights. Divide them by their largest: only their ratios matter."
         )
+
+
+def check_groups(groups, X):
+    """Return the group of each row as an array (n,), none of them missing."""
+    # pandas is slow to import, and reading data does not need it.
+    from pandas import isna
+
+    # As objects, since NumPy makes the text "nan" of a missing value in a list of text.
+    missing = np.flatnonzero(isna(column_or_1d(np.asarray(groups, dtype=object))))
+    if len(missing):
+        raise ValueError(
+            f"Got groups with {len(missing)} missing values, the first in row {missing[0]}; "
+            "expected a group for each row. Give these rows a group of their own."
+        )
+    check_consistent_length(X, groups)
+    return np.asarray(groups)
 
 
 def weigh_classes(class_weight, classes, codes, sample_weight):

@@ -122,6 +122,7 @@ def _arrays_of(estimator, given):
     }
     held_out = given.held_out
     arrays |= {"X_val": held_out.rows, "y_val": held_out.y, "sample_weight_val": held_out.weights}
+    arrays["groups"] = given.groups
     if given.before is not None:
         arrays["weights before"] = _as_vector(given.before.net_.module_.state_dict())
     if estimator.init_from is not None:

@@ -5,8 +5,8 @@ import inspect
 import pickle
 import sys
 import tempfile
-import traceback
 import warnings
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -19,6 +19,22 @@ from skfashion.utils.files import write_atomically
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What stands in for the result of a run that failed.
+
+    Attributes
+    ----------
+    reason : str
+        The error.
+    where : str
+        Its notes, such as which run it was; "" without any.
+    """
+
+    reason: str
+    where: str = ""
 
 
 def run_all(
@@ -63,13 +79,13 @@ def run_all(
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"raise", "warn"}, default="raise"
-        Whether an error in a run ends all, or only warns and leaves its result out. The cache
+        Whether an error in a run ends all, or only warns and stands in for its result. The cache
         never keeps an error.
 
     Returns
     -------
     list
-        The results; None for a run that failed.
+        The results; a `Failed` of a run that failed.
 
     Raises
     ------
@@ -103,9 +119,10 @@ def run_all(
     # In the order in which they end, so that the bar shows how far it really is.
     bar = make_bar(results, initial=len(ended), total=len(tasks), unit="run", disable=not verbose)
     for i, result, error in bar:
-        ended[i] = result
+        ended[i] = result if error is None else error
         if error is not None:
-            warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
+            message = f"A run failed: {error.reason} {error.where}".strip()
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
         elif files[i] is not None and (is_lasting is None or is_lasting(result)):
             files[i].parent.mkdir(parents=True, exist_ok=True)
             write_atomically(files[i], partial(joblib.dump, result))
@@ -172,4 +189,5 @@ def _run_one(i, function, task, extra, on_error, config, **shared):
         if on_error == "raise":
             raise
         # As text: not every exception can be sent from one process to another.
-        return i, None, "".join(traceback.format_exception_only(error)).strip()
+        where = " ".join(getattr(error, "__notes__", ()))
+        return i, None, Failed(f"{type(error).__name__}: {error}", where)

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Literal, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, Literal, Protocol, Self, TypeVar, dataclass_transform, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -24,6 +24,17 @@ COUNT = Interval(Integral, 1, None, closed="left")
 Sizes = int | Sequence[int] | np.ndarray
 Activation = Literal["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu"]
 Optimizer = Literal["adamw", "adam", "sgd", "muon"] | type
+
+
+class Splitter(Protocol):
+    """What divides rows into parts, as the classes of ``sklearn.model_selection`` do."""
+
+    def split(self, *args: Any, **kwargs: Any) -> Any:
+        """Yield pairs of numbers of rows: those to train on, and those held out."""
+
+    def get_n_splits(self, *args: Any, **kwargs: Any) -> Any:
+        """Return how many pairs there are."""
+
 
 # The groups of a classifier's parameters, in the order of signatures and docstrings.
 Group = Literal[

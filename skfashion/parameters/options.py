@@ -17,11 +17,12 @@ from skfashion.parameters.declaring import (
     SHARE,
     DeviceNames,
     Optimizer,
+    Splitter,
     estimator,
     param,
 )
 from skfashion.parameters.losses import LOSSES, Loss
-from skfashion.utils._sklearn import Interval, StrOptions
+from skfashion.utils._sklearn import HasMethods, Interval, StrOptions
 
 # What "auto" means; chosen on validation splits of the training images and on small tables, see
 # docs/design.md.
@@ -295,6 +296,18 @@ class TrainingOptions:
         group="validation",
         doc="""Share of the rows held out, stratified, for early stopping; not used if `X_val` is
         given.""",
+    )
+    validation_split: Splitter | None = param(
+        HasMethods(["split", "get_n_splits"]),
+        None,
+        default=None,
+        group="validation",
+        doc="""Splitter of scikit-learn's, such as ``GroupShuffleSplit(1, test_size=0.2)``, whose
+        first split says which rows are held out for early stopping, instead of
+        `validation_fraction`; it gets the `groups` of `fit`. Where rows belong together, as the
+        images of a patient do, they must be held out together, or the validation score is far too
+        good. A splitter whose own `random_state` is None takes this net's. Needs
+        ``early_stopping=True``, and neither `X_val` nor `validation_fraction`.""",
     )
     n_iter_no_change: int = param(
         COUNT,

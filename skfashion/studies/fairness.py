@@ -7,20 +7,21 @@ from collections.abc import Iterable
 
 import joblib
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.multiclass import check_classification_targets
 
-from skfashion.parallel.runs import run_all
+from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_estimators, checked_seeds
+from skfashion.studies._groups import read_groups
 from skfashion.studies._mitigation import GroupPredictor
+from skfashion.studies._tables import as_table, count_rows
 from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
-from skfashion.utils.labels import refuse_missing, with_numpy_dtype
+from skfashion.utils.labels import encode_labels, refuse_missing, with_numpy_dtype
 from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
-COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value"]
+COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value", "note"]
 
 
 @advises
@@ -38,6 +39,7 @@ def fairness_study(
     n_jobs=None,
     cache=None,
     verbose=1,
+    on_error="warn",
 ):
     """Fit every estimator under every mitigation with every seed, and measure the gaps.
 
@@ -51,9 +53,11 @@ def fairness_study(
     y, y_test : array-like, shape (n,)
         Labels of any kind. Two classes make a binary task, and the second of the sorted labels is
         the positive class.
-    groups, groups_test : array-like, shape (n,)
+    groups, groups_test : array-like (n,) or (n, k), DataFrame, or dict of str to array-like (n,)
         Sensitive feature: the group of each row, at least two groups. Estimators do not see it,
-        unless it can be read off the rows; some mitigations do, at prediction too.
+        unless it can be read off the rows; some mitigations do, at prediction too. Of several
+        features each intersection is a group, as in fairlearn; mitigations get its name, such as
+        "night, rain".
     mitigations : None, list of str or dict of str to str or callable, default=None
         Names of ``skfashion.studies.MITIGATIONS``, or functions by a name of your own, called as
         ``mitigation(estimator, X, y, groups, seed)`` and returning a fitted estimator, or an object
@@ -74,22 +78,26 @@ def fairness_study(
         and NumPy; take another folder when fairlearn, or the code of your estimators, has changed.
     verbose : int, default=1
         Whether a progress bar is shown.
+    on_error : {"warn", "raise"}, default="warn"
+        What an error in a run does: "warn" gives a warning, and the run a row of its own in the
+        table; "raise" ends the study. The cache never keeps an error.
 
     Returns
     -------
     DataFrame
         A row a run and metric: columns ``estimator``, ``mitigation``, ``seed``, ``metric``,
-        ``group``, ``class`` and ``value``. The metrics are those of
-        `skfashion.studies.group_metrics` on the test rows, and "fit seconds", which include
-        whatever a mitigation does besides fitting. ``attrs["skipped"]`` lists estimator,
-        mitigation and reason of what did not apply.
+        ``group``, ``class``, ``value`` and ``note``. The metrics are those of
+        `skfashion.studies.group_metrics` on the test rows, its "rows" included; "training rows",
+        likewise; and "fit seconds", which include whatever a mitigation does besides fitting. A
+        run that failed has one row, of the metric "failed", with the reason as its ``note``.
+        ``attrs["skipped"]`` lists estimator, mitigation and reason of what did not apply.
 
     Raises
     ------
     ValueError
-        Before any run, if lengths differ, the test rows have classes or groups that the training
-        rows have not, there is one group only, or a mitigation is unknown or, though it was asked
-        for by name, applies to no estimator.
+        Before any run, if lengths differ, groups are missing, the test rows have classes or groups
+        that the training rows have not, there is one group only, or a mitigation is unknown or,
+        though it was asked for by name, applies to no estimator.
     TypeError
         If something is not of the kind described.
     ImportError
@@ -121,37 +129,53 @@ def fairness_study(
         _check_that_each_applies(functions, tasks, skipped)
     if cache is not None:
         _check_that_it_can_be_kept(tasks)
-    tables = run_all(_run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose)
-    for task, table in zip(tasks, tables, strict=True):
-        for i, column in enumerate(("estimator", "mitigation", "seed")):
-            table.insert(i, column, task[column])
-    found = pd.concat(tables, ignore_index=True)[COLUMNS]
-    found.attrs["skipped"] = skipped
-    return found
+    results = run_all(
+        _run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose, on_error=on_error
+    )
+    rows = [
+        (task["estimator"], task["mitigation"], task["seed"], *row)
+        for task, found in zip(tasks, results, strict=True)
+        for row in ([_failed_row(found)] if isinstance(found, Failed) else found)
+    ]
+    table = as_table(rows, COLUMNS)
+    table.attrs["skipped"] = skipped
+    return table
+
+
+def _failed_row(failed):
+    """Return the metric, group, class, value and note of a run that failed."""
+    return "failed", None, None, np.nan, failed.reason
 
 
 def _run(task, shared):
-    """Fit one combination and measure it."""
-    estimator = set_seeds(clone(task["unfitted"]), task["seed"])
+    """Fit one combination and measure it; return (metric, group, class, value, note) tuples."""
     try:
-        start = time.perf_counter()
-        fitted = task["function"](
-            estimator, shared["X"], shared["y"], shared["groups"], task["seed"]
-        )
-        seconds = time.perf_counter() - start
-        fitted = _as_fitted(fitted, task["mitigation"])
-        predicted = np.asarray(fitted.predict(shared["X_test"], shared["groups_test"]))
+        return _measure(task, **shared)
     except Exception as error:
         error.add_note(
             f"This was the run of {task['estimator']!r} with {task['mitigation']!r}, "
             f"seed {task['seed']}."
         )
         raise
-    table = group_metrics(
-        shared["y_test"], predicted, shared["groups_test"], classes=np.unique(shared["y"])
-    )
-    table.loc[len(table)] = ["fit seconds", None, None, seconds]
-    return table
+
+
+def _measure(task, X, y, groups, X_test, y_test, groups_test, group_names):
+    """Return what one fit gives."""
+    estimator = set_seeds(clone(task["unfitted"]), task["seed"])
+    start = time.perf_counter()
+    fitted = task["function"](estimator, X, y, groups, task["seed"])
+    seconds = time.perf_counter() - start
+    fitted = _as_fitted(fitted, task["mitigation"])
+    predicted = np.asarray(fitted.predict(X_test, groups_test))
+    classes, codes = encode_labels(y)
+    table = group_metrics(y_test, predicted, groups_test, classes=classes, group_names=group_names)
+    _, of_groups = encode_labels(groups, group_names, "groups")
+    counts = count_rows(codes, of_groups, classes.tolist(), group_names.tolist())
+    return [
+        *table.itertuples(index=False, name=None),
+        *(("training rows", c["group"], c["label"], float(c["value"]), None) for c in counts),
+        ("fit seconds", None, None, seconds, None),
+    ]
 
 
 def _as_fitted(fitted, mitigation):
@@ -173,8 +197,8 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
         # What has a shape is an array already, or a matrix or table that should stay one.
         data[name] = rows if hasattr(rows, "shape") else np.asarray(rows)
     data["y"], data["y_test"] = _check_column(y, "y"), _check_column(y_test, "y_test")
-    data["groups"] = _check_column(groups, "groups")
-    data["groups_test"] = _check_column(groups_test, "groups_test")
+    data["groups"], data["group_names"] = read_groups(groups)
+    data["groups_test"], _ = read_groups(groups_test, "groups_test")
     check_classification_targets(data["y"])
     for end in ("", "_test"):
         lengths = {name + end: data[name + end].shape[0] for name in ("X", "y", "groups")}

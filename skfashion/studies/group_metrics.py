@@ -3,8 +3,9 @@
 from importlib.util import find_spec
 
 import numpy as np
-import pandas as pd
 
+from skfashion.studies._groups import read_groups
+from skfashion.studies._tables import as_table, count_rows
 from skfashion.utils.labels import encode_labels, refuse_missing
 from skfashion.utils.names import advises
 
@@ -13,25 +14,32 @@ BY_CLASS = ("recall", "selection rate", "false positive rate")
 
 
 @advises
-def group_metrics(y_true, y_pred, groups, *, classes=None):
+def group_metrics(y_true, y_pred, groups, *, classes=None, group_names=None):
     """Return what fairlearn's ``MetricFrame`` finds, as a tidy table.
 
     Parameters
     ----------
     y_true, y_pred : array-like, shape (n,)
         True and predicted labels.
-    groups : array-like, shape (n,)
-        Group of each row; at least two of them.
+    groups : array-like of shape (n,) or (n, k), DataFrame, or dict of str to array-like (n,)
+        Group of each row; at least two of them. Of several features each intersection is a group,
+        as in fairlearn, those without a row included; its name is text, such as "night, rain".
     classes : array-like, default=None
         All classes in sorted order; None takes those of `y_true`. Two make a binary task, in
         which the second is the positive class.
+    group_names : array-like, default=None
+        All groups, in the order of the table; None takes those of `groups`.
 
     Returns
     -------
     DataFrame
-        Columns ``metric``, ``group``, ``class`` and ``value``. Where `group` is missing, a value
-        belongs to all rows or compares the groups; where `class` is missing, to all classes.
+        Columns ``metric``, ``group``, ``class``, ``value`` and ``note``. Where `group` is missing,
+        a value belongs to all rows or compares the groups; where `class` is missing, to all
+        classes. Where a comparison leaves out groups, because their rate is not defined, `note`
+        names them; else it is missing.
 
+        - "rows": how many there are, of all rows and by group, by class and of each cell of group
+          and class.
         - "accuracy", "balanced accuracy" and "recall", of all rows and by group. The last is
           that of the positive class in a binary task and the mean over classes otherwise.
         - "recall", "selection rate" (share of the rows that are said to be of the class) and
@@ -51,8 +59,8 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     Raises
     ------
     ValueError
-        If lengths differ, labels or groups are missing, there is one group only, or labels are not
-        among `classes`.
+        If lengths differ, labels or groups are missing, there is one group only, labels are not
+        among `classes` or groups not among `group_names`.
     ImportError
         If fairlearn is not installed.
 
@@ -64,41 +72,40 @@ def group_metrics(y_true, y_pred, groups, *, classes=None):
     (1.0, 0.5)
     """
     require_fairlearn()
-    for name, part in {"y_true": y_true, "y_pred": y_pred, "groups": groups}.items():
+    for name, part in {"y_true": y_true, "y_pred": y_pred}.items():
         refuse_missing(part, name)
-    y_true, y_pred, groups = (np.asarray(part) for part in (y_true, y_pred, groups))
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    groups, found = read_groups(groups)
     if not len(y_true) == len(y_pred) == len(groups):
         lengths = f"{len(y_true)}, {len(y_pred)} and {len(groups)}"
         raise ValueError(
             f"Got y_true, y_pred and groups of {lengths} rows, expected as many of each. Give the "
             "labels and groups of the same rows."
         )
-    names, codes = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
+    if len(np.unique(groups)) < 2:
         raise ValueError(
-            f"Got groups with {names.tolist()} only, expected two groups at least. Add rows of "
-            "another group."
+            f"Got groups with {np.unique(groups).tolist()} only, expected two groups at least. Add "
+            "rows of another group."
         )
+    names, codes = encode_labels(groups, found if group_names is None else group_names, "groups")
     classes = np.unique(y_true if classes is None else classes)
     _, true = encode_labels(y_true, classes, "y_true")
     _, predicted = encode_labels(y_pred, classes, "y_pred")
-    frame = _frame(true, predicted, codes, len(classes))
+    frame = _frame(true, predicted, codes, len(names), len(classes))
     rows = []
 
-    def add(metric, value, group=None, label=None):
-        rows.append((metric, group, label, float(value)))
+    def add(metric, value, group=None, label=None, note=None):
+        rows.append((metric, group, label, float(value), note))
 
+    for row in count_rows(true, codes, classes.tolist(), names.tolist()):
+        add("rows", **row)
     for name in ("accuracy", "balanced accuracy", "recall"):
         _add_rates(add, frame, name, name, names)
     for c, label in enumerate(classes.tolist()):
         for name in BY_CLASS:
             _add_rates(add, frame, (name, c), name, names, label)
-    _add_gaps(add, frame, classes.tolist())
-    table = pd.DataFrame(rows, columns=["metric", "group", "class", "value"])
-    # Whole numbers would become floats beside missing ones, and no longer be the labels given.
-    for i, column in ((1, "group"), (2, "class")):
-        table[column] = pd.Series([row[i] for row in rows], dtype=object)
-    return table
+    _add_gaps(add, frame, classes.tolist(), names.tolist())
+    return as_table(rows, ["metric", "group", "class", "value", "note"])
 
 
 def require_fairlearn():
@@ -110,7 +117,7 @@ def require_fairlearn():
         )
 
 
-def _frame(y_true, y_pred, groups, n_classes):
+def _frame(y_true, y_pred, groups, n_groups, n_classes):
     """Return a MetricFrame of all rates; those by class under ``(name, class)``."""
     from fairlearn.metrics import MetricFrame
 
@@ -123,14 +130,15 @@ def _frame(y_true, y_pred, groups, n_classes):
     # fairlearn wants names for columns.
     numbered = {str(i): function for i, function in enumerate(functions.values())}
     frame = MetricFrame(metrics=numbered, y_true=y_true, y_pred=y_pred, sensitive_features=groups)
-    comparable = frame.by_group.notna().sum() >= 2
+    by_group = frame.by_group.reindex(range(n_groups))
+    comparable = by_group.notna().sum() >= 2
     parts = {
         "overall": frame.overall,
         "worst": frame.group_min(),
         "gap": frame.difference().where(comparable),
         "ratio": frame.ratio().where(comparable),
     }
-    parts |= dict(frame.by_group.iterrows())
+    parts |= dict(by_group.iterrows())
     return {
         part: dict(zip(functions, values.astype(float), strict=True))
         for part, values in parts.items()
@@ -143,28 +151,59 @@ def _add_rates(add, frame, key, metric, names, label=None):
         add(metric, frame[code][key], name, label)
 
 
-def _add_gaps(add, frame, labels):
+def _add_gaps(add, frame, labels, names):
     """Add the gaps and ratios between groups to the measurements."""
-    add("worst-group accuracy", frame["worst"]["accuracy"])
+
+    def left_out(*rates):
+        return [
+            name
+            for code, name in enumerate(names)
+            if any(np.isnan(frame[code][rate]) for rate in rates)
+        ]
+
+    add("worst-group accuracy", frame["worst"]["accuracy"], note=_note(left_out("accuracy")))
     for name in ("accuracy", "recall"):
-        add(f"{name} gap", frame["gap"][name])
-        add(f"{name} ratio", frame["ratio"][name])
+        note = _note(left_out(name))
+        add(f"{name} gap", frame["gap"][name], note=note)
+        add(f"{name} ratio", frame["ratio"][name], note=note)
     gaps = {
         name: np.array([frame["gap"][name, c] for c in range(len(labels))]) for name in BY_CLASS
     }
-    for label, gap in zip(labels, gaps["recall"], strict=True):
-        add("recall gap", gap, label=label)
+    for c, (label, gap) in enumerate(zip(labels, gaps["recall"], strict=True)):
+        add("recall gap", gap, label=label, note=_note(left_out(("recall", c))))
     differences = {
-        "demographic parity difference": gaps["selection rate"],
-        # NumPy's maximum hands missing values on: of half a definition nothing is known.
-        "equalized odds difference": np.maximum(gaps["recall"], gaps["false positive rate"]),
+        "demographic parity difference": ["selection rate"],
+        "equalized odds difference": ["recall", "false positive rate"],
     }
-    for metric, values in differences.items():
-        for label, value in zip(labels, values, strict=True):
-            add(metric, value, label=label)
+    for metric, rates in differences.items():
+        # NumPy's maximum hands missing values on: of half a definition nothing is known.
+        values = np.maximum.reduce([gaps[rate] for rate in rates])
+        without = [left_out(*((rate, c) for rate in rates)) for c in range(len(labels))]
+        for label, value, groups in zip(labels, values, without, strict=True):
+            add(metric, value, label=label, note=_note(groups))
+        note = _note_of_classes(labels, without)
         defined = values[~np.isnan(values)]
-        add(metric, defined.max() if len(defined) else np.nan)
-        add(f"mean {metric}", defined.mean() if len(defined) else np.nan)
+        add(metric, defined.max() if len(defined) else np.nan, note=note)
+        add(f"mean {metric}", defined.mean() if len(defined) else np.nan, note=note)
+
+
+def _note(groups):
+    """Return a sentence on groups that a comparison leaves out, None if there are none."""
+    if not groups:
+        return None
+    return f"Without {', '.join(map(repr, groups))}: no rows to measure the rate on."
+
+
+def _note_of_classes(labels, without):
+    """Return a sentence on the groups that the comparison of each class leaves out, or None."""
+    if all(groups == without[0] for groups in without):
+        return _note(without[0])
+    parts = [
+        f"{', '.join(map(repr, groups))} for class {label!r}"
+        for label, groups in zip(labels, without, strict=True)
+        if groups
+    ]
+    return f"Without {'; '.join(parts)}: no rows to measure the rate on."
 
 
 def _accuracy(y_true, y_pred):

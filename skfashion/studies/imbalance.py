@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Iterable
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
 from skfashion.metrics import classification_metrics
-from skfashion.parallel.runs import run_all
+from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
 from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
 from skfashion.utils import memory
@@ -19,6 +20,9 @@ from skfashion.utils.labels import check_label_per_row, column_of_labels
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
+
+# The profile that takes all rows of the data.
+AS_IS = "as_is"
 
 
 def imbalance_study(
@@ -36,7 +40,7 @@ def imbalance_study(
     n_jobs=None,
     cache=None,
     verbose=1,
-    on_error="raise",
+    on_error="warn",
 ):
     """Train estimators with treatments of rare classes on skewed parts of the data; measure them.
 
@@ -67,15 +71,17 @@ def imbalance_study(
         - a function that takes an unfitted estimator and returns one, or None if it cannot.
 
         A treatment is skipped for estimators that lack one of its parameters.
-    profiles : list of str or dict, or dict of str to these, default=("exponential",)
+    profiles : list of str or dict, dict of str to these, or "as_is", default=("exponential",)
         How frequent the classes are, as ``make_imbalanced`` takes it. By name in a dict of dicts,
-        else named by themselves.
+        else named by themselves. "as_is" takes all rows: for data that are skewed already. The
+        other names are for classes about equally frequent: those that would make a class rarer
+        than another one, of which the data have less than half as many rows, are refused.
     ratios : list of float, default=(100,)
-        Most frequent to rarest class. Profiles with fixed numbers, "deepsmote" and dicts, ignore
-        it and run once.
+        Most frequent to rarest class. Profiles with fixed numbers, "as_is", "deepsmote" and dicts,
+        ignore it and run once.
     permutations : list of None, int or list of labels, default=(None,)
-        Which class is how frequent, as ``make_imbalanced`` takes it. Dicts as profiles say so
-        themselves, and run once.
+        Which class is how frequent, as ``make_imbalanced`` takes it. "as_is" and dicts as profiles
+        say so themselves, and run once.
     seeds : list of int >= 0, default=(0,)
         Each draws the rows anew and is put into every parameter `random_state`, also of steps and
         of estimators within estimators, whatever it was before.
@@ -90,10 +96,10 @@ def imbalance_study(
         folder when that has changed.
     verbose : int, default=1
         Whether a progress bar is shown, and what is skipped is said.
-    on_error : {"raise", "warn"}, default="raise"
-        Whether an error in a run ends the study, or only warns and leaves the run out of the
-        table. Some samplers refuse some data: ADASYN, say, a class whose neighbours are all its
-        own. The error says which run it was; it is not kept in the cache.
+    on_error : {"warn", "raise"}, default="warn"
+        What an error in a run does: "warn" gives a warning, and the run a row of its own in the
+        table; "raise" ends the study. Some samplers refuse some data: SMOTE, say, a class of fewer
+        rows than it has neighbours. The error says which run it was; it is not kept in the cache.
 
     Returns
     -------
@@ -109,7 +115,9 @@ def imbalance_study(
           "fit_seconds", "predict_seconds" and "peak_memory_mb" (the most the process held during
           the fit, data and libraries included; on other systems than Linux since it began);
         - "class": label of a metric of one class, else missing;
-        - "value": float.
+        - "value": float;
+        - "note": missing, but in the one row of a run that failed, whose metric is "failed" and
+          whose value is NaN: the reason.
 
         Estimators without ``predict_proba`` have no rows of the metrics that need it.
 
@@ -117,7 +125,7 @@ def imbalance_study(
     ------
     ValueError, TypeError
         Before any run begins, if names, estimators, treatments, seeds or labels are not as
-        described, or a profile cannot be drawn from `y`.
+        described, or a profile cannot be drawn from `y` or turns its order round.
 
     Notes
     -----
@@ -215,17 +223,23 @@ def _measure(task, X, y, X_test, y_test):
 def _frame(cells, results):
     """Return one row a run and metric."""
     rows = [
-        (*cell, *triple)
-        for cell, found in zip(cells, results, strict=True)
-        for triple in found or ()  # None: failed
+        (*cell, *row) for cell, found in zip(cells, results, strict=True) for row in _rows_of(found)
     ]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "metric", "class", "value"])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "metric", "class", "value", "note"])
     frame["ratio"] = frame["ratio"].astype(float)
     frame["value"] = frame["value"].astype(float)
     for name in ("permutation", "class"):
         # Labels and seeds are ints or text, and None is missing, not NaN, which makes them floats.
         frame[name] = frame[name].astype(object).convert_dtypes()
+    frame["note"] = pd.Series([row[-1] for row in rows], dtype=object)
     return frame
+
+
+def _rows_of(found):
+    """Return the metric, class, value and note of each row of a run."""
+    if isinstance(found, Failed):
+        return [("failed", None, np.nan, found.reason)]
+    return [(*triple, None) for triple in found]
 
 
 # --- checks: all of them before the first run ---------------------------------------------------
@@ -261,13 +275,17 @@ def _check_data(X, y, X_test, y_test, treatments):
 
 def _check_skews(y, profiles, ratios, permutations):
     """Return, for each kind of training set, its names in the frame and its part of a task."""
+    if isinstance(profiles, str) and profiles == AS_IS:
+        profiles = [profiles]
     if not isinstance(profiles, dict):
         profiles = check_each_once("profiles", profiles, f"[{profiles!r}]")
         profiles = {p if isinstance(p, str) else str(p): p for p in profiles}
-    ratios = check_each_once("ratios", ratios, f"[{ratios!r}]")
+    labels, sizes = np.unique(y, return_counts=True)
+    labels = labels.tolist()
+    own_sizes = dict(zip(labels, sizes.tolist(), strict=True))
+    ratios = _check_ratios(ratios)
     permutations = check_each_once("permutations", permutations, f"[{permutations!r}]")
     # A list of seeds may be all labels by chance, but then in their order.
-    labels = np.unique(y).tolist()
     scalars = [order for order in permutations if np.ndim(order) == 0]
     if scalars != labels and sorted(scalars, key=repr) == sorted(labels, key=repr):
         raise ValueError(
@@ -277,6 +295,7 @@ def _check_skews(y, profiles, ratios, permutations):
     skews = []
     as_text = any(np.ndim(permutation) for permutation in permutations)
     for name, profile in profiles.items():
+        profile = own_sizes if isinstance(profile, str) and profile == AS_IS else profile
         by_label = isinstance(profile, dict)
         fixed = by_label or profile == "deepsmote"
         for ratio in (None,) if fixed else ratios:
@@ -285,7 +304,9 @@ def _check_skews(y, profiles, ratios, permutations):
                 if order is not None:
                     options["permutation"] = np.asarray(order).tolist()
                 # What cannot be drawn should be said now and not by the last of many runs.
-                make_imbalanced(np.arange(len(y)), y, profile, random_state=0, **options)
+                _, kept = make_imbalanced(np.arange(len(y)), y, profile, random_state=0, **options)
+                if not by_label:
+                    _check_order(name, own_sizes, kept)
                 label = _order_name(order, as_text)
                 task = {"profile": profile, "options": options}
                 skews.append({"names": (name, ratio, label), "task": task})
@@ -295,6 +316,36 @@ def _check_skews(y, profiles, ratios, permutations):
             "one of each at least. Leave out what is empty."
         )
     return skews
+
+
+def _check_ratios(ratios):
+    """Return the ratios as a list; refuse what is no number."""
+    ratios = check_each_once("ratios", ratios, f"[{ratios!r}]")
+    for ratio in ratios:
+        if not isinstance(ratio, Real) or isinstance(ratio, bool):
+            raise ValueError(
+                f"Got the ratio {ratio!r}, expected numbers of 1 or more. For the data's own sizes "
+                "write profiles='as_is'."
+            )
+    return ratios
+
+
+def _check_order(profile, sizes, kept):
+    """Refuse a profile that makes a class rare of which the data have many rows."""
+    labels, left = list(sizes), np.unique(kept, return_counts=True)[1]
+    before = np.array(list(sizes.values()))
+    turned = (before[:, None] > 2 * before) & (left[:, None] < left)
+    if not turned.any():
+        return
+    i, j = np.argwhere(turned)[0]
+    order = [labels[k] for k in np.argsort(-before, kind="stable")]
+    raise ValueError(
+        f"Got the profile {profile!r}, which would leave {left[i]} rows of {labels[i]!r} and "
+        f"{left[j]} of {labels[j]!r}, of which the data have {before[i]} and {before[j]}: it turns "
+        "the order of the data round. Expected profiles='as_is', which takes the data's own sizes, "
+        f"or permutations=[{order}], with which {profile!r} follows their order. A dict of labels "
+        "to numbers of rows may have any order."
+    )
 
 
 def _order_name(order, as_text):

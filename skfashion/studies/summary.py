@@ -20,8 +20,9 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
     Parameters
     ----------
     frame : DataFrame
-        One row a run and metric, as ``imbalance_study`` returns it: a column "value", "seed",
-        that of the treatment, and any others, by which it is grouped.
+        One row a run and metric, as ``imbalance_study`` and ``fairness_study`` return it: a column
+        "value", "seed", that of the treatment, and any others, by which it is grouped; a "note"
+        is not looked at, and runs that failed are left out.
     baseline : str, default="nothing"
         Treatment that the others are compared with.
     confidence : float between 0 and 1, default=0.95
@@ -70,6 +71,7 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
     0   nothing  0.600         NaN    NaN    NaN
     1     SMOTE  0.627       0.027  0.012  0.041
     """
+    frame = _without_failures(frame)
     column = _check(frame, baseline, confidence, column)
     repeated = [name for name in REPEATED if name in frame.columns]
     groups = [name for name in frame.columns if name not in {*repeated, "value"}]
@@ -95,6 +97,13 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
     summary["low"] = paired["mean"] - half
     summary["high"] = paired["mean"] + half
     return summary.reset_index()
+
+
+def _without_failures(frame):
+    """Return the rows of runs that have values, without notes."""
+    if "metric" in frame.columns:
+        frame = frame[frame["metric"] != "failed"]
+    return frame.drop(columns="note", errors="ignore")
 
 
 def _check(frame, baseline, confidence, column):

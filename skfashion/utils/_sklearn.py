@@ -19,6 +19,7 @@ from sklearn.model_selection._validation import (
 from sklearn.utils import _safe_indexing as take_rows  # 1.9.0-1.9.1
 from sklearn.utils._optional_dependencies import check_matplotlib_support  # 1.9.0-1.9.1
 from sklearn.utils._param_validation import (
+    HasMethods,  # 1.9.0-1.9.1
     Interval,  # 1.9.0-1.9.1
     StrOptions,  # 1.9.0-1.9.1
     make_constraint,  # 1.9.0-1.9.1
@@ -38,6 +39,7 @@ from sklearn.utils.validation import (
 
 __all__ = [
     "BaseSearchCV",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "check_matplotlib_support",

@@ -1,6 +1,7 @@
 """From the arguments of `fit` to what a training sees: checked values, then datasets."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 

@@ -88,8 +88,8 @@ def _split_by(splitter, given, seed):
     if not np.isin(rows, np.arange(given.rows.shape[0])).all() or len(np.unique(rows)) < len(rows):
         raise ValueError(
             f"Got validation_split={splitter!r}, whose first split has rows twice, or rows that "
-            f"are not among the {given.rows.shape[0]} of X; expected two arrays of numbers of rows, "
-            "each row in one of them at most."
+            f"are not among the {given.rows.shape[0]} of X; expected two arrays of numbers of "
+            "rows, each row in one of them at most."
         )
     train, held_out = (np.intersect1d(part, given.used) for part in (train, held_out))
     if not len(train) or not len(held_out):

@@ -4,9 +4,13 @@ A series that was stopped goes on with the next member, and a larger vote takes 
 smaller one, with the seconds that they took.
 """
 
+import pickle
 import time
 
+import joblib
+
 from benchmarks import environment, results
+from skfashion.utils import files, values
 
 # Nobody else fits here: whoever wants all to be fitted again empties it.
 KEPT = results.LOCAL / "members"
@@ -19,7 +23,6 @@ def timed_fit(estimator, X, y, folder=None):
     if they were fitted before, with their seconds. They are known by what they are before their
     fit, the data, skfashion's sources, the versions, the machine and the threads.
     """
-    import joblib
     import torch
     from sklearn.base import clone
     from sklearn.ensemble import VotingClassifier
@@ -29,18 +32,30 @@ def timed_fit(estimator, X, y, folder=None):
         return _fit(estimator, X, y)
     if estimator.voting != "soft":  # hard votes are of labels that VotingClassifier has encoded
         raise ValueError(f"Got voting={estimator.voting!r}, expected 'soft'.")
-    fit = joblib.Memory(folder or KEPT, verbose=0).cache(_fit)
     here = [environment.code_hash(), environment.versions(), environment.machine()]
     fitted, total = [], 0.0
     for name, member in estimator.estimators:
-        member, seconds = fit(clone(member), X, y, [*here, torch.get_num_threads()])
+        here_now = [*here, torch.get_num_threads()]
+        member, seconds = _kept_fit(folder or KEPT, clone(member), X, y, here_now)
         fitted.append((name, FrozenEstimator(member)))
         total += seconds
     return clone(estimator).set_params(estimators=fitted).fit(X, y), total
 
 
-def _fit(estimator, X, y, here=None):
-    """Return a fitted classifier and the seconds of its fit, which is known by where it is made."""
+def _kept_fit(folder, *known_by):
+    """Return what `_fit` does, and keep it: a pickle in a file with checksums; damaged, anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder)
+    path = folder / f"{joblib.hash(known_by)}.npz"
+    try:
+        return pickle.loads(values.read_values(path))
+    except (FileNotFoundError, ValueError):
+        fitted = _fit(*known_by[:3])
+        values.write_values(path, pickle.dumps(fitted))
+        return fitted
+
+
+def _fit(estimator, X, y):
     start = time.perf_counter()
     estimator.fit(X, y)
     return estimator, time.perf_counter() - start

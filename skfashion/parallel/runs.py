@@ -116,7 +116,9 @@ def run_all(
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
         elif files[i] is not None:
-            _keep(files[i], result if kept is None else kept(result))
+            value = result if kept is None else kept(result)
+            if kept is None or value is not None:
+                _keep(files[i], value)
     return [ended[i] for i in range(len(tasks))]
 
 
@@ -137,8 +139,6 @@ def _results_in(files):
 
 def _keep(file, result):
     """Write a result; a run that is finished is not lost because a disk is full."""
-    if result is None:
-        return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_values(file, result)

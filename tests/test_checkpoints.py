@@ -410,6 +410,16 @@ def test_functions_are_told_apart_by_what_they_do(tmp_path):
     assert n_checkpoints(namespace["function"]) == 5
 
 
+def test_a_text_is_no_file_of_that_name(tmp_path, monkeypatch):
+    X, y = load()
+    monkeypatch.chdir(tmp_path)
+    for content in ("one", "two"):
+        (tmp_path / "sgd").write_text(content)
+        net = noisy(MLPNetClassifier, checkpoint_dir="checkpoints", optimizer="sgd")
+        interrupt(net, X, y, 2)
+    assert len(list(tmp_path.glob("checkpoints/*.ckpt"))) == 1
+
+
 def test_what_only_the_checkpoint_knows_is_refused(tmp_path):
     X, y = load()
     net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, warm_start=True)

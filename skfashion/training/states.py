@@ -112,8 +112,9 @@ def _differences(own, other, name):
     elif isinstance(own, dict):
         if set(own) != set(other):
             yield f"{name}: {_shown(other)} there, {_shown(own)} here"
-        for key in set(own) & set(other):
-            yield from _differences(own[key], other[key], f"{name} {key}")
+        for key in own:
+            if key in other:
+                yield from _differences(own[key], other[key], f"{name} {key}")
     elif isinstance(own, list | tuple):
         if len(own) != len(other):
             yield f"{name}: {len(other)} there, {len(own)} here"
@@ -142,16 +143,18 @@ def _differences_of_optimizer(optimizer, state):
         yield "optimizer: it has not the parts of one"
         return
     groups, moments = state["param_groups"], state["state"]
-    is_known = _is_known(optimizer)
-    if is_known:
-        yield from _differences(own["param_groups"], groups, "optimizer")
     places = [group["params"] for group in own["param_groups"]]
     if not isinstance(groups, list) or places != [group["params"] for group in groups]:
         yield "optimizer: it is for other parameters"
-    known = {place for places_of_group in places for place in places_of_group}
-    if not isinstance(moments, dict) or not set(moments) <= known:
+        return
+    if not isinstance(moments, dict) or not set(moments) <= {p for group in places for p in group}:
         yield "optimizer: it has a state of other parameters"
-    elif is_known:
+        return
+    if _is_known(optimizer):
+        for mine, theirs in zip(own["param_groups"], groups, strict=True):
+            # A scheduler of the user's may have added something.
+            shared = {name: value for name, value in theirs.items() if name in mine}
+            yield from _differences(mine, shared, "optimizer")
         expected = _state_after_a_step(optimizer)
         for place, found in moments.items():
             yield from _differences(expected.get(place, {}), found, f"optimizer {place}")

@@ -1,5 +1,6 @@
 """A training as TensorBoard shows it: a folder a run."""
 
+import contextlib
 import hashlib
 import uuid
 import warnings
@@ -100,6 +101,8 @@ class LogRun(Callback):
         try:
             write(*args)
         except Exception as error:
+            with contextlib.suppress(Exception):  # what is in memory may be writable still
+                self.writer_.close()
             self.writer_ = None
             warnings.warn(
                 f"Could not write the log in {self.folder_} ({type(error).__name__}: {error}). The "

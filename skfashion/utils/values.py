@@ -77,15 +77,7 @@ def read_values(path, kinds=KINDS):
         If it is no such file, or damaged; the error names it.
     """
     with open(path, "rb") as stream:
-        try:
-            return _unpacked(_read_npz(stream, PLAIN), kinds)
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise ValueError(
-                f"Got the file {path}, which is damaged or was not written by skfashion "
-                f"({type(error).__name__}: {error})."
-            ) from error
+        return _read(stream, kinds, f"the file {path}")
 
 
 def values_to_bytes(values, kinds=KINDS):
@@ -96,8 +88,8 @@ def values_to_bytes(values, kinds=KINDS):
 
 
 def values_from_bytes(content, kinds=KINDS):
-    """Return the values that :func:`values_to_bytes` was given."""
-    return _unpacked(_read_npz(io.BytesIO(content), PLAIN), kinds)
+    """Return the values that :func:`values_to_bytes` was given; as :func:`read_values`."""
+    return _read(io.BytesIO(content), kinds, "a state in memory")
 
 
 def read_arrays(path, names):
@@ -133,17 +125,26 @@ def read_arrays(path, names):
             ) from error
 
 
+def _read(stream, kinds, what):
+    """Return the values in a stream; whatever is wrong with them is a ValueError."""
+    try:
+        content = _read_npz(stream, PLAIN)
+        return _unpack(json.loads(content.pop("header").tobytes()), content, kinds)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"Got {what}, which is damaged or was not written by skfashion "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
 def _packed(values, kinds):
     """Return the arrays of a file: the values among them, and in "header" everything else."""
     arrays = []
     header = json.dumps(_pack(values, arrays, kinds)).encode()
     content = {str(number): array for number, array in enumerate(arrays)}
     return {"header": np.frombuffer(header, np.uint8), **content}
-
-
-def _unpacked(content, kinds):
-    """Return what :func:`_packed` was given."""
-    return _unpack(json.loads(content.pop("header").tobytes()), content, kinds)
 
 
 def _pack(value, arrays, kinds):

@@ -256,11 +256,11 @@ CRAFTED = {
     "no checkpoint or a": lambda s: s.update(seed="0"),
     "has not the parts": lambda s: s["state"].pop("module"),
     "head.weight: .1,. of": lambda s: weights_in(s).update({"head.weight": torch.zeros(1)}),
-    "head.bias: .* float64": lambda s: weights_in(s).update(
+    "head.bias: .*float64": lambda s: weights_in(s).update(
         {"head.bias": weights_in(s)["head.bias"].double()}
     ),
     "exp_avg: .1,. of": lambda s: moments_in(s).update(exp_avg=torch.ones(1)),
-    "exp_avg_sq: .* int32": lambda s: moments_in(s).update(
+    "exp_avg_sq: .*int32": lambda s: moments_in(s).update(
         exp_avg_sq=moments_in(s)["exp_avg_sq"].int()
     ),
     "optimizer 0 step: .5,.": lambda s: moments_in(s).update(step=torch.ones(5)),

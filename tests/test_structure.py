@@ -21,10 +21,13 @@ PARTS = {
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "parallel": {"allowed": {"parallel", "utils.files"}, "refused": {"skorch"}},
+    "parallel": {"allowed": {"parallel", "utils.files", "utils.values"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
-    "training": {"allowed": {"parallel", "training", "utils.files"}, "refused": {"sklearn"}},
+    "training": {
+        "allowed": {"parallel", "training", "utils.files", "utils.values"},
+        "refused": {"sklearn"},
+    },
     "fitting": {
         "allowed": {"exceptions", "fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},

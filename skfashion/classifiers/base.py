@@ -49,6 +49,7 @@ from skfashion.utils._sklearn import (
 )
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 from skfashion.utils.names import advises
+from skfashion.utils.versions import PickledWithVersions
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -120,6 +121,7 @@ class ImageClassifier(
     CallbackSupportMixin,
     TrainingOptions,
     FittedAttributes,
+    PickledWithVersions,
     Declared,
     abc.ABC,
 ):
@@ -148,6 +150,10 @@ class ImageClassifier(
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
+
+    def _file_of_weights(self):
+        """Return the file that a parameter of the architecture names; None where there is none."""
+        return None
 
     def _warning_of_random_weights(self):
         """Return what to warn of where the network begins with random weights; None is nothing."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfashion.model_selection.announcing import announcements_of
-from skfashion.model_selection.candidates import has_not_failed, train_and_score
+from skfashion.model_selection.candidates import train_and_score, worth_keeping
 from skfashion.parallel.runs import run_all
 from skfashion.utils._sklearn import chosen_index, cv_results, warn_or_raise_about_fit_failures
 
@@ -53,7 +53,7 @@ def climb(search, candidates, trainings, shared, root):
             given=[*zip(map(paused.get, cells), announcements, strict=True)],
             n_jobs=search.n_jobs,
             cache=search.cache,
-            is_lasting=has_not_failed,
+            kept=worth_keeping,
             verbose=search.verbose,
         )
         # Those that have dropped out are let go of here.

@@ -45,7 +45,7 @@ from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.sparse import SparseImages
-from skfashion.training.states import load_training_state, training_state
+from skfashion.training.states import load_training_state, resume_training, training_state
 from skfashion.training.tracking import LogRun
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "own_device",
     "own_modes",
     "resolve_optimizer",
+    "resume_training",
     "sleeping_threads",
     "state_from_bytes",
     "thread_share",

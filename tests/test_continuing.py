@@ -63,12 +63,12 @@ def test_the_lowest_loss_is_known_whatever_came_between(digits):
     with pytest.raises(ValueError, match="diverged"):
         net.set_params(lr=1e38).partial_fit(X, y)
     net = pickle.loads(pickle.dumps(net.set_params(lr=0.05).partial_fit(X, y)))
-    rows = list(net.partial_fit(X, y).net_.history)
+    rows = list(net.partial_fit(X[:50], np.roll(y[:50], 1)).net_.history)
     losses = [row["train_loss"] for row in rows]
     lowest = [loss < min(losses[:i], default=np.inf) for i, loss in enumerate(losses)]
     assert [row["train_loss_best"] for row in rows] == lowest
     assert len(rows) == 5
-    assert not all(lowest)
+    assert not lowest[-1]
 
 
 def test_partial_fit_with_a_row_at_a_time(any_class, digits):

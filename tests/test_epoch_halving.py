@@ -287,27 +287,20 @@ HALVING = {"factor": 2, "max_resources": 4, "cv": 2}
 RATES = {"lr": [1e-3, 5e-3, 2e-2]}
 
 
-@pytest.mark.parametrize("watch_class", [Watch, Follow])
-@pytest.mark.parametrize("in_a_pipeline", [False, True])
-def test_callbacks_of_scikit_learn_see_the_tree_of_its_own_halving(
-    watch_class, in_a_pipeline, digits
-):
-    net, grid, prefix = small(MLPNetClassifier), RATES, ""
-    if in_a_pipeline:
-        net, prefix = make_pipeline(StandardScaler(), net), "mlpnetclassifier__"
-        grid = {f"{prefix}{name}": values for name, values in grid.items()}
-    theirs = HalvingGridSearchCV(net, grid, resource=f"{prefix}max_epochs", **HALVING)
-    ours = EpochHalvingSearchCV(net, grid, **HALVING)
-    for refit in (True, False):
-        seen = [
-            search.set_params(refit=refit).set_callbacks(watch_class()).fit(*digits)
-            for search in (theirs, ours)
-        ]
-        theirs_saw, ours_saw = (search._skl_callbacks[0] for search in seen)
-        assert tree(ours_saw.begun) == tree(theirs_saw.begun)
-        assert tree(ours_saw.ended) == tree(theirs_saw.ended)
+@pytest.mark.parametrize(("watch_class", "refit"), [(Watch, True), (Follow, False)])
+def test_callbacks_of_scikit_learn_see_the_tree_of_its_own_halving(watch_class, refit, digits):
+    net = make_pipeline(StandardScaler(), small(MLPNetClassifier))
+    grid = {f"mlpnetclassifier__{name}": values for name, values in RATES.items()}
+    resource = "mlpnetclassifier__max_epochs"
+    theirs = HalvingGridSearchCV(net, grid, resource=resource, refit=refit, **HALVING)
+    ours = EpochHalvingSearchCV(net, grid, refit=refit, **HALVING)
+    watches = watch_class(), watch_class()
+    for search, watch in zip((theirs, ours), watches, strict=True):
+        search.set_callbacks(watch).fit(*digits)
+    assert tree(watches[1].begun) == tree(watches[0].begun)
+    assert tree(watches[1].ended) == tree(watches[0].ended)
     # Three candidates begin, two go on; nobody begins anew, so there are fewer epochs.
-    epochs = [path for path in ours_saw.begun if path[-1][0] == "epoch"]
+    epochs = [path for path in watches[1].begun if path[-1][0] == "epoch"]
     assert len(epochs) == (0 if watch_class is Watch else 2 * (3 * 2 + 2 * 2))
 
 

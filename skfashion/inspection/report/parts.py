@@ -48,7 +48,7 @@ def describe_model(name, model, scored, first, outcome, names, gallery, seed):
             }
             for row in gallery.add(rows)
         ]
-    matrix = examples.most_confused(codes, predicted, len(names))
+    in_matrix = examples.most_confused(codes, predicted, len(names))
     return {
         "name": name,
         "facts": _facts(model, names),
@@ -56,8 +56,8 @@ def describe_model(name, model, scored, first, outcome, names, gallery, seed):
         "scores": _as_text(scores.intervals(scored), _score),
         "differences": _as_text(scores.differences(scored, first), _difference, " points"),
         "per_class": scores.per_class(codes, predicted, names),
-        "matrix": [names[place] for place in matrix],
-        "cells": examples.confusion_cells(*outcome, matrix, gallery),
+        "in_matrix": in_matrix.tolist(),
+        "cells": examples.confusion_cells(*outcome, in_matrix, gallery),
         "examples": shown,
     }
 

@@ -4,8 +4,8 @@ for (const image of document.querySelectorAll("img[data-image]")) {
 
 function show(model, button) {
   const i = Number(button.dataset.row), j = Number(button.dataset.column);
-  const number = Number(model.dataset.model);
-  const cell = CELLS[number][i][j], from = NAMES[number][i], to = NAMES[number][j];
+  const number = Number(model.dataset.model), cell = CELLS[number][i][j];
+  const from = NAMES[IN_MATRIX[number][i]], to = NAMES[IN_MATRIX[number][j]];
   for (const other of model.querySelectorAll("button")) {
     other.setAttribute("aria-pressed", String(other === button));
   }

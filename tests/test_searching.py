@@ -17,6 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from optuna_integration import OptunaSearchCV
+from optuna_integration.skorch import SkorchPruningCallback
 from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -263,6 +264,20 @@ def test_optuna_prunes_through_partial_fit(fast_class):
     assert search.best_score_ == np.mean(scores)
     best = clone(model).set_params(**search.best_params_).fit(X, y)
     np.testing.assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
+
+
+def test_a_pruning_callback_reports_into_its_trial():
+    def model(callback, **params):
+        return net(MLPNetClassifier, max_epochs=3).set_params(skorch_callbacks=[callback], **params)
+
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=1.0, n_warmup_steps=1))
+    good = model(SkorchPruningCallback(study.ask(), "train_loss"), lr=2e-2).fit(X, y)
+    assert study.trials[0].intermediate_values == dict(enumerate(good.loss_curve_))
+    slow = model(("prune", SkorchPruningCallback(study.ask(), "train_loss")), lr=1e-9)
+    with pytest.raises(optuna.TrialPruned, match="pruned at epoch 1"):
+        slow.fit(X, y)
+    assert len(study.trials[1].intermediate_values) == 2
+    assert not hasattr(slow, "net_")
 
 
 def test_trials_of_optuna_in_threads_are_those_of_one_thread():

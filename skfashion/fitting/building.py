@@ -1,6 +1,5 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
-import copy
 import warnings
 from dataclasses import fields
 
@@ -18,6 +17,7 @@ from skfashion.training import (
     Augmenter,
     TrainingNet,
     compute_dtype,
+    copy_callbacks,
     resolve_optimizer,
 )
 from skfashion.utils._sklearn import validate_parameter_constraints
@@ -101,7 +101,7 @@ def make_net(
         batch_size=batch_size,
         max_epochs=n_epochs,
         classes=np.arange(len(given.classes)),
-        callbacks=[*callbacks, *_copy_callbacks(estimator.skorch_callbacks)],
+        callbacks=[*callbacks, *copy_callbacks(estimator.skorch_callbacks or ())],
         schedule=schedule,
         generator=generator,
         standardizes=estimator.standardize,
@@ -118,24 +118,6 @@ def make_net(
         **tensors,
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
-
-
-def _copy_callbacks(callbacks):
-    """Return copies, so that a fit leaves the parameter as it was."""
-    return [
-        (callback[0], _copy_callback(callback[1]))
-        if isinstance(callback, tuple)
-        else _copy_callback(callback)
-        for callback in callbacks or []
-    ]
-
-
-def _copy_callback(callback):
-    try:
-        return copy.deepcopy(callback)
-    except Exception:
-        # Open files and the like (a TensorBoard writer) cannot be copied, only shared.
-        return copy.copy(callback)
 
 
 def _make_module(estimator, given, terms, statistics, generator):

@@ -30,6 +30,7 @@ from skfashion.training.checkpoints import (
     is_watching,
     state_from_bytes,
 )
+from skfashion.training.copying import copy_callbacks
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.net import TrainingNet
@@ -63,6 +64,7 @@ __all__ = [
     "batch_norms",
     "borrowed_threads",
     "compute_dtype",
+    "copy_callbacks",
     "estimate_batch_norm",
     "has_bfloat16",
     "is_resumable",

@@ -1,16 +1,19 @@
 """Callbacks of skorch's and scikit-learn's, and what a fit shows."""
 
+import copy
 import re
 from contextlib import nullcontext
 from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from common import small
 from sklearn import config_context
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
+from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 
 from skfashion import MLPNetClassifier
@@ -114,9 +117,52 @@ def test_callbacks_that_cannot_be_copied_are_shared(digits, tmp_path):
     assert not any(hasattr(callback, "seen") for callback in (callbacks[0], callbacks[1][1]))
 
 
+class Holder(Callback):
+    """Changes all that it holds."""
+
+    def __init__(self, thing):
+        self.thing, self.inner = thing, CountBatches()
+        self.rows, self.table = [np.zeros(2)], {"tensor": torch.zeros(2), "things": (thing,)}
+        self.generator, self.mine = np.random.RandomState(0), self.note
+
+    def note(self, what):
+        self.rows.append(what)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.mine(net.history[-1, "epoch"])
+        self.rows[0] += 1
+        self.table["tensor"] += 1
+        self.inner.batches.append(self.generator.uniform())
+        self.table["things"][0].reports.append(net.history[-1, "train_loss"])
+        assert self.thing is self.table["things"][0]
+
+
+def test_values_of_callbacks_are_copied_and_other_objects_shared(digits):
+    class Thing:
+        def __init__(self):
+            self.reports = []
+
+        def __deepcopy__(self, memo):
+            raise AssertionError("A report to a copy reaches nobody.")
+
+    thing = Thing()
+    holder = Holder(thing)
+    for _ in range(2):
+        net = small(MLPNetClassifier, skorch_callbacks=[holder, ("again", holder)]).fit(*digits)
+    assert thing.reports == 2 * np.repeat(net.loss_curve_, 2).tolist()
+    assert len(holder.rows) == 1
+    assert (holder.rows[0] == 0).all()
+    assert (holder.table["tensor"] == 0).all()
+    assert holder.inner.batches == []
+    assert holder.generator.uniform() == np.random.RandomState(0).uniform()
+    used = [callback for _, callback in net.net_.callbacks_]
+    assert used[0] is used[1]
+    assert used[0].rows[1:] == [1, 1, 2, 2, 3, 3]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_callback_that_can_be_closed_is_closed(fails, digits):
-    class Holder(Callback):
+    class Closing(Callback):
         log: ClassVar = []
 
         def on_epoch_end(self, net, **kwargs):
@@ -126,10 +172,10 @@ def test_a_callback_that_can_be_closed_is_closed(fails, digits):
         def close(self):
             self.log.append("closed")
 
-    net = small(MLPNetClassifier, max_epochs=2, skorch_callbacks=[Holder()])
+    net = small(MLPNetClassifier, max_epochs=2, skorch_callbacks=[Closing()])
     with pytest.raises(RuntimeError, match="stop here") if fails else nullcontext():
         net.fit(*digits)
-    assert Holder.log == ["closed"]
+    assert Closing.log == ["closed"]
 
 
 def test_skorch_net_predicts_by_itself(digits):
@@ -138,6 +184,23 @@ def test_skorch_net_predicts_by_itself(digits):
     planes = X.reshape(-1, 1, 8, 8).copy()
     np.testing.assert_allclose(net.net_.predict_proba(planes), net.predict_proba(X), atol=1e-5)
     np.testing.assert_array_equal(net.net_.predict(planes), net.predict(X))
+
+
+def test_the_net_of_skorch_says_who_trains_it(digits):
+    X, y = digits
+    net = small(MLPNetClassifier).fit(X, y)
+    planes = X.reshape(-1, 1, 8, 8).astype(np.float32)
+    before = net.predict_proba(X)
+    for train in (net.net_.fit, net.net_.partial_fit):
+        with pytest.raises(
+            NotImplementedError, match="expected one of the classifier's own fit or"
+        ):
+            train(planes, y)
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+    # What the message advises.
+    criterion, module = torch.nn.CrossEntropyLoss, copy.deepcopy(net.net_.module_)
+    other = NeuralNetClassifier(module, criterion=criterion, max_epochs=1, verbose=0)
+    assert other.fit(planes, y.astype(np.int64)).predict(planes).shape == y.shape
 
 
 def test_a_callback_of_scikit_learn_may_stop_the_fit(digits):

@@ -18,7 +18,7 @@ def test_warm_start_goes_on_from_the_old_weights(any_class, digits):
     net.set_params(random_state=1).fit(X, y)
     assert net.loss_curve_[0] < 0.7 * first[0]
     assert net.n_iter_ == 10
-    with pytest.raises(ValueError, match="same as in the previous call to fit"):
+    with pytest.raises(ValueError, match="`y` has the same classes as in the previous call to fit"):
         net.fit(X, np.where(y == 3, 33, y))
     with pytest.raises(ValueError, match="other parameters of the architecture"):
         larger = {"hidden_layer_sizes": (5, 5), "width": 12, "backbone": "resnet18"}
@@ -41,6 +41,34 @@ def test_partial_fit_learns_pass_by_pass(fast_class, digits):
         net.partial_fit(X, y, classes=range(11))
     with pytest.raises(ValueError, match="Got y with the labels"):
         net.partial_fit(X[:2], [0, 77])
+
+
+def test_partial_fit_costs_the_same_after_many_calls(digits):
+    X, y = digits
+    net = small(MLPNetClassifier).partial_fit(X, y, classes=range(10)).partial_fit(X, y)
+    history = net.net_.history
+
+    class Watched(type(history)):
+        def __iter__(self):
+            raise AssertionError("The rows of all calls before were walked through.")
+
+    net.net_.history = Watched(history)
+    assert net.partial_fit(X, y).n_iter_ == 3
+
+
+def test_the_lowest_loss_is_known_whatever_came_between(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, lr=0.05).partial_fit(X, y, classes=range(10))
+    net.partial_fit(X[:50], np.roll(y[:50], 1)).partial_fit(X, y)
+    with pytest.raises(ValueError, match="diverged"):
+        net.set_params(lr=1e38).partial_fit(X, y)
+    net = pickle.loads(pickle.dumps(net.set_params(lr=0.05).partial_fit(X, y)))
+    rows = list(net.partial_fit(X[:50], np.roll(y[:50], 1)).net_.history)
+    losses = [row["train_loss"] for row in rows]
+    lowest = [loss < min(losses[:i], default=np.inf) for i, loss in enumerate(losses)]
+    assert [row["train_loss_best"] for row in rows] == lowest
+    assert len(rows) == 5
+    assert not lowest[-1]
 
 
 def test_partial_fit_with_a_row_at_a_time(any_class, digits):

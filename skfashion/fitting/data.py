@@ -304,8 +304,8 @@ def _check_same_task(before, classes, image_shape):
     """Refuse a warm start with other classes or images of another shape."""
     if not np.array_equal(before.classes_, classes):
         raise ValueError(
-            "warm_start can only be used where `self.classes_` is the same as in the previous "
-            f"call to fit. Previously got {before.classes_}, `y` has {classes}."
+            "warm_start can only be used where `y` has the same classes as in the previous call to "
+            f"fit. Previously got {before.classes_}, `y` has {classes}."
         )
     if planes_shape(before.image_shape_) != planes_shape(image_shape):
         raise ValueError(

@@ -15,10 +15,15 @@ from skorch.utils import TeeGenerator
 from skfashion.parallel.threads import own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
+from skfashion.training.history import RowHistory
 from skfashion.training.inference import FastForward
 from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
-from skfashion.training.states import generators_of, load_training_state, training_state
+from skfashion.training.states import (
+    generators_of,
+    load_training_state,
+    state_without_history,
+)
 from skfashion.training.steps import Steps
 
 # Attributes that a running training needs, and a prediction does not.
@@ -29,6 +34,7 @@ OF_A_TRAINING = {
     "averaged_",
     "scaler_",
     "_fast",
+    "_lowest",
 }
 
 # Rows of a block when skorch's own methods predict or validate.
@@ -139,8 +145,8 @@ class TrainingNet(NeuralNetClassifier):
     steps_ = averaged_ = scaler_ = None
     # An old pickle has none.
     lineage = None
-    # How to predict, known since the last time.
-    _fast = None
+    # How to predict, and which losses were the lowest so far, known since the last time.
+    _fast = _lowest = None
 
     @property
     def _default_callbacks(self):
@@ -248,9 +254,8 @@ class TrainingNet(NeuralNetClassifier):
             seed = (seed + len(self.history)) % np.iinfo(np.int32).max
             self.generator = torch.Generator().manual_seed(seed)
             self._draw_noise_on_device()
-        before = training_state(self)
-        # Rows of the history are only ever added, and after many calls there are many.
-        before = copy.deepcopy(before, {id(before["history"]): before["history"]})
+        # After many calls the history is long; its rows are only ever added.
+        before, n_rows = copy.deepcopy(state_without_history(self)), len(self.history)
         settings = {"lr": lr, "batch_size": batch_size, "augment": augment}
         # One pass has no schedule, and is no path to average over.
         settings |= {"schedule": None, "ema_decay": None, "pause_decay": None}
@@ -263,7 +268,7 @@ class TrainingNet(NeuralNetClassifier):
             remember()
         except BaseException:
             if not is_remembered():
-                load_training_state(self, before)
+                load_training_state(self, before | {"history": self.history[:n_rows]})
                 vars(self).update(settings_before)
                 self._set_training(False)
             raise
@@ -312,12 +317,30 @@ class TrainingNet(NeuralNetClassifier):
                 self.device = device
         return self
 
+    def fit(self, X, y=None, **fit_params):
+        """Say who trains this net."""
+        raise NotImplementedError(
+            "Got a call of net_.fit or net_.partial_fit, expected one of the classifier's own fit "
+            "or partial_fit, which make this net's data, loss and callbacks. To train its module "
+            "in another way, give net_.module_ to a net of skorch's: "
+            "NeuralNetClassifier(net.net_.module_, criterion=torch.nn.CrossEntropyLoss)."
+        )
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Say who trains this net."""
+        self.fit(X, y)
+
     def initialize(self):
         """Make everything that a training needs out of the parameters."""
         super().initialize()
         self.optimizer_device_ = self.device_
         if self.generator is not None:
             self._draw_noise_on_device()
+        return self
+
+    def initialize_history(self):
+        """Begin with an empty history."""
+        self.history = RowHistory()
         return self
 
     def _is_heard(self, *hooks):
@@ -410,15 +433,24 @@ class TrainingNet(NeuralNetClassifier):
         sizes = torch.stack([w.sum() for w in weights]) if is_weighted else torch.tensor(weights)
         sizes = sizes.to(losses)
         loss = float((losses * sizes).sum() / sizes.sum())
-        earlier = self.history[:-1, f"{prefix}_loss"] if len(self.history) > 1 else []
         self.history.record(f"{prefix}_loss", loss)
         # The name under which skorch's Checkpoint looks for an improvement.
-        self.history.record(f"{prefix}_loss_best", loss < min(earlier, default=float("inf")))
+        self.history.record(f"{prefix}_loss_best", self._is_lowest(f"{prefix}_loss", loss))
         self.history.record(f"{prefix}_batch_count", len(losses))
         if training:
             hits = torch.cat(hits).cpu().double()
             weighed = hits @ torch.cat(weights).cpu().double() if is_weighted else hits.sum()
             self.history.record("train_accuracy", float(weighed / sizes.sum()))
+
+    def _is_lowest(self, key, loss):
+        """Tell whether this epoch's loss is lower than all before it."""
+        self._lowest = self._lowest or {}
+        n_before = len(self.history) - 1
+        n_seen, lowest = self._lowest.get(key, (0, math.inf))
+        if n_seen != n_before:  # of a training that was resumed, or undone
+            lowest = min((row[key] for row in self.history[:-1] if key in row), default=math.inf)
+        self._lowest[key] = n_before + 1, min(lowest, loss)
+        return loss < lowest
 
     def train_step(self, batch, **fit_params):
         """Take one optimisation step on a batch, at the schedule's learning rate."""

@@ -1,7 +1,8 @@
 """All that the rest of a training depends on, as one state: for a checkpoint, or to undo it."""
 
 import torch
-from skorch.history import History
+
+from skfashion.training.history import RowHistory
 
 
 def training_state(net):
@@ -11,6 +12,11 @@ def training_state(net):
     ----------
     net : TrainingNet
     """
+    return state_without_history(net) | {"history": list(net.history)}
+
+
+def state_without_history(net):
+    """Return the same without the rows of the history, which are only ever added."""
     scaler = net.scaler_
     callbacks = {
         name: callback.state_dict()
@@ -23,7 +29,6 @@ def training_state(net):
         "generators": [generator.get_state() for generator in generators_of(net)],
         "scaler": None if scaler is None else scaler.state_dict(),
         "averaged": None if net.averaged_ is None else net.averaged_.state_dict(),
-        "history": list(net.history),
         "step": net.step_,
         "stopped": net.stop_training_,
         "callbacks": callbacks,
@@ -45,7 +50,7 @@ def load_training_state(net, state):
         net.scaler_.load_state_dict(state["scaler"])
     if net.averaged_ is not None and state["averaged"] is not None:
         net.averaged_.load_state_dict(state["averaged"])
-    net.history = History(state["history"])
+    net.history = RowHistory(state["history"])
     net.step_, net.stop_training_ = state["step"], state["stopped"]
     callbacks = dict(net.callbacks_)
     for name, saved in state["callbacks"].items():

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from common import ESTIMATORS, FAST, LEARNING, light, small
 from sklearn.base import clone
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
     generate_invalid_param_val,
     make_constraint,
 )
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.utils.estimator_checks import (
+    check_transformer_preserve_dtypes,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
 from skorch.callbacks import EpochScoring
 
 from skfashion import MLPNetClassifier
@@ -124,6 +129,13 @@ def test_unknown_parameter_is_refused(estimator_class):
         estimator_class(learning_rate=1e-3)
     with pytest.raises(ValueError, match="Invalid parameter 'learning_rate'"):
         estimator_class().set_params(learning_rate=1e-3)
+
+
+def test_exact_precision_is_what_transform_says(digits):
+    exact = small(MLPNetClassifier, precision="fp64")
+    assert get_tags(exact).transformer_tags.preserves_dtype == ["float64"]
+    assert exact.fit(digits[0].astype(np.float32), digits[1]).transform(digits[0]).dtype == "f8"
+    check_transformer_preserve_dtypes("exact", exact)
 
 
 def documented(section, doc):

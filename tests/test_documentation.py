@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from numpydoc.validate import validate
 from pages import BLOCK, DOCS, PAGES, README, ROOT, blocks, page_name
 
 RESULTS = ROOT / "benchmarks" / "results" / "accuracy.jsonl"
@@ -65,6 +66,18 @@ def test_public_classes_have_examples(name):
     _, heading, examples = docstring.partition("\nExamples\n--------\n")
     assert heading, f"{name} has no section Examples"
     assert doctest.DocTestParser().get_examples(examples)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_arguments_are_documented_in_their_order(name):
+    methods = [
+        f"{name}.{method}"
+        for method, function in inspect.getmembers(CLASSES[name], inspect.isfunction)
+        if not method.startswith("_") and function.__module__.startswith("skfashion.")
+    ]
+    for full in [name, *methods]:
+        errors = validate(full)["errors"]
+        assert not [text for code, text in errors if code == "PR03"], full
 
 
 # --- links --------------------------------------------------------------------------------------

@@ -252,10 +252,12 @@ class ImageClassifier(
 
         Parameters
         ----------
-        X, y, sample_weight : array-likes
+        X, y : array-likes
             As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; required by the first call.
+        sample_weight : array-like of shape (n,), default=None
+            As in :meth:`fit`.
 
         Returns
         -------
@@ -462,7 +464,8 @@ class ImageClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        exact = self.precision == "fp64"
+        tags.transformer_tags.preserves_dtype = ["float64"] if exact else ["float64", "float32"]
         return tags
 
     def __dask_tokenize__(self):

@@ -1,5 +1,7 @@
 """Successive halving over epochs: what goes on must be what would have been anyway."""
 
+from functools import partial
+
 import joblib
 import numpy as np
 import pytest
@@ -10,12 +12,18 @@ from imblearn.pipeline import Pipeline as ResamplingPipeline
 from scipy.stats import loguniform
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.callback import AutoPropagatedCallback, FitCallback
+from sklearn.callback import AutoPropagatedCallback, FitCallback, ScoringMonitor
 from sklearn.decomposition import PCA
 from sklearn.exceptions import FitFailedWarning, UnsetMetadataPassedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
-from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+from sklearn.metrics import accuracy_score, get_scorer, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -234,33 +242,25 @@ def test_routed_metadata_reach_fit_score_and_the_splitter(backend, digits):
 
 
 class Watch(FitCallback):
-    """A callback of scikit-learn's that notes what is begun and ended."""
+    """A callback of scikit-learn's that notes the path of each task, from the root on."""
 
     def __init__(self):
-        self.seen = []
+        self.begun, self.ended, self.weights = [], [], []
 
     def setup(self, estimator, context):
-        self.seen.append("setup")
+        self.begun.append((("setup", 0),))
 
     def teardown(self, estimator, context):
-        self.seen.append("teardown")
+        self.ended.append((("teardown", 0),))
 
-    def on_fit_task_begin(self, estimator, context):
-        self.seen.append(f"begin {context.task_name}")
+    def on_fit_task_begin(self, estimator, context, *, y=None, metadata=None):
+        self.begun.append(path_of(context))
+        if context.task_name == "candidate-split-evaluation":
+            self.weights.append(None if metadata is None else metadata["sample_weight"])
+            assert metadata is None or len(y) == len(metadata["sample_weight"])
 
     def on_fit_task_end(self, estimator, context):
-        self.seen.append(f"end {context.task_name}")
-
-
-def test_callbacks_of_scikit_learn_see_the_rungs(digits):
-    watch = Watch()
-    search_of().set_callbacks(watch).fit(*digits)
-    rungs = ["begin rung", "end rung"] * 3
-    last = ["begin refit-with-best-params", "end refit-with-best-params"]
-    assert watch.seen == ["setup", "begin fit", *rungs, *last, "end fit", "teardown"]
-    watch.seen.clear()
-    search_of(refit=False).set_callbacks(watch).fit(*digits)
-    assert watch.seen == ["setup", "begin fit", *rungs, "end fit", "teardown"]
+        self.ended.append(path_of(context))
 
 
 class Follow(Watch, AutoPropagatedCallback):
@@ -271,11 +271,74 @@ class Follow(Watch, AutoPropagatedCallback):
         return None
 
 
-def test_callbacks_that_are_handed_on_see_the_last_fit(digits):
-    follow = Follow()
-    search_of().set_callbacks(follow).fit(*digits)
-    epochs = ["begin epoch", "end epoch"] * 4
-    assert [seen for seen in follow.seen if "epoch" in seen] == epochs
+def path_of(context):
+    """Return names and numbers of a task and of those that it is part of."""
+    above = () if context.parent is None else path_of(context.parent)
+    name = context.source_task_name or context.task_name
+    return (*above, (name, context.task_id))
+
+
+def tree(paths):
+    """Return the tasks in order, without epochs and what is below them."""
+    return [path for path in paths if not any(name == "epoch" for name, _ in path)]
+
+
+HALVING = {"factor": 2, "max_resources": 4, "cv": 2}
+RATES = {"lr": [1e-3, 5e-3, 2e-2]}
+
+
+@pytest.mark.parametrize(("watch_class", "refit"), [(Watch, True), (Follow, False)])
+def test_callbacks_of_scikit_learn_see_the_tree_of_its_own_halving(watch_class, refit, digits):
+    net = make_pipeline(StandardScaler(), small(MLPNetClassifier))
+    grid = {f"mlpnetclassifier__{name}": values for name, values in RATES.items()}
+    resource = "mlpnetclassifier__max_epochs"
+    theirs = HalvingGridSearchCV(net, grid, resource=resource, refit=refit, **HALVING)
+    ours = EpochHalvingSearchCV(net, grid, refit=refit, **HALVING)
+    watches = watch_class(), watch_class()
+    for search, watch in zip((theirs, ours), watches, strict=True):
+        search.set_callbacks(watch).fit(*digits)
+    assert tree(watches[1].begun) == tree(watches[0].begun)
+    assert tree(watches[1].ended) == tree(watches[0].ended)
+    # Three candidates begin, two go on; nobody begins anew, so there are fewer epochs.
+    epochs = [path for path in watches[1].begun if path[-1][0] == "epoch"]
+    assert len(epochs) == (0 if watch_class is Watch else 2 * (3 * 2 + 2 * 2))
+
+
+def test_callbacks_are_told_the_weights_of_their_rows(digits):
+    X, y = digits
+    weights = np.arange(len(y)) % 3 + 1.0
+    watch = Watch()
+    search = search_of(None, {"lr": [1e-3]}, max_resources=1, refit=False)
+    search.set_callbacks(watch).fit(X, y, sample_weight=weights)
+    split = StratifiedKFold(2).split(X, y)
+    np.testing.assert_array_equal(watch.weights, [weights[train] for train, _ in split])
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_a_monitor_of_a_net_writes_one_log_of_all_candidates(backend, digits):
+    monitor = ScoringMonitor(scoring="accuracy")
+    net = small(MLPNetClassifier, n_threads=1).set_callbacks(monitor)
+    with joblib.parallel_config(backend, n_jobs=2):
+        search = EpochHalvingSearchCV(net, RATES, **HALVING).fit(*digits)
+    (log,) = monitor.get_logs(select="all")
+    paths = [row["task_id_path"] for row in log.data if row["task_name"] == "epoch"]
+    # The search, its rung, then candidate and split, then the epoch; the last fit is a task itself.
+    assert sorted(path[1:3] for path in paths if len(path) == 5) == 12 * [(0, 0)] + 8 * [(0, 1)]
+    assert {path[3] for path in paths if path[1:3] == (0, 0)} == set(range(6))
+    assert len([path for path in paths if len(path) == 3]) == search.best_estimator_.n_iter_ == 4
+
+
+def test_a_callback_that_cannot_be_told_of_a_training_counts_as_a_failure(digits):
+    class Deaf(Watch):
+        def on_fit_task_begin(self, estimator, context):
+            if context.task_id == 1 and context.task_name == "candidate-split-evaluation":
+                raise ArithmeticError("Not this one.")
+
+    search = search_of(None, RATES, refit=False, max_resources=1, scoring="neg_log_loss")
+    with pytest.warns(FitFailedWarning), pytest.warns(UserWarning, match="non-finite"):
+        search.set_callbacks(Deaf()).fit(*digits)
+    assert np.isnan(search.cv_results_["split1_test_score"]).tolist() == [True, False, False]
+    assert len(tree(search._skl_callbacks[0].ended)) == 1 + 2 + 6 + 1
 
 
 def test_candidates_are_drawn_on_request(digits):
@@ -304,8 +367,15 @@ def test_refit_can_choose_or_be_left_out(digits):
     search = search_of(refit=False).fit(*digits)
     assert search.best_params_ in search.cv_results_["params"]
     assert not hasattr(search, "best_estimator_")
-    with pytest.raises(ValueError, match="Got a refit that returned 99, expected the index"):
-        search_of(refit=lambda results: 99).fit(*digits)
+    for returned, error in ((99, IndexError), (-1, IndexError), ("best", TypeError)):
+        # In the words of scikit-learn's searches.
+        messages = []
+        for cls in (GridSearchCV, partial(EpochHalvingSearchCV, max_resources=1)):
+            net, refit = small(MLPNetClassifier, max_epochs=1), lambda results: returned  # noqa: B023
+            with pytest.raises(error) as caught:
+                cls(net, {"lr": [1e-3]}, cv=2, refit=refit).fit(*digits)
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
 
 
 class Failing(ClassifierMixin, BaseEstimator):
@@ -390,9 +460,46 @@ def test_a_dict_of_scores_is_refused_after_a_failure_too(digits):
 
 
 @pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores")
-def test_a_search_without_any_score_ends_at_the_first_rung(digits):
-    with pytest.raises(ValueError, match="Got scoring='f1', which gave no candidate a number"):
-        search_of(scoring="f1").fit(*digits)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_search_without_any_score_ends_at_the_first_rung_and_says_why(digits):
+    X, y = digits
+    with pytest.raises(
+        ValueError, match=r"scoring='f1', which gave.*\(ValueError: Target is multi"
+    ):
+        search_of(scoring="f1").fit(X, y)
+    with pytest.raises(ValueError, match="the scorer itself returns NaN"):
+        search_of(scoring=lambda *_: np.nan).fit(X, y)
+    # In both splits, one row of training or of test.
+    for value, kind, reason in ((np.nan, ValueError, "NaN"), ({}, TypeError, "argument must be")):
+        X = X.astype(object)
+        X[0, 0] = value
+        with pytest.raises(kind, match=rf"trainings have failed \({kind.__name__}: .*{reason}"):
+            search_of().fit(X, y)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_requests_of_partial_fit_count_where_it_is_called(inside, digits):
+    X, y = digits
+    weights = (np.arange(len(y)) % 2).astype(float)
+
+    def searched(**requests):
+        sgd = SGDClassifier(loss="log_loss", random_state=0)
+        for method, name in requests.items():
+            getattr(sgd, f"set_{method}_request")(sample_weight=name)
+        steps = StandardScaler().set_fit_request(sample_weight=False), sgd
+        model, prefix = (make_pipeline(*steps), "sgdclassifier__") if inside else (sgd, "")
+        name = next((n for n in requests.values() if isinstance(n, str)), "sample_weight")
+        search = search_of(model, {f"{prefix}alpha": [1e-4, 1e-2]}, error_score="raise")
+        scorer = get_scorer("neg_log_loss").set_score_request(sample_weight=False)
+        return search.set_params(scoring=scorer).fit(X, y, **{name: weights})
+
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            searched(fit=True)
+        weighted = searched(fit=False, partial_fit=True)
+        assert table(searched(fit=False, partial_fit="care")) == table(weighted)
+        unweighted = searched(fit=True, partial_fit=False)
+    assert table(unweighted) != table(weighted)
 
 
 def test_a_cache_that_cannot_help_is_warned_of(tmp_path, digits):

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
+from skfashion.model_selection.announcing import about_training
 from skfashion.model_selection.stepping import can_go_on, is_around_a_net, train_until
 from skfashion.utils._sklearn import params_of_rows, score_or_error, split_rows
 from skfashion.utils.pipelines import last_step
@@ -86,7 +87,7 @@ def with_seeds(model, rng):
     )
 
 
-def train_and_score(task, shared, paused):
+def train_and_score(task, shared, given):
     """Train one candidate on one split up to a rung, and score it there.
 
     Parameters
@@ -94,45 +95,76 @@ def train_and_score(task, shared, paused):
     task : dict
         Model, split, scorer, epochs and what is to be done with errors.
     shared : dict
-        Data, splits and parameters of ``fit`` and of the scorer.
-    paused : object or None
-        What the rung before returned as "paused"; None, also of a training that failed, begins.
+        Data, splits and parameters of the training and of the scorer.
+    given : tuple
+        What the rung before returned as "paused" (None, also of a training that failed, begins),
+        and the :class:`Announcement` of this task.
 
     Returns
     -------
     dict
-        "fit_error", "paused", times and scores.
+        "fit_error", "reason" (what made the score of the test rows NaN), "paused", times and
+        scores.
     """
     X, y, (train, test) = shared["X"], shared["y"], shared["splits"][task["split"]]
     model, scorer, error_score = clone(task["model"]), task["scorer"], task["error_score"]
     X_train, y_train = split_rows(model, X, y, train)
     X_test, y_test = split_rows(model, X, y, test, train)
     fit_params = params_of_rows(X, shared["fit_params"], train)
+    paused, announcement = given
     options = {"until": task["until"], "total": task["total"], "paused": paused}
-    result = {"fit_error": None, "paused": None, "score_time": 0.0}
+    result = {"fit_error": None, "reason": None, "paused": None, "score_time": 0.0}
+    about = about_training(X_train, y_train, fit_params)
     start = time.perf_counter()
     try:
-        model, result["paused"] = train_until(model, X_train, y_train, fit_params, **options)
-    except Exception:
+        with announcement.training(model, about):
+            model, result["paused"] = train_until(model, X_train, y_train, fit_params, **options)
+    except Exception as error:
         if error_score == "raise":
             raise
         result["fit_time"] = time.perf_counter() - start
-        result["fit_error"] = traceback.format_exc()
+        result["fit_error"], result["reason"] = traceback.format_exc(), _in_words(error)
         result["test_scores"] = error_score
         if task["return_train_score"]:
             result["train_scores"] = error_score
-        return result
-    result["fit_time"] = time.perf_counter() - start
-    start = time.perf_counter()
-    of_test = params_of_rows(X, shared["score_params"], test)
-    result["test_scores"] = score_or_error(model, X_test, y_test, scorer, of_test, error_score)
-    result["score_time"] = time.perf_counter() - start
-    if task["return_train_score"]:
-        of_train = params_of_rows(X, shared["score_params"], train)
-        result["train_scores"] = score_or_error(
-            model, X_train, y_train, scorer, of_train, error_score
-        )
+    else:
+        result["fit_time"] = time.perf_counter() - start
+        start = time.perf_counter()
+        witness = _Witness(scorer)
+        of_test = params_of_rows(X, shared["score_params"], test)
+        result["test_scores"] = score_or_error(model, X_test, y_test, witness, of_test, error_score)
+        result["reason"] = witness.reason
+        result["score_time"] = time.perf_counter() - start
+        if task["return_train_score"]:
+            of_train = params_of_rows(X, shared["score_params"], train)
+            result["train_scores"] = score_or_error(
+                model, X_train, y_train, scorer, of_train, error_score
+            )
+    finally:
+        announcement.end(about)
     return result
+
+
+class _Witness:
+    """A scorer that remembers why it has failed."""
+
+    def __init__(self, scorer):
+        self.scorer, self.reason = scorer, None
+
+    def __call__(self, *args, **params):
+        try:
+            return self.scorer(*args, **params)
+        except Exception as error:
+            self.reason = _in_words(error)
+            raise
+
+    def __repr__(self):
+        return repr(self.scorer)
+
+
+def _in_words(error):
+    """Return an exception as text, since not every one can be sent to another process."""
+    return "".join(traceback.format_exception_only(error)).strip()
 
 
 def has_not_failed(result):

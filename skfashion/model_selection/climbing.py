@@ -1,12 +1,11 @@
 """From rung to rung: all candidates are trained for a while, and the best of them go on."""
 
-from numbers import Integral
-
 import numpy as np
 
+from skfashion.model_selection.announcing import announcements_of
 from skfashion.model_selection.candidates import has_not_failed, train_and_score
 from skfashion.parallel.runs import run_all
-from skfashion.utils._sklearn import cv_results, warn_or_raise_about_fit_failures
+from skfashion.utils._sklearn import chosen_index, cv_results, warn_or_raise_about_fit_failures
 
 
 def climb(search, candidates, trainings, shared, root):
@@ -29,22 +28,29 @@ def climb(search, candidates, trainings, shared, root):
 
     Raises
     ------
-    ValueError
+    ValueError or TypeError
         If all trainings of a rung fail or cannot be scored.
     """
+    tree = root.subcontext(task_name="search", max_subtasks=search.n_iterations_)
+    tree.call_on_fit_task_begin(estimator=search)
     alive, means, paused = np.arange(len(candidates)), None, {}
     rows, out, more = [], [], {"iter": [], "n_resources": []}
     for rung, until in enumerate(search.n_resources_):
-        context = root.subcontext(task_name="rung", max_subtasks=0)
-        context.call_on_fit_task_begin(estimator=search)
         if rung > 0:
             alive = _best(alive, means, search.n_candidates_[rung])
         cells = [(i, j) for i in alive for j in range(search.n_splits_)]
+        # Named as in scikit-learn's halving.
+        branch = tree.subcontext(
+            task_name="halving-iteration", max_subtasks=len(cells), sequential_subtasks=False
+        )
+        branch.call_on_fit_task_begin(estimator=search)
+        tasks = [trainings[i][j] | {"until": until} for i, j in cells]
+        announcements = announcements_of(search, branch, [task["model"] for task in tasks])
         found = run_all(
             train_and_score,
-            [trainings[i][j] | {"until": until} for i, j in cells],
+            tasks,
             shared,
-            given=[paused.get(cell) for cell in cells],
+            given=[*zip(map(paused.get, cells), announcements, strict=True)],
             n_jobs=search.n_jobs,
             cache=search.cache,
             is_lasting=has_not_failed,
@@ -62,32 +68,43 @@ def climb(search, candidates, trainings, shared, root):
             )
         means = np.reshape(scores, (len(alive), search.n_splits_)).mean(axis=1)
         if np.isnan(scores).all():
-            raise ValueError(
-                f"Got scoring={search.scoring!r}, which gave no candidate a number after {until} "
-                "epochs; warnings say why. Of several classes, scikit-learn's scorers take a "
-                "mean: 'f1_macro', 'roc_auc_ovr'."
-            )
+            raise _no_number(search, until, found)
         rows += [candidates[i] for i in alive]
         out += found
         more["iter"] += [rung] * len(alive)
         more["n_resources"] += [until] * len(alive)
-        context.call_on_fit_task_end(estimator=search)
+        branch.call_on_fit_task_end(estimator=search)
+    tree.call_on_fit_task_end(estimator=search)
     return cv_results(search, rows, search.n_splits_, out, more)
 
 
 def best_index(search, results):
     """Return the row of the best candidate: of the last rung, or what a callable `refit` says."""
     if callable(search.refit):
-        best = search.refit(results)
-        if not isinstance(best, Integral) or not 0 <= best < len(results["params"]):
-            raise ValueError(
-                f"Got a refit that returned {best!r}, expected the index of a row of "
-                f"cv_results_, from 0 to {len(results['params']) - 1}."
-            )
-        return best
+        return chosen_index(search, results)
     last = np.flatnonzero(results["iter"] == search.n_iterations_ - 1)
     scores = results["mean_test_score"][last]
     return last[0] if np.isnan(scores).all() else last[np.nanargmax(scores)]
+
+
+def _no_number(search, until, found):
+    """Return the error of a rung without any score, which says what made them NaN."""
+    untrained = [one for one in found if one["fit_error"] is not None]
+    reasons = [one["reason"] for one in untrained or found if one["reason"] is not None]
+    reason = reasons[0] if reasons else "the scorer itself returns NaN"
+    if untrained:
+        words = (
+            f"Got no score of any candidate after {until} epochs, since trainings have failed "
+            f"({reason}). Mend that, or set error_score='raise' to see where it comes from."
+        )
+    else:
+        words = (
+            f"Got scoring={search.scoring!r}, which gave no candidate a number after {until} "
+            f"epochs ({reason}). Of several classes, scikit-learn's scorers take a mean: "
+            "'f1_macro', 'roc_auc_ovr'."
+        )
+    # As of a single fit, of which data of a wrong kind make a TypeError.
+    return TypeError(words) if reason.startswith("TypeError:") else ValueError(words)
 
 
 def _best(candidates, scores, n_kept):

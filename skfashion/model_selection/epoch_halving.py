@@ -9,6 +9,7 @@ from os import PathLike
 from typing import ClassVar
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import is_classifier
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
@@ -18,7 +19,13 @@ from sklearn.utils.metaestimators import available_if
 from skfashion.model_selection.candidates import draw_candidates, with_params, with_seeds
 from skfashion.model_selection.climbing import best_index, climb
 from skfashion.model_selection.rungs import plan_rungs
-from skfashion.model_selection.stepping import epochs_of, train_wholly
+from skfashion.model_selection.stepping import (
+    epochs_of,
+    method_mapping,
+    routed_as,
+    train_wholly,
+    training_method,
+)
 from skfashion.parallel.cluster import SharedData
 from skfashion.utils._sklearn import (
     BaseSearchCV,
@@ -200,6 +207,19 @@ class EpochHalvingSearchCV(BaseSearchCV):
         tags.transformer_tags = deepcopy(get_tags(self.estimator).transformer_tags)
         return tags
 
+    def get_metadata_routing(self):
+        """Return who is to get which metadata, such as weights.
+
+        An estimator that is trained by ``partial_fit`` gets what it requests there, any other
+        one what it requests for ``fit``.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        router, mapping = super().get_metadata_routing(), method_mapping(self.estimator)
+        return router.add(estimator=routed_as(self.estimator), method_mapping=mapping)
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Search, and train the best candidate on all rows.
@@ -211,8 +231,9 @@ class EpochHalvingSearchCV(BaseSearchCV):
         y : array-like of shape (n,)
             Labels or targets.
         **params : dict
-            More arguments of the estimator's ``fit``, such as ``sample_weight``, which are split
-            together with the rows where they have as many, and ``groups`` for the splitter.
+            More arguments of the estimator's ``fit`` or ``partial_fit``, such as
+            ``sample_weight``, which are split together with the rows where they have as many, and
+            ``groups`` for the splitter.
 
         Returns
         -------
@@ -223,11 +244,14 @@ class EpochHalvingSearchCV(BaseSearchCV):
         ------
         ValueError
             If the estimator cannot go on with a training, a parameter is not as described, or all
-            trainings of a rung fail or cannot be scored.
+            trainings of a rung fail or cannot be scored; the message says why.
         ConnectionError
             If the scheduler of the Dask cluster is gone.
         TypeError
-            If a training cannot be pickled and sent to the Dask cluster, or hashed for the cache.
+            If a training cannot be pickled and sent to the Dask cluster, or hashed for the cache;
+            if a callable `refit` returns no integer, or all fail because of a TypeError.
+        IndexError
+            If a callable `refit` returns no row of `cv_results_`.
         """
         if isinstance(self.scoring, list | tuple | dict):
             raise ValueError(
@@ -254,16 +278,19 @@ class EpochHalvingSearchCV(BaseSearchCV):
         given = {"estimator": self, "X": X, "y": y}
         weight = params.get("sample_weight")
         given["metadata"] = None if weight is None else {"sample_weight": weight}
-        root = start_callbacks(self, len(self.n_resources_) + bool(self.refit))
+        root = start_callbacks(self, 1 + bool(self.refit))
         root.call_on_fit_task_begin(**given)
 
+        # Without routing, whatever is no splitter's is the estimator's, under the name of fit.
+        is_routed = get_config()["enable_metadata_routing"]
+        fit_params = routed.estimator[training_method(self.estimator) if is_routed else "fit"]
         # One object for all rungs: a Dask cluster is sent the data once.
         shared = SharedData(
             {
                 "X": X,
                 "y": y,
                 "splits": splits,
-                "fit_params": routed.estimator.fit,
+                "fit_params": fit_params,
                 "score_params": routed.scorer.score,
             }
         )
@@ -280,7 +307,7 @@ class EpochHalvingSearchCV(BaseSearchCV):
         self.best_score_ = results["mean_test_score"][self.best_index_]
         if self.refit:
             model = with_seeds(with_params(self.estimator, self.best_params_), rng)
-            self._refit(model, X, y, routed.estimator.fit, root, given)
+            self._refit(model, X, y, fit_params, root, given)
         self.scorer_ = scorer
         self.cv_results_ = results
         root.call_on_fit_task_end(**given)

@@ -1,9 +1,15 @@
 """How an estimator is trained up to some epoch, and goes on from there in another process."""
 
-import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
-from sklearn.pipeline import Pipeline
+from copy import copy
 
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.callback import CallbackSupportMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from skfashion.utils._sklearn import passed_on_callbacks
 from skfashion.utils.pipelines import last_step
 
 
@@ -19,7 +25,7 @@ def train_until(estimator, X, y, fit_params, *, until, total, paused):
     X, y : array-likes
         The same in every call.
     fit_params : dict
-        More arguments of ``fit``, or of ``partial_fit``.
+        More arguments of the method that :func:`training_method` names.
     until : int
         Epochs to be behind it at the end.
     total : int
@@ -37,13 +43,11 @@ def train_until(estimator, X, y, fit_params, *, until, total, paused):
     """
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        keeper = _Keeper(last)
-        estimator.steps[-1] = (name, keeper)
+        stage = _Stage(last, {"until": until, "total": total, "paused": paused})
+        estimator.steps[-1] = (name, stage)
         estimator.fit(X, y, **fit_params)
-        options = {"until": until, "total": total, "paused": paused}
-        fitted, paused = train_until(last, keeper.X_, keeper.y_, keeper.params_, **options)
-        estimator.steps[-1] = (name, fitted)
-        return estimator, paused
+        estimator.steps[-1] = (name, stage.fitted_)
+        return estimator, stage.paused_
     if hasattr(estimator, "_fit_until"):
         estimator.set_params(max_epochs=total)
         return estimator, estimator._fit_until(X, y, until=until, paused=paused, **fit_params)
@@ -124,18 +128,51 @@ def train_wholly(estimator, X, y, fit_params, *, total):
     return train_until(estimator, X, y, fit_params, **options)[0]
 
 
-class _Keeper(BaseEstimator):
-    """Last step of a pipeline that keeps what reaches it."""
+def training_method(estimator):
+    """Return which method's requests for metadata count where an estimator is trained by epochs."""
+    has_fit = isinstance(estimator, Pipeline) or hasattr(estimator, "_fit_until")
+    return "fit" if has_fit else "partial_fit"
 
-    def __init__(self, estimator):
+
+def method_mapping(estimator):
+    """Return which methods of an estimator are asked what they request when a search is fitted."""
+    mapping = MethodMapping().add(caller="fit", callee="fit")
+    if training_method(estimator) == "partial_fit":
+        # Both are asked, as in scikit-learn's learning_curve.
+        mapping.add(caller="fit", callee="partial_fit")
+    return mapping
+
+
+def routed_as(estimator):
+    """Return an estimator that asks for the metadata which :func:`train_until` passes on."""
+    if not isinstance(estimator, Pipeline):
+        return estimator
+    name, last = estimator.steps[-1]
+    routed = copy(estimator)
+    routed.steps = [*estimator.steps[:-1], (name, _Stage(last, {}))]
+    return routed
+
+
+class _Stage(CallbackSupportMixin, BaseEstimator):
+    """Last step of a pipeline, whose ``fit`` trains an estimator up to an epoch."""
+
+    def __init__(self, estimator, options):
         self.estimator = estimator
+        self.options = options
 
     def get_metadata_routing(self):
-        return self.estimator.get_metadata_routing()
+        if training_method(self.estimator) == "fit":
+            return routed_as(self.estimator).get_metadata_routing()
+        mapping = method_mapping(self.estimator)
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         return self.estimator.__sklearn_tags__()
 
     def fit(self, X, y=None, **params):
-        self.X_, self.y_, self.params_ = X, y, params
+        method = training_method(self.estimator)
+        if method == "partial_fit" and get_config()["enable_metadata_routing"]:
+            params = process_routing(self, "fit", **params).estimator.partial_fit
+        with passed_on_callbacks(self, self.estimator):
+            self.fitted_, self.paused_ = train_until(self.estimator, X, y, params, **self.options)
         return self

@@ -5,6 +5,8 @@ version in which it was seen; what was not looked for in others is not known the
 version breaks something, this is the file to look at.
 """
 
+from contextlib import nullcontext
+
 from sklearn.base import _fit_context as fit_context  # 1.9.0-1.9.1
 from sklearn.model_selection._search import BaseSearchCV  # 1.9.0-1.9.1
 from sklearn.model_selection._search import (
@@ -41,6 +43,7 @@ __all__ = [
     "check_matplotlib_support",
     "check_params",
     "check_sample_weight",
+    "chosen_index",
     "count_rows",
     "cv_results",
     "fit_context",
@@ -48,6 +51,7 @@ __all__ = [
     "make_constraint",
     "metric_of",
     "params_of_rows",
+    "passed_on_callbacks",
     "routed_params",
     "score_or_error",
     "scorer_of",
@@ -79,6 +83,12 @@ def has_callbacks(estimator):
     return bool(getattr(estimator, "_skl_callbacks", None))  # 1.9.0-1.9.1
 
 
+def passed_on_callbacks(outer, inner):
+    """Return a context in which an estimator takes another one's place in the callbacks' tree."""
+    context = getattr(outer, "_parent_callback_ctx", None)  # 1.9.0-1.9.1
+    return nullcontext() if context is None else context.propagate_callback_context(inner)
+
+
 def start_callbacks(estimator, max_subtasks):
     """Return the context of the callbacks of a fit that begins."""
     return estimator._init_callback_context(max_subtasks=max_subtasks)  # 1.9.0-1.9.1
@@ -100,3 +110,8 @@ def routed_params(search, X, params):
 def cv_results(search, candidates, n_splits, results, more):
     """Return `cv_results_` of a search from the results of its trainings."""
     return search._format_results(candidates, n_splits, results, more)  # 1.9.0-1.9.1
+
+
+def chosen_index(search, results):
+    """Return the row of `cv_results_` that a callable `refit` of a search chooses."""
+    return search._select_best_index(search.refit, "score", results)  # 1.9.0-1.9.1

@@ -10,6 +10,7 @@ from clothes import net
 from markupsafe import escape
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
@@ -187,6 +188,22 @@ def test_cells_count_all_images_and_show_some(report, models):
                 proba = model.predict_proba(X[cell["rows"]])[:, j] if cell["rows"] else []
                 assert cell["shares"] == [f"{share:.0%}" for share in proba]
     assert all(address.startswith("data:image/png;base64,") for address in images.values())
+
+
+def test_of_many_classes_the_matrix_has_those_with_the_most_errors(monkeypatch):
+    monkeypatch.setattr("skfashion.inspection.report.examples.MAX_CLASSES", 5)
+    labels = np.repeat(np.arange(9), [3, 1, 4, 1, 5, 2, 6, 5, 3])
+    pixels = np.arange(len(labels) * 16).reshape(-1, 16)
+    model = DummyClassifier(strategy="constant", constant=3).fit(pixels, labels)
+    html = make_report(model, pixels, labels, n_resamples=2).html
+    (cells,) = constant(html, "CELLS")
+    # All is called class 3; the others have been wrong most often.
+    assert constant(html, "IN_MATRIX") == [[2, 3, 4, 6, 7]]
+    assert [[cell["count"] for cell in line] for line in cells] == [
+        [0, n, 0, 0, 0] for n in (4, 1, 5, 6, 5)
+    ]
+    assert "Of 9 classes, the 5 with the most errors." in html
+    assert len(rows_of(html)["DummyClassifier"]) == 1 + 9
 
 
 def test_a_class_may_be_missing(models):

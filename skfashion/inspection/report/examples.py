@@ -6,6 +6,8 @@ from skfashion.inspection.pages import data_uri
 
 # Of a cell of the confusion matrix, and of each list of examples.
 PER_CELL = 12
+# Of a confusion matrix, which grows with their square.
+MAX_CLASSES = 100
 # Images are made smaller until no side has more pixels.
 MAX_SIDE = 56
 
@@ -50,7 +52,26 @@ def _smaller(picture):
     return cut.reshape(*shape, *picture.shape[2:]).mean(axis=(1, 3))
 
 
-def confusion_cells(codes, predicted, probabilities, gallery):
+def most_confused(codes, predicted, n_classes):
+    """Return which classes a confusion matrix shows: all, or those with the most errors.
+
+    Parameters
+    ----------
+    codes, predicted : ndarray of int (n,)
+        Places of the true and of the predicted classes.
+    n_classes : int
+
+    Returns
+    -------
+    ndarray of int
+        Their places, rising, at most ``MAX_CLASSES``.
+    """
+    wrong = codes != predicted
+    errors = np.bincount(np.concatenate([codes[wrong], predicted[wrong]]), minlength=n_classes)
+    return np.sort(np.argsort(-errors, kind="stable")[:MAX_CLASSES])
+
+
+def confusion_cells(codes, predicted, probabilities, shown, gallery):
     """Return the confusion matrix of a model, with images.
 
     Parameters
@@ -58,6 +79,8 @@ def confusion_cells(codes, predicted, probabilities, gallery):
     codes, predicted : ndarray of int (n,)
         Places of the true and of the predicted classes.
     probabilities : ndarray of shape (n, n_classes)
+    shown : ndarray of int
+        Places of the classes that have a row and a column.
     gallery : Gallery
 
     Returns
@@ -66,20 +89,20 @@ def confusion_cells(codes, predicted, probabilities, gallery):
         True by predicted class: ``count``, ``share`` of the true class, ``rows``, the numbers of
         some images, the surest first, and ``shares``, their probabilities of the predicted class.
     """
-    n_classes = probabilities.shape[1]
-    totals = np.bincount(codes, minlength=n_classes)
+    totals = np.bincount(codes, minlength=probabilities.shape[1])
     cells = []
-    for i in range(n_classes):
+    for i in shown:
         line = []
-        for j in range(n_classes):
-            rows = np.flatnonzero((codes == i) & (predicted == j))
-            shown = rows[np.argsort(-probabilities[rows, j], kind="stable")[:PER_CELL]]
+        of_class = np.flatnonzero(codes == i)
+        for j in shown:
+            rows = of_class[predicted[of_class] == j]
+            surest = rows[np.argsort(-probabilities[rows, j], kind="stable")[:PER_CELL]]
             line.append(
                 {
                     "count": len(rows),
                     "share": len(rows) / totals[i] if totals[i] else 0.0,
-                    "rows": gallery.add(shown),
-                    "shares": [f"{share:.0%}" for share in probabilities[shown, j]],
+                    "rows": gallery.add(surest),
+                    "shares": [f"{share:.0%}" for share in probabilities[surest, j]],
                 }
             )
         cells.append(line)

@@ -48,6 +48,7 @@ def describe_model(name, model, scored, first, outcome, names, gallery, seed):
             }
             for row in gallery.add(rows)
         ]
+    in_matrix = examples.most_confused(codes, predicted, len(names))
     return {
         "name": name,
         "facts": _facts(model, names),
@@ -55,7 +56,8 @@ def describe_model(name, model, scored, first, outcome, names, gallery, seed):
         "scores": _as_text(scores.intervals(scored), _score),
         "differences": _as_text(scores.differences(scored, first), _difference, " points"),
         "per_class": scores.per_class(codes, predicted, names),
-        "cells": examples.confusion_cells(*outcome, gallery),
+        "in_matrix": in_matrix.tolist(),
+        "cells": examples.confusion_cells(*outcome, in_matrix, gallery),
         "examples": shown,
     }
 

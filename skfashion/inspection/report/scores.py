@@ -100,14 +100,14 @@ def _pieces(codes, predicted, probabilities):
     tiny = np.finfo(probabilities.dtype).eps
     true = np.clip(probabilities[np.arange(len(codes)), codes], tiny, 1)
     confidence, correct, bins = confidence_bins(codes, probabilities, n_bins=N_BINS)
-    pairs = codes * n_classes + predicted
-    return n_classes, pairs, -np.log(true), confidence - correct, bins
+    return n_classes, codes, predicted, -np.log(true), confidence - correct, bins
 
 
-def _from_pieces(weights, n_classes, pairs, losses, gaps, bins):
-    confusion = np.bincount(pairs, weights=weights, minlength=n_classes**2)
-    confusion = confusion.reshape(n_classes, n_classes)
-    right, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+def _from_pieces(weights, n_classes, codes, predicted_codes, losses, gaps, bins):
+    # Whole numbers: their sums are exact.
+    true = np.bincount(codes, weights, n_classes)
+    predicted = np.bincount(predicted_codes, weights, n_classes)
+    right = np.bincount(codes, weights * (codes == predicted_codes), n_classes)
     total = weights.sum()
     is_there = true > 0
     ends = true + predicted

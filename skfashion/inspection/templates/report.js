@@ -4,24 +4,25 @@ for (const image of document.querySelectorAll("img[data-image]")) {
 
 function show(model, button) {
   const i = Number(button.dataset.row), j = Number(button.dataset.column);
-  const cell = CELLS[Number(model.dataset.model)][i][j];
+  const number = Number(model.dataset.model), cell = CELLS[number][i][j];
+  const from = NAMES[IN_MATRIX[number][i]], to = NAMES[IN_MATRIX[number][j]];
   for (const other of model.querySelectorAll("button")) {
     other.setAttribute("aria-pressed", String(other === button));
   }
   const words = document.createElement("p");
   const many = cell.count > cell.rows.length ? `, ${cell.rows.length} of which are shown` : "";
-  words.textContent = `${NAMES[i]}, predicted as ${NAMES[j]}: ${cell.count}${many}.`;
+  words.textContent = `${from}, predicted as ${to}: ${cell.count}${many}.`;
   const list = document.createElement("ul");
   list.className = "images";
   for (const [place, row] of cell.rows.entries()) {
     const item = document.createElement("li"), image = document.createElement("img");
     item.className = i === j ? "right" : "wrong";
     image.src = IMAGES[row];
-    image.alt = `${NAMES[i]}, image ${row}`;
-    const share = document.createElement("span"), number = document.createElement("span");
+    image.alt = `${from}, image ${row}`;
+    const share = document.createElement("span"), which = document.createElement("span");
     share.textContent = `sure by ${cell.shares[place]}`;
-    number.textContent = `image ${row}`;
-    item.append(image, share, number);
+    which.textContent = `image ${row}`;
+    item.append(image, share, which);
     list.append(item);
   }
   model.querySelector(".shown").replaceChildren(words, list);

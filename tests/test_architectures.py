@@ -303,6 +303,8 @@ def test_freezing_random_parts_warns_and_true_is_no_number_of_parts(few):
 def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "DEFAULT").mkdir()  # which is no file of weights
     with pytest.raises(OSError, match="could not be downloaded from https.*no network, put that"):
         fine_tuned(backbone="resnet18", weights="DEFAULT").fit(*few)
 

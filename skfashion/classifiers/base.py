@@ -127,6 +127,10 @@ class ImageClassifier(
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
 
+    def _file_of_weights(self):
+        """Return the file that a parameter of the architecture names; None where there is none."""
+        return None
+
     def _warning_of_random_weights(self):
         """Return what to warn of where the network begins with random weights; None is nothing."""
         return None

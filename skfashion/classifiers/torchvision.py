@@ -8,7 +8,7 @@ from typing import Literal
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets import TorchvisionNet
-from skfashion.nets.backbone import check_name, read_weights
+from skfashion.nets.backbone import check_name, names_of_weights, read_weights
 from skfashion.parameters.declaring import COUNT, estimator, param
 from skfashion.utils._sklearn import Interval, StrOptions
 
@@ -86,11 +86,11 @@ class TorchvisionClassifier(ImageClassifier):
                 "train only the last layer, set freeze='backbone'."
             )
         check_name(self.backbone)  # before any weights are looked for
-        pretrained = None
-        if self.weights is not None:
-            is_file = isinstance(self.weights, PathLike) or os.path.exists(self.weights)
-            read = read_file(self.weights, "weights") if is_file else None
-            pretrained = read or read_weights(self.backbone, self.weights)
+        file, pretrained = self._file_of_weights(), None
+        if file is not None:
+            pretrained = read_file(file, "weights")
+        elif self.weights is not None:
+            pretrained = read_weights(self.backbone, self.weights)
         return TorchvisionNet(
             image_shape,
             n_classes,
@@ -99,6 +99,14 @@ class TorchvisionClassifier(ImageClassifier):
             layer_lr_decay=self.layer_lr_decay,
             pretrained=pretrained,
         )
+
+    def _file_of_weights(self):
+        if isinstance(self.weights, str):
+            check_name(self.backbone)
+            # A file that happens to be called "DEFAULT" does not count.
+            if self.weights in names_of_weights(self.backbone) or not os.path.exists(self.weights):
+                return None
+        return self.weights
 
     def _warning_of_random_weights(self):
         if self.freeze == "none":

@@ -5,7 +5,6 @@ import inspect
 import json
 import pickle
 from contextlib import contextmanager
-from os import PathLike
 from os.path import isfile
 from pathlib import Path
 
@@ -170,8 +169,9 @@ def _describe_parameters(estimator, seed):
             value = seed
         if name not in NO_INFLUENCE:
             described[name] = _describe(value)
-        if name not in NO_INFLUENCE and isinstance(value, str | PathLike) and isfile(value):
-            described[name] += f" {_digest(np.fromfile(value, dtype=np.uint8))}"
+    file = estimator._file_of_weights()
+    if file is not None and isfile(file):
+        described["file of weights"] = _digest(np.fromfile(file, dtype=np.uint8))
     return described
 
 

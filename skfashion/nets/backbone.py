@@ -135,6 +135,16 @@ class _WithoutDraws(torch.overrides.TorchFunctionMode):
         return function(*args, **kwargs)
 
 
+def names_of_weights(backbone):
+    """Return torchvision's pretrained weights of an architecture, not yet loaded, by name."""
+    from torchvision import models
+
+    # Called where a network is built without storage.
+    with torch.device("cpu"):
+        known = models.get_model_weights(backbone)
+    return {"DEFAULT": known.DEFAULT, **known.__members__} if len(known) else {}
+
+
 def read_weights(backbone, weights):
     """Return pretrained weights of an architecture, as torchvision names them.
 
@@ -152,12 +162,9 @@ def read_weights(backbone, weights):
     OSError
         If they cannot be downloaded.
     """
-    from torchvision import models
-
+    names = names_of_weights(backbone)
     # Called where a network is built without storage.
     with torch.device("cpu"):
-        known = models.get_model_weights(backbone)
-        names = {"DEFAULT": known.DEFAULT, **known.__members__} if len(known) else {}
         if weights not in names:
             raise ValueError(
                 f"Got weights={weights!r} for backbone={backbone!r}, expected one of "

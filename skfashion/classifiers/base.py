@@ -33,6 +33,7 @@ from skfashion.utils._sklearn import (
     validate_parameter_constraints,
 )
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
+from skfashion.utils.versions import PickledWithVersions
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
@@ -102,6 +103,7 @@ class ImageClassifier(
     CallbackSupportMixin,
     TrainingOptions,
     FittedAttributes,
+    PickledWithVersions,
     BaseEstimator,
     abc.ABC,
 ):

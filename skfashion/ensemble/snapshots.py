@@ -12,9 +12,10 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
 from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
+from skfashion.utils.versions import PickledWithVersions
 
 
-class SnapshotEnsembleClassifier(ClassifierMixin, BaseEstimator):
+class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstimator):
     """Vote of the nets that one training passes, for the time of one training.
 
     The training's epochs are shared out among cycles. In each, the learning rate runs through the

@@ -31,9 +31,10 @@ from skfashion.utils._sklearn import (
     start_callbacks,
 )
 from skfashion.utils.seeds import get_seeds
+from skfashion.utils.versions import PickledWithVersions
 
 
-class EpochHalvingSearchCV(BaseSearchCV):
+class EpochHalvingSearchCV(PickledWithVersions, BaseSearchCV):
     """Search with successive halving over epochs, in which survivors go on with their training.
 
     All candidates are trained for a few epochs of the same, whole schedule; the best of them go on
@@ -88,7 +89,9 @@ class EpochHalvingSearchCV(BaseSearchCV):
         scored, are tried again. Needs a `random_state` that is an int where the estimator, or a
         `cv` that shuffles, has none. It holds the whole state of each training, is never emptied,
         and knows nothing of `n_threads=None`, nor of the code of your own scorers and steps:
-        with another number of cores, or when that code has changed, begin another one.
+        with another number of cores, or when that code has changed, begin another one. Its files
+        are numbers and words, and run no code; of an estimator of another library they have the
+        scores alone, so that a search that goes on trains it from the beginning.
 
     Attributes
     ----------

@@ -9,12 +9,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skfashion.utils.fitted import replace_fitted, snapshot
+from skfashion.utils.versions import PickledWithVersions
 
 # More rounds than coordinate ascent was ever seen to take on ten classes.
 MAX_SWEEPS = 20
 
 
-class ClassFactorsClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ClassFactorsClassifier(
+    ClassifierMixin, MetaEstimatorMixin, PickledWithVersions, BaseEstimator
+):
     """Multiply each class's probability by a factor before the largest is taken.
 
     What a threshold is for two classes, factors are for more: the classifier is fitted as it is,

@@ -118,7 +118,8 @@ def fairness_study(
         _check_that_each_applies(functions, tasks, skipped)
     if cache is not None:
         _check_that_it_can_be_kept(tasks)
-    tables = run_all(_run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose)
+    results = run_all(_run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose)
+    tables = [_as_table(rows) for rows in results]
     for task, table in zip(tasks, tables, strict=True):
         for i, column in enumerate(("estimator", "mitigation", "seed")):
             table.insert(i, column, task[column])
@@ -148,6 +149,20 @@ def _run(task, shared):
         shared["y_test"], predicted, shared["groups_test"], classes=np.unique(shared["y"])
     )
     table.loc[len(table)] = ["fit seconds", None, None, seconds]
+    return _as_rows(table)
+
+
+def _as_rows(table):
+    """Return a table of :func:`group_metrics` as the numbers and words that a cache can keep."""
+    return [table.columns.tolist(), *map(list, table.itertuples(index=False))]
+
+
+def _as_table(rows):
+    """Return what :func:`_as_rows` was given."""
+    names, *rows = rows
+    table = pd.DataFrame(rows, columns=names)
+    for name in ("group", "class"):  # their values stay what they are beside missing ones
+        table[name] = pd.Series([row[names.index(name)] for row in rows], dtype=object)
     return table
 
 

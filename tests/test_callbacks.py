@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from common import small
+from common import small, weights_of
 from sklearn import config_context
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.metrics import get_scorer
@@ -41,6 +41,19 @@ def test_skorch_callbacks_are_copied_and_called(digits):
     assert name == "count"
     assert [batch[:2] for batch in used.batches] == [(100, True)] * 9
     assert len(net.net_.history[0, "batches"]) == 3
+
+
+def test_what_cannot_be_shown_costs_no_training(digits, monkeypatch, tmp_path):
+    closed = open(tmp_path / "closed", "w")
+    closed.close()
+    plain = small(MLPNetClassifier).fit(*digits)
+    for stream in (None, closed):  # a process without a console has none
+        for verbose in (1, 2):
+            with monkeypatch.context() as patch:
+                patch.setattr("sys.stdout", stream)
+                patch.setattr("sys.stderr", stream)
+                net = small(MLPNetClassifier, verbose=verbose).fit(*digits)
+            np.testing.assert_array_equal(weights_of(net), weights_of(plain))
 
 
 def test_silent_by_default(any_class, digits, capsys):

@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Freezer, GradientNormClipping, TensorBoard
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
+from skfashion.training.checkpoints import read_state, write_state
 
 ROWS = 300
 
@@ -240,6 +241,101 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
         net.fit(X, y)
 
 
+def weights_in(state):
+    return state["state"]["module"]
+
+
+def moments_in(state):
+    """Return the state of the optimizer for the first weights."""
+    return state["state"]["optimizer"]["state"][0]
+
+
+# What somebody may have made of a checkpoint: by the part that the error names, how it is changed.
+CRAFTED = {
+    "a damaged one": lambda s: s.update(identity=[1]),
+    "no checkpoint or a": lambda s: s.update(seed="0"),
+    "has not the parts": lambda s: s["state"].pop("module"),
+    "head.weight: .1,. of": lambda s: weights_in(s).update({"head.weight": torch.zeros(1)}),
+    "head.bias: .*float64": lambda s: weights_in(s).update(
+        {"head.bias": weights_in(s)["head.bias"].double()}
+    ),
+    "exp_avg: .1,. of": lambda s: moments_in(s).update(exp_avg=torch.ones(1)),
+    "exp_avg_sq: .*int32": lambda s: moments_in(s).update(
+        exp_avg_sq=moments_in(s)["exp_avg_sq"].int()
+    ),
+    "optimizer 0 step: .5,.": lambda s: moments_in(s).update(step=torch.ones(5)),
+    "optimizer 0: ": lambda s: moments_in(s).pop("exp_avg"),
+    "of other parameters": lambda s: s["state"]["optimizer"]["state"].update({99: {}}),
+    "lr: str": lambda s: s["state"]["optimizer"]["param_groups"][0].update(lr="fast"),
+    "generators 0: .3,.": lambda s: s["state"].update(
+        generators=[torch.zeros(3, dtype=torch.uint8)]
+    ),
+    "mt19937": lambda s: s["state"]["generators"][0].fill_(255),
+    "averaged other 0: .2,.": lambda s: s["state"]["averaged"]["other"].__setitem__(
+        0, torch.zeros(2)
+    ),
+    "history": lambda s: s["state"].update(history=[{"epoch": 1}]),
+    "step: str": lambda s: s["state"].update(step="x"),
+    "stopped: int": lambda s: s["state"].update(stopped=1),
+    "callbacks: it has others": lambda s: s["state"]["callbacks"].update(other={}),
+    "best_weights head.bias: .0,.": lambda s: s["state"]["callbacks"]["skfashion_best"][
+        "best_weights"
+    ].update({"head.bias": torch.zeros(0)}),
+}
+
+
+def test_a_crafted_checkpoint_is_an_error_that_names_it_and_nothing_runs(tmp_path):
+    X, y = load()
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, ema_decay=0.9)
+    interrupt(net, X, y, 3)
+    (path,) = tmp_path.glob("*.ckpt")
+    for words, change in CRAFTED.items():
+        state = read_state(path)
+        change(state)
+        other = tmp_path / "crafted.ckpt"
+        write_state(other, state)
+        net.set_params(checkpoint_dir=other, scoring=Stop(0))
+        with pytest.raises(ValueError, match=rf"crafted\.ckpt.*{words}"):
+            net.fit(X, y)
+        assert not hasattr(net, "net_")
+    net.set_params(checkpoint_dir=path).fit(X, y)
+    whole = noisy(MLPNetClassifier, ema_decay=0.9, scoring=Stop(0)).fit(X, y)
+    np.testing.assert_array_equal(weights_of(net), weights_of(whole))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [("sgd", "momentum_buffer"), ("muon", "momentum_buffer"), (torch.optim.RMSprop, "square_avg")],
+)
+def test_the_state_of_every_optimizer_is_compared(tmp_path, optimizer, name):
+    X, y = load()
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, optimizer=optimizer)
+    interrupt(net, X, y, 3)
+    (path,) = tmp_path.glob("*.ckpt")
+    state = read_state(path)
+    [moments, *_] = [m for m in state["state"]["optimizer"]["state"].values() if name in m]
+    moments[name] = torch.ones(1)
+    write_state(path, state)
+    with pytest.raises(ValueError, match=rf"{path.name}, which is damaged .* {name}: .1,."):
+        net.fit(X, y)
+
+
+def test_a_checkpoint_that_cannot_be_removed_costs_no_net(tmp_path, monkeypatch):
+    X, y = load()
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path.suffix == ".ckpt":
+            raise PermissionError(f"Permission denied: {path.name}")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, scoring=Stop(0))
+    with pytest.warns(RuntimeWarning, match="could not be removed: Permission denied"):
+        net.fit(X, y)
+    assert net.n_iter_ == 8
+
+
 def test_two_equal_fits_at_a_time_do_not_share_a_file(tmp_path):
     X, y = load()
     seen = []
@@ -312,6 +408,16 @@ def test_functions_are_told_apart_by_what_they_do(tmp_path):
     namespace = {"__name__": "module"}
     exec(source.replace("0.5", "0.6"), namespace)
     assert n_checkpoints(namespace["function"]) == 5
+
+
+def test_a_text_is_no_file_of_that_name(tmp_path, monkeypatch):
+    X, y = load()
+    monkeypatch.chdir(tmp_path)
+    for content in ("one", "two"):
+        (tmp_path / "sgd").write_text(content)
+        net = noisy(MLPNetClassifier, checkpoint_dir="checkpoints", optimizer="sgd")
+        interrupt(net, X, y, 2)
+    assert len(list(tmp_path.glob("checkpoints/*.ckpt"))) == 1
 
 
 def test_what_only_the_checkpoint_knows_is_refused(tmp_path):

@@ -118,7 +118,7 @@ def test_without_scheduler_all_ends_and_what_is_finished_is_kept(tmp_path, digit
         with pytest.raises(ConnectionError, match=message):
             halving(log, digits, cache)
         assert time.monotonic() - killing.result() < 120
-    n_kept = len(list(cache.rglob("*.pkl")))
+    n_kept = len(list(cache.rglob("*.npz")))
     log.unlink()
     found = halving(log, digits, cache)
     n_runs = 14
@@ -129,7 +129,7 @@ def test_without_scheduler_all_ends_and_what_is_finished_is_kept(tmp_path, digit
 
 def kill_when_some_are_kept(processes, cache):
     """Return when the processes were killed."""
-    wait_for(lambda: len(list(cache.rglob("*.pkl"))) >= 3)
+    wait_for(lambda: len(list(cache.rglob("*.npz"))) >= 3)
     for process in processes:
         process.kill()
     return time.monotonic()
@@ -147,7 +147,7 @@ def test_without_workers_all_ends_as_well(tmp_path, digits, monkeypatch):
         with pytest.raises(ConnectionError, match=message):
             study(log, digits, cache)
         killing.result()
-    assert len(list(cache.rglob("*.pkl"))) >= 3
+    assert len(list(cache.rglob("*.npz"))) >= 3
 
 
 def test_a_search_of_scikit_learn_ends_too(tmp_path, digits):

@@ -386,6 +386,24 @@ def test_bad_file_is_an_error_even_if_a_good_one_lies_elsewhere(tiny, place):
     assert str(tiny[place] / IMAGES) in str(error.value)
 
 
+def test_without_a_home_directory_named_folders_are_enough(tiny, monkeypatch):
+    def no_home(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    plain = Path.expanduser
+    monkeypatch.setattr(
+        Path, "expanduser", lambda path: no_home(path) if str(path)[0] == "~" else plain(path)
+    )
+    monkeypatch.delenv("SKFASHION_DATA")
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    with pytest.raises(ValueError, match="Got data_home='~/x', expected a folder without ~"):
+        fetch_fashion_mnist(data_home="~/x")
+    with pytest.raises(OSError, match="no folder to download .* into"):
+        fetch_fashion_mnist(subset="test")
+    put(tiny["data_home"], TINY)
+    assert len(fetch_fashion_mnist(subset="test", data_home=tiny["data_home"]).data)
+
+
 def test_empty_variable_is_no_folder(tiny, tmp_path, monkeypatch):
     # As a folder it would be the current one, so plant a bad file there.
     put(tmp_path / "here", {IMAGES: b"bad"})

@@ -666,9 +666,9 @@ def test_runs_of_one_mitigation_do_not_meet(tmp_path):
     rates = found[(found["metric"] == "selection rate") & (found["class"] == 1)]
     assert rates.groupby("seed")["value"].unique().tolist() == [[0], [1], [0], [1]]
     assert not vars(mine)
-    files = sorted(tmp_path.rglob("*.pkl"))
+    files = sorted(tmp_path.rglob("*.npz"))
     fairness_study(LINEAR, *TRAIN, *TEST, **options)
-    assert sorted(tmp_path.rglob("*.pkl")) == files
+    assert sorted(tmp_path.rglob("*.npz")) == files
 
 
 def test_a_run_that_fails_is_named():

@@ -41,8 +41,8 @@ def test_a_cluster_gives_what_the_notebook_gives(monkeypatch, tmp_path):
     alone = run(monkeypatch, "notebook")
     assert_same(there, alone)
     # What the cluster has done the notebook need not do again.
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pkl")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
     again = run(monkeypatch, "notebook", tmp_path)
     assert_same(again, alone)
     pd.testing.assert_frame_equal(again["table"], there["table"], check_exact=True)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pkl")} == kept
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == kept

@@ -1,7 +1,9 @@
 """Many runs, each only once."""
 
+import errno
 import importlib
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -160,6 +162,62 @@ def test_result_that_was_not_written_to_its_end_is_not_there(tmp_path, monkeypat
     monkeypatch.undo()
     assert run_all(scaled_sum, tasks_of(tmp_path, 1), SHARED, **options) == [15]
     assert ran(tmp_path) == [1, 1]
+
+
+def kept_files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_damaged_file_is_named_and_only_its_run_is_done_again(tmp_path):
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    run_all(scaled_sum, tasks_of(tmp_path, 1, 2, 3), SHARED, **options)
+    ran(tmp_path)
+    first = kept_files(tmp_path / "cache")[0]
+    content = first.read_bytes()
+    (first.parent / ".skfashion-0123456789abcdef.tmp").write_bytes(b"half")
+
+    class Runs:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "code_ran"),)
+
+    for damaged in (b"", content[:-50], pickle.dumps(Runs())):
+        first.write_bytes(damaged)
+        with pytest.warns(RuntimeWarning, match=f"{first.name}, which is damaged .* done again"):
+            found = run_all(scaled_sum, tasks_of(tmp_path, 1, 2, 3), SHARED, **options)
+        assert found == [15, 30, 45]
+        assert len(ran(tmp_path)) == 1
+        assert first.read_bytes() == content
+    assert not (tmp_path / "code_ran").exists()
+    assert len(kept_files(tmp_path / "cache")) == 3  # what a killed writer has left is gone
+
+
+def number_or_set(task, shared):
+    return {1} if task["factor"] == 2 else task["factor"]
+
+
+def test_a_result_that_cannot_be_kept_is_returned_all_the_same(tmp_path, monkeypatch):
+    options = {"cache": tmp_path / "cache", "verbose": 0}
+    with pytest.warns(RuntimeWarning, match="Could not keep .* set, which no file"):
+        found = run_all(number_or_set, tasks_of(tmp_path, 1, 2), SHARED, **options)
+    assert found == [1, {1}]
+    assert len(kept_files(tmp_path / "cache")) == 1
+
+    def no_room(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.warns(RuntimeWarning, match="Could not keep .*No space left on device"):
+        found = run_all(scaled_sum, tasks_of(tmp_path, 1, 2), SHARED, **options)
+    assert found == [15, 30]
+    assert len(kept_files(tmp_path / "cache")) == 1
+
+
+def test_a_bar_that_cannot_be_shown_loses_nothing(tmp_path, monkeypatch):
+    closed = open(tmp_path / "closed", "w")
+    closed.close()
+    for stream in (None, closed):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert run_all(scaled_sum, tasks_of(tmp_path, 1, 2), SHARED, verbose=1) == [15, 30]
 
 
 def test_progress_is_shown_on_request(tmp_path, capsys):

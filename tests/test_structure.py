@@ -20,10 +20,13 @@ PARTS = {
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "parallel": {"allowed": {"parallel", "utils.files"}, "refused": {"skorch"}},
+    "parallel": {"allowed": {"parallel", "utils.files", "utils.values"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
-    "training": {"allowed": {"parallel", "training", "utils.files"}, "refused": {"sklearn"}},
+    "training": {
+        "allowed": {"parallel", "training", "utils.files", "utils.values"},
+        "refused": {"sklearn"},
+    },
     "fitting": {
         "allowed": {"fitting", "images", "parameters", "training", "utils"},
         "refused": {"skorch"},

@@ -1,5 +1,9 @@
 """Following a training: event files read back, MLflow's store read back."""
 
+import errno
+import os
+import subprocess
+import sys
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -183,9 +187,55 @@ def test_a_run_that_fails_is_closed(tmp_path):
     assert np.isfinite(event.value)
 
 
-def test_without_tensorboard_the_error_says_what_to_install(tmp_path, monkeypatch):
-    import sys
+def test_a_log_that_cannot_be_written_costs_no_training(tmp_path, monkeypatch):
+    from torch.utils.tensorboard import SummaryWriter
 
+    def full(self, *args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    plain = net(MLPNetClassifier, max_epochs=3).fit(X, y)
+    for method in ("add_scalar", "add_text", "close"):
+        with monkeypatch.context() as patch:
+            patch.setattr(SummaryWriter, method, full)
+            model = net(MLPNetClassifier, max_epochs=3, log_dir=tmp_path)
+            with pytest.warns(RuntimeWarning, match="Could not write the log in .*No space left"):
+                model.fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X_val), plain.predict_proba(X_val))
+
+
+def test_names_that_are_no_valid_unicode_are_logged(tmp_path):
+    latin = b"caf\xe9".decode("utf-8", "surrogateescape")  # as os.listdir gives a name in Latin-1
+    names = np.where(y == "Bag", latin, y.astype(object))
+    net(MLPNetClassifier, max_epochs=1, log_dir=tmp_path).fit(X, names)
+    (run,) = runs(tmp_path).values()
+    text = run.Tensors("predictions/table/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "caf\\udce9" in text
+
+
+PROGRAM = """
+import resource, signal, warnings
+import numpy as np
+from skfashion import MLPNetClassifier
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # what a full disk looks like
+X, y = np.eye(20), np.arange(20) % 2
+net = MLPNetClassifier(hidden_layer_sizes=4, max_epochs=60, log_dir={folder!r}, random_state=0)
+with warnings.catch_warnings(record=True) as found:
+    warnings.simplefilter("always")
+    net.fit(X, y)
+print(net.n_iter_, [str(one.message)[:27] for one in found if one.category is RuntimeWarning])
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_log_and_not_the_training(tmp_path):
+    call = [sys.executable, "-c", PROGRAM.format(folder=str(tmp_path))]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "60 ['Could not write the log in ']\n", done.stderr
+
+
+def test_without_tensorboard_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ImportError, match=r"pip install 'skfashion\[tracking\]'"):
         net(MLPNetClassifier, log_dir=tmp_path).fit(X, y)

@@ -7,7 +7,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skfashion.utils.files import read_arrays, write_atomically
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.pipelines import last_step, weights_name
 from skfashion.utils.seeds import get_seeds, set_seeds
@@ -44,28 +43,3 @@ def test_seeds_reach_all_parts_of_a_model():
     search = GridSearchCV(make_pipeline(LogisticRegression()), {})
     assert set_seeds(search, 3) is search
     assert get_seeds(search) == {"estimator__logisticregression__random_state": 3}
-
-
-def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "file"
-
-    def fail(stream):
-        stream.write(b"half")
-        raise KeyboardInterrupt
-
-    write_atomically(path, lambda stream: stream.write(b"old"))
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    write_atomically(path, lambda stream: stream.write(b"new"))
-    assert path.read_bytes() == b"new"
-
-
-def test_arrays_are_read_without_running_code(tmp_path):
-    path = tmp_path / "arrays.npz"
-    np.savez(path, X=np.ones(2), other=np.zeros(1))
-    assert set(read_arrays(path, ("X", "y"))) == {"X"}
-    np.savez(path, X=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match=r"arrays\.npz, which cannot be read as an \.npz"):
-        read_arrays(path, ("X",))

@@ -1,10 +1,11 @@
 """Download one file of Fashion-MNIST so that it lands whole, verified, or not at all."""
 
 import http.client
+import sys
 import urllib.request
 
 from skfashion.datasets._files import decode
-from skfashion.utils.files import write_atomically
+from skfashion.utils.files import sweep, write_atomically
 
 TIMEOUT = 30  # seconds without a byte before a mirror is given up
 CHUNK = 1 << 16  # bytes between two steps of the progress bar
@@ -43,6 +44,7 @@ def download(file, folder):
             failures.append(f"  {url}: {error or type(error).__name__}")
             continue
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         write_atomically(folder / f"{file.name}.gz", lambda stream, blob=blob: stream.write(blob))
         return array
     raise OSError(
@@ -72,7 +74,9 @@ def _read(url, file):
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         total = response.headers.get("Content-Length")
         total = int(total) if total is not None else None
-        with tqdm(desc=file.name, total=total, unit="B", unit_scale=True) as bar:
+        is_silent = sys.stderr is None  # in a process without a console
+        options = {"total": total, "unit": "B", "unit_scale": True, "disable": is_silent}
+        with tqdm(desc=file.name, **options) as bar:
             while chunk := response.read(CHUNK):
                 blob += chunk
                 bar.update(len(chunk))

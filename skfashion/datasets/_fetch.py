@@ -131,6 +131,11 @@ def fetch_fashion_mnist(
     missing = [files[key].name for key, path in paths.items() if path is None]
     if missing and not download_if_missing:
         raise OSError(_missing_message(missing, [*folders, DEBIAN_FOLDER]))
+    if missing and not folders:
+        raise OSError(
+            f"Got no folder to download {', '.join(missing)} into, and there is no home directory "
+            "here; expected data_home=, or the environment variable SKFASHION_DATA."
+        )
     arrays = {
         key: download(file, folders[0]) if paths[key] is None else _read(paths[key], file)
         for key, file in files.items()
@@ -148,13 +153,26 @@ def _own_folders(data_home):
     for name, folder in named.items():
         if folder is None or not os.fspath(folder):
             continue
-        path = Path(folder).expanduser()
+        path = _expanded(folder)
+        if path is None:
+            raise ValueError(
+                f"Got {name}={os.fspath(folder)!r}, expected a folder without ~: there is no home "
+                "directory here."
+            )
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(f"{name} should be a folder, got the file {path}.")
         folders.append(path)
     # Not sklearn's get_data_home(): it creates the folder, and looking should leave no trace.
-    cache = os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
-    return [*folders, Path(cache).expanduser() / "fashion-mnist"]
+    cache = _expanded(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data"))
+    return folders if cache is None else [*folders, cache / "fashion-mnist"]
+
+
+def _expanded(folder):
+    """Return a folder with its ~ expanded; None where there is no home, as in some containers."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        return None
 
 
 def _find(file, folders):

@@ -22,6 +22,7 @@ from skfashion.training import (
     TrainingNet,
     WriteCheckpoints,
     make_schedule,
+    resume_training,
     state_from_bytes,
 )
 
@@ -110,10 +111,10 @@ def fit(estimator, given, tasks, estimator_of, *, until=None, paused=None):
             schedule=_make_schedule(estimator, n_epochs, steps_per_epoch),
             pause_decay=PAUSE_DECAY if pauses else None,
         )
-        state, last = _resume(checkpoint, paused, until if pauses else None)
+        resume, last = _resume(checkpoint, paused, until if pauses else None)
         if last is not None:
             net.callbacks_.append((LAST, last))
-        net.train(data.train, data.valid, epochs=n_epochs, state=state)
+        net.train(data.train, data.valid, epochs=n_epochs, resume=resume)
         net.forget_callbacks([name for name, _ in own] + [LAST])
         frequencies = balance.frequencies_after(_number_of_kept_epochs(estimator, net), n_epochs)
         trained = Trained(net, frequencies, last.state if pauses else None)
@@ -163,15 +164,16 @@ def partial_fit(estimator, given, remember):
 
 
 def _resume(checkpoint, paused, until):
-    """Return the training state to resume from, and the callback that saves the next one."""
-    state, last = None, None
+    """Return what lets a net go on, if anything, and the callback that saves the next state."""
+    resume, last = None, None
     if paused is not None:
-        state = state_from_bytes(paused)
+        resume = partial(resume_training, state=state_from_bytes(paused))
     if checkpoint is not None:
-        state, last = checkpoint.state, WriteCheckpoints(checkpoint)
+        resume = None if checkpoint.state is None else checkpoint.resume
+        last = WriteCheckpoints(checkpoint)
     if until is not None:
         last = PauseTraining(until, paused)
-    return state, last
+    return resume, last
 
 
 def _weights_of_classes(estimator, balance, n_epochs, device):

@@ -4,9 +4,10 @@ import base64
 import io
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
+
+from skfashion.utils.files import write_text
 
 # Where the templates of the package are; those of others extend ``page.html`` there.
 TEMPLATES = ("skfashion.inspection", "templates")
@@ -130,4 +131,4 @@ def _bundle():
 def write_chart(path, chart, title, about):
     """Write a page that holds one chart, a heading and a paragraph about it."""
     html = render("chart.html", charts={"chart": specification(chart)}, title=title, about=about)
-    Path(path).write_text(html, encoding="utf-8")
+    write_text(path, html)

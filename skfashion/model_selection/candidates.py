@@ -135,9 +135,14 @@ def train_and_score(task, shared, paused):
     return result
 
 
-def has_not_failed(result):
-    """Tell whether a training and its scoring need not be tried again by the next call."""
+def worth_keeping(result):
+    """Return what the cache keeps of a training and its scoring; None is to be tried again.
+
+    Another library's estimator could be kept as a pickle only, and opening one runs code: where it
+    is to go on, the next call trains it from the beginning.
+    """
     scores = [result["test_scores"], result.get("train_scores", 0.0)]
-    return result["fit_error"] is None and not any(
-        isinstance(s, dict) or np.isnan(s) for s in scores
-    )
+    if result["fit_error"] is not None or any(isinstance(s, dict) or np.isnan(s) for s in scores):
+        return None
+    paused = result["paused"]
+    return result | {"paused": paused if isinstance(paused, bytes) else None}

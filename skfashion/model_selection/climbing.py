@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skfashion.model_selection.candidates import has_not_failed, train_and_score
+from skfashion.model_selection.candidates import train_and_score, worth_keeping
 from skfashion.parallel.runs import run_all
 from skfashion.utils._sklearn import cv_results, warn_or_raise_about_fit_failures
 
@@ -47,7 +47,7 @@ def climb(search, candidates, trainings, shared, root):
             given=[paused.get(cell) for cell in cells],
             n_jobs=search.n_jobs,
             cache=search.cache,
-            is_lasting=has_not_failed,
+            kept=worth_keeping,
             verbose=search.verbose,
         )
         # Those that have dropped out are let go of here.

@@ -1,11 +1,52 @@
 """Progress: a bar where the output can be drawn over, and lines where it is a file."""
 
 import sys
+from contextlib import suppress
 
 from tqdm import tqdm
 
 # Between two lines about the same piece of work, in seconds.
 INTERVAL = 10
+
+
+class Forgiving:
+    """A stream that may be missing, closed, broken or full: nothing is lost but what it shows.
+
+    Parameters
+    ----------
+    stream : file object or None
+        Such as ``sys.stderr``, which is None in a process without a console.
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def __eq__(self, other):
+        # tqdm looks whether it draws on the stream that others write to.
+        return self.stream is getattr(other, "stream", other)
+
+    def __hash__(self):
+        return id(self.stream)
+
+    def write(self, text):
+        """Write a text if that is possible."""
+        return self._try("write", text)
+
+    def flush(self):
+        """Write what is still in memory, if that is possible."""
+        return self._try("flush")
+
+    def isatty(self):
+        """Return whether it is a terminal."""
+        return bool(self._try("isatty"))
+
+    def _try(self, method, *args):
+        # AttributeError: there is none. ValueError: it is closed, or cannot show these signs.
+        with suppress(AttributeError, OSError, ValueError):
+            return getattr(self.stream, method)(*args)
 
 
 class Lines(tqdm):
@@ -30,7 +71,7 @@ def is_redrawn():
     bool
         True in a terminal, and in a notebook that shows widgets.
     """
-    return _in_notebook() or sys.stderr.isatty()
+    return _in_notebook() or Forgiving(sys.stderr).isatty()
 
 
 def make_bar(iterable=None, **options):
@@ -54,9 +95,10 @@ def make_bar(iterable=None, **options):
         from tqdm.auto import tqdm as widget
 
         return widget(iterable, **options)
-    if sys.stderr.isatty():
-        return tqdm(iterable, **options)
-    return Lines(iterable, mininterval=INTERVAL, **options)
+    stream = Forgiving(sys.stderr)
+    if stream.isatty():
+        return tqdm(iterable, file=stream, **options)
+    return Lines(iterable, file=stream, mininterval=INTERVAL, **options)
 
 
 def _in_notebook():

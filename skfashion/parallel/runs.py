@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
@@ -15,7 +15,8 @@ from sklearn import config_context, get_config
 
 from skfashion.parallel.cluster import SharedData, nothing_leaves, results_of, without_future
 from skfashion.parallel.progress import make_bar
-from skfashion.utils.files import write_atomically
+from skfashion.utils.files import sweep
+from skfashion.utils.values import read_values, write_values
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
@@ -29,7 +30,7 @@ def run_all(
     given=None,
     n_jobs=None,
     cache=None,
-    is_lasting=None,
+    kept=None,
     verbose=1,
     on_error="raise",
 ):
@@ -58,8 +59,10 @@ def run_all(
         Number of runs at a time, as joblib counts.
     cache : path-like, default=None
         Folder of finished runs, made if it is missing; None keeps nothing.
-    is_lasting : callable, default=None
-        ``is_lasting(result) -> bool``: whether a result is kept in the cache; None keeps all.
+    kept : callable, default=None
+        ``kept(result) -> value``: what of a result the cache keeps, and gives back instead of it: a
+        value that ``skfashion.utils.values`` can write, or None to keep nothing. The default keeps
+        all.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"raise", "warn"}, default="raise"
@@ -70,6 +73,12 @@ def run_all(
     -------
     list
         The results; None for a run that failed.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a file of the cache is damaged, and its run is done again; if a result cannot be written,
+        on a full disk say, and only this call has it; with ``on_error="warn"``, if a run fails.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def run_all(
     # What all results of this call hang on.
     common = None if cache is None else (_hash_of_sources(function), _versions(), shared.digest)
     files = [_file_of(cache, function, task, common) for task in tasks]
-    ended = {i: joblib.load(file) for i, file in enumerate(files) if file and file.exists()}
+    ended = _results_in(files)
     extra = [()] * len(tasks) if given is None else [(value,) for value in given]
     calls = {
         i: (function, tasks[i], extra[i], on_error, get_config())
@@ -106,20 +115,51 @@ def run_all(
         ended[i] = result
         if error is not None:
             warnings.warn(f"A run failed and is left out. {error}", RuntimeWarning, stacklevel=3)
-        elif files[i] is not None and (is_lasting is None or is_lasting(result)):
-            files[i].parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(files[i], partial(joblib.dump, result))
+        elif files[i] is not None:
+            value = result if kept is None else kept(result)
+            if kept is None or value is not None:
+                _keep(files[i], value)
     return [ended[i] for i in range(len(tasks))]
+
+
+def _results_in(files):
+    """Return the results that are kept already, by their place; damaged ones are warned of."""
+    for folder in {file.parent for file in files if file is not None}:
+        sweep(folder)
+    ended = {}
+    for i, file in enumerate(files):
+        if file is not None and file.is_file():
+            try:
+                ended[i] = read_values(file)
+            except ValueError as error:
+                message = f"{error} Its run is done again."
+                warnings.warn(message, RuntimeWarning, stacklevel=4)
+    return ended
+
+
+def _keep(file, result):
+    """Write a result; a run that is finished is not lost because a disk is full."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_values(file, result)
+    except (OSError, TypeError) as error:  # TypeError: it is more than numbers and words
+        reason = getattr(error, "strerror", None) or error
+        warnings.warn(
+            f"Could not keep the result of a run in {file.parent} ({reason}). The others go on, "
+            "and this call returns all of them; a later one does again what is not kept.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _check_folder(cache):
     """Return the folder, made if it is missing; before work is done that could not be kept."""
-    folder = Path(cache).expanduser().absolute()
     try:
+        folder = Path(cache).expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
         raise ValueError(
             f"Got cache={str(cache)!r}, expected a folder that can be written ({error})."
         ) from error
@@ -132,7 +172,7 @@ def _file_of(cache, function, task, common):
         return None
     folder = cache / f"{function.__module__}.{function.__qualname__}"
     try:
-        return folder / f"{joblib.hash((common, task))}.pkl"
+        return folder / f"{joblib.hash((common, task))}.npz"
     except pickle.PicklingError as error:
         raise TypeError(
             f"Got cache={str(cache)!r} with a run that cannot be told from others ({error}), "

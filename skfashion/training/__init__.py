@@ -36,7 +36,7 @@ from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
-from skfashion.training.states import load_training_state, training_state
+from skfashion.training.states import load_training_state, resume_training, training_state
 from skfashion.training.tracking import LogRun
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "onednn_is_better",
     "own_device",
     "resolve_optimizer",
+    "resume_training",
     "state_from_bytes",
     "thread_share",
     "training_state",

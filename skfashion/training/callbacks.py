@@ -3,9 +3,11 @@
 A callback ends the training by setting ``net.stop_training_``; those after it still see the epoch.
 """
 
+import sys
+
 from skorch.callbacks import Callback
 
-from skfashion.parallel.progress import is_redrawn, make_bar
+from skfashion.parallel.progress import Forgiving, is_redrawn, make_bar
 
 
 class ValidationScore(Callback):
@@ -71,6 +73,10 @@ class KeepBestWeights(Callback):
             "best_weights": None if self.best_weights_ is None else dict(self.best_weights_),
             "n_epochs_without_improvement": self.n_epochs_without_improvement_,
         }
+
+    def state_like(self, net):
+        """Return a state of the form that :meth:`state_dict` returns after an epoch."""
+        return self.state_dict() | {"best_weights": dict(net.module_.state_dict())}
 
     def load_state_dict(self, state):
         """Continue where :meth:`state_dict` was called."""
@@ -187,7 +193,8 @@ class Progress(Callback):
         shown["lr"] = f"{row['lr']:.1e}"
         shown["seconds"] = f"{row['seconds']:.1f}"
         epoch = f"epoch {row['epoch']:>{len(str(self.n_epochs))}}/{self.n_epochs}"
-        print(epoch, *(f"{key} {value}" for key, value in shown.items()), sep="  ", flush=True)
+        words = (f"{key} {value}" for key, value in shown.items())
+        print(epoch, *words, sep="  ", file=Forgiving(sys.stdout), flush=True)
 
     def close(self):
         """Leave the bar as it is and the cursor on a new line."""

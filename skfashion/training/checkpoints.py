@@ -1,23 +1,26 @@
 """The state of a training in a file: written atomically, owned by one fit, read without pickle."""
 
-import io
-import json
+import contextlib
 import os
+import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
 from skorch.callbacks import Callback, GradientNormClipping, PrintLog, ProgressBar, TensorBoard
 
-from skfashion.training.states import training_state
-from skfashion.utils.files import write_atomically
+from skfashion.training.states import resume_training, training_state
+from skfashion.utils.files import sweep, try_lock
+from skfashion.utils.values import (
+    KINDS,
+    Kind,
+    read_values,
+    values_from_bytes,
+    values_to_bytes,
+    write_values,
+)
 
-try:
-    import fcntl
-except ImportError:  # Windows: two fits of the same parameters and data must not share a folder
-    fcntl = None
-
-
+TENSOR = Kind(torch.Tensor, lambda tensor: tensor.detach().cpu().numpy(), torch.from_numpy)
+STATES = KINDS | {"tensor": TENSOR}
 # skorch's callbacks that only watch, and those that keep nothing from one epoch to the next.
 WATCHING = (PrintLog, ProgressBar, TensorBoard)
 WITHOUT_STATE = (*WATCHING, GradientNormClipping)
@@ -34,78 +37,9 @@ def is_watching(callback):
     return isinstance(callback, WATCHING)
 
 
-def pack(value, arrays):
-    """Return a state as JSON's types; arrays and tensors are appended to `arrays`.
-
-    Parameters
-    ----------
-    value : object
-        Dicts, lists, tuples, tensors, NumPy arrays, numbers, strings and None, nested at will.
-    arrays : list of ndarray
-
-    Raises
-    ------
-    TypeError
-        If there is anything else in it.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if torch.is_tensor(value):
-        arrays.append(value.detach().cpu().numpy())
-        return {"tensor": len(arrays) - 1}
-    if isinstance(value, np.ndarray):
-        arrays.append(value)
-        return {"array": len(arrays) - 1}
-    if isinstance(value, dict):
-        return {"dict": [[pack(k, arrays), pack(v, arrays)] for k, v in value.items()]}
-    if isinstance(value, list | tuple):
-        return {type(value).__name__: [pack(item, arrays) for item in value]}
-    raise TypeError(
-        f"Got a {type(value).__name__} in the state of a training, expected numbers, strings, "
-        "tensors, and dicts and lists of them."
-    )
-
-
-def unpack(value, arrays):
-    """Return what :func:`pack` was given."""
-    if not isinstance(value, dict):
-        return value
-    [(kind, content)] = value.items()
-    if kind == "tensor":
-        return torch.from_numpy(arrays[content].copy())
-    if kind == "array":
-        return arrays[content]
-    if kind == "dict":
-        return {unpack(k, arrays): unpack(v, arrays) for k, v in content}
-    return {"list": list, "tuple": tuple}[kind](unpack(item, arrays) for item in content)
-
-
-def _save(stream, state):
-    arrays = []
-    header = json.dumps(pack(state, arrays)).encode()
-    content = {str(number): array for number, array in enumerate(arrays)}
-    np.savez(stream, header=np.frombuffer(header, np.uint8), **content)
-
-
-def _load(stream):
-    with np.load(stream, allow_pickle=False) as file:
-        header = json.loads(file["header"].tobytes())
-        arrays = [file[str(number)] for number in range(len(file.files) - 1)]
-    return unpack(header, arrays)
-
-
-def state_to_bytes(state):
-    """Return a state in the format of a checkpoint, to be sent to another process."""
-    stream = io.BytesIO()
-    _save(stream, state)
-    return stream.getvalue()
-
-
-def state_from_bytes(content):
-    """Return the state that :func:`state_to_bytes` was given."""
-    return _load(io.BytesIO(content))
+def write_state(path, state):
+    """Write a state to a file, in one step."""
+    write_values(path, state, STATES)
 
 
 def read_state(path):
@@ -117,19 +51,39 @@ def read_state(path):
         If it is no checkpoint, or damaged.
     """
     try:
-        with open(path, "rb") as stream:
-            state = _load(stream)
-        if set(state) != {"identity", "seed", "state"}:
-            raise KeyError(f"it holds {sorted(state)}")
-    except OSError:
-        raise
-    except Exception as error:
+        state = read_values(path, STATES)
+        if not _is_checkpoint(state):
+            raise ValueError("It has not the parts of a checkpoint.")
+    except ValueError as error:
         raise ValueError(
             f"Got checkpoint_dir with the file {path}, which is no checkpoint or a damaged one; "
             "expected a folder, or a file that a fit with checkpoint_dir has written. If it is one "
             "that was damaged, remove it to start from the beginning."
         ) from error
     return state
+
+
+def _is_checkpoint(state):
+    """Tell whether a state has what a checkpoint holds; what a net needs is asked of the net."""
+    if not isinstance(state, dict) or set(state) != {"identity", "seed", "state"}:
+        return False
+    identity, seed = state["identity"], state["seed"]
+    return (
+        isinstance(identity, dict)
+        and all(isinstance(section, dict) for section in identity.values())
+        and type(seed) is int
+        and 0 <= seed < 2**32
+    )
+
+
+def state_to_bytes(state):
+    """Return a state in the format of a checkpoint, to be sent to another process."""
+    return values_to_bytes(state, STATES)
+
+
+def state_from_bytes(content):
+    """Return the state that :func:`state_to_bytes` was given."""
+    return values_from_bytes(content, STATES)
 
 
 class CheckpointFile:
@@ -166,8 +120,7 @@ class CheckpointFile:
             raise
 
     def _read(self):
-        for left_over in self.path.parent.glob(f".{self.path.name}.*.tmp"):
-            left_over.unlink(missing_ok=True)
+        sweep(self.path.parent)
         if self.path.exists():
             stored = read_state(self.path)
             self._compare(stored["identity"])
@@ -201,7 +154,7 @@ class CheckpointFile:
         """
         content = {"identity": self.identity, "seed": self.seed, "state": state}
         try:
-            write_atomically(self.path, lambda stream: _save(stream, content))
+            write_state(self.path, content)
         except OSError as error:
             kept = (
                 "The checkpoint before it is still there: make room and fit again to go on from it."
@@ -212,14 +165,40 @@ class CheckpointFile:
                 error.errno, f"Could not write the checkpoint: {error.strerror}. {kept}", self.path
             ) from error
 
+    def resume(self, net, *, validates):
+        """Let a net in training go on from the checkpoint.
+
+        Raises
+        ------
+        ValueError
+            If what it holds is not for this net.
+        """
+        try:
+            resume_training(net, self.state, validates=validates)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever PyTorch, or a callback, says of a state
+            raise ValueError(
+                f"Got the checkpoint {self.path}, which is damaged or was made for another net "
+                f"({error}). Remove it to start from the beginning."
+            ) from error
+
     def remove(self):
-        """Remove the checkpoint: its fit is finished."""
-        self.path.unlink(missing_ok=True)
+        """Remove the checkpoint: its fit is finished, which it may know if it must stay."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(
+                f"The checkpoint of a finished fit could not be removed: {error}.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def close(self):
         """Let another fit have the file."""
         if self._lock is not None:
-            Path(self._lock.name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                Path(self._lock.name).unlink()
             self._lock.close()
             self._lock = None
 
@@ -228,24 +207,27 @@ def _owned(path, named):
     """Return a path that this fit alone owns, and the lock that says so.
 
     A fit of the same parameters and data that runs at the same time has its own file, with a
-    number at the end. The system frees the lock of a process that was killed.
+    number at the end. Where there are no locks, they share one: each goes on from what it has in
+    memory, and a new one from whichever state was written last.
     """
-    if fcntl is None:
-        return path, None
     number = 1
     candidate = path
     while True:
         lock_path = candidate.with_name(f".{candidate.name}.lock")
         lock = open(lock_path, "ab")  # for as long as the fit lasts
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        is_ours = try_lock(lock)
+        if is_ours is None:
+            lock.close()
+            with contextlib.suppress(OSError):
+                lock_path.unlink()
+            return candidate, None
+        if not is_ours:
             lock.close()
             if named:
                 raise ValueError(
                     f"Got the checkpoint {path}, which another fit is using at this moment; "
                     "expected one that nobody uses. Wait for that fit, or name a folder."
-                ) from None
+                )
             number += 1
             candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
             continue

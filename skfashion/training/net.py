@@ -163,7 +163,7 @@ class TrainingNet(NeuralNetClassifier):
             return self.iterator_train(dataset, self.batch_size, self.generator, **options)
         return self.iterator_valid(dataset, EVALUATION_BATCH_SIZE, device=self.device)
 
-    def train(self, dataset, dataset_valid=None, *, epochs, state=None):
+    def train(self, dataset, dataset_valid=None, *, epochs, resume=None):
         """Train for at most `epochs` epochs; callbacks may end it earlier.
 
         Parameters
@@ -172,8 +172,8 @@ class TrainingNet(NeuralNetClassifier):
             What to train on, and what to validate on, if anything.
         epochs : int
             Number of epochs.
-        state : dict or None
-            What :func:`training_state` returned in an earlier training, to go on from.
+        resume : callable or None
+            ``resume(net, validates=bool)`` puts the net where an earlier training has stopped.
 
         Raises
         ------
@@ -205,8 +205,8 @@ class TrainingNet(NeuralNetClassifier):
         self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
         try:
             self.notify("on_train_begin", X=dataset, y=None)
-            if state is not None:
-                load_training_state(self, state)
+            if resume is not None:
+                resume(self, validates=dataset_valid is not None)
                 epochs = 0 if self.stop_training_ else epochs - len(self.history)
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)

@@ -1,7 +1,15 @@
 """All that the rest of a training depends on, as one state: for a checkpoint, or to undo it."""
 
+import copy
+
+import numpy as np
 import torch
 from skorch.history import History
+
+from skfashion.training.optimizers import make_update
+
+# What a training records in each epoch.
+RECORDS = ("epoch", "train_loss", "train_accuracy", "lr", "seconds")
 
 
 def training_state(net):
@@ -50,6 +58,146 @@ def load_training_state(net, state):
     callbacks = dict(net.callbacks_)
     for name, saved in state["callbacks"].items():
         callbacks[name].load_state_dict(saved)
+
+
+def resume_training(net, state, *, validates):
+    """Let a net go on from a state that comes from elsewhere, once it is known to be one of its.
+
+    Parameters
+    ----------
+    net : TrainingNet
+        At the beginning of its training.
+    state : dict
+        What :func:`training_state` returned, or what somebody has made of it.
+    validates : bool
+        Whether the training has validation data.
+
+    Raises
+    ------
+    ValueError
+        If a part of it is of another type, shape or dtype than the net's; the net is as it was.
+    """
+    difference = next(_differences_from_own(net, state, validates), None)
+    if difference is not None:
+        raise ValueError(difference)
+    load_training_state(net, state)
+
+
+def _differences_from_own(net, state, validates):
+    """Yield in words how a state is not one of a net's: kernels walk through memory blindly."""
+    own = training_state(net)
+    if not isinstance(state, dict) or set(state) != set(own):
+        yield "it has not the parts of a training"
+        return
+    for part in ("module", "generators", "step", "stopped"):
+        yield from _differences(own[part], state[part], part)
+    for part in ("scaler", "averaged"):  # a training may have one before a pause alone
+        if own[part] is not None and state[part] is not None:
+            yield from _differences(own[part], state[part], part)
+    yield from _differences_of_optimizer(net.optimizer_, state["optimizer"])
+    yield from _differences_of_history(state["history"], validates)
+    yield from _differences_of_callbacks(net, own["callbacks"], state["callbacks"])
+
+
+def _differences(own, other, name):
+    """Yield in words where a nested state differs from another in types, shapes and dtypes."""
+    if torch.is_tensor(own) and torch.is_tensor(other):
+        if (own.shape, own.dtype) != (other.shape, other.dtype):
+            yield (
+                f"{name}: {tuple(other.shape)} of {other.dtype} there, {tuple(own.shape)} of "
+                f"{own.dtype} here"
+            )
+    elif _kind(own) is not _kind(other):
+        yield f"{name}: {type(other).__name__} there, {type(own).__name__} here"
+    elif isinstance(own, dict):
+        if set(own) != set(other):
+            yield f"{name}: {_shown(other)} there, {_shown(own)} here"
+        for key in own:
+            if key in other:
+                yield from _differences(own[key], other[key], f"{name} {key}")
+    elif isinstance(own, list | tuple):
+        if len(own) != len(other):
+            yield f"{name}: {len(other)} there, {len(own)} here"
+        for i, pair in enumerate(zip(own, other, strict=False)):
+            yield from _differences(*pair, f"{name} {i}")
+
+
+def _kind(value):
+    """Return the type of a value; all numbers are of one."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return float if isinstance(value, int | float) and type(value) is not bool else type(value)
+
+
+def _is_number(value):
+    return _kind(value) is float
+
+
+def _shown(names):
+    """Return a few names, to be read."""
+    return ", ".join(map(str, list(names)[:3])) + (", …" if len(names) > 3 else "")
+
+
+def _differences_of_optimizer(optimizer, state):
+    own = optimizer.state_dict()
+    if not isinstance(state, dict) or set(state) != set(own):
+        yield "optimizer: it has not the parts of one"
+        return
+    groups, moments = state["param_groups"], state["state"]
+    places = [group["params"] for group in own["param_groups"]]
+    if not isinstance(groups, list) or places != [group["params"] for group in groups]:
+        yield "optimizer: it is for other parameters"
+        return
+    if not isinstance(moments, dict) or not set(moments) <= {p for group in places for p in group}:
+        yield "optimizer: it has a state of other parameters"
+        return
+    if _is_known(optimizer):
+        for mine, theirs in zip(own["param_groups"], groups, strict=True):
+            # A scheduler of the user's may have added something.
+            shared = {name: value for name, value in theirs.items() if name in mine}
+            yield from _differences(mine, shared, "optimizer")
+        expected = _state_after_a_step(optimizer)
+        for place, found in moments.items():
+            yield from _differences(expected.get(place, {}), found, f"optimizer {place}")
+
+
+def _is_known(optimizer):
+    """Tell whether all states of an optimizer have the form of that after its first step."""
+    library = type(optimizer).__module__.partition(".")[0]
+    return library in {"torch", "skfashion"} and not isinstance(optimizer, torch.optim.LBFGS)
+
+
+def _state_after_a_step(optimizer):
+    """Return the state of an optimizer after a step; a copy of it takes the step."""
+    twin = copy.deepcopy(optimizer)
+    for group in twin.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    update = make_update(twin) or twin.step
+    update()
+    return twin.state_dict()["state"]
+
+
+def _differences_of_history(history, validates):
+    if not isinstance(history, list):
+        yield "history: it is no list"
+        return
+    records = (*RECORDS, *(("valid_loss", "valid_score") if validates else ()))
+    for epoch, row in enumerate(history, 1):
+        is_row = isinstance(row, dict) and all(_is_number(row.get(name)) for name in records)
+        if not is_row or row["epoch"] != epoch or not isinstance(row.get("batches"), list):
+            yield f"history: it has no records of epoch {epoch}"
+
+
+def _differences_of_callbacks(net, own, states):
+    if not isinstance(states, dict) or set(states) != set(own):
+        yield "callbacks: it has others"
+        return
+    for name, callback in net.callbacks_:
+        if name in own and hasattr(callback, "state_like"):
+            # As it is before the first epoch, or after one.
+            before = list(_differences(own[name], states[name], name))
+            after = list(_differences(callback.state_like(net), states[name], name))
+            yield from after if before else ()
 
 
 def generators_of(net):

@@ -1,7 +1,9 @@
 """A training as TensorBoard shows it: a folder a run."""
 
+import contextlib
 import hashlib
 import uuid
+import warnings
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +50,12 @@ class LogRun(Callback):
     ------
     ImportError
         If TensorBoard is not installed.
+    OSError
+        By `on_train_begin`, if the folder cannot be written. Once the training has begun nothing
+        here ends it: what cannot be written, on a full disk say, is warned of.
     """
+
+    writer_ = None
 
     def __init__(self, folder, name, params, class_names, predict_proba):
         self.folder = folder
@@ -76,10 +83,35 @@ class LogRun(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write the epoch that has just ended."""
-        self._write_epochs(net.history)
+        self._try(self._write_epochs, net.history)
 
     def on_train_end(self, net, **kwargs):
         """Write hyper-parameters with final scores, and some predictions."""
+        self._try(self._write_end, net)
+
+    def close(self):
+        """Write what is still in memory, and let go of the data."""
+        self._try(lambda: self.writer_.close())
+        self.writer_ = self.samples_ = self.predict_proba = None
+
+    def _try(self, write, *args):
+        """Write something; if that fails, warn, and write nothing more."""
+        if self.writer_ is None:
+            return
+        try:
+            write(*args)
+        except Exception as error:
+            with contextlib.suppress(Exception):  # what is in memory may be writable still
+                self.writer_.close()
+            self.writer_ = None
+            warnings.warn(
+                f"Could not write the log in {self.folder_} ({type(error).__name__}: {error}). The "
+                "training goes on without it, and what is written already stays.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _write_end(self, net):
         from torch.utils.tensorboard.summary import hparams
 
         self._write_epochs(net.history)
@@ -124,15 +156,9 @@ class LogRun(Callback):
         lines = ["| image | true | predicted | probability |", "|---|---|---|---|"]
         for i, (code, share) in enumerate(zip(codes.tolist(), shares.tolist(), strict=True)):
             # A bar would begin a column.
-            names = (self.class_names[j].replace("|", "&#124;") for j in (true[i], code))
+            names = (_text(self.class_names[j]).replace("|", "&#124;") for j in (true[i], code))
             lines.append(f"| {i} | {' | '.join(names)} | {share:.3f} |")
         self.writer_.add_text("predictions/table", "\n".join(lines))
-
-    def close(self):
-        """Write what is still in memory, and let go of the data."""
-        if getattr(self, "writer_", None) is not None:
-            self.writer_.close()
-        self.writer_ = self.samples_ = self.predict_proba = None
 
 
 def _import_writer():
@@ -166,4 +192,10 @@ def _plain(value):
     """Return a value as TensorBoard takes it: a number, a truth value or text."""
     if isinstance(value, np.generic):  # what a RandomizedSearchCV draws
         value = value.item()
-    return value if isinstance(value, bool | int | float | str) else repr(value)
+    return value if isinstance(value, bool | int | float) else _text(value)
+
+
+def _text(value):
+    """Return a value as text that can be written: a name in Latin-1, say, is no valid Unicode."""
+    text = value if isinstance(value, str) else repr(value)
+    return text.encode(errors="backslashreplace").decode()

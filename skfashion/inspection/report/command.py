@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skfashion.utils.files import read_arrays
+from skfashion.utils.values import read_arrays
 
 DESCRIPTION = """\
 Write one page of HTML about fitted classifiers: scores with intervals, a confusion matrix whose

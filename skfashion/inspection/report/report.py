@@ -12,6 +12,7 @@ from skfashion.inspection.pages import import_charts
 from skfashion.inspection.report.findings import measure
 from skfashion.inspection.report.page import write_page
 from skfashion.utils._sklearn import Interval, validate_params
+from skfashion.utils.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +59,14 @@ class Report:
         -------
         pathlib.Path
             Where it is.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, and a page that was there before is left as it was.
         """
         path = Path(path)
-        path.write_text(self.html, encoding="utf-8")
+        write_text(path, self.html)
         return path
 
     def _repr_html_(self):

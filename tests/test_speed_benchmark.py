@@ -1,7 +1,9 @@
 """The speed comparison: what a row records, who is left out, what tables say."""
 
+import contextlib
 import dataclasses
 import json
+import re
 import time
 
 import joblib
@@ -136,12 +138,32 @@ def test_every_core_is_busy_for_as_long_as_asked():
     assert not any(child.is_running() for child in children)
 
 
-@pytest.mark.slow
-def test_defaults_are_timed_on_a_busy_machine(tmp_path, capsys):
-    (row,) = small_studies.run(speed.STUDY, {}, tmp_path, "--rows", "table-busy")
-    assert set(row["seconds"]) == {"default", "default_one", "default_passive"}
-    assert row["targets"]["default_one"] == 1.5
-    assert "the same, OMP_WAIT_POLICY=passive" in capsys.readouterr().out
+def test_defaults_are_timed_beside_busy_cores_alone(tmp_path, monkeypatch, capsys):
+    """In processes without the shell's settings of OpenMP, but for one that is about them."""
+    is_busy, found = [], {}
+
+    @contextlib.contextmanager
+    def busy_cores():
+        is_busy.append(True)
+        yield
+        is_busy.pop()
+
+    def in_turn(competitors, rounds, rest):
+        policies = {name: its.get("OMP_WAIT_POLICY") for name, (_, its, _) in competitors.items()}
+        found[bool(is_busy)] = policies
+        return {name: [{"seconds": 2.0, "peak_mb": 9.0}] for name in competitors}
+
+    monkeypatch.setattr(speed, "busy_cores", busy_cores)
+    monkeypatch.setattr(speed.side_by_side, "in_turn", in_turn)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    rows = small_studies.run(speed.STUDY, {}, tmp_path, "--rows", "table-idle,table-busy")
+    policies = {"default": None, "default_one": None, "default_passive": "passive"}
+    assert found == {False: policies, True: policies}
+    assert [row["targets"]["default_one"] for row in rows] == [None, 1.5]
+    printed = capsys.readouterr().out
+    for state, aim in (("idle", ""), ("busy", "1.50")):
+        (line,) = re.findall(rf"^.*{state} machine.*n_threads=1.*$", printed, re.M)
+        assert [cell.strip() for cell in line.split("|")[4:6]] == ["1.00", aim]
 
 
 def test_the_networks_are_the_same():

@@ -111,7 +111,7 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(class_weight="sqrt")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(prior="even")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(image_shape="square")  # pyright: ignore[reportArgumentType]
-    MLPNetClassifier(device="gpu")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(device=1)  # pyright: ignore[reportArgumentType]
 
 
 def parameter_objects():

@@ -4,6 +4,7 @@ import copy
 from numbers import Real
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import as_images, find_device
@@ -75,6 +76,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     True
     """
     estimator = snapshot(estimator)
+    check_is_fitted(estimator)
     estimator._check_what_was_set_after_fit()
     rows = estimator._read_rows(X)
     # What it is given later is compared with the images of the new source.

@@ -10,7 +10,7 @@ from skfashion.datasets import make_groups, make_imbalanced
 from skfashion.studies import group_metrics, imbalance_study
 
 WORDS = ["coat", "bag", "shirt"] * 20
-X = np.random.RandomState(0).normal(size=(60, 5)) + np.arange(60)[:, None] % 3
+X = np.random.RandomState(0).randint(0, 256, size=(60, 25)).astype(np.uint8)
 
 # What a row without a label looks like.
 GAPS = {
@@ -83,6 +83,8 @@ def test_dates_and_times_are_no_columns():
             small(MLPNetClassifier).fit(frame, WORDS)
     with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
         small(MLPNetClassifier).fit(times[["taken at"]].to_numpy(), WORDS)
+    with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
+        small(MLPNetClassifier).fit([[time] for time in times["taken at"].to_numpy()], WORDS)
     net = small(MLPNetClassifier).fit(times[["size"]].assign(hour=np.arange(60)), WORDS)
     with pytest.raises(ValueError, match="dates or times"):
         net.predict(times)

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skfashion
 from skfashion import Augmentation, ConvNetClassifier, FocalLoss, MLPNetClassifier
+from skfashion.inspection import make_report
 from skfashion.studies import fairness_study, group_metrics
 from skfashion.utils.names import NOTES, OTHER_PLACES, TRANSLATIONS, advice_on
 
@@ -78,7 +79,7 @@ def test_fit_and_studies_are_asked_in_neighbours_words(digits):
 
 def test_all_translations_lead_to_names_that_exist():
     functions = [getattr(skfashion, name) for name in skfashion.__all__]
-    functions += [MLPNetClassifier.fit, group_metrics, skfashion.inspection.make_report]
+    functions += [MLPNetClassifier.fit, group_metrics, make_report]
     known = {name for function in functions for name in inspect.signature(function).parameters}
     assert set(TRANSLATIONS.values()) <= known
     assert not set(TRANSLATIONS) & known

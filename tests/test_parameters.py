@@ -101,7 +101,7 @@ def test_an_unknown_group_is_refused():
 
 # Numbers of NumPy's that would overflow, or be rounded, in their own types.
 NUMBERS = {
-    "max_epochs": np.uint8(20),
+    "max_epochs": np.uint8(30),
     "step_size": np.int8(100),
     "n_threads": np.uint8(1),
     "lr": np.float16(0.01),
@@ -110,7 +110,7 @@ NUMBERS = {
     "batch_norm": np.bool_(True),
     "activation": np.str_("tanh"),
     "label_smoothing": np.float32(0.1),
-    "lr_schedule": np.str_("step"),
+    "lr_schedule": np.str_("cosine"),
     "hidden_layer_sizes": [np.uint8(16), np.uint8(9)],
     "class_weight": {3: np.float16(0.1)},
     "prior": np.full(10, 0.1, dtype=np.float32),

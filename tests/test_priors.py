@@ -137,7 +137,7 @@ def test_held_out_rows_are_never_drawn():
     ("sampling", "message"),
     [
         ({"one": 1.0}, "expected a share for each label"),
-        ({"one": 1, "two": 1, "three": 1, "ten": 1}, "expected a share for each label"),
+        ({"one": 1, "two": 1, "ten": 1}, "expected a share for each label"),
         ({"one": 1, "two": 0, "three": 1}, r"sampling\['two'\]=0"),
         ({"one": 1, "two": "2", "three": 1}, r"sampling\['two'\]='2'"),
         ("uniform", "'sampling' parameter"),

@@ -116,6 +116,7 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(prior="even")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(validation_split=0.2)  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(image_shape="square")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(device=1)  # pyright: ignore[reportArgumentType]
 
 
 def parameter_objects():

@@ -377,9 +377,7 @@ def _make_sampler(given, drawn, used):
     # Of a class whose rows are all held out, or weigh nothing, none can be drawn.
     shares = np.where(present, drawn, 0.0)
     weights = given.sample_weight
-    if weights is not None:
-        # Large and small ones near 1, by a power of two, which changes no digit.
-        weights = torch.from_numpy(np.ldexp(weights[used], -np.frexp(weights.max())[1]))
+    weights = None if weights is None else torch.from_numpy(weights[used])
     return ClassSampler(torch.from_numpy(codes), weights, torch.from_numpy(shares / shares.sum()))
 
 

@@ -81,7 +81,8 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
 def _refuse_times(X):
     """Refuse columns of dates, times and durations, which NumPy takes for large numbers."""
     names = getattr(X, "columns", None)
-    dtypes = [getattr(X, "dtype", None)] if names is None else X.dtypes
+    first = np.asarray(X[:1]) if isinstance(X, list | tuple) else X
+    dtypes = [getattr(first, "dtype", None)] if names is None else X.dtypes
     are_times = [
         getattr(dtype, "kind", "") in {"M", "m"} or getattr(dtype, "is_temporal", bool)()
         for dtype in dtypes
@@ -96,9 +97,12 @@ def _refuse_times(X):
 
 def _as_scikit_learn_reads_it(y, name):
     """Return labels such that scikit-learn neither makes floats of them nor overlooks a gap."""
-    if isinstance(y, list | tuple) or np.ma.isMaskedArray(y):
+    y = labels.with_known_dtype(y)
+    kind = getattr(getattr(y, "dtype", None), "kind", "O")
+    # Of missing numbers scikit-learn says, by name, that they are NaN.
+    if kind not in "iubf" or np.ma.isMaskedArray(y):
         labels.refuse_missing(y, name)
-    return labels.with_numpy_dtype(y)
+    return y
 
 
 def _needs_no_conversion(estimator, X):

@@ -34,6 +34,7 @@ def plan_rungs(n_candidates, factor, smallest, largest):
             f"Got min_resources={smallest} and max_resources={largest}, expected at most as many "
             "in the first rung as in the last."
         )
+    factor, largest = float(factor), int(largest)  # powers of NumPy's small integers wrap round
     candidates, epochs = [n_candidates], [largest]
     left = n_candidates
     while left >= factor:

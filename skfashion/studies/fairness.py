@@ -17,7 +17,7 @@ from skfashion.studies._mitigation import GroupPredictor
 from skfashion.studies._tables import as_table, count_rows
 from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
-from skfashion.utils.labels import encode_labels, refuse_missing, with_numpy_dtype
+from skfashion.utils.labels import encode_labels, refuse_missing, with_known_dtype
 from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
@@ -227,7 +227,7 @@ def _checked_data(X, y, groups, X_test, y_test, groups_test):
 def _check_column(values, name):
     """Return labels as an array without missing values, strings as NumPy's strings."""
     refuse_missing(values, name)
-    values = np.asarray(with_numpy_dtype(values))
+    values = np.asarray(with_known_dtype(values))
     if values.ndim != 1:
         raise ValueError(
             f"Got {name} of shape {values.shape}, expected one dimension. Give one value a row."

@@ -28,8 +28,11 @@ def own_modes(*, gradients):
     # Cheaper than `torch.get_default_device`, which is felt where one row is predicted.
     if torch.empty(0).device.type != "cpu":
         contexts.append(torch.device("cpu"))
+    # Around another one, autocast would keep its 16-bit copies of weights from step to step.
     contexts += [
-        torch.autocast(kind, enabled=False) for kind in KINDS if torch.is_autocast_enabled(kind)
+        torch.autocast(kind, enabled=False, cache_enabled=False)
+        for kind in KINDS
+        if torch.is_autocast_enabled(kind)
     ]
     return _all_of(contexts) if contexts else nullcontext()
 

@@ -22,6 +22,7 @@ def refuse_missing(labels, name="y"):
     if isinstance(labels, list | tuple):
         # Otherwise NumPy would make the text "nan" of a missing one among text.
         labels = np.asarray(labels, dtype=object)
+    labels = with_known_dtype(labels)
     masked = np.ma.getmaskarray(labels) if np.ma.isMaskedArray(labels) else False
     missing = np.flatnonzero(np.asarray(isna(labels)) | masked)
     if len(missing):
@@ -31,16 +32,19 @@ def refuse_missing(labels, name="y"):
         )
 
 
-def with_numpy_dtype(labels):
-    """Return pandas' nullable integers and booleans as NumPy's; all else as it is.
+def with_known_dtype(labels):
+    """Return labels of types that scikit-learn does not keep, or know, as those that it does.
 
-    scikit-learn would make floats of them, which are no labels to index with.
+    Of pandas' nullable integers and booleans it would make floats, which are no labels to index
+    with: they become NumPy's. NumPy's own type of text becomes that of objects.
 
     Parameters
     ----------
     labels : array-like, shape (n,) or (n, 1)
         What is missing in them stays so, and they as they are.
     """
+    if isinstance(labels, np.ndarray) and labels.dtype.kind == "T":
+        return labels.astype(object)
     is_frame = hasattr(labels, "iloc") and labels.shape[1:] == (1,)
     dtype = labels.dtypes.iloc[0] if is_frame else getattr(labels, "dtype", None)
     dtype = getattr(dtype, "numpy_dtype", None)
@@ -61,7 +65,7 @@ def column_of_labels(y, name="y", *, warn=False):
         Whether a column, (n, 1), deserves scikit-learn's warning.
     """
     refuse_missing(y, name)
-    return column_or_1d(with_numpy_dtype(y), warn=warn)
+    return column_or_1d(with_known_dtype(y), warn=warn)
 
 
 def encode_labels(y, classes=None, name="y"):

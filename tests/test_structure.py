@@ -19,13 +19,14 @@ PARTS = {
     "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "parallel": {"allowed": {"parallel", "utils.files"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {"allowed": {"parallel", "training", "utils.files"}, "refused": {"sklearn"}},
     "fitting": {
-        "allowed": {"fitting", "images", "parameters", "training", "utils"},
+        "allowed": {"fitting", "images", "layouts", "parameters", "training", "utils"},
         "refused": {"skorch"},
     },
     "classifiers": {
@@ -54,10 +55,11 @@ PARTS = {
         "allowed": {"model_selection", "parallel", "utils"},
         "refused": {"torch", "skorch"},
     },
-    # Studies know what a user knows: public names only.
+    # Studies know what a user knows: public names only, and the rule of what rows are.
     "studies": {
         "allowed": {
             "datasets",
+            "layouts",
             "metrics",
             "parallel",
             "parameters.augmentation",

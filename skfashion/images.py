@@ -11,6 +11,10 @@ from scipy.sparse import issparse
 
 # A side of this length at exactly one end of a shape is the channel axis.
 CHANNELS = (1, 3)
+# Rows looked at at a time: few enough to stay in the processor's cache.
+BLOCK_SIZE = 256
+# Values of a block at most, so that wide sparse rows are never dense all at once.
+BLOCK_VALUES = 2**20
 
 
 def infer_image_shape(shape, image_shape="auto"):
@@ -161,3 +165,11 @@ def as_planes(rows, image_shape):
 def dense(rows):
     """Return rows as an array: those of a sparse matrix made dense, an array's as they are."""
     return rows.toarray() if issparse(rows) else rows
+
+
+def dense_blocks(rows, used):
+    """Yield the numbers of some of the `used` rows at a time, and these rows as an array."""
+    size = max(1, min(BLOCK_SIZE, BLOCK_VALUES // rows.shape[1]))
+    for start in range(0, len(used), size):
+        numbers = used[start : start + size]
+        yield numbers, dense(rows[numbers])

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from skfashion import (
     AttentionNetClassifier,
@@ -21,7 +21,7 @@ from skfashion import (
     TorchvisionClassifier,
 )
 from skfashion.datasets import load_fashion_sample
-from skfashion.inspection import AttributionDisplay
+from skfashion.inspection import AttributionDisplay, FilterDisplay
 from skfashion.inspection.displays.attribution import METHODS
 
 FAMILIES = ["resnet18", "regnet_x_400mf", "mobilenet_v2", "efficientnet_b0", "densenet121"]
@@ -146,6 +146,16 @@ def test_maps_of_a_pipeline_are_of_what_its_net_sees(kind, scaled):
     assert display.names == alone.names == [str(label) for label in given.predict(X[:3])]
     # Shown is what was given.
     np.testing.assert_allclose(display.pictures.reshape(3, -1) * 255, X[:3], atol=1e-3)
+
+
+def test_what_is_a_table_to_the_net_is_shown_as_an_image():
+    model = make_pipeline(StandardScaler(), net(MLPNetClassifier, max_epochs=1))
+    model.fit(X[:100], y[:100])
+    assert model[-1].image_shape_ == (1, 784)
+    display = AttributionDisplay.from_estimator(model, X[:2], methods=["saliency", "occlusion"])
+    for maps in display.maps.values():
+        assert maps.shape == display.pictures.shape == (2, 28, 28)
+    assert FilterDisplay.from_estimator(model).filters.shape[1:] == (28, 28)
 
 
 def test_a_step_may_change_layout_and_channels():

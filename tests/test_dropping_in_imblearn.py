@@ -33,7 +33,8 @@ SAMPLERS = [
     ("sampler", "counts"), SAMPLERS, ids=[type(sampler).__name__ for sampler, _ in SAMPLERS]
 )
 def test_sampler_in_a_pipeline_is_the_fit_of_the_images_it_makes(sampler, counts):
-    estimator = net(MLPNetClassifier, max_epochs=6)
+    # What is invented are no whole numbers, by which images would be known.
+    estimator = net(MLPNetClassifier, max_epochs=6, image_shape=(28, 28))
     pipeline = clone(make_pipeline(AS_FLOAT, sampler, estimator)).fit(X, y)
     rows, labels = clone(sampler).fit_resample(X.astype(np.float32), y)
     names, made = np.unique(labels, return_counts=True)

@@ -170,13 +170,14 @@ def test_set_output_gives_frames_of_features(fast_class):
 
 
 def test_frames_pass_a_pipeline(fast_class):
-    pipeline = make_pipeline(StandardScaler(), net(fast_class, max_epochs=10))
+    classifier = net(fast_class, max_epochs=10, image_shape=(28, 28))
+    pipeline = make_pipeline(StandardScaler(), classifier)
     pipeline.set_output(transform="pandas").fit(FRAME, pd.Series(y))
     assert pipeline.feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline[-1].feature_names_in_.tolist() == FASHION.feature_names
     assert pipeline.transform(FRAME_TEST).shape == (120, len(pipeline.get_feature_names_out()))
     assert pipeline.score(FRAME_TEST, y_test) > 0.7
-    arrays = make_pipeline(StandardScaler(), net(fast_class, max_epochs=10)).fit(X, y)
+    arrays = make_pipeline(StandardScaler(), clone(classifier)).fit(X, y)
     np.testing.assert_array_equal(pipeline.predict_proba(FRAME_TEST), arrays.predict_proba(X_test))
     with pytest.raises(ValueError, match="feature names should match"):
         pipeline[-1].predict(FRAME_TEST[FRAME_TEST.columns[::-1]])

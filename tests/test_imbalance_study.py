@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import joblib
@@ -31,7 +32,7 @@ from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import make_imbalanced
 from skfashion.studies import TREATMENTS, imbalance_study, summarize_study
 from skfashion.studies.thresholds import ClassFactorsClassifier
-from skfashion.studies.treatments import treated
+from skfashion.studies.treatments import keep_layout, treated
 
 DIGITS = load_digits()
 X, y = DIGITS.data[:600].astype(np.uint8), DIGITS.target[:600]
@@ -749,3 +750,22 @@ def test_after_a_kill_only_what_is_missing_is_done(tmp_path, n_jobs):
     assert len(set(lines(log))) == 12
     frame = pd.read_csv(tmp_path / "frame.csv")
     assert (frame.groupby("metric").size().loc[["accuracy", "recall"]] == [12, 120]).all()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "names", "shape"),
+    [
+        (SMOTE(k_neighbors=2), None, (8, 8)),
+        (SMOTE(k_neighbors=2), [f"x{i}" for i in range(64)], (1, 64)),
+        (RandomOverSampler(), None, "auto"),
+    ],
+)
+def test_images_stay_images_where_a_sampler_invents_some(sampler, names, shape):
+    X = DIGITS.data if names is None else pd.DataFrame(DIGITS.data, columns=names)
+    model = treated(MLPNetClassifier(max_epochs=1, random_state=0), sampler)
+    keep_layout(model, X)
+    assert model[-1].image_shape == shape
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = model.fit(X, DIGITS.target)
+    assert fitted[-1].image_shape_ == ((8, 8) if names is None else (1, 64))

@@ -20,6 +20,7 @@ PARTS = {
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "parallel": {"allowed": {"parallel", "utils.files", "utils.values"}, "refused": {"skorch"}},
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
@@ -29,7 +30,9 @@ PARTS = {
         "refused": {"sklearn"},
     },
     "fitting": {
-        "allowed": {"exceptions", "fitting", "images", "parameters", "training", "utils"},
+        "allowed": {
+            *("exceptions", "fitting", "images", "layouts", "parameters", "training", "utils"),
+        },
         "refused": {"skorch"},
     },
     "classifiers": {
@@ -58,10 +61,11 @@ PARTS = {
         "allowed": {"model_selection", "parallel", "utils"},
         "refused": {"torch", "skorch"},
     },
-    # Studies know what a user knows: public names only.
+    # Studies know what a user knows: public names only, and the rule of what rows are.
     "studies": {
         "allowed": {
             "datasets",
+            "layouts",
             "metrics",
             "parallel",
             "parameters.augmentation",

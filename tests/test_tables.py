@@ -43,7 +43,7 @@ def test_rows_as_people_have_them(name):
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=min(300, len(y) - 50), stratify=y, random_state=0
     )
-    net = small(MLPNetClassifier, batch_norm=False, max_epochs=25, batch_size=16)
+    net = small(MLPNetClassifier, batch_norm=False, max_epochs=20, batch_size=16)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         accuracy = net.fit(X_train, y_train).score(X_test, y_test)
@@ -138,8 +138,10 @@ def columns(dtype):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp64"])
-@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float32", "float64"])
-@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "is_weighted"),
+    [("uint8", True), ("int64", False), ("bool", True), ("float32", False), ("float64", True)],
+)
 def test_columns_are_standardised_as_by_a_scaler(dtype, precision, is_weighted):
     X, y = columns(dtype)
     weight = np.random.RandomState(1).randint(0, 3, 60) / 2.0 if is_weighted else None
@@ -195,8 +197,10 @@ def sparse_rows(n=150, width=30):
     return X, X.toarray(), y, random.randint(0, 3, n).astype(float)
 
 
-@pytest.mark.parametrize("width", [30, 36])
-@pytest.mark.parametrize("container", ["csr_matrix", "csc_array", "coo_array", "lil_matrix"])
+@pytest.mark.parametrize(
+    ("container", "width"),
+    [("csr_matrix", 30), ("csc_array", 36), ("coo_array", 30), ("lil_matrix", 30)],
+)
 def test_sparse_rows_give_the_net_of_dense_ones(container, width):
     X, dense, y, weight = sparse_rows(width=width)
     X = getattr(scipy.sparse, container)(X)

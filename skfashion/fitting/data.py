@@ -26,10 +26,10 @@ from skfashion.fitting.inputs import (
     torch_dtype,
     weigh_classes,
 )
-from skfashion.fitting.layouts import Layout, find_layout
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.statistics import find_statistics
 from skfashion.images import as_rows, infer_image_shape, planes_shape
+from skfashion.layouts import Layout, find_layout
 from skfashion.training import ClassSampler, ImageDataset
 from skfashion.utils.fitted import snapshot, unfitted
 from skfashion.utils.labels import column_of_labels

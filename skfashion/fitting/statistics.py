@@ -4,12 +4,7 @@ import math
 
 import numpy as np
 
-from skfashion.images import as_planes, dense, planes_shape
-
-# Rows looked at at a time: few enough to stay in the processor's cache.
-BLOCK_SIZE = 256
-# Values of a block at most, so that wide sparse rows are never dense all at once.
-BLOCK_VALUES = 2**20
+from skfashion.images import BLOCK_SIZE, as_planes, dense, dense_blocks, planes_shape
 
 
 def find_statistics(rows, image_shape, is_table, weights, used):
@@ -36,14 +31,6 @@ def find_statistics(rows, image_shape, is_table, weights, used):
     if is_table:
         return _column_statistics(rows, weights, used)
     return _channel_statistics(rows, image_shape, weights, used)
-
-
-def dense_blocks(rows, used):
-    """Yield the numbers of some rows at a time, and these rows as an array."""
-    size = max(1, min(BLOCK_SIZE, BLOCK_VALUES // rows.shape[1]))
-    for start in range(0, len(used), size):
-        numbers = used[start : start + size]
-        yield numbers, dense(rows[numbers])
 
 
 def _column_statistics(rows, weights, used):

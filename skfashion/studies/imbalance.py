@@ -14,7 +14,13 @@ from skfashion.datasets import make_imbalanced
 from skfashion.metrics import classification_metrics
 from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
-from skfashion.studies.treatments import COUNTER, find_treatments, smote_on_components, treated
+from skfashion.studies.treatments import (
+    COUNTER,
+    find_treatments,
+    keep_layout,
+    smote_on_components,
+    treated,
+)
 from skfashion.utils import memory
 from skfashion.utils.labels import check_label_per_row, column_of_labels
 from skfashion.utils.seeds import set_seeds
@@ -197,6 +203,7 @@ def _measure(task, X, y, X_test, y_test):
     gc.collect()
     memory.forget_peak()
     start = time.perf_counter()
+    keep_layout(model, X_part)
     model.fit(X_part, y_part)
     fitted = time.perf_counter()
     peak = memory.peak_mb()

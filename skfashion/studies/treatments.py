@@ -12,7 +12,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline as TransformersPipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
+from skfashion.layouts import find_layout
 from skfashion.studies.thresholds import ClassFactorsClassifier
 from skfashion.utils._sklearn import count_rows
 from skfashion.utils.pipelines import last_step, steps_of
@@ -28,6 +30,8 @@ DRAWING = (RandomOverSampler, RandomUnderSampler)
 
 # The step that counts what the last one is trained on.
 COUNTER = "rows_trained"
+# Names of the steps before it, where a sampler treats.
+FLOATS, SAMPLER = "as_float", "treatment"
 
 
 class RowCounter(BaseEstimator):
@@ -241,9 +245,9 @@ def treated(estimator, treatment):
             return None
         last.set_params(**{name: clone(value, safe=False) for name, value in treatment.items()})
     elif _is_sampler(treatment):
-        before = [("treatment", clone(treatment))]
+        before = [(SAMPLER, clone(treatment))]
         if not isinstance(treatment, DRAWING):
-            before.insert(0, ("as_float", FunctionTransformer(as_float)))
+            before.insert(0, (FLOATS, FunctionTransformer(as_float)))
     elif treatment is not None:
         model = treatment(model)
         if model is None:
@@ -253,6 +257,30 @@ def treated(estimator, treatment):
     if isinstance(model, TransformersPipeline):
         options = {k: getattr(model, k) for k in ("memory", "verbose", "transform_input")}
     return Pipeline([*before, *others, (COUNTER, RowCounter()), last], **options)
+
+
+def keep_layout(model, X):
+    """Tell a net behind a sampler that invents rows what the rows are that it invents from.
+
+    A net knows flat rows for images by whole numbers or by names, and invented ones have neither.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Of :func:`treated`; the parameter `image_shape` of its last step is set.
+    X : array-like
+        What it will be fitted to.
+    """
+    *before, (_, last) = model.steps
+    invents = [name for name, _ in before] == [FLOATS, SAMPLER, COUNTER]
+    if not invents or last.get_params().get("image_shape") != "auto":
+        return
+    names = [str(name) for name in getattr(X, "columns", ())] or None
+    rows = np.asarray(X)
+    takes_tables = get_tags(last).input_tags.sparse
+    layout = find_layout(rows, "auto", names, np.arange(len(rows)), takes_tables=takes_tables)
+    if layout.doubt is None:
+        last.set_params(image_shape=layout.image_shape)
 
 
 def as_float(X):

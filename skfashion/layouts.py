@@ -19,8 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skfashion.fitting.statistics import dense_blocks
-from skfashion.images import guess_image_shape, infer_image_shape, planes_shape
+from skfashion.images import dense_blocks, guess_image_shape, infer_image_shape, planes_shape
 
 # A number for the pixel, or one for its row and one for its column: pixel1, px_0, pixel28x28.
 PIXEL = re.compile(r"(?:pixel|px)[ _.-]*([0-9]+)(?:[ x_.,-]+([0-9]+))?", re.IGNORECASE)

@@ -27,7 +27,7 @@ help: ## show this list
 
 install: $(STAMP) ## set up .venv (all other targets do it themselves)
 
-# ROWS=500 is to see that it runs: with so few training images it takes half a minute.
+# ROWS=500, so few training images, is to see that it runs: a minute or two.
 benchmark: $(STAMP) ## compare the classifiers on the bundled images, one seed
 	$(BIN)/python -m benchmarks accuracy --data sample --seeds 1 $(if $(ROWS),--rows $(ROWS),--resume)
 

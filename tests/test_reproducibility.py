@@ -130,12 +130,12 @@ FITTED = {}
 
 
 def fitted(cls, precision, n_threads):
-    """Return a fitted estimator and 700 images, made once; of a backbone, which is slow, 100."""
+    """Return a fitted estimator and 700 images, made once; of a backbone, which is slow, 300."""
     key = cls, precision, n_threads
     if key not in FITTED:
         rng = np.random.RandomState(0)
         n_pixels = 784 if cls in FAST else 64
-        n = 700 if cls in LEARNING else 100
+        n = 700 if cls in LEARNING else 300  # more than a block
         X = rng.randint(0, 256, (n, n_pixels)).astype(np.uint8)
         y = np.arange(n) % 3
         X[y == 1, : n_pixels // 2] //= 2

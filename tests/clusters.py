@@ -5,14 +5,13 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import children
 import joblib
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -25,35 +24,39 @@ CLOCKS = ["fit_seconds", "predict_seconds", "peak_memory_mb", "fit seconds"]
 
 
 @contextmanager
-def local_cluster(n_workers=2, threads_per_worker=1):
-    """Yield the client of worker processes on this machine, that talk over TCP."""
+def local_cluster(n_workers=2, threads_per_worker=1, method=children.METHOD):
+    """Yield the client of worker processes on this machine, that talk over TCP.
+
+    With the method "spawn" workers start from nothing, with what their environment says.
+    """
+    import dask
     import distributed
 
-    cluster = distributed.LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=threads_per_worker,
-        processes=True,
-        protocol="tcp://",
-        dashboard_address=":0",
-        # Workers are killed here on purpose, which Dask reports at length.
-        silence_logs=logging.CRITICAL + 1,
-    )
-    with cluster, distributed.Client(cluster) as client:
+    children.context()
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": method}),
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=threads_per_worker,
+            processes=True,
+            protocol="tcp://",
+            dashboard_address=":0",
+            # Workers are killed here on purpose, which Dask reports at length.
+            silence_logs=logging.CRITICAL + 1,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
 
 
 @contextmanager
 def separate_cluster(folder):
     """Yield the address and the processes of a scheduler and its two workers, all started alone."""
-    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     file = folder / "scheduler.json"
 
     def start(kind, *words):
-        command = [sys.executable, "-m", "dask", kind, "--host", "127.0.0.1", "--no-dashboard"]
-        command += ["--scheduler-file", str(file), *words]
-        with open(folder / f"{kind}.log", "a") as log:
-            return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        words = [kind, "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", file, *words]
+        return children.start("dask", *words, out=folder / f"{kind}.log")
 
     processes = [start("scheduler", "--port", "0")]
     try:
@@ -63,7 +66,7 @@ def separate_cluster(folder):
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.join()
 
 
 def _address_in(file):

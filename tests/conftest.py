@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 
+import children
 import numpy as np
 import pytest
 from common import ESTIMATORS, FAST, LEARNING, kinds
@@ -16,6 +17,8 @@ from skfashion.datasets import load_fashion_sample
 
 # Nothing of the above imports matplotlib, which reads it then. It is for child processes, too.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Dask reads it when it is imported: its workers are children as those of `children`.
+os.environ.setdefault("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", children.METHOD)
 # How many examples hypothesis tries; more of them with `--hypothesis-profile=thorough`.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)

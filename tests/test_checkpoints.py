@@ -1,16 +1,14 @@
 """Nothing is lost: a fit that was stopped goes on, and ends with the very same model."""
 
 import copy
-import multiprocessing
 import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
+import children
 import numpy as np
 import pytest
 import torch
@@ -534,19 +532,17 @@ def test_a_full_disk_is_an_error_in_words_and_leaves_the_last_checkpoint(tmp_pat
     folder, result = tmp_path / "checkpoints", tmp_path / "result.npy"
 
     def fit(epoch):
-        program = (
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "from test_checkpoints import fit_with_little_room\n"
-            f"fit_with_little_room({str(folder)!r}, {str(result)!r}, {epoch})"
-        )
-        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        program = "import test_checkpoints; test_checkpoints.fit_with_little_room"
+        out = tmp_path / f"out{epoch}"
+        children.run(f"{program}({str(folder)!r}, {str(result)!r}, {epoch})", out=out)
+        return out.read_text()
 
-    answer = fit(epoch)
-    assert "Could not write the checkpoint" in answer.stdout, answer.stderr
-    assert ("is still there" in answer.stdout) == (epoch > 0)
+    shown = fit(epoch)
+    assert "Could not write the checkpoint" in shown
+    assert ("is still there" in shown) == (epoch > 0)
     left = [path.suffix for path in folder.iterdir()]
     assert left == ([".ckpt"] if epoch else [])
-    assert not fit(-1).stdout
+    assert not fit(-1)
     assert not list(folder.iterdir())
     whole = noisy(MLPNetClassifier, scoring=FillTheDisk(-1)).fit(*load())
     np.testing.assert_array_equal(np.load(result), weights_of(whole))
@@ -561,8 +557,7 @@ def fit_and_save(folder, result, max_epochs):
 
 @pytest.mark.slow
 def test_a_fit_that_is_killed_twenty_times_ends_with_the_same_model(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["test_checkpoints"])
+    context = children.context()
     folder, result, max_epochs = tmp_path / "checkpoints", tmp_path / "result.npy", 120
     random = np.random.RandomState(0)
     kills = writes = 0

@@ -230,7 +230,7 @@ def test_fits_share_what_threads_a_worker_is_given(
         monkeypatch.delenv(name, raising=False)
         if given is not None:
             monkeypatch.setenv(name, str(given))
-    with local_cluster(n_workers, threads_per_worker) as client:
+    with local_cluster(n_workers, threads_per_worker, "spawn") as client:
         workers = client.scheduler_info()["workers"]
         found = [
             client.submit(numbers_of_a_worker, workers=[address], pure=False).result()
@@ -257,7 +257,7 @@ def share_without_a_private_name():
 
 
 def test_fits_share_threads_where_dask_has_lost_a_private_name():
-    with local_cluster(1, threads_per_worker=2) as client:
+    with local_cluster(1, 2, "spawn") as client:
         assert client.submit(share_without_a_private_name).result() == 4
 
 
@@ -271,7 +271,7 @@ def shares_in_a_pool():
 
 
 def test_threads_inside_of_a_worker_share_what_is_left_by_its_other_runs():
-    with local_cluster(1, threads_per_worker=2) as client:
+    with local_cluster(1, 2, "spawn") as client:
         assert client.submit(shares_in_a_pool).result() == [2, 2]
 
 

@@ -2,12 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import warnings
-from pathlib import Path
 
+import children
 import joblib
 import numpy as np
 import pandas as pd
@@ -728,23 +726,20 @@ frame.to_csv(folder / "frame.csv")
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_after_a_kill_only_what_is_missing_is_done(tmp_path, n_jobs):
     log = tmp_path / "log"
-    tests = Path(__file__).parent
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), str(n_jobs)]
-    process = subprocess.Popen(command, env=variables, start_new_session=True)
+    process = children.start(SCRIPT, tmp_path, n_jobs, session=True)
     try:
         deadline = time.monotonic() + 120
         while len(lines(log)) < 5:
-            assert process.poll() is None
+            assert process.is_alive()
             assert time.monotonic() < deadline
             time.sleep(0.02)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.join()
     begun = len(lines(log))
     assert 5 <= begun < 12
     assert not (tmp_path / "frame.csv").exists()
-    subprocess.run(command, env=variables, check=True, timeout=120)
+    children.run(SCRIPT, tmp_path, n_jobs, out=tmp_path / "out")
     # Of those that had begun, at most one a worker had not ended.
     assert 12 <= len(lines(log)) <= 12 + n_jobs
     assert len(set(lines(log))) == 12

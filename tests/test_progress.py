@@ -1,11 +1,11 @@
 """What is shown while a fit or a study runs: in a terminal, in a file, in a notebook."""
 
+import multiprocessing.connection
 import os
 import re
-import subprocess
-import sys
 import textwrap
 
+import children
 import pytest
 
 # Each starts Python once or twice.
@@ -33,9 +33,7 @@ imbalance_study(
 def in_a_file(program, tmp_path, **values):
     """Run a program whose output is files, and return what they hold."""
     out, err = tmp_path / "out", tmp_path / "err"
-    with out.open("w") as stdout, err.open("w") as stderr:
-        call = [sys.executable, "-c", program.format(**values)]
-        subprocess.run(call, stdout=stdout, stderr=stderr, check=True)
+    children.run(program.format(**values), out=out, err=err)
     return out.read_text(), err.read_text()
 
 
@@ -44,21 +42,15 @@ def in_a_terminal(program, **values):
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 100))
-    call = [sys.executable, "-c", program.format(**values)]
-    process = subprocess.Popen(call, stdout=its, stderr=its, stdin=its)
-    os.close(its)
+    process = children.start(program.format(**values), out=os.ttyname(its))
     parts = []
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # Linux says so when the other side is closed
-            part = b""
-        if not part:
-            break
-        parts.append(part)
-    os.close(ours)
-    assert process.wait() == 0
-    return b"".join(parts).decode()
+    while ours in multiprocessing.connection.wait([ours, process.sentinel]):
+        parts.append(os.read(ours, 4096))
+    process.join()
+    os.close(ours), os.close(its)
+    shown = b"".join(parts).decode()
+    assert process.exitcode == 0, shown
+    return shown
 
 
 @pytest.mark.parametrize("program", [PROGRAM, STUDY], ids=["fit", "study"])

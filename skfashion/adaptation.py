@@ -81,7 +81,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
     rows = estimator._read_rows(X)
     # What it is given later is compared with the images of the new source.
     statistics = ImageStatistics.of(rows, estimator.image_shape_)
-    adapted = estimator._with_net(copy.deepcopy(estimator.net_), _image_statistics_=statistics)
+    adapted = estimator._with_net(copy.deepcopy(estimator.net_), _image_statistics=statistics)
     if not batch_norms(adapted.net_.module_):
         raise ValueError(
             f"Got a {type(estimator).__name__} without batch norm, expected one whose network has "

@@ -180,19 +180,19 @@ def test_steps_that_leave_no_images_are_refused(n_components):
 @pytest.mark.parametrize("layout", ["flat", "h, w", "h, w, c", "row of a table"])
 @pytest.mark.parametrize("label", [None, 7])
 def test_a_single_image_is_taken(layout, label, scaled):
-    model = scaled[2]
+    _, seen, model = scaled
     frame = load_fashion_sample(subset="test", as_frame=True).data
     if layout == "row of a table":
         model = make_pipeline(MinMaxScaler(), net(MLPNetClassifier, max_epochs=1))
         model.fit(frame[:100], y[:100])
     one = {
-        "flat": X[3],
-        "h, w": X[3].reshape(28, 28),
-        "h, w, c": X[3].reshape(28, 28, 1),
+        "flat": seen[3],
+        "h, w": seen[3].reshape(28, 28),
+        "h, w, c": seen[3].reshape(28, 28, 1),
         "row of a table": frame.iloc[3],
     }[layout]
     display = AttributionDisplay.from_estimator(model, one, label, methods=["saliency"])
-    several = frame[3:4] if layout == "row of a table" else X[3:4]
+    several = frame[3:4] if layout == "row of a table" else seen[3:4]
     labels = None if label is None else [label]
     expected = AttributionDisplay.from_estimator(model, several, labels, methods=["saliency"])
     np.testing.assert_array_equal(display.maps["saliency"], expected.maps["saliency"])

@@ -151,14 +151,14 @@ def test_filters_of_python_work_and_nothing_is_stored(digits, fitted):
 
 def test_a_net_of_an_older_version_is_silent(digits, fitted):
     older = pickle.loads(pickle.dumps(fitted))
-    del older._image_statistics_
+    del older._image_statistics
     assert said(older.predict, digits[0] / 255) == []
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
 def test_one_image_without_the_axis_of_rows_gets_advice(shape, digits, fitted):
     image = digits[0][0].reshape(shape)
-    with pytest.raises(ValueError, match=r"For a single image pass X\[None\]\."):
+    with pytest.raises(ValueError, match=r"an array of one image is X\[None\]\."):
         fitted.predict(image)
     assert fitted.predict(image[None]).shape == (1,)
     with pytest.raises(ValueError, match=r"\.$|input$") as error:

@@ -99,7 +99,7 @@ class FittedAttributes:
     effective_class_prior_: np.ndarray
     net_: Any
     # What images to predict are compared with; nets of older pickles have none.
-    _image_statistics_: ImageStatistics | None = None
+    _image_statistics: ImageStatistics | None = None
 
 
 HISTORY = (
@@ -281,7 +281,7 @@ class ImageClassifier(
             "class_prior_": trained.frequencies.prior,
             "class_weight_": trained.frequencies.weight,
             "effective_class_prior_": trained.frequencies.learned,
-            "_image_statistics_": given.image_statistics,
+            "_image_statistics": given.image_statistics,
             "net_": trained.net,
         }
         own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
@@ -462,8 +462,8 @@ class ImageClassifier(
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
         rows = self._read_rows(X)
-        if self._image_statistics_ is not None:
-            self._image_statistics_.warn_of(rows)
+        if self._image_statistics is not None:
+            self._image_statistics.warn_of(rows)
         return function(as_images(rows, self.image_shape_))
 
     def _read_rows(self, X):

@@ -1,7 +1,6 @@
 """From the arguments of `fit` to what a training sees: checked values, then datasets."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +30,7 @@ from skfashion.fitting.statistics import find_statistics
 from skfashion.images import as_rows, infer_image_shape, planes_shape
 from skfashion.layouts import Layout, find_layout
 from skfashion.training import ClassSampler, ImageDataset
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.fitted import snapshot, unfitted
 from skfashion.utils.labels import column_of_labels
 
@@ -142,7 +142,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups
     class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
     names = getattr(carrier, "feature_names_in_", None)
     used = _used_rows(X, weights)
-    layout = _find_layout(estimator, X, names, used, before, stacklevel=7)
+    layout = _find_layout(estimator, X, names, used, before)
     image_shape = layout.image_shape
     if before is not None:
         _check_same_task(before, classes, image_shape)
@@ -211,11 +211,11 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
     names = getattr(carrier, "feature_names_in_", None)
     used = _used_rows(X, weights)
     if before is None:
-        layout = _find_layout(estimator, X, names, used, stacklevel=5)
+        layout = _find_layout(estimator, X, names, used)
         rows = as_rows(X, layout.image_shape)
         image_statistics = _image_statistics(rows, layout, used, codes)
     else:
-        layout, image_statistics = _layout_of(before), before._image_statistics_
+        layout, image_statistics = _layout_of(before), before._image_statistics
         rows = as_rows(X, layout.image_shape)
     return Given(
         rows=rows,
@@ -331,7 +331,7 @@ def _check_validation_arguments(estimator, X_val, y_val, sample_weight_val):
         )
 
 
-def _find_layout(estimator, X, names, used, before=None, *, stacklevel):
+def _find_layout(estimator, X, names, used, before=None):
     """Return what data are, with a warning where that is in doubt; a warm start knows already."""
     if before is not None:
         layout = _layout_of(before)
@@ -342,7 +342,7 @@ def _find_layout(estimator, X, names, used, before=None, *, stacklevel):
         X, estimator.image_shape, names, used, takes_tables=estimator._takes_tables
     )
     if layout.doubt is not None:
-        warnings.warn(layout.doubt, UserWarning, stacklevel=stacklevel)
+        warn_the_caller(layout.doubt)
     return layout
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 
 import numpy as np
 from sklearn import get_config
@@ -10,6 +9,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from skfashion.fitting.inputs import check_groups
+from skfashion.utils.callers import warn_the_caller
 
 
 def groups_of_rows(estimator, X, groups):
@@ -100,11 +100,9 @@ def _split_by(splitter, given, seed):
         )
     lost = np.setdiff1d(given.codes[given.used], given.codes[train])
     if len(lost):
-        warnings.warn(
+        warn_the_caller(
             f"The first split of validation_split holds out all rows of the classes "
             f"{given.classes[lost].tolist()}, of which the net learns nothing.",
-            UserWarning,
-            stacklevel=9,
         )
     return train, held_out
 
@@ -117,12 +115,10 @@ def _stratified_share(used, codes, fraction, seed):
     stratify = codes[used]
     smallest = counts[counts > 0].min()
     if smallest < 2 or min(n_held_out, len(used) - n_held_out) < n_classes:
-        warnings.warn(
+        warn_the_caller(
             f"The validation split cannot be stratified: the smallest class has "
             f"{smallest} row{'' if smallest == 1 else 's'}, and {n_held_out} of {len(used)} rows "
             f"are held out for {n_classes} classes. Holding out rows regardless of their class.",
-            UserWarning,
-            stacklevel=9,
         )
         stratify = None
     return train_test_split(used, test_size=fraction, stratify=stratify, random_state=seed)

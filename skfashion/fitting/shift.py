@@ -1,17 +1,15 @@
 """Whether images to predict are like those of the training: their scale, and not their negative."""
 
-import inspect
+import dataclasses
 import math
-import os
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from skfashion.exceptions import DataShiftWarning
 from skfashion.images import planes_shape
+from skfashion.utils.callers import warn_the_caller
 
 # How many images are looked at: of a training, drawn, and of a prediction, at equal distances.
 N_LEARNED, N_CHECKED = 1000, 100
@@ -24,8 +22,6 @@ USUAL = 0.99
 # that which may do so in a class of the training.
 N_INVERTED, INVERTED, INVERTED_IN_TRAINING = 30, 0.75, 0.25
 
-PACKAGE = str(Path(__file__).parents[1]) + os.sep
-
 
 @dataclass(frozen=True, eq=False)
 class ImageStatistics:
@@ -37,6 +33,8 @@ class ImageStatistics:
         The smallest and the largest value.
     usual_peak : float
         The absolute value that almost every image reaches.
+    middle : float
+        The median of the absolute values that are not 0.
     contrast : ndarray of shape (n_features,) or None
         The mean image, less the middle between `low` and `high`; None where the images do not tell
         themselves from their negatives.
@@ -45,6 +43,7 @@ class ImageStatistics:
     low: float
     high: float
     usual_peak: float
+    middle: float
     contrast: np.ndarray | None
 
     @classmethod
@@ -65,24 +64,26 @@ class ImageStatistics:
         usual_peak = float(np.quantile(peaks[peaks > 0], 1 - USUAL))
         mean = rows.mean(axis=0, dtype=np.float64)
         contrast = ((mean - (low + high) / 2) / span).astype(np.float32)
-        found = cls(low, high, usual_peak, contrast)
+        found = cls(low, high, usual_peak, _middle(rows), contrast)
         n_inverted = np.bincount(codes, found._look_inverted(rows))
         # A single image says nothing about a class.
         if (n_inverted > 1 + INVERTED_IN_TRAINING * np.bincount(codes)).any():
-            return cls(low, high, usual_peak, None)
+            return dataclasses.replace(found, contrast=None)
         return found
 
     def warn_of(self, rows):
         """Warn if rows to predict are of another scale or inverted."""
         fault = self._fault_of(rows[:: math.ceil(len(rows) / N_CHECKED)])
         if fault is not None:
-            warnings.warn(fault, DataShiftWarning, stacklevel=_level_of_caller())
+            warn_the_caller(fault, DataShiftWarning)
 
     def _fault_of(self, rows):
         """Return what is wrong with rows, in words, or None."""
         low, high = _range(rows)
         peak, largest = max(high, -low), max(self.high, -self.low)
-        is_larger = peak > FACTOR * largest
+        # A scaler by column makes single pixels enormous, where its training images had next to
+        # nothing: that alone is no other scale.
+        is_larger = peak > FACTOR * largest and _middle(rows) > FACTOR * self.middle
         if is_larger or 0 < peak < self.usual_peak / FACTOR:
             return (
                 f"Got images with much {'larger' if is_larger else 'smaller'} values than those of "
@@ -109,10 +110,6 @@ def _range(rows):
     return float(rows.min()), float(rows.max())
 
 
-def _level_of_caller():
-    """Return the level, as seen by a function that calls this, of whoever called the package."""
-    # From Python 3.12 on, `skip_file_prefixes` does this.
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame, level = frame.f_back, level + 1
-    return level
+def _middle(rows):
+    """Return the median of the absolute values that are not 0."""
+    return float(np.median(np.abs(rows[rows != 0].astype(float))))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
-import pandas as pd
+
+from skfashion.utils.labels import refuse_missing
 
 SEPARATOR = ", "
 
@@ -75,11 +76,7 @@ def _read_column(values, name):
             f"Got {name} of shape {values.shape}, expected one dimension, or two for several "
             "features. Give one value a row."
         )
-    if pd.isna(values).any():
-        raise ValueError(
-            f"Got {name} with missing values, expected one in each row. Give them a name of their "
-            "own, or leave these rows out."
-        )
+    refuse_missing(values, name)
     if values.dtype != object:
         return values
     types = sorted({type(value).__name__ for value in values})

@@ -2,8 +2,7 @@
 
 Fit a net to training images, as they are and divided by the largest value, and ask it for batches
 of test images: such as it was trained on, on the other scale, and inverted. Batches are drawn with
-replacement, from all test images and from those of one class, each class in turn. The rule was
-chosen on training images.
+replacement, from all test images and from those of one class, each class in turn.
 """
 
 import warnings

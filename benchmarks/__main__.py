@@ -57,7 +57,9 @@ def _verify(options):
 
 def _report(options):
     page = report.page(report.sections_of(STUDIES.values()))
-    options.output.write_text(page, encoding="utf-8")
+    from skfashion.utils.files import write_text  # and with it PyTorch
+
+    write_text(options.output, page)
     size = options.output.stat().st_size / 1e6
     print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
     return 0

@@ -26,8 +26,10 @@ def update(studies, check=False):
         for path in [*stale, *(path for path, *_ in stale_pictures)]:
             print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
         return 1 if stale or stale_pictures else 0
+    if stale:
+        from skfashion.utils.files import write_text  # and with it PyTorch
     for path in stale:
-        path.write_text(texts[path], encoding="utf-8")
+        write_text(path, texts[path])
     for path, draw, rows in stale_pictures:
         pictures.save(draw(rows), path, rows)
     return 0

@@ -24,7 +24,10 @@ def save(figure, path, rows, dpi=110):
     if figure is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=dpi, metadata={STAMP: fingerprint(rows)})
+    from skfashion.utils.files import write_atomically  # and with it PyTorch
+
+    stamp = {STAMP: fingerprint(rows)}
+    write_atomically(path, lambda stream: figure.savefig(stream, dpi=dpi, metadata=stamp))
     pyplot().close(figure)
 
 

@@ -57,7 +57,7 @@ def light(cls, **params):
         return cls(max_epochs=10, **params)
     known = cls().get_params()
     tiny = {k: v for k, v in (SMALL | {"backbone": "regnet_y_400mf"}).items() if k in known}
-    return cls(max_epochs=5, **tiny, **params)
+    return cls(max_epochs=5 if "backbone" in known else 10, **tiny, **params)
 
 
 def small(cls, **params):

@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from skfashion.nets.layers import Dropout, StochasticDepth
 from skfashion.nets.network import Network
@@ -34,7 +34,7 @@ class Positions(nn.Module):
 MAX_PLAIN = 100
 
 
-def attend(queries, keys, values):
+def attend(queries, keys, values, alignment=1):
     """Average values with the softmax of the scaled products of queries and keys.
 
     The same as PyTorch's function, computed in whichever way is fast: on a CPU the gradient of its
@@ -43,6 +43,9 @@ def attend(queries, keys, values):
     Parameters
     ----------
     queries, keys, values : tensors, shape (n, heads, t, d)
+    alignment : int
+        Tokens and their values are filled up with zeros to multiples of this number: the bits of a
+        product depend on where in memory a row's matrices begin.
 
     Returns
     -------
@@ -55,13 +58,21 @@ def attend(queries, keys, values):
     if queries.device.type != "cpu":
         return scaled_dot_product_attention(queries, keys, values)
     *_, n_tokens, size = queries.shape
+    scale = size**-0.5
+    if alignment > 1:
+        filling = (0, -size % alignment, 0, -n_tokens % alignment)
+        queries, keys, values = (pad(part, filling) for part in (queries, keys, values))
     if n_tokens <= MAX_PLAIN:
-        scores = (queries * size**-0.5) @ keys.transpose(2, 3)
-        return scores.softmax(3).to(values.dtype) @ values
-    dtype = torch.promote_types(queries.dtype, torch.float32)
-    with torch.autocast("cpu", enabled=False):
-        parts = (part.to(dtype) for part in (queries, keys, values))
-        return scaled_dot_product_attention(*parts).to(values.dtype)
+        scores = (queries * scale) @ keys.transpose(2, 3)
+        if alignment > 1:
+            scores[..., n_tokens:] = -torch.inf  # of keys that are none
+        gathered = scores.softmax(3).to(values.dtype) @ values
+    else:
+        dtype = torch.promote_types(queries.dtype, torch.float32)
+        with torch.autocast("cpu", enabled=False):
+            parts = (part[:, :, :n_tokens].to(dtype) for part in (queries, keys, values))
+            gathered = scaled_dot_product_attention(*parts, scale=scale).to(values.dtype)
+    return gathered[:, :, :n_tokens, :size]
 
 
 class SelfAttention(nn.Module):
@@ -79,6 +90,8 @@ class SelfAttention(nn.Module):
     Vaswani et al., "Attention is all you need", NeurIPS 2017.
     """
 
+    alignment = 1  # of predictions, see `attend`
+
     def __init__(self, width, n_heads):
         super().__init__()
         self.n_heads = n_heads
@@ -88,7 +101,7 @@ class SelfAttention(nn.Module):
     def forward(self, x):
         """Return what each token has gathered from all others."""
         parts = self.ask(x).unflatten(2, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
-        gathered = attend(*parts)  # (n, heads, t, d / heads)
+        gathered = attend(*parts, self.alignment)  # (n, heads, t, d / heads)
         return self.join(gathered.transpose(1, 2).flatten(2))
 
 

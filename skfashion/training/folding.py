@@ -12,6 +12,8 @@ from skfashion.training.dense import DenseForward, dense_layers, pad_columns
 
 # To a multiple of so many rows those of a product are filled up.
 ROWS = 4
+# Of the matrices of attention: tokens and their values are filled up to multiples of this number.
+ALIGNMENT = 4
 
 FOLDED = {
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
@@ -80,6 +82,8 @@ def for_predictions(module, *, pads):
         return folded, [] if folded is module else every
     padded = copy.deepcopy(module) if folded is module else folded
     for name, layer in list(padded.named_modules()):
+        if hasattr(layer, "alignment"):
+            layer.alignment = ALIGNMENT
         other = _padded(layer)
         if other is not None:
             parent, _, child = name.rpartition(".")

@@ -80,6 +80,11 @@ PRECISIONS = (
 )
 GIVEN_UP = "validation accuracy of the {} above, plain loop minus ours, points, 4 epochs, 3 seeds"
 MANY, CNN_MANY = Task(rows=10_000), Task("cnn", rows=10_000)
+ONE_PROBA, ONE_TASK, ONE_CNN = (
+    "predict_proba of one row, {}",
+    Task(rows=2000),
+    Task("cnn", rows=2000),
+)
 SMALL_FIT = "fit of 200 rows, 10 epochs, batch 128, MLP"
 TABLE, IMAGES = Task(rows=3000), Task("cnn", rows=6000)
 FIT_TABLE = "fit of 3,000 rows of 12 columns, MLPNetClassifier(), {}"
@@ -94,6 +99,8 @@ ROWS = {
     "predict-mlp": Row("predict of 10,000 rows, MLP", MANY, "predict_ours", BARE, *MS),
     "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
     "predict-one": Row("predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, "ms"),
+    "one-mlp": Row(ONE_PROBA.format("MLP"), ONE_TASK, "proba_one", {"proba_one_bare": 2.0}, "ms"),
+    "one-cnn": Row(ONE_PROBA.format("CNN"), ONE_CNN, "proba_one", {"proba_one_bare": 2.5}, "ms"),
     "fit-200": Row(SMALL_FIT, Task(rows=200, epochs=10), "ours", {"sklearn": 1.0}, *MS),
     "table-idle": Row(FIT_TABLE.format("idle machine"), TABLE, *ALONE, **FITS),
     "table-busy": Row(FIT_TABLE.format("busy machine"), TABLE, *LOADED, **FITS, is_loaded=True),

@@ -274,6 +274,26 @@ def predict_one(make, task):
     return lambda: [net.predict(X[i : i + 1]) for i in range(1000)]
 
 
+def proba_one(task):
+    """Return the probabilities of one uint8 row, a thousand times."""
+    net, X = _fitted(task)
+    return lambda: [net.predict_proba(X[i : i + 1]) for i in range(1000)]
+
+
+def proba_one_bare(task):
+    """Return them by its bare module in inference mode."""
+    import torch
+
+    net, X = _fitted(task)
+    module = net.net_.module_
+
+    def proba(row):
+        with torch.inference_mode():
+            return module(torch.from_numpy(row).view(1, 1, 28, 28)).softmax(1).numpy()
+
+    return lambda: [proba(X[i : i + 1]) for i in range(1000)]
+
+
 def importing(modules, task):
     """Import modules in a fresh interpreter; only that is timed."""
     program = f"import time; start = time.perf_counter(); import {modules}\n"
@@ -315,6 +335,8 @@ COMPETITORS = {
     "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),
     "predict_one_ours": Competitor("skfashion", "skfashion", predict_one_ours),
     "predict_one_sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", predict_one_sklearn),
+    "proba_one": Competitor("skfashion", "skfashion", proba_one),
+    "proba_one_bare": Competitor("the bare module", "torch", proba_one_bare),
     "import_ours": Competitor("import skfashion", "skfashion", import_ours),
     "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
 }

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 from skfashion import MLPNetClassifier
 from skfashion.parallel import threads
-from skfashion.parallel.threads import borrowed_threads
+from skfashion.parallel.threads import borrowed_threads, sleeping_threads
 
 # From Python 3.12 on it warns of every fork beside threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -189,6 +189,39 @@ def test_a_fork_during_a_fit_and_during_a_prediction(digits):
         np.testing.assert_array_equal(first, fitted.predict(X))
 
 
+lists_tasks = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
+)
+
+
+@lists_tasks
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_threads_are_held_whatever_number_the_user_has_set():
+    own = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with borrowed_threads(2):
+            n_held = max(2, len(os.sched_getaffinity(0)))  # one of Python's, and OpenMP's
+            tasks = set(os.listdir("/proc/self/task"))
+            with sleeping_threads():
+                new = set(os.listdir("/proc/self/task")) - tasks
+                assert len(new) == n_held
+    finally:
+        torch.set_num_threads(own)
+
+
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_each_training_lets_its_threads_sleep(digits, monkeypatch):
+    X, y = digits
+    held, hold = [], threads._hold_threads
+    monkeypatch.setattr(threads, "_hold_threads", lambda n, *rest: (held.append(n), hold(n, *rest)))
+    net = small(MLPNetClassifier, n_threads=2).fit(X, y)
+    net.partial_fit(X, y)
+    assert len(held) == 2
+    net.set_params(n_threads=1).fit(X, y).partial_fit(X, y)
+    assert len(held) == 2
+
+
 ONE_THREAD = """
 import os
 import numpy as np
@@ -206,9 +239,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
-)
+@lists_tasks
 def test_one_thread_is_one_thread():
     variables = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     command = [sys.executable, "-W", "error", "-c", ONE_THREAD]

@@ -109,6 +109,7 @@ class sleeping_threads:
 def _hold_threads(n_threads, begun, ends):
     """Start OpenMP's threads, and let them sleep until something ends."""
     try:
+        torch.get_num_threads()  # the first call of a thread sets the number that the user has set
         _write(n_threads)
         torch.zeros(n_threads * GRAIN).exp_()
     finally:

@@ -310,6 +310,14 @@ def test_each_training_lets_its_threads_sleep(digits, monkeypatch):
     assert len(held) == 2
 
 
+def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert small(MLPNetClassifier, n_threads=2).fit(*digits).n_iter_ == 3
+
+
 ONE_THREAD = """
 import os
 import numpy as np

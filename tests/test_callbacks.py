@@ -1,7 +1,11 @@
 """Callbacks of skorch's and scikit-learn's, and what a fit shows."""
 
 import copy
+import errno
+import io
 import re
+import sys
+import warnings
 from contextlib import nullcontext
 from typing import ClassVar
 
@@ -46,17 +50,49 @@ def test_skorch_callbacks_are_copied_and_called(digits):
     assert len(net.net_.history[0, "batches"]) == 3
 
 
-def test_what_cannot_be_shown_costs_no_training(digits, monkeypatch, tmp_path):
-    closed = open(tmp_path / "closed", "w")
+class Broken(io.StringIO):
+    """The other end of the pipe is closed, or the disk is full."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def unshown():
+    """Yield streams that cannot show anything; a process without a console has none."""
+    closed = io.StringIO()
     closed.close()
+    return [None, closed, Broken()]
+
+
+@pytest.mark.parametrize("stream", unshown(), ids=["none", "closed", "broken"])
+def test_what_cannot_be_shown_costs_no_training(stream, digits, monkeypatch):
     plain = small(MLPNetClassifier).fit(*digits)
-    for stream in (None, closed):  # a process without a console has none
-        for verbose in (1, 2):
-            with monkeypatch.context() as patch:
-                patch.setattr("sys.stdout", stream)
-                patch.setattr("sys.stderr", stream)
-                net = small(MLPNetClassifier, verbose=verbose).fit(*digits)
-            np.testing.assert_array_equal(weights_of(net), weights_of(plain))
+    for verbose in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", stream)
+            patch.setattr("sys.stderr", stream)
+            net = small(MLPNetClassifier, verbose=verbose).fit(*digits)
+        np.testing.assert_array_equal(weights_of(net), weights_of(plain))
+
+
+def show(message, category, filename, lineno, file=None, line=None):
+    """Show a warning as Python does, without pytest, which catches them all."""
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+
+@pytest.mark.parametrize("stream", unshown(), ids=["none", "closed", "broken"])
+def test_a_warning_that_cannot_be_shown_costs_no_training(stream, digits, monkeypatch):
+    X, y = digits
+    net = small(MLPNetClassifier, scoring=lambda net, X, y: np.nan)
+    with warnings.catch_warnings(), monkeypatch.context() as patch:
+        warnings.simplefilter("always")
+        patch.setattr("warnings.showwarning", show)
+        patch.setattr("sys.stderr", stream)
+        net.fit(X, y, X_val=X, y_val=y)
+    assert net.n_iter_ == 3
+    # A filter that makes errors of warnings is obeyed.
+    with pytest.raises(UserWarning, match="NaN in epoch 1"):
+        net.fit(X, y, X_val=X, y_val=y)
 
 
 def test_silent_by_default(any_class, digits, capsys):

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -13,8 +14,10 @@ from common import ESTIMATORS, FAST, LEARNING, kinds, light, small, weights_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
+from torch.overrides import TorchFunctionMode
 
-from skfashion import MLPNetClassifier, ResNetClassifier
+from skfashion import ConvNetClassifier, MLPNetClassifier, ResNetClassifier, TorchvisionClassifier
+from skfashion.training import arithmetic
 
 
 def noisy(cls, **params):
@@ -180,19 +183,69 @@ def test_a_row_is_predicted_the_same_whatever_its_company(cls, precision, n_thre
 @given(
     width=st.integers(1, 70),
     image_shape=st.sampled_from([(5, 7), (8, 8), (1, 9)]),
+    kernel_size=st.integers(1, 7),
     precision=st.sampled_from(["fp32", "fp64"]),
+    n_threads=st.integers(1, 2),
+    is_tried=st.booleans(),
     rows=st.lists(st.integers(0, 59), min_size=1, max_size=40),
 )
 # A row's matrices of attention begin at another place in memory in each row.
-@example(width=13, image_shape=(5, 7), precision="fp32", rows=[0, 0])
-def test_layers_of_any_width_predict_a_row_the_same(cls, width, image_shape, precision, rows):
+@example(
+    width=13,
+    image_shape=(5, 7),
+    kernel_size=3,
+    precision="fp32",
+    n_threads=1,
+    is_tried=True,
+    rows=[0, 0],
+)
+def test_layers_of_any_width_predict_a_row_the_same(
+    cls, width, image_shape, kernel_size, precision, n_threads, is_tried, rows
+):
     rng = np.random.RandomState(0)
     X = rng.randint(0, 256, (60, image_shape[0] * image_shape[1])).astype(np.uint8)
     wide = {"hidden_layer_sizes": (width,), "channels": (width % 20 + 1,), "width": width}
-    net = small(cls, **wide, n_heads=1, precision=precision, max_epochs=1, n_threads=1)
+    wide |= {"kernel_size": kernel_size, "n_heads": 1}
+    net = small(cls, **wide, precision=precision, max_epochs=1, n_threads=n_threads)
     net.set_params(image_shape=image_shape).fit(X, np.arange(60) % 3)
-    np.testing.assert_array_equal(net.predict_proba(X[rows]), net.predict_proba(X)[rows])
-    np.testing.assert_array_equal(net.transform(X[rows]), net.transform(X)[rows])
+    maker = arithmetic.processor_maker() if is_tried else "GenuineIntel"
+    with patch.object(arithmetic, "processor_maker", lambda: maker):
+        np.testing.assert_array_equal(net.predict_proba(X[rows]), net.predict_proba(X)[rows])
+        np.testing.assert_array_equal(net.transform(X[rows]), net.transform(X)[rows])
+
+
+class Products(TorchFunctionMode):
+    """Keeps how many rows are multiplied, and how many images convolved, at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in (torch.addmm, torch.nn.functional.conv2d):
+            rows = args[1] if function is torch.addmm else args[0]
+            self.found.add((function.__name__, len(rows)))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("maker", "of_dense", "of_conv"),
+    [
+        ("AuthenticAMD", {("addmm", 4)}, {("conv2d", 2), ("addmm", 4)}),
+        ("GenuineIntel", {("addmm", 256)}, {("conv2d", 16), ("addmm", 16)}),
+        (None, {("addmm", 256)}, {("conv2d", 16), ("addmm", 16)}),
+    ],
+)
+def test_few_rows_are_filled_up_further_where_nobody_has_tried_less(
+    maker, of_dense, of_conv, digits, monkeypatch
+):
+    X, y = digits
+    monkeypatch.setattr(arithmetic, "processor_maker", lambda: maker)
+    for cls, expected in (MLPNetClassifier, of_dense), (ConvNetClassifier, of_conv):
+        net = small(cls, max_epochs=1, n_threads=1).fit(X[:60], y[:60])
+        with Products() as products:
+            net.predict_proba(X[:1])
+        assert products.found == expected
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -217,6 +270,18 @@ def test_convolutions_of_a_pixel_predict_a_row_the_same_in_any_company(block):
     logits = net.decision_function(strips)
     for rows in ([0], [3, 5], range(9), range(40), range(100, 187)):
         np.testing.assert_array_equal(net.decision_function(strips[list(rows)]), logits[list(rows)])
+
+
+def test_a_backbone_predicts_a_row_the_same_in_any_company(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 256, (40, 64)).astype(np.uint8)
+    net = small(TorchvisionClassifier, max_epochs=1, n_threads=1).fit(X, np.arange(40) % 3)
+    for maker in (arithmetic.processor_maker(), "GenuineIntel"):
+        monkeypatch.setattr(arithmetic, "processor_maker", lambda maker=maker: maker)
+        logits = net.decision_function(X)
+        for rows in ([0], [3, 5], range(9), range(17, 40)):
+            found = net.decision_function(X[list(rows)])
+            np.testing.assert_array_equal(found, logits[list(rows)])
 
 
 @pytest.mark.slow

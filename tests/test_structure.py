@@ -22,11 +22,17 @@ PARTS = {
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "parallel": {"allowed": {"parallel", "utils.files", "utils.values"}, "refused": {"skorch"}},
+    "parallel": {
+        "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
+        "refused": {"skorch"},
+    },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {
-        "allowed": {"parallel", "training", "utils.files", "utils.values"},
+        "allowed": {
+            *("parallel", "training", "utils.callers", "utils.files", "utils.streams"),
+            "utils.values",
+        },
         "refused": {"sklearn"},
     },
     "fitting": {
@@ -229,6 +235,15 @@ def test_one_function_of_each_class_sets_fitted_attributes():
         if not name.startswith("training/")
         and not (name.startswith("inspection/displays/") and function == "plot")
     }
+
+
+def test_one_function_warns():
+    """It names the line of the user's code, and costs nothing where it cannot be shown."""
+    for path in FILES:
+        warns = {f"warnings.{name}" for name in ("warn", "warn_explicit")}
+        calls = {n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)}
+        found = warns & ({ast.unparse(called) for called in calls} | set(imports_of(path)))
+        assert not found or path == PACKAGE / "utils" / "callers.py", f"{path.name}: {found}"
 
 
 # The only modules that may use private names of scikit-learn, torch, and of what runs in parallel.

@@ -1,10 +1,15 @@
 """PyTorch's threads: each computation has those it asks for, and nobody waits for ever."""
 
+import json
 import multiprocessing
 import os
+import pickle
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +21,7 @@ from sklearn.datasets import load_digits
 
 from skfashion import MLPNetClassifier
 from skfashion.parallel import threads
-from skfashion.parallel.threads import borrowed_threads
+from skfashion.parallel.threads import borrowed_threads, sleeping_threads
 
 # From Python 3.12 on it warns of every fork beside threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -189,6 +194,130 @@ def test_a_fork_during_a_fit_and_during_a_prediction(digits):
         np.testing.assert_array_equal(first, fitted.predict(X))
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="This system does not fork.")
+@pytest.mark.parametrize("cls", FAST)
+def test_a_fork_in_the_middle_of_another_threads_fit(cls, digits):
+    X, y = digits
+    everything(cls)
+    with borrowed_threads(2):
+        torch.randn(2_000_000).exp()  # threads of this one, which the fork leaves behind
+    begun, done = threading.Event(), threading.Event()
+
+    def fit():
+        while not done.is_set():
+            small(cls, n_threads=2).fit(X, y)
+            begun.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        fits = pool.submit(fit)
+        try:
+            assert begun.wait(PATIENCE)
+            found = [in_fork(lambda: everything(cls)) for _ in range(3)]
+        finally:
+            done.set()
+        fits.result(PATIENCE)
+    for probabilities in found:
+        assert probabilities is not None
+        np.testing.assert_allclose(probabilities.sum(1), 1)
+
+
+SERVICE = """
+import json, os, pickle
+import numpy as np
+
+with open(os.environ["MODELS"], "rb") as file:
+    nets, X = pickle.load(file)
+master, expected = os.getpid(), [net.predict_proba(X) for net in nets]
+
+def application(environ, start):
+    start("200 OK", [("Content-Type", "application/json")])
+    # Up to rounding: a forked process has one thread.
+    found = [net.predict_proba(X) for net in nets]
+    equal = [np.allclose(*both, rtol=1e-5, atol=1e-6) for both in zip(found, expected)]
+    return [json.dumps([os.getpid() != master, *equal]).encode()]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="This system does not fork.")
+def test_workers_of_gunicorn_predict_what_their_master_has_predicted(digits, tmp_path):
+    pytest.importorskip("gunicorn", reason="gunicorn is not installed.")
+    X, y = digits
+    nets = [small(cls, max_epochs=1, n_threads=n).fit(X, y) for cls in FAST for n in (None, 2)]
+    models = tmp_path / "models"
+    models.write_bytes(pickle.dumps((nets, X)))
+    (tmp_path / "service.py").write_text(SERVICE)
+    variables = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    variables |= {"MODELS": str(models), "PYTHONPATH": os.pathsep.join(sys.path)}
+    variables["HOME"] = str(tmp_path)  # where it keeps a socket
+    # Open here already: what is asked before there are workers waits for them.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
+        command += ["--bind", f"fd://{server.fileno()}", "service:application"]
+        descriptors = (server.fileno(),)
+        with open(tmp_path / "log", "w") as log:
+            process = subprocess.Popen(
+                command,
+                pass_fds=descriptors,
+                cwd=tmp_path,
+                env=variables,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}"
+            for _ in range(3):
+                with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                    assert json.load(answer) == [True] * (1 + len(nets))
+        except OSError as error:
+            raise AssertionError((tmp_path / "log").read_text()) from error
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # workers that hang, too
+            process.wait()
+
+
+lists_tasks = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
+)
+
+
+@lists_tasks
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_threads_are_held_whatever_number_the_user_has_set():
+    own = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with borrowed_threads(2):
+            n_held = max(2, len(os.sched_getaffinity(0)))  # one of Python's, and OpenMP's
+            tasks = set(os.listdir("/proc/self/task"))
+            with sleeping_threads():
+                new = set(os.listdir("/proc/self/task")) - tasks
+                assert len(new) == n_held
+    finally:
+        torch.set_num_threads(own)
+
+
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_each_training_lets_its_threads_sleep(digits, monkeypatch):
+    X, y = digits
+    held, hold = [], threads._hold_threads
+    monkeypatch.setattr(threads, "_hold_threads", lambda n, *rest: (held.append(n), hold(n, *rest)))
+    net = small(MLPNetClassifier, n_threads=2).fit(X, y)
+    net.partial_fit(X, y)
+    assert len(held) == 2
+    net.set_params(n_threads=1).fit(X, y).partial_fit(X, y)
+    assert len(held) == 2
+
+
+def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert small(MLPNetClassifier, n_threads=2).fit(*digits).n_iter_ == 3
+
+
 ONE_THREAD = """
 import os
 import numpy as np
@@ -206,9 +335,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
-)
+@lists_tasks
 def test_one_thread_is_one_thread():
     variables = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     command = [sys.executable, "-W", "error", "-c", ONE_THREAD]

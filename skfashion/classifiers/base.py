@@ -336,8 +336,12 @@ class ImageClassifier(
         before = snapshot(self) if hasattr(self, "net_") else None
         device = None if before is None else before.net_.device_
         plain = with_plain_numbers(self)
-        modes = own_modes(gradients=True)
-        with own_device(self.device, device), borrowed_threads(self.n_threads), modes:
+        with (
+            own_device(self.device, device),
+            borrowed_threads(self.n_threads),
+            sleeping_threads(),
+            own_modes(gradients=True),
+        ):
             given = read_part(plain, X, y, classes, sample_weight, before=before)
             remember = partial(self._remember, given, keeps_others=True)
             fitting.partial_fit(plain, given, remember, self._has_remembered)

@@ -6,6 +6,7 @@ import urllib.request
 
 from skfashion.datasets._files import decode
 from skfashion.utils.files import sweep, write_atomically
+from skfashion.utils.streams import Forgiving
 
 TIMEOUT = 30  # seconds without a byte before a mirror is given up
 CHUNK = 1 << 16  # bytes between two steps of the progress bar
@@ -74,9 +75,8 @@ def _read(url, file):
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         total = response.headers.get("Content-Length")
         total = int(total) if total is not None else None
-        is_silent = sys.stderr is None  # in a process without a console
-        options = {"total": total, "unit": "B", "unit_scale": True, "disable": is_silent}
-        with tqdm(desc=file.name, **options) as bar:
+        options = {"total": total, "unit": "B", "unit_scale": True}
+        with tqdm(desc=file.name, file=Forgiving(sys.stderr), **options) as bar:
             while chunk := response.read(CHUNK):
                 blob += chunk
                 bar.update(len(chunk))

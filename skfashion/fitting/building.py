@@ -1,6 +1,5 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
-import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -21,6 +20,7 @@ from skfashion.training import (
     resolve_optimizer,
 )
 from skfashion.utils._sklearn import validate_parameter_constraints
+from skfashion.utils.callers import warn_the_caller
 
 # What needs an image with height and width.
 GEOMETRY = ("flip", "shift", "rotation", "shear", "scale", "erase", "cutmix")
@@ -166,7 +166,7 @@ def _make_module(estimator, given, terms, statistics, generator):
     if before is None and weights is None:
         warning = estimator._warning_of_random_weights()
         if warning is not None:
-            warnings.warn(warning, UserWarning, stacklevel=2)
+            warn_the_caller(warning)
     return module, lineage_of(
         module, None if before is None else before.net_, is_given=weights is not None
     )

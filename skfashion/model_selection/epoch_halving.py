@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 from os import PathLike
@@ -37,6 +36,7 @@ from skfashion.utils._sklearn import (
     search_estimator_has,
     start_callbacks,
 )
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.seeds import get_seeds
 from skfashion.utils.versions import PickledWithVersions
 
@@ -340,12 +340,10 @@ class EpochHalvingSearchCV(PickledWithVersions, BaseSearchCV):
         seed = getattr(self.cv, "random_state", 0)
         shuffles = getattr(self.cv, "shuffle", False) and seed is None
         if self.cache is not None and (drawn or shuffles):
-            warnings.warn(
+            warn_the_caller(
                 f"Got cache={str(self.cache)!r} and random numbers that differ from call to call, "
                 "so that nothing will be found there again; set random_state of the search, and of "
                 "a cv that shuffles, to an int.",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _plan(self, n_candidates, n_rows):
@@ -358,11 +356,9 @@ class EpochHalvingSearchCV(PickledWithVersions, BaseSearchCV):
             n_candidates, self.factor, smallest, largest
         )
         if len(self.n_resources_) == 1 and n_candidates >= self.factor and smallest < largest:
-            warnings.warn(
+            warn_the_caller(
                 f"Got max_resources={largest} and factor={self.factor}, which leave one rung: all "
                 f"{n_candidates} candidates train to the end.",
-                UserWarning,
-                stacklevel=3,
             )
         self.min_resources_, self.max_resources_ = self.n_resources_[0], largest
         self.n_iterations_ = len(self.n_resources_)

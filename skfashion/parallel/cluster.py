@@ -2,12 +2,13 @@
 
 import threading
 import time
-import warnings
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 
 import joblib
 from joblib.parallel import get_active_backend
+
+from skfashion.utils.callers import warn_the_caller
 
 # Seconds between two looks at the connection, and seconds that joblib has to end by itself.
 INTERVAL, GRACE = 0.2, 5.0
@@ -128,7 +129,7 @@ def results_of(function, calls, shared, *, n_jobs=None, kept_in=None):
                 break
             # With a single thread in the cluster, joblib computes in this process.
             if n_threads == 1:
-                warnings.warn(COMPUTED_HERE, RuntimeWarning, stacklevel=2)
+                warn_the_caller(COMPUTED_HERE, RuntimeWarning)
             data = shared.on(client) if n_threads > 1 else shared.values
             with _ending_when_lost(client, parallel, shared):
                 for result in parallel(_delayed(function, waiting.copy(), data)):

@@ -5,7 +5,6 @@ import inspect
 import pickle
 import sys
 import tempfile
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from sklearn import config_context, get_config
 
 from skfashion.parallel.cluster import SharedData, nothing_leaves, results_of, without_future
 from skfashion.parallel.progress import make_bar
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import sweep
 from skfashion.utils.values import read_values, write_values
 
@@ -131,7 +131,7 @@ def run_all(
         ended[i] = result if error is None else error
         if error is not None:
             message = f"A run failed: {error.reason} {error.where}".strip()
-            warnings.warn(message, RuntimeWarning, stacklevel=3)
+            warn_the_caller(message, RuntimeWarning)
         elif files[i] is not None:
             value = result if kept is None else kept(result)
             if kept is None or value is not None:
@@ -150,7 +150,7 @@ def _results_in(files):
                 ended[i] = read_values(file)
             except ValueError as error:
                 message = f"{error} Its run is done again."
-                warnings.warn(message, RuntimeWarning, stacklevel=4)
+                warn_the_caller(message, RuntimeWarning)
     return ended
 
 
@@ -161,11 +161,10 @@ def _keep(file, result):
         write_values(file, result)
     except (OSError, TypeError) as error:  # TypeError: it is more than numbers and words
         reason = getattr(error, "strerror", None) or error
-        warnings.warn(
+        warn_the_caller(
             f"Could not keep the result of a run in {file.parent} ({reason}). The others go on, "
             "and this call returns all of them; a later one does again what is not kept.",
             RuntimeWarning,
-            stacklevel=4,
         )
 
 

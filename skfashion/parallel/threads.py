@@ -8,7 +8,7 @@ changed here: nobody waits for anybody, whatever others ask for at the same time
 import ctypes
 import os
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 
@@ -91,8 +91,10 @@ class sleeping_threads:
             self._ends, begun = threading.Event(), threading.Event()
             n_held = max(2, _count_cores() - n_threads + 2)
             arguments = n_held, begun, self._ends
-            threading.Thread(target=_hold_threads, args=arguments, daemon=True).start()
-            begun.wait()
+            thread = threading.Thread(target=_hold_threads, args=arguments, daemon=True)
+            with suppress(RuntimeError):  # where no more can be started, a fit goes on without it
+                thread.start()
+                begun.wait()
         return self
 
     def __exit__(self, *error):
@@ -109,6 +111,7 @@ class sleeping_threads:
 def _hold_threads(n_threads, begun, ends):
     """Start OpenMP's threads, and let them sleep until something ends."""
     try:
+        torch.get_num_threads()  # the first call of a thread sets the number that the user has set
         _write(n_threads)
         torch.zeros(n_threads * GRAIN).exp_()
     finally:

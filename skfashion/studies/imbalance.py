@@ -8,10 +8,10 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from tqdm.auto import tqdm
 
 from skfashion.datasets import make_imbalanced
 from skfashion.metrics import classification_metrics
+from skfashion.parallel.progress import say
 from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
 from skfashion.studies.treatments import (
@@ -372,7 +372,7 @@ def _combine(estimators, treatments, explicit, verbose):
             if model is not None:
                 models[name, treatment] = model
             elif verbose:
-                tqdm.write(f"{name}: no {treatment!r}, which is not for it.")
+                say(f"{name}: no {treatment!r}, which is not for it.")
         if explicit and not any((name, treatment) in models for name in estimators):
             wanted = f", which sets {list(value)}," if isinstance(value, dict) else ""
             raise ValueError(

@@ -22,6 +22,8 @@ NAMED_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Floating-point operations from which oneDNN's costlier call pays.
 MIN_OPERATIONS = 2**24
+# To a multiple of so many rows, columns and tokens are filled up where nobody has tried fewer.
+CAUTIOUS = 16
 
 
 def compute_dtype(precision, module, device):
@@ -72,6 +74,25 @@ def processor_maker():
     except OSError:
         return None
     return None if maker is None else maker[1]
+
+
+def few_rows_suffice():
+    """Tell whether this processor is of those on which small fillings keep a row's bits.
+
+    Tried on AMD's only: for Intel's, MKL has more kernels, and others are not at hand.
+    """
+    return processor_maker() == "AuthenticAMD"
+
+
+def filling(tried):
+    """Return to a multiple of how many to fill up, so that a row has the same bits in any company.
+
+    Parameters
+    ----------
+    tried : int
+        How many do where they have been tried, see :func:`few_rows_suffice`.
+    """
+    return tried if few_rows_suffice() else max(tried, CAUTIOUS)
 
 
 @functools.cache

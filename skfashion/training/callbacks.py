@@ -5,11 +5,12 @@ A callback ends the training by setting ``net.stop_training_``; those after it s
 
 import math
 import sys
-import warnings
 
 from skorch.callbacks import Callback
 
-from skfashion.parallel.progress import Forgiving, is_redrawn, make_bar
+from skfashion.parallel.progress import is_redrawn, make_bar
+from skfashion.utils.callers import warn_the_caller
+from skfashion.utils.streams import Forgiving
 
 
 class ValidationScore(Callback):
@@ -48,7 +49,7 @@ class ValidationScore(Callback):
             raise ValueError(message)
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(message, UserWarning, stacklevel=2)
+            warn_the_caller(message)
 
 
 class KeepBestWeights(Callback):

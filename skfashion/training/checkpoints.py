@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import warnings
 from pathlib import Path
 
 import torch
 from skorch.callbacks import Callback, GradientNormClipping, PrintLog, ProgressBar, TensorBoard
 
 from skfashion.training.states import resume_training, training_state
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import sweep, try_lock
 from skfashion.utils.values import (
     KINDS,
@@ -188,10 +188,9 @@ class CheckpointFile:
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
-            warnings.warn(
+            warn_the_caller(
                 f"The checkpoint of a finished fit could not be removed: {error}.",
                 RuntimeWarning,
-                stacklevel=2,
             )
 
     def close(self):

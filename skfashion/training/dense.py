@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from skfashion.training.arithmetic import product
+from skfashion.training.arithmetic import filling, product
 
-# To a multiple of so many columns weights are filled up for predictions. Those that have a multiple
-# of the second number lie in memory as they are, in float32.
+# To a multiple of so many columns weights are filled up for predictions, where that has been tried.
+# Those that have a multiple of the second number lie in memory as they are, in float32.
 COLUMNS, EVEN_COLUMNS = 4, 16
 
 
@@ -75,10 +75,10 @@ def pad_columns(weight, bias=None):
     Returns
     -------
     weight : tensor (d, p)
-        Row by row in memory; `p` is `m`, made up to a multiple of 4.
+        Row by row in memory; `p` is `m`, made up to a multiple of 4, of more where 4 are untried.
     bias : tensor (p,)
     """
-    n_padding = -len(weight) % COLUMNS
+    n_padding = -len(weight) % filling(COLUMNS)
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
     return pad(weight, (0, 0, 0, n_padding)).t().contiguous(), pad(bias, (0, n_padding))

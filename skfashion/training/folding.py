@@ -7,10 +7,12 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from skfashion.training.arithmetic import filling
 from skfashion.training.batch_norm import batch_norms
 from skfashion.training.dense import DenseForward, dense_layers, pad_columns
 
-# To a multiple of so many rows those of a product are filled up.
+# To a multiple of so many rows those of a product are filled up where that has been tried, and
+# images are taken at a time.
 ROWS = 4
 # Of the matrices of attention: tokens and their values are filled up to multiples of this number.
 ALIGNMENT = 4
@@ -83,7 +85,7 @@ def for_predictions(module, *, pads):
     padded = copy.deepcopy(module) if folded is module else folded
     for name, layer in list(padded.named_modules()):
         if hasattr(layer, "alignment"):
-            layer.alignment = ALIGNMENT
+            layer.alignment = filling(ALIGNMENT)
         other = _padded(layer)
         if other is not None:
             parent, _, child = name.rpartition(".")
@@ -96,7 +98,7 @@ class PaddedLinear(nn.Module):
 
     MKL's products of at least four rows do so, in float32 and in float64, where the second matrix
     lies in memory row by row and has a multiple of four columns (on AMD's processors, seen with
-    PyTorch 2.14.1).
+    PyTorch 2.14.1). On others, rows and columns are filled up to more.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ class PaddedLinear(nn.Module):
     def forward(self, x):
         """Return the products: ``(..., d) -> (..., m)``."""
         rows = x.flatten(0, -2)
-        padded = functional.pad(rows, (0, 0, 0, -len(rows) % ROWS))
+        padded = functional.pad(rows, (0, 0, 0, -len(rows) % filling(ROWS)))
         products = torch.addmm(self.bias, padded, self.weight)[: len(rows), : self.out_features]
         return products.unflatten(0, x.shape[:-1])
 

@@ -14,7 +14,7 @@ from skfashion.training._torch import (
     has_gradient_hooks,
     registries_of,
 )
-from skfashion.training.arithmetic import processor_maker
+from skfashion.training.arithmetic import few_rows_suffice, filling
 from skfashion.training.folding import fold_batch_norm, for_predictions
 
 # Rows of every block of a dense net where nothing less gives a row the same bits in each.
@@ -149,9 +149,9 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
     block_size : int
         Rows to compute at a time: a power of two times `multiple`.
     multiple : int
-        Blocks are filled up with zero rows to a multiple of this number. Matrix products pick
-        their kernel, and with it the order of their sums, by the number of rows: filled up, all
-        blocks get the same one.
+        Blocks are filled up with zero rows to a multiple of this number, where it has been tried;
+        see ``filling``. Matrix products pick their kernel, and with it the order of their sums, by
+        the number of rows: filled up, all blocks get the same one.
 
     Returns
     -------
@@ -164,10 +164,11 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
         If the memory is not enough for `multiple` rows.
     """
     on_cpu = torch.device(device).type == "cpu"
-    if on_cpu and block_size > SAME_ROWS and processor_maker() != "AuthenticAMD":
-        # Only on AMD's do a few rows get the kernel of many: MKL has more of them for Intel's.
+    if on_cpu and block_size > SAME_ROWS and not few_rows_suffice():
         block_size = multiple = SAME_ROWS
-    elif dtype is not None:
+    elif on_cpu:
+        multiple = filling(multiple)
+    if dtype is not None:
         multiple = max(multiple, LOW_PRECISION_ROWS)
     size, start, results = block_size, 0, []
     while start < len(images):

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import uuid
-import warnings
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from skfashion.training.callbacks import KeepBestWeights
+from skfashion.utils.callers import warn_the_caller
 
 # Records of the history, by the names of their charts; those of one group stand in one section.
 CHARTS = {
@@ -104,11 +104,10 @@ class LogRun(Callback):
             with contextlib.suppress(Exception):  # what is in memory may be writable still
                 self.writer_.close()
             self.writer_ = None
-            warnings.warn(
+            warn_the_caller(
                 f"Could not write the log in {self.folder_} ({type(error).__name__}: {error}). The "
                 "training goes on without it, and what is written already stays.",
                 RuntimeWarning,
-                stacklevel=2,
             )
 
     def _write_end(self, net):

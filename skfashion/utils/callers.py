@@ -1,22 +1,37 @@
 """Warnings that name the line of the user's code, however deep in the package they arise."""
 
 import inspect
-import os
 import warnings
-from pathlib import Path
 
-import sklearn
-
-# Both lie between a user's line and ours: a decorator of scikit-learn's around each fit, pipelines.
-PACKAGES = tuple(
-    os.path.dirname(file) + os.sep for file in (Path(__file__).parent, sklearn.__file__)
-)
+# What may lie between a user's line and ours: pipelines, callbacks, bars, what loads pickles.
+PACKAGES = {"skfashion", "sklearn", "skorch", "joblib", "tqdm", "pickle", "contextlib"}
 
 
 def warn_the_caller(message, category=UserWarning):
-    """Warn at the line that called the package, itself or through scikit-learn."""
+    """Warn at the line that called the package, itself or through one that it stands on.
+
+    A warning that cannot be shown, because standard error is closed or full, costs nothing but what
+    it would have said. One that a filter of Python's turns into an error is raised.
+
+    Parameters
+    ----------
+    message : str or Warning
+        What to say.
+    category : type, default=UserWarning
+        Class of the warning, where the message is a text.
+    """
     # From Python 3.12 on, `skip_file_prefixes` does this.
     frame, level = inspect.currentframe(), 1
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGES):
+    while frame is not None and _package_of(frame) in PACKAGES:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    try:
+        warnings.warn(message, category, stacklevel=level)
+    except Warning:
+        raise
+    except (AttributeError, OSError, ValueError):  # of the stream, as in `Forgiving`
+        pass
+
+
+def _package_of(frame):
+    """Return the name of the package whose code a frame runs."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0]

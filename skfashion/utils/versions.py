@@ -1,10 +1,11 @@
 """Pickles that know which versions of the libraries have made them."""
 
 import sys
-import warnings
 
 import sklearn.base
 from sklearn.exceptions import InconsistentVersionWarning
+
+from skfashion.utils.callers import warn_the_caller
 
 KEY = "_versions"
 
@@ -53,9 +54,7 @@ class PickledWithVersions:
         if before != now:
             name = type(self).__name__
             # At the caller of pickle, which itself has no lines.
-            warnings.warn(
-                OtherVersionsWarning(estimator_name=name, before=before, now=now), stacklevel=2
-            )
+            warn_the_caller(OtherVersionsWarning(estimator_name=name, before=before, now=now))
         super().__setstate__({name: value for name, value in state.items() if name != KEY})
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skfashion.utils.streams import Forgiving
 from skfashion.utils.values import read_arrays
 
 DESCRIPTION = """\
@@ -114,7 +115,7 @@ def main(options):
         n_resamples=options.resamples,
     )
     path = report.save(options.output)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=Forgiving(sys.stderr))
     return 0
 
 

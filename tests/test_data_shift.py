@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from common import small
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -87,6 +88,28 @@ def test_a_class_of_both_kinds_switches_the_look_at_negatives_off(digits):
     assert len(said(net.predict, X / 255)) == 1
 
 
+@pytest.mark.parametrize("fits_sparse", [False, True])
+def test_sparse_rows_are_compared_as_dense_ones_are(fits_sparse, digits):
+    X, y = (digits[0] / 16).astype(np.float32), digits[1]
+    forms = [lambda X: X, scipy.sparse.csr_array, scipy.sparse.coo_matrix]
+    net = net_of(scipy.sparse.csr_array(X) if fits_sparse else X, y)
+    batches = [(X, 0), (X[:1], 0), (0 * X, 0), (16 * X[:9], 1), (X / 100, 1), (1 - X, 1)]
+    for images, n_warnings in batches:
+        first, *others = [said(net.predict_proba, form(images)) for form in forms]
+        assert others == [first, first]
+        assert len(first) == n_warnings
+    sparse = scipy.sparse.csr_array(X)
+    validated = small(MLPNetClassifier, max_epochs=1, scoring="accuracy")
+    assert said(lambda: validated.fit(X, y, X_val=sparse, y_val=y).score(sparse, y)) == []
+    # Values that stand twice at a place are added up, in a copy.
+    twice = scipy.sparse.csr_array(
+        (np.repeat(sparse.data, 2) / 2, np.repeat(sparse.indices, 2), 2 * sparse.indptr), X.shape
+    )
+    before = twice.data.copy()
+    assert said(net.predict, twice) == []
+    np.testing.assert_array_equal(twice.data, before)
+
+
 def test_rows_without_weight_are_not_looked_at(digits):
     X, y = digits
     others = np.concatenate([X, 16 - X, 100 * X.astype(float)])
@@ -130,6 +153,15 @@ def test_an_adapted_net_compares_with_what_it_was_adapted_to(digits):
     adapted = adapt_batch_norm(net, X / 255)
     assert said(adapted.predict, X / 255) == said(net.predict, X) == []
     assert len(said(adapted.predict, X)) == len(said(net.predict, X / 255)) == 1
+
+
+def test_a_net_is_adapted_to_sparse_rows(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, batch_norm=True, max_epochs=1).fit(X, y)
+    dense, sparse = (adapt_batch_norm(net, Z) for Z in (X / 255, scipy.sparse.csr_array(X / 255)))
+    np.testing.assert_array_equal(sparse.predict_proba(X / 255), dense.predict_proba(X / 255))
+    assert said(sparse.predict, X / 255) == []
+    assert said(sparse.predict, X) == said(dense.predict, X) != []
 
 
 def test_filters_of_python_work_and_nothing_is_stored(digits, fitted):

@@ -12,7 +12,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.adaptation import adapt_batch_norm
+from skfashion.ensemble import SnapshotEnsembleClassifier
 from skfashion.exceptions import DataShiftWarning
+from skfashion.inspection import PredictionGridDisplay
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
@@ -162,6 +164,19 @@ def test_a_net_is_adapted_to_sparse_rows(digits):
     np.testing.assert_array_equal(sparse.predict_proba(X / 255), dense.predict_proba(X / 255))
     assert said(sparse.predict, X / 255) == []
     assert said(sparse.predict, X) == said(dense.predict, X) != []
+
+
+def test_one_call_that_asks_several_times_warns_once(digits, fitted):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=3, image_shape=(8, 8))
+    ensemble = SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X, y)
+    for method in (ensemble.predict, ensemble.predict_proba, ensemble.predict_log_proba):
+        assert said(method, X) == []
+        assert len(said(method, 16 - X)) == len(said(method, X[:1] / 255)) == 1
+    grid = PredictionGridDisplay.from_estimator
+    assert len(said(lambda: grid(fitted, 16 - X, y, n_images=1))) == 1
+    # Nothing of one call is left for the next.
+    assert len(said(fitted.predict, 16 - X)) == 1
 
 
 def test_filters_of_python_work_and_nothing_is_stored(digits, fitted):

@@ -12,6 +12,7 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
 from skfashion.parameters.declaring import with_plain_numbers
 from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
 from skfashion.utils.versions import PickledWithVersions
 
@@ -187,7 +188,8 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
+        with each_warning_once():
+            return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
 
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
@@ -204,7 +206,8 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        logs = [net.predict_log_proba(X) for net in fitted.estimators_]
+        with each_warning_once():
+            logs = [net.predict_log_proba(X) for net in fitted.estimators_]
         return np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
 
     def __sklearn_tags__(self):

@@ -22,6 +22,7 @@ from skfashion.studies.treatments import (
     treated,
 )
 from skfashion.utils import memory
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import check_label_per_row, column_of_labels
 from skfashion.utils.seeds import set_seeds
 
@@ -194,6 +195,7 @@ def _run(task, shared):
         raise
 
 
+@each_warning_once()
 def _measure(task, X, y, X_test, y_test):
     """Return what one training gives, as triples of a metric, a class or None, and a value."""
     X_part, y_part = make_imbalanced(

@@ -3,6 +3,8 @@
 import inspect
 import os
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import sklearn
@@ -11,12 +13,30 @@ import sklearn
 PACKAGES = tuple(
     os.path.dirname(file) + os.sep for file in (Path(__file__).parent, sklearn.__file__)
 )
+# What was said within `each_warning_once`, None outside of it.
+_said = ContextVar("said", default=None)
 
 
 def warn_the_caller(message, category=UserWarning):
     """Warn at the line that called the package, itself or through scikit-learn."""
+    said = _said.get()
+    if said is not None:
+        if (message, category) in said:
+            return
+        said.add((message, category))
     # From Python 3.12 on, `skip_file_prefixes` does this.
     frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGES):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def each_warning_once():
+    """Let one call of a user's, which asks nets more than once, say the same thing only once."""
+    said = _said.get()
+    token = _said.set(set() if said is None else said)
+    try:
+        yield
+    finally:
+        _said.reset(token)

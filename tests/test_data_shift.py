@@ -175,6 +175,9 @@ def test_one_call_that_asks_several_times_warns_once(digits, fitted):
         assert len(said(method, 16 - X)) == len(said(method, X[:1] / 255)) == 1
     grid = PredictionGridDisplay.from_estimator
     assert len(said(lambda: grid(fitted, 16 - X, y, n_images=1))) == 1
+    with pytest.warns(DataShiftWarning) as caught:
+        ensemble.predict(X / 255)
+    assert [warning.filename for warning in caught] == [__file__]
     # Nothing of one call is left for the next.
     assert len(said(fitted.predict, 16 - X)) == 1
 

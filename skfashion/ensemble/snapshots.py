@@ -173,6 +173,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         proba = fitted.predict_proba(X)
         return fitted.classes_[proba.argmax(axis=1)]
 
+    @each_warning_once
     def predict_proba(self, X):
         """Return the mean over the snapshots of the probability of each class.
 
@@ -188,9 +189,9 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        with each_warning_once():
-            return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
+        return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
 
+    @each_warning_once
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
 
@@ -206,8 +207,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        with each_warning_once():
-            logs = [net.predict_log_proba(X) for net in fitted.estimators_]
+        logs = [net.predict_log_proba(X) for net in fitted.estimators_]
         return np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
 
     def __sklearn_tags__(self):

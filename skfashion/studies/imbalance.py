@@ -195,7 +195,7 @@ def _run(task, shared):
         raise
 
 
-@each_warning_once()
+@each_warning_once
 def _measure(task, X, y, X_test, y_test):
     """Return what one training gives, as triples of a metric, a class or None, and a value."""
     X_part, y_part = make_imbalanced(

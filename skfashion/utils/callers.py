@@ -1,9 +1,9 @@
 """Warnings that name the line of the user's code, however deep in the package they arise."""
 
+import functools
 import inspect
 import os
 import warnings
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -31,12 +31,16 @@ def warn_the_caller(message, category=UserWarning):
     warnings.warn(message, category, stacklevel=level)
 
 
-@contextmanager
-def each_warning_once():
-    """Let one call of a user's, which asks nets more than once, say the same thing only once."""
-    said = _said.get()
-    token = _said.set(set() if said is None else said)
-    try:
-        yield
-    finally:
-        _said.reset(token)
+def each_warning_once(function):
+    """Let a function that asks nets more than once say the same thing only once."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        said = _said.get()
+        token = _said.set(set() if said is None else said)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _said.reset(token)
+
+    return call

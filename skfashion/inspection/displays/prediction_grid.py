@@ -93,7 +93,7 @@ class PredictionGridDisplay:
         self.rows = rows
 
     @classmethod
-    @each_warning_once()
+    @each_warning_once
     @validated(which=[StrOptions(set(WHICH))])
     def from_estimator(
         cls,

@@ -62,7 +62,7 @@ class Findings:
     random_state: int | str | None
 
 
-@each_warning_once()
+@each_warning_once
 def measure(models, X, y, *, class_names, image_shape, y_train, n_resamples, random_state):
     """Let models predict test images, and find out how good they are and where they fail.
 

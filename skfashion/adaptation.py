@@ -13,10 +13,12 @@ from skfashion.fitting.statistics import find_statistics
 from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm, own_modes
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
+from skfashion.utils.names import advises
 
 __all__ = ["adapt_batch_norm"]
 
 
+@advises
 @validate_params(
     {
         "estimator": [ImageClassifier],

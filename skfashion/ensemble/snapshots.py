@@ -14,10 +14,11 @@ from skfashion.parameters.declaring import with_plain_numbers
 from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
 from skfashion.utils.callers import each_warning_once
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
+from skfashion.utils.names import Advising, advises
 from skfashion.utils.versions import PickledWithVersions
 
 
-class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstimator):
+class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising, BaseEstimator):
     """Vote of the nets that one training passes, for the time of one training.
 
     The training's epochs are shared out among cycles. In each, the learning rate runs through the
@@ -76,10 +77,12 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         "n_snapshots": [Interval(Integral, 1, None, closed="left")],
     }
 
+    @advises
     def __init__(self, estimator, *, n_snapshots=4):
         self.estimator = estimator
         self.n_snapshots = n_snapshots
 
+    @advises
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train for all cycles.

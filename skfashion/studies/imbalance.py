@@ -24,6 +24,7 @@ from skfashion.studies.treatments import (
 from skfashion.utils import memory
 from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import check_label_per_row, column_of_labels
+from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
@@ -32,6 +33,7 @@ COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
 AS_IS = "as_is"
 
 
+@advises
 def imbalance_study(
     estimators,
     X,

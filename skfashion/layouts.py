@@ -6,8 +6,8 @@ In this order:
 2. Arrays of three or four axes are images.
 3. Frames with names: all of them "pixel" or "px" with running numbers, or with row and column, are
    images, and an error where they are not in order; for a network of dense layers other names are
-   a table, with a warning where all but a few are pixels. Bare numbers, such as "0" or "1", count
-   as no names.
+   a table, with a warning where all but a few are pixels, or numbers that could be. Bare numbers
+   alone, such as "0" or "1", count as no names.
 4. Flat rows for a network of convolutions are images wherever their width is a square or three
    squares, else a strip of one row, with a warning.
 5. Flat rows for a network of dense layers whose width is a square or three squares, at least 25,
@@ -125,9 +125,17 @@ def _shape_by_names(names):
 
 
 def _left_in(names):
-    """Return the names of a few columns beside pixels, none where there are many."""
-    others = [str(name) for name in names if not PIXEL.fullmatch(name)]
-    return others if len(others) <= MAX_LEFT_IN < len(names) - len(others) else []
+    """Return the names of a few columns beside pixels, or beside numbers that may stand for them."""
+    are_pixels = [bool(PIXEL.fullmatch(name)) for name in names]
+    others = [
+        str(name)
+        for name, is_pixel in zip(names, are_pixels, strict=True)
+        if not (is_pixel or name.isdecimal())
+    ]
+    n_pixels = len(names) - len(others)
+    could_be_image = n_pixels >= MIN_WIDTH and guess_image_shape(n_pixels)[0] > 1
+    is_known = any(are_pixels) or could_be_image
+    return others if is_known and len(others) <= MAX_LEFT_IN < n_pixels else []
 
 
 def _are_pixels(X, used):
@@ -165,7 +173,7 @@ def _doubt_of_table(width, shape):
 def _doubt_of_left_in(others, width, shape=None):
     taken = "a table, each column standardised by itself"
     return (
-        f"Got columns that are named as pixels, all but {others}: they are taken for "
+        f"Got columns that are named or numbered as pixels, all but {others}: they are taken for "
         f"{taken if shape is None else f'images of image_shape={shape}'}. Leave out what is no "
         f"pixel, such as a label or an index; where it belongs there, set image_shape=(1, {width})."
     )

@@ -98,6 +98,7 @@ def test_flat_rows_by_width_and_values(X, image_shape, shape, warns):
         ([f"pixel{2 * i}" for i in range(36)], (1, 36)),
         ([f"x{i}" for i in range(36)], (1, 36)),
         ([f"pixels{i}" for i in range(36)], (1, 36)),
+        (["age", *map(str, range(35))], (1, 36)),
         (range(36), (6, 6)),
     ],
 )
@@ -115,6 +116,7 @@ def test_frames_by_their_names(names, shape):
     [
         ["label", *(f"pixel{i}" for i in range(36))],
         [*(f"pixel{i}" for i in range(1, 36)), "label"],
+        ["label", *map(str, range(36))],
         ["id", *(f"px_{r}_{c}" for r in range(4) for c in range(4)), "label"],
     ],
 )

@@ -125,7 +125,7 @@ def _shape_by_names(names):
 
 
 def _left_in(names):
-    """Return the names of a few columns beside pixels, or beside numbers that may stand for them."""
+    """Return the names of a few columns beside pixels, or beside numbers that could be pixels."""
     are_pixels = [bool(PIXEL.fullmatch(name)) for name in names]
     others = [
         str(name)

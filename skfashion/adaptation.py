@@ -13,14 +13,16 @@ from skfashion.fitting.statistics import find_statistics
 from skfashion.training import batch_norms, borrowed_threads, estimate_batch_norm, own_modes
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.fitted import snapshot
+from skfashion.utils.names import advises
 
 __all__ = ["adapt_batch_norm"]
 
 
+@advises
 @validate_params(
     {
         "estimator": [ImageClassifier],
-        "X": ["array-like"],
+        "X": ["array-like", "sparse matrix"],
         "n_source": [Interval(Real, 0, None, closed="left")],
     },
     prefer_skip_nested_validation=True,
@@ -41,7 +43,7 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
         A fitted classifier of this package with batch norm.
     X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
         Images of the new source, at least two; several hundred give good statistics. In any layout
-        that the classifier accepts.
+        that the classifier accepts, sparse rows included where it does.
     n_source : float >= 0, default=0
         Number of rows that the statistics of the training count as beside the rows of `X`; 0
         forgets them. With few images, something like 16 to 256 (Schneider et al.).

@@ -5,8 +5,9 @@ In this order:
 1. `image_shape`, where it is given: one row of one channel, ``(1, n)``, is a table.
 2. Arrays of three or four axes are images.
 3. Frames with names: all of them "pixel" or "px" with running numbers, or with row and column, are
-   images; for a network of dense layers other names are a table. Bare numbers, such as "0" or "1",
-   count as no names.
+   images, and an error where they are not in order; for a network of dense layers other names are
+   a table, with a warning where all but a few are pixels, or numbers that could be. Bare numbers
+   alone, such as "0" or "1", count as no names.
 4. Flat rows for a network of convolutions are images wherever their width is a square or three
    squares, else a strip of one row, with a warning.
 5. Flat rows for a network of dense layers whose width is a square or three squares, at least 25,
@@ -14,6 +15,7 @@ In this order:
    with a warning. All others are a table.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -25,6 +27,8 @@ from skfashion.images import dense_blocks, guess_image_shape, infer_image_shape,
 PIXEL = re.compile(r"(?:pixel|px)[ _.-]*([0-9]+)(?:[ x_.,-]+([0-9]+))?", re.IGNORECASE)
 # Fewer columns that happen to be a square number are hardly an image.
 MIN_WIDTH = 25
+# So many columns beside pixels look like a label, an index, a part that were left in.
+MAX_LEFT_IN = 3
 # By how much a scaler's values may lie outside of 0 to 1.
 ROUNDING = 1e-6
 
@@ -67,7 +71,8 @@ def find_layout(X, image_shape, names, used, *, takes_tables):
     Raises
     ------
     ValueError
-        If the shape is ambiguous, or does not fit `image_shape`.
+        If the shape is ambiguous, or does not fit `image_shape`, or if pixels with names are not in
+        order.
     """
     if image_shape != "auto":
         shape = infer_image_shape(X.shape, image_shape)
@@ -77,15 +82,18 @@ def find_layout(X, image_shape, names, used, *, takes_tables):
     width, shape = X.shape[1], guess_image_shape(X.shape[1])
     has_names = names is not None and not all(map(str.isdecimal, names))
     named_shape = _shape_by_names(names) if has_names else None
+    left_in = _left_in(names) if has_names else []
     if named_shape is not None or not takes_tables:
         shape = named_shape or shape
         is_strip = shape[0] == 1
         doubt = _doubt_of_strip(width) if is_strip and not takes_tables else None
+        doubt = _doubt_of_left_in(left_in, width, shape) if left_in else doubt
         return Layout(shape, is_table=is_strip and named_shape is None, doubt=doubt)
     could_be_image = shape[0] > 1 and width >= MIN_WIDTH and not has_names
     if could_be_image and _are_pixels(X, used):
         return Layout(shape, is_table=False)
     doubt = _doubt_of_table(width, shape) if could_be_image else None
+    doubt = _doubt_of_left_in(left_in, width) if left_in else doubt
     return Layout((1, width), is_table=True, doubt=doubt)
 
 
@@ -95,19 +103,39 @@ def _shape_by_names(names):
     if not all(matches):
         return None
     places = [tuple(map(int, filter(None, match.groups()))) for match in matches]
-    first, width = places[0], len(places)
-    if all(len(place) == 1 for place in places):
-        is_running = places == [(first[0] + i,) for i in range(width)]
-        return guess_image_shape(width) if is_running else None
-    if any(len(place) == 1 for place in places):
+    if len({len(place) for place in places}) > 1:
         return None
-    # Rows one after the other, or columns: either is the same image but for a reflection.
-    for slow, fast in ((0, 1), (1, 0)):
-        n = len({place[fast] for place in places})
-        numbers = [(place[slow] - first[slow], place[fast] - first[fast]) for place in places]
-        if numbers == [divmod(i, n) for i in range(width)] and width % n == 0:
-            return (width // n, n)
-    return None
+    sides = tuple(max(axis) - min(axis) + 1 for axis in zip(*places, strict=True))
+    if not len(set(places)) == len(places) == math.prod(sides):
+        return None
+    ordered = sorted(places)
+    if places == ordered:
+        return sides if len(sides) == 2 else guess_image_shape(len(places))
+    # Columns one after the other: the same image but for a reflection.
+    if places == sorted(places, key=lambda place: place[::-1]):
+        return sides[::-1]
+    number = next(i for i, place in enumerate(places) if place != ordered[i])
+    wanted = names[places.index(ordered[number])]
+    raise ValueError(
+        f"Got columns named as the pixels of an image, but not in its order: {names[number]!r} "
+        f"stands where {wanted!r} belongs. Expected them row by row; sort the columns, here and in "
+        f"predictions. To take them as they stand, set image_shape: (1, {len(names)}) for a table, "
+        "(height, width) for images."
+    )
+
+
+def _left_in(names):
+    """Return the names of a few columns beside pixels, or beside numbers that could be pixels."""
+    are_pixels = [bool(PIXEL.fullmatch(name)) for name in names]
+    others = [
+        str(name)
+        for name, is_pixel in zip(names, are_pixels, strict=True)
+        if not (is_pixel or name.isdecimal())
+    ]
+    n_pixels = len(names) - len(others)
+    could_be_image = n_pixels >= MIN_WIDTH and guess_image_shape(n_pixels)[0] > 1
+    is_known = any(are_pixels) or could_be_image
+    return others if is_known and len(others) <= MAX_LEFT_IN < n_pixels else []
 
 
 def _are_pixels(X, used):
@@ -139,4 +167,13 @@ def _doubt_of_table(width, shape):
         "but not all values are whole numbers from 0 to 255, nor do all lie from 0 to 1: they are "
         f"taken for a table, each column standardised by itself. Set image_shape={shape} if they "
         f"are images, and image_shape=(1, {width}) if they are not."
+    )
+
+
+def _doubt_of_left_in(others, width, shape=None):
+    taken = "a table, each column standardised by itself"
+    return (
+        f"Got columns that are named or numbered as pixels, all but {others}: they are taken for "
+        f"{taken if shape is None else f'images of image_shape={shape}'}. Leave out what is no "
+        f"pixel, such as a label or an index; where it belongs there, set image_shape=(1, {width})."
     )

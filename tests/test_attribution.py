@@ -26,7 +26,7 @@ from skfashion.inspection.displays.attribution import METHODS
 
 FAMILIES = ["resnet18", "regnet_x_400mf", "mobilenet_v2", "efficientnet_b0", "densenet121"]
 FAMILIES += ["convnext_tiny"]
-pytest.importorskip("captum")
+DeepLift = pytest.importorskip("captum.attr").DeepLift
 matplotlib.use("Agg")
 
 X, y = load_fashion_sample(subset="test", return_X_y=True)
@@ -48,6 +48,22 @@ def corner():
     model = net(ConvNetClassifier, max_epochs=4).fit(images, labels)
     assert model.score(images, labels) == 1
     return model, images, labels
+
+
+@pytest.mark.filterwarnings("ignore:Setting forward, backward hooks")  # of DeepLift's
+def test_deep_lift_is_wrong_behind_a_max_pool_and_there_alone(corner):
+    model, images, labels = corner
+    dense = net(MLPNetClassifier, batch_norm=False, max_epochs=2).fit(images, labels)
+    pixels = torch.from_numpy(images[:4]).float()[:, None].requires_grad_()
+    black = torch.zeros_like(pixels)
+    options = {"baselines": black, "target": 0, "return_convergence_delta": True}
+    shares = []
+    for module in (model.net_.module_.eval(), dense.net_.module_.eval()):
+        moved = (module(pixels) - module(black))[:, 0].abs().max()
+        _, off = DeepLift(module).attribute(pixels, **options)
+        shares.append((off.abs().max() / moved).item())
+    assert shares[0] > 0.1
+    assert shares[1] < 1e-4
 
 
 @pytest.mark.parametrize("method", METHODS)

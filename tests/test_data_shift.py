@@ -5,13 +5,16 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from common import small
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.adaptation import adapt_batch_norm
+from skfashion.ensemble import SnapshotEnsembleClassifier
 from skfashion.exceptions import DataShiftWarning
+from skfashion.inspection import PredictionGridDisplay
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
@@ -87,6 +90,28 @@ def test_a_class_of_both_kinds_switches_the_look_at_negatives_off(digits):
     assert len(said(net.predict, X / 255)) == 1
 
 
+@pytest.mark.parametrize("fits_sparse", [False, True])
+def test_sparse_rows_are_compared_as_dense_ones_are(fits_sparse, digits):
+    X, y = (digits[0] / 16).astype(np.float32), digits[1]
+    forms = [lambda X: X, scipy.sparse.csr_array, scipy.sparse.coo_matrix]
+    net = net_of(scipy.sparse.csr_array(X) if fits_sparse else X, y)
+    batches = [(X, 0), (X[:1], 0), (0 * X, 0), (16 * X[:9], 1), (X / 100, 1), (1 - X, 1)]
+    for images, n_warnings in batches:
+        first, *others = [said(net.predict_proba, form(images)) for form in forms]
+        assert others == [first, first]
+        assert len(first) == n_warnings
+    sparse = scipy.sparse.csr_array(X)
+    validated = small(MLPNetClassifier, max_epochs=1, scoring="accuracy")
+    assert said(lambda: validated.fit(X, y, X_val=sparse, y_val=y).score(sparse, y)) == []
+    # Values that stand twice at a place are added up, in a copy.
+    twice = scipy.sparse.csr_array(
+        (np.repeat(sparse.data, 2) / 2, np.repeat(sparse.indices, 2), 2 * sparse.indptr), X.shape
+    )
+    before = twice.data.copy()
+    assert said(net.predict, twice) == []
+    np.testing.assert_array_equal(twice.data, before)
+
+
 def test_rows_without_weight_are_not_looked_at(digits):
     X, y = digits
     others = np.concatenate([X, 16 - X, 100 * X.astype(float)])
@@ -130,6 +155,31 @@ def test_an_adapted_net_compares_with_what_it_was_adapted_to(digits):
     adapted = adapt_batch_norm(net, X / 255)
     assert said(adapted.predict, X / 255) == said(net.predict, X) == []
     assert len(said(adapted.predict, X)) == len(said(net.predict, X / 255)) == 1
+
+
+def test_a_net_is_adapted_to_sparse_rows(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, batch_norm=True, max_epochs=1).fit(X, y)
+    dense, sparse = (adapt_batch_norm(net, Z) for Z in (X / 255, scipy.sparse.csr_array(X / 255)))
+    np.testing.assert_array_equal(sparse.predict_proba(X / 255), dense.predict_proba(X / 255))
+    assert said(sparse.predict, X / 255) == []
+    assert said(sparse.predict, X) == said(dense.predict, X) != []
+
+
+def test_one_call_that_asks_several_times_warns_once(digits, fitted):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=3, image_shape=(8, 8))
+    ensemble = SnapshotEnsembleClassifier(net, n_snapshots=3).fit(X, y)
+    for method in (ensemble.predict, ensemble.predict_proba, ensemble.predict_log_proba):
+        assert said(method, X) == []
+        assert len(said(method, 16 - X)) == len(said(method, X[:1] / 255)) == 1
+    grid = PredictionGridDisplay.from_estimator
+    assert len(said(lambda: grid(fitted, 16 - X, y, n_images=1))) == 1
+    with pytest.warns(DataShiftWarning) as caught:
+        ensemble.predict(X / 255)
+    assert [warning.filename for warning in caught] == [__file__]
+    # Nothing of one call is left for the next.
+    assert len(said(fitted.predict, 16 - X)) == 1
 
 
 def test_filters_of_python_work_and_nothing_is_stored(digits, fitted):

@@ -548,7 +548,7 @@ def test_thresholds_are_tuned_on_rows_that_resampling_did_not_see(seen):
         ({"seeds": 5}, TypeError, r"Write seeds=range\(5\)"),
         ({"seeds": [1, 1]}, ValueError, "expected each of them once"),
         ({"on_error": "skip"}, ValueError, "Got on_error='skip', expected 'raise' or 'warn'"),
-        ({"seeds": []}, ValueError, "no seeds, expected one at least"),
+        ({"seeds": []}, ValueError, "no seeds, expected one at least. Without the parameter"),
         ({"data": (X, y[:-1], X_test, y_test)}, ValueError, "X of 600 rows and y of 599"),
         ({"data": (X, y, X_test[1:], y_test)}, ValueError, "X_test of 299 rows and y_test of 300"),
         ({"data": (X, y, X_test, y_test.astype(str))}, ValueError, "expected the same kind of la"),

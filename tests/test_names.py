@@ -1,16 +1,23 @@
 """An unknown keyword is answered with what it may have meant."""
 
 import inspect
+import pickle
+from importlib import import_module
 
+import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skfashion
 from skfashion import Augmentation, ConvNetClassifier, FocalLoss, MLPNetClassifier
-from skfashion.inspection import make_report
+from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.inspection import ErrorAnalysisDisplay, make_report
+from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.studies import fairness_study, group_metrics
+from skfashion.studies.thresholds import ClassFactorsClassifier
 from skfashion.utils.names import NOTES, OTHER_PLACES, TRANSLATIONS, advice_on
 
 # Of a classifier, in every way in which a parameter is named.
@@ -77,11 +84,77 @@ def test_fit_and_studies_are_asked_in_neighbours_words(digits):
             function(sensitive_features=y)
 
 
+MODULES = ["", ".adaptation", ".datasets", ".ensemble", ".inspection", ".model_selection"]
+MODULES = [import_module(f"skfashion{name}") for name in [*MODULES, ".studies"]]
+PUBLIC = {name: getattr(module, name) for module in MODULES for name in module.__all__}
+PUBLIC["ClassFactorsClassifier"] = ClassFactorsClassifier
+
+
+def is_ours(function):
+    module = getattr(inspect.unwrap(function), "__module__", None)
+    return str(module).startswith("skfashion.")
+
+
+def callables():
+    """Yield all that is public, methods and constructors included, by its name."""
+    for name, thing in PUBLIC.items():
+        if inspect.isfunction(thing):
+            yield name, thing
+        elif inspect.isclass(thing):
+            methods = inspect.getmembers(thing, lambda m: inspect.isroutine(m) and is_ours(m))
+            public = {method for method, _ in methods if not method.startswith("_")}
+            for method in sorted(public | {"__init__"}):
+                yield f"{name}.{method}", getattr(thing, method)
+
+
+def has_options(function):
+    """Tell whether it has parameters with a default, and does not pass others on to somebody."""
+    parameters = inspect.signature(function).parameters.values()
+    has_default = any(parameter.default is not parameter.empty for parameter in parameters)
+    return has_default and all(p.kind is not p.VAR_KEYWORD for p in parameters)
+
+
+WITH_OPTIONS = {name: function for name, function in callables() if has_options(function)}
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_all_that_is_public_and_has_options_gives_advice(name):
+    function = WITH_OPTIONS[name]
+    *_, option = inspect.signature(function).parameters
+    with pytest.raises(TypeError) as error:
+        function(**{f"{option}_": None})
+    text = f"got an unexpected keyword argument '{option}_'. Did you mean {option!r}?"
+    assert str(error.value) == f"{inspect.unwrap(function).__qualname__}() {text}"
+
+
+def test_words_of_displays_searches_and_studies(digits):
+    X, y = digits
+    net = MLPNetClassifier()
+    for function in (make_report, ErrorAnalysisDisplay.from_predictions, PUBLIC["make_groups"]):
+        advice = "'class_names'" if "class_names" in inspect.signature(function).parameters else ""
+        with pytest.raises(TypeError, match=f"{advice}.*They are the class_names of displays"):
+            function(net, X, y, target_names=list("0123456789"))
+    search = EpochHalvingSearchCV(net, {"lr": [0.1, 0.01]})
+    with pytest.raises(TypeError, match="Did you mean 'n_candidates'"):
+        EpochHalvingSearchCV(net, {"lr": [0.1]}, n_iter=3)
+    with pytest.raises(TypeError, match="Did you mean 'param_grid'"):
+        EpochHalvingSearchCV(net, param_distributions={"lr": [0.1]})
+    ensemble = SnapshotEnsembleClassifier(net)
+    for estimator, own in ((search, "param_grid"), (ensemble, "n_snapshots")):
+        with pytest.raises(ValueError, match=rf"'{own}s'[^?]*\]\. Did you mean '{own}'"):
+            estimator.set_params(**{f"{own}s": 1})
+        with pytest.raises(ValueError, match="Did you mean 'max_epochs'"):
+            estimator.set_params(estimator__max_iter=3)
+        assert clone(estimator).get_params().keys() == estimator.get_params().keys()
+    assert pickle.loads(pickle.dumps(PUBLIC["Augment"]())) == PUBLIC["Augment"]()
+
+
 def test_all_translations_lead_to_names_that_exist():
     functions = [getattr(skfashion, name) for name in skfashion.__all__]
     functions += [MLPNetClassifier.fit, group_metrics, make_report]
     known = {name for function in functions for name in inspect.signature(function).parameters}
-    assert set(TRANSLATIONS.values()) <= known
+    names = {name for names in TRANSLATIONS.values() for name in np.atleast_1d(names).tolist()}
+    assert names <= known | set(inspect.signature(EpochHalvingSearchCV).parameters)
     assert not set(TRANSLATIONS) & known
     assert set(NOTES) | set(OTHER_PLACES) <= set(TRANSLATIONS)
-    assert all(advice_on(word, known) for word in TRANSLATIONS)
+    assert all(advice_on(word, known | names) for word in TRANSLATIONS)

@@ -25,6 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfashion import MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
+from skfashion.exceptions import DataShiftWarning
 from skfashion.inspection import make_report
 from skfashion.inspection.report.scores import differences, intervals, scores_of
 from skfashion.metrics import expected_calibration_error
@@ -52,6 +53,12 @@ def report(models):
 def constant(html, name):
     """Return what a page's script is given."""
     return json.loads(re.search(rf"^const {name} = (.*);$", html, re.MULTILINE).group(1))
+
+
+def test_images_that_look_inverted_are_said_to_be_so_once(models):
+    with pytest.warns(DataShiftWarning, match="look inverted") as caught:
+        make_report(models["net"], 255 - X[:99], y[:99], n_resamples=2)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_scores_are_those_of_scikit_learn(report, models):

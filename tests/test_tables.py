@@ -96,9 +96,9 @@ def test_flat_rows_by_width_and_values(X, image_shape, shape, warns):
         ([f"pixel_{r}_{c}" for r in range(6) for c in range(4)], (6, 4)),
         ([f"px{x}x{y}" for y in range(6) for x in range(4)], (6, 4)),
         ([f"pixel{2 * i}" for i in range(36)], (1, 36)),
-        ([f"pixel{i}" for i in range(35)] + ["label"], (1, 36)),
         ([f"x{i}" for i in range(36)], (1, 36)),
         ([f"pixels{i}" for i in range(36)], (1, 36)),
+        (["age", *map(str, range(35))], (1, 36)),
         (range(36), (6, 6)),
     ],
 )
@@ -108,6 +108,56 @@ def test_frames_by_their_names(names, shape):
     assert said == []
     assert net.image_shape_ == (shape or (1, 24))
     assert is_by_column(net) == (shape is not None and shape[0] == 1)
+
+
+@pytest.mark.parametrize("cls", [MLPNetClassifier, ConvNetClassifier])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["label", *(f"pixel{i}" for i in range(36))],
+        [*(f"pixel{i}" for i in range(1, 36)), "label"],
+        ["label", *map(str, range(36))],
+        ["id", *(f"px_{r}_{c}" for r in range(4) for c in range(4)), "label"],
+    ],
+)
+def test_a_label_left_in_is_named(cls, names):
+    frame = pd.DataFrame(np.eye(40, len(names)), columns=names)
+    others = [name for name in names if name in {"id", "label"}]
+    net, (said,) = fitted(cls, frame)
+    assert f"all but {others}" in said
+    assert f"image_shape=(1, {len(names)})" in said
+    shape = net.image_shape_
+    assert (f"images of image_shape={shape}" if cls is ConvNetClassifier else "a table") in said
+    assert fitted(cls, frame, image_shape=(1, len(names)))[1] == []
+    # Many columns that are no pixels are there on purpose.
+    more = frame.assign(**{f"x{i}": frame[names[-1]] for i in range(3)})
+    assert not any("all but" in said for said in fitted(cls, more)[1])
+
+
+@pytest.mark.parametrize("cls", [MLPNetClassifier, ConvNetClassifier])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([f"pixel_{r}_{c}" for r in range(5) for c in range(5)], "'pixel_4_4' .* 'pixel_0_0'"),
+        ([f"pixel{i}" for i in range(1, 37)], "'pixel36' stands where 'pixel1' belongs"),
+        ([f"px{i}" for i in range(24)], "'px23' stands where 'px0' belongs"),
+    ],
+)
+def test_pixels_out_of_order_are_refused(cls, names, said):
+    frame = pd.DataFrame(np.eye(40, len(names)), columns=names)
+    for backwards in (names[::-1], [*names[-1:], *names[:-1]]):
+        with pytest.raises(ValueError, match=rf"{said}.*image_shape: \(1, {len(names)}\)"):
+            small(cls).fit(frame[backwards], Y)
+        net, warned = fitted(cls, frame[backwards], image_shape=(1, len(names)))
+        assert (net.image_shape_, warned) == ((1, len(names)), [])
+    net, _ = fitted(cls, frame)
+    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+        net.predict(frame[names[::-1]])
+    # As text they come in the order of a dictionary.
+    by_letters = sorted(names)
+    if by_letters != names:
+        with pytest.raises(ValueError, match="not in its order"):
+            small(cls).fit(frame[by_letters], Y)
 
 
 def test_convolutions_take_every_width_they_can_for_images():

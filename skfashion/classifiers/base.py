@@ -206,16 +206,17 @@ class ImageClassifier(
         Raises
         ------
         ValueError
-            If the input is not as described, or if the training diverges: the loss or a weight is
-            no longer finite.
+            If the input is not as described, if columns named as pixels are not in order, or if the
+            training diverges: the loss or a weight is no longer finite.
         TypeError
             If `groups` are given with metadata routing, and the splitter has not requested them.
 
         Warns
         -----
         UserWarning
-            If flat rows could be images and are taken for a table, or are no images and the
-            network is one of convolutions; `image_shape` ends it.
+            If flat rows could be images and are taken for a table, if they are no images and the
+            network is one of convolutions, or if all columns but a few are named as pixels;
+            `image_shape` ends it.
         """
         self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
         return self

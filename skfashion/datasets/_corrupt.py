@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 
 from skfashion.datasets._pixels import change_image, copy_images, rotate, warp
+from skfashion.utils.names import advises
 
 # The values of severity 1 to 5; what each means is said beside its function.
 SEVERITIES = {
@@ -38,6 +39,7 @@ QUANTA = np.array(
 )
 
 
+@advises
 def make_corrupted(
     X, kind, severity=3, *, image_shape: str | tuple[int, ...] = "auto", random_state=0
 ):

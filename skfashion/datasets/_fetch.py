@@ -7,10 +7,12 @@ from skfashion.datasets._bunch import SPLITS, make_result
 from skfashion.datasets._download import download
 from skfashion.datasets._files import FILES, decode
 from skfashion.utils._sklearn import StrOptions, validate_params
+from skfashion.utils.names import advises
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # apt install dataset-fashion-mnist
 
 
+@advises
 @validate_params(
     {
         "subset": [StrOptions({"train", "test", "all"})],

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from skfashion.datasets._pixels import change_image, copy_images, rotate
 from skfashion.utils.labels import check_label_per_row, encode_labels
+from skfashion.utils.names import advises
 
 # How strong each attribute is; what each number means is said in the docstring below.
 LIGHT = 0.4
@@ -16,6 +17,7 @@ BACKGROUND, DARKEST = 0.5, 0.04
 MARK = 0.15
 
 
+@advises
 def make_groups(
     X,
     y,

@@ -8,11 +8,13 @@ from sklearn.utils import check_random_state
 
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import check_label_per_row, encode_labels
+from skfashion.utils.names import advises
 
 # Rows of each class, from the most frequent to the rarest, of the DeepSMOTE paper.
 DEEPSMOTE = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 
 
+@advises
 def make_imbalanced(
     X,
     y,

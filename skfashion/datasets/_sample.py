@@ -6,8 +6,10 @@ import numpy as np
 
 from skfashion.datasets._bunch import SPLITS, make_result
 from skfashion.utils._sklearn import StrOptions, validate_params
+from skfashion.utils.names import advises
 
 
+@advises
 @validate_params(
     {
         "subset": [StrOptions({"train", "test", "all"})],

@@ -13,12 +13,14 @@ from skfashion.images import planes_shape
 from skfashion.parameters.options import TrainingOptions
 from skfashion.training import batch_norms
 from skfashion.utils.fitted import snapshot
+from skfashion.utils.names import advises
 
 # Parameters of classes that change a training and not the network.
 OF_TRAININGS = {"dropout", "conv_dropout", "stochastic_depth"}
 OF_TRAININGS |= {"freeze", "layer_lr_decay", "weights"}
 
 
+@advises
 def average_weights(estimators, X=None):
     """Return one net whose weights are the mean of those of several.
 

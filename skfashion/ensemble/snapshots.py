@@ -12,11 +12,13 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.inputs import draw_seed
 from skfashion.parameters.declaring import with_plain_numbers
 from skfashion.utils._sklearn import Interval, check_params, count_rows, fit_context
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot
+from skfashion.utils.names import Advising, advises
 from skfashion.utils.versions import PickledWithVersions
 
 
-class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstimator):
+class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising, BaseEstimator):
     """Vote of the nets that one training passes, for the time of one training.
 
     The training's epochs are shared out among cycles. In each, the learning rate runs through the
@@ -75,10 +77,12 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         "n_snapshots": [Interval(Integral, 1, None, closed="left")],
     }
 
+    @advises
     def __init__(self, estimator, *, n_snapshots=4):
         self.estimator = estimator
         self.n_snapshots = n_snapshots
 
+    @advises
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Train for all cycles.
@@ -172,6 +176,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         proba = fitted.predict_proba(X)
         return fitted.classes_[proba.argmax(axis=1)]
 
+    @each_warning_once
     def predict_proba(self, X):
         """Return the mean over the snapshots of the probability of each class.
 
@@ -189,6 +194,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, BaseEstim
         fitted = snapshot(self)
         return np.mean([net.predict_proba(X) for net in fitted.estimators_], axis=0)
 
+    @each_warning_once
     def predict_log_proba(self, X):
         """Return the natural logarithm of :meth:`predict_proba`, never minus infinity.
 

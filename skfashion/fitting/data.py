@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 
@@ -182,7 +181,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups
 
 def _image_statistics(rows, layout, used, codes):
     """Return what images to predict are compared with, None for a table."""
-    if layout.is_table or issparse(rows):
+    if layout.is_table:
         return None
     return ImageStatistics.of(rows, layout.image_shape, used, codes)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skfashion.exceptions import DataShiftWarning
-from skfashion.images import planes_shape
+from skfashion.images import dense, planes_shape
 from skfashion.utils.callers import warn_the_caller
 
 # How many images are looked at: of a training, drawn, and of a prediction, at equal distances.
@@ -51,18 +52,18 @@ class ImageStatistics:
         """Return the statistics of the rows that are used, None of tables and of a single value."""
         if planes_shape(image_shape)[1] == 1:
             return None
-        used = np.arange(len(rows)) if used is None else used
+        used = np.arange(rows.shape[0]) if used is None else used
         if len(used) > N_LEARNED:
             used = np.random.default_rng(0).choice(used, N_LEARNED, replace=False)
         rows = rows[used]
-        codes = np.zeros(len(rows), dtype=int) if codes is None else codes[used]
+        codes = np.zeros(len(used), dtype=int) if codes is None else codes[used]
         low, high = _range(rows)
         span = high - low
         if not 0 < span < np.inf:
             return None
-        peaks = np.maximum(rows.max(axis=1), -rows.min(axis=1).astype(float))
+        peaks = np.maximum(_of_each(rows, "max"), -_of_each(rows, "min"))
         usual_peak = float(np.quantile(peaks[peaks > 0], 1 - USUAL))
-        mean = rows.mean(axis=0, dtype=np.float64)
+        mean = np.asarray(rows.mean(axis=0, dtype=np.float64)).ravel()
         contrast = ((mean - (low + high) / 2) / span).astype(np.float32)
         found = cls(low, high, usual_peak, _middle(rows), contrast)
         n_inverted = np.bincount(codes, found._look_inverted(rows))
@@ -73,7 +74,7 @@ class ImageStatistics:
 
     def warn_of(self, rows):
         """Warn if rows to predict are of another scale or inverted."""
-        fault = self._fault_of(rows[:: math.ceil(len(rows) / N_CHECKED)])
+        fault = self._fault_of(rows[:: math.ceil(rows.shape[0] / N_CHECKED)])
         if fault is not None:
             warn_the_caller(fault, DataShiftWarning)
 
@@ -90,7 +91,7 @@ class ImageStatistics:
                 f"the training, which lie between {self.low:g} and {self.high:g}; expected the "
                 "same scale. Put what scales the images into a pipeline with the net."
             )
-        is_told = self.contrast is not None and len(rows) >= N_INVERTED and low < high
+        is_told = self.contrast is not None and rows.shape[0] >= N_INVERTED and low < high
         if is_told and self._look_inverted(rows).mean() > INVERTED:
             return (
                 "Got images that look inverted, expected dark and light as in the training. If "
@@ -100,16 +101,28 @@ class ImageStatistics:
 
     def _look_inverted(self, rows):
         """Tell of each row whether it is nearer to the negative of the mean image than to that."""
-        # Not `rows @ contrast`: a BLAS may start threads for it.
-        products = np.einsum("ij,j->i", rows, self.contrast, dtype=np.float64)
+        if issparse(rows):
+            products = rows @ self.contrast.astype(np.float64)
+        else:
+            # Not `rows @ contrast`: a BLAS may start threads for it.
+            products = np.einsum("ij,j->i", rows, self.contrast, dtype=np.float64)
         middle = (self.low + self.high) / 2
         return products < middle * self.contrast.sum(dtype=np.float64)
+
+
+# Rows may be sparse. None of these makes them dense, and their zeros count.
 
 
 def _range(rows):
     return float(rows.min()), float(rows.max())
 
 
+def _of_each(rows, extreme):
+    """Return the smallest or the largest value of each row, floats (n,)."""
+    return dense(getattr(rows, extreme)(axis=1)).ravel().astype(float)
+
+
 def _middle(rows):
     """Return the median of the absolute values that are not 0."""
-    return float(np.median(np.abs(rows[rows != 0].astype(float))))
+    values = rows.data if issparse(rows) else rows
+    return float(np.median(np.abs(values[values != 0].astype(float))))

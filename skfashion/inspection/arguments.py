@@ -10,6 +10,7 @@ from sklearn.utils import check_consistent_length
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.labels import column_of_labels
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import last_step
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -28,7 +29,7 @@ CONSTRAINTS = {
 
 
 def validated(**constraints):
-    """Return a decorator that checks the parameters of a method, in scikit-learn's words.
+    """Return a decorator that checks a method's parameters: scikit-learn's words, our advice.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def validated(**constraints):
         names = signature(method).parameters
         rules = {name: rule for name, rule in (CONSTRAINTS | constraints).items() if name in names}
         # Estimators that are given check their own parameters: not skipped.
-        return validate_params(rules, prefer_skip_nested_validation=False)(method)
+        return advises(validate_params(rules, prefer_skip_nested_validation=False)(method))
 
     return decorate
 

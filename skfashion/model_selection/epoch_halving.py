@@ -37,11 +37,12 @@ from skfashion.utils._sklearn import (
     start_callbacks,
 )
 from skfashion.utils.callers import warn_the_caller
+from skfashion.utils.names import Advising, advises
 from skfashion.utils.seeds import get_seeds
 from skfashion.utils.versions import PickledWithVersions
 
 
-class EpochHalvingSearchCV(PickledWithVersions, BaseSearchCV):
+class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
     """Search with successive halving over epochs, in which survivors go on with their training.
 
     All candidates are trained for a few epochs of the same, whole schedule; the best of them go on
@@ -167,6 +168,7 @@ class EpochHalvingSearchCV(PickledWithVersions, BaseSearchCV):
     }
     _parameter_constraints.pop("pre_dispatch")
 
+    @advises
     def __init__(
         self,
         estimator,

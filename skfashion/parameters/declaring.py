@@ -6,13 +6,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Protocol, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, Literal, Protocol, TypeVar, dataclass_transform, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from skfashion.utils._sklearn import Interval, StrOptions, make_constraint
-from skfashion.utils.names import advises, with_advice
+from skfashion.utils.names import Advising, advises
 
 # Constraints that many parameters have.
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -114,8 +114,7 @@ def estimator(cls: Class) -> Class:
     fields = _fields_by_group(cls)
     signature = inspect.signature(cls.__init__)
     order = ["self", *(field.name for field in fields)]
-    cls.__init__ = advises(cls.__init__)
-    vars(cls)["__init__"].__signature__ = signature.replace(
+    vars(advises(cls))["__init__"].__signature__ = signature.replace(
         parameters=[signature.parameters[name] for name in order]
     )
     parts = {
@@ -128,38 +127,8 @@ def estimator(cls: Class) -> Class:
     return cls
 
 
-class Declared(BaseEstimator):
-    """An estimator that says what an unknown parameter may have meant."""
-
-    def set_params(self, **params) -> Self:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name; those of objects inside by ``<name>__<parameter>``, such as
-            ``augment__flip``.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter; then none is set.
-        """
-        known = [field.name for field in dataclasses.fields(self)]
-        for name, value in params.items():
-            own = name.partition("__")[0]
-            if own in known:
-                continue
-            try:
-                super().set_params(**{name: value})
-            except ValueError as error:
-                raise ValueError(with_advice(str(error), own, known)) from None
-        return super().set_params(**params)
+class Declared(Advising, BaseEstimator):
+    """An estimator whose parameters are declared."""
 
 
 def with_plain_numbers(declared):

@@ -55,7 +55,9 @@ def check_each_once(name, values, example):
         raise TypeError(f"Got {name}={values!r}, expected a list. Write {name}={example}.")
     values = list(values)
     if not values:
-        raise ValueError(f"Got no {name}, expected one at least. Write {name}={example}.")
+        raise ValueError(
+            f"Got no {name}, expected one at least. Without the parameter its default is taken."
+        )
     as_text = [repr(np.asarray(value).tolist()) for value in values]
     if len(set(as_text)) < len(values):
         raise ValueError(f"Got {name}={values!r}, expected each of them once.")

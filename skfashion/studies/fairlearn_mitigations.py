@@ -9,6 +9,7 @@ import numpy as np
 
 from skfashion.studies._mitigation import GroupPredictor, with_example
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import no_weights, weights_name
 
 
@@ -31,6 +32,7 @@ class BinaryMitigation:
 
 
 @with_example(0.02)
+@advises
 @dataclass(frozen=True)
 class ExponentiatedGradientReduction(BinaryMitigation):
     """fairlearn's ``ExponentiatedGradient`` with equalized odds as its constraint.
@@ -71,6 +73,7 @@ class ExponentiatedGradientReduction(BinaryMitigation):
 
 
 @with_example(0.07, "grid_size=25")
+@advises
 @dataclass(frozen=True)
 class GridSearchReduction(BinaryMitigation):
     """fairlearn's ``GridSearch`` with equalized odds as its constraint.
@@ -111,6 +114,7 @@ class GridSearchReduction(BinaryMitigation):
 
 
 @with_example(0.03)
+@advises
 @dataclass(frozen=True)
 class ThresholdOptimization(BinaryMitigation):
     """fairlearn's ``ThresholdOptimizer`` with equalized odds as its constraint.
@@ -149,6 +153,7 @@ class ThresholdOptimization(BinaryMitigation):
 
 
 @with_example(0.23)
+@advises
 @dataclass(frozen=True)
 class CorrelationRemoval:
     """fairlearn's ``CorrelationRemover``: columns without their linear trace of the group.

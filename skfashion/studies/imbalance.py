@@ -22,7 +22,9 @@ from skfashion.studies.treatments import (
     treated,
 )
 from skfashion.utils import memory
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import check_label_per_row, column_of_labels
+from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
@@ -31,6 +33,7 @@ COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
 AS_IS = "as_is"
 
 
+@advises
 def imbalance_study(
     estimators,
     X,
@@ -194,6 +197,7 @@ def _run(task, shared):
         raise
 
 
+@each_warning_once
 def _measure(task, X, y, X_test, y_test):
     """Return what one training gives, as triples of a metric, a class or None, and a value."""
     X_part, y_part = make_imbalanced(

@@ -21,6 +21,7 @@ from skfashion.studies.fairlearn_mitigations import (
     ThresholdOptimization,
 )
 from skfashion.utils._sklearn import take_rows
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import last_step, no_weights, prefix_of_last_step, weights_name
 
 
@@ -76,6 +77,7 @@ class GroupSampling:
         return GroupPredictor.without_groups(estimator.fit(take_rows(X, rows), y[rows]))
 
 
+@advises
 @dataclass(frozen=True)
 class Augment:
     """Disturbed training images, for estimators with a parameter `augment`.

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from skfashion.utils.names import advises
+
 # What was compared, in the studies of this package.
 TREATMENT_COLUMNS = ("treatment", "mitigation")
 
@@ -11,6 +13,7 @@ TREATMENT_COLUMNS = ("treatment", "mitigation")
 REPEATED = ("seed", "permutation")
 
 
+@advises
 def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
     """Return mean and deviation over seeds, and how much better than the baseline.
 

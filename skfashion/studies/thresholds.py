@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfashion.utils.fitted import replace_fitted, snapshot
 from skfashion.utils.labels import column_of_labels
+from skfashion.utils.names import Advising, advises
 from skfashion.utils.versions import PickledWithVersions
 
 # More rounds than coordinate ascent was ever seen to take on ten classes.
@@ -17,7 +18,7 @@ MAX_SWEEPS = 20
 
 
 class ClassFactorsClassifier(
-    ClassifierMixin, MetaEstimatorMixin, PickledWithVersions, BaseEstimator
+    ClassifierMixin, MetaEstimatorMixin, PickledWithVersions, Advising, BaseEstimator
 ):
     """Multiply each class's probability by a factor before the largest is taken.
 
@@ -64,6 +65,7 @@ class ClassFactorsClassifier(
     array([0.98, 0.81, 1.21])
     """
 
+    @advises
     def __init__(self, estimator=None, *, factors="tuned", cv=3):
         self.estimator = estimator
         self.factors = factors

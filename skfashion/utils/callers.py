@@ -1,10 +1,14 @@
 """Warnings that name the line of the user's code, however deep in the package they arise."""
 
+import functools
 import inspect
 import warnings
+from contextvars import ContextVar
 
 # What may lie between a user's line and ours: pipelines, callbacks, bars, what loads pickles.
-PACKAGES = {"skfashion", "sklearn", "skorch", "joblib", "tqdm", "pickle", "contextlib"}
+PACKAGES = {"skfashion", "sklearn", "imblearn", "skorch", "joblib", "tqdm", "pickle", "contextlib"}
+# What was said within `each_warning_once`, None outside of it.
+_said = ContextVar("said", default=None)
 
 
 def warn_the_caller(message, category=UserWarning):
@@ -20,6 +24,11 @@ def warn_the_caller(message, category=UserWarning):
     category : type, default=UserWarning
         Class of the warning, where the message is a text.
     """
+    said = _said.get()
+    if said is not None:
+        if (message, category) in said:
+            return
+        said.add((message, category))
     # From Python 3.12 on, `skip_file_prefixes` does this.
     frame, level = inspect.currentframe(), 1
     while frame is not None and _package_of(frame) in PACKAGES:
@@ -35,3 +44,18 @@ def warn_the_caller(message, category=UserWarning):
 def _package_of(frame):
     """Return the name of the package whose code a frame runs."""
     return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def each_warning_once(function):
+    """Let a function that asks nets more than once say the same thing only once."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        said = _said.get()
+        token = _said.set(set() if said is None else said)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _said.reset(token)
+
+    return call

@@ -2,10 +2,14 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from difflib import get_close_matches
+from typing import Any, Self, TypeVar
 
-# Words of scikit-learn's MLPClassifier, skorch, Keras, Lightning, XGBoost, TabNet, fairlearn and
-# others, and the names that the same things have here.
+Advised = TypeVar("Advised", bound=Callable[..., Any])
+
+# Words of scikit-learn's MLPClassifier and searches, skorch, Keras, Lightning, XGBoost, TabNet,
+# fairlearn and others, and the names that the same things have here.
 TRANSLATIONS = {
     "accelerator": "device",
     "algorithm": "optimizer",
@@ -20,6 +24,7 @@ TRANSLATIONS = {
     "criterion": "loss",
     "cuda": "device",
     "data_augmentation": "augment",
+    "display_labels": "class_names",
     "dtype": "precision",
     "early_stopping_rounds": "n_iter_no_change",
     "epochs": "max_epochs",
@@ -42,9 +47,10 @@ TRANSLATIONS = {
     "monitor": "scoring",
     "n_epochs": "max_epochs",
     "n_filters": "channels",
-    "n_iter": "max_epochs",
+    "n_iter": ("max_epochs", "n_candidates"),
     "n_jobs": "n_threads",
     "num_epochs": "max_epochs",
+    "param_distributions": "param_grid",
     "patience": "n_iter_no_change",
     "pretrained": "weights",
     "random_seed": "random_state",
@@ -89,9 +95,10 @@ def advice_on(word, known):
         Those that there are.
     """
     known = list(known)
-    name, note = TRANSLATIONS.get(word), NOTES.get(word, "")
-    if name not in known:
-        name, note = None, ""
+    names = TRANSLATIONS.get(word, ())
+    names = (names,) if isinstance(names, str) else names
+    name = next((name for name in names if name in known), None)
+    note = "" if name is None else NOTES.get(word, "")
     note = OTHER_PLACES.get(word, note)
     if name is None and not note:
         name = next(iter(get_close_matches(word, known, n=1)), None)
@@ -104,11 +111,15 @@ def with_advice(message, word, known):
     return f"{message} {advice_on(word, known)}".strip()
 
 
-def advises(function):
-    """Let a function say, of a keyword that it does not have, what it may have meant.
+def advises(function: Advised) -> Advised:
+    """Let a function, or a class's constructor, say what an unknown keyword may have meant.
 
-    The error is Python's own, a TypeError, with more words.
+    The error is Python's own, a TypeError, with more words. It stands on all that is public and
+    has options, outside of other decorators.
     """
+    if isinstance(function, type):
+        function.__init__ = advises(function.__init__)
+        return function
     parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -120,3 +131,37 @@ def advises(function):
         return function(*args, **kwargs)
 
     return call
+
+
+class Advising:
+    """Mixin of estimators that say what an unknown parameter may have meant."""
+
+    def set_params(self, **params) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; those of objects inside by ``<name>__<parameter>``, such as
+            ``augment__flip``.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; then none is set.
+        """
+        known = self.get_params(deep=False)
+        for name, value in params.items():
+            own = name.partition("__")[0]
+            if own in known:
+                continue
+            try:
+                super().set_params(**{name: value})
+            except ValueError as error:
+                raise ValueError(with_advice(str(error), own, known)) from None
+        return super().set_params(**params)

@@ -18,6 +18,7 @@ from skfashion.inspection.arguments import (
 )
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import input_of_last_step
 
 METHODS = {
@@ -154,6 +155,7 @@ class AttributionDisplay:
         maps = {name: its.reshape(-1, *sides) for name, its in maps.items()}
         return cls(pictures, maps, [names[code] for code in codes]).plot(ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw images and maps.
 

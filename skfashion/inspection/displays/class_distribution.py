@@ -6,6 +6,7 @@ from sklearn.base import clone
 from skfashion.inspection.arguments import labels_of, names_of, validated
 from skfashion.inspection.drawing import COLORS, axes_for
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 
 HATCHES = ("", "///", "...", "xxx")
 
@@ -42,6 +43,7 @@ class ClassDistributionDisplay:
     {'before': 60, 'after': 600}
     """
 
+    @advises
     def __init__(self, counts, names, unit="rows"):
         self.counts = counts
         self.names = names
@@ -124,6 +126,7 @@ class ClassDistributionDisplay:
         sets = {"before": y, "after": resampled}
         return cls.from_labels(sets, classes=classes, class_names=class_names, ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw the bars.
 

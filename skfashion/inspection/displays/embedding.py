@@ -18,6 +18,7 @@ from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 
 REDUCERS = ("pca", "tsne", "umap")
 OPACITY = 0.8
@@ -62,6 +63,7 @@ class EmbeddingDisplay:
     (500, 2)
     """
 
+    @advises
     def __init__(self, points, codes, names, pictures=None, labels=("", ""), rows=None):
         self.points = points
         self.codes = codes
@@ -204,6 +206,7 @@ class EmbeddingDisplay:
             rows,
         ).plot(ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw the points.
 

@@ -14,6 +14,7 @@ from skfashion.inspection.arguments import (
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 
 
 class Confusion(NamedTuple):
@@ -194,6 +195,7 @@ class ErrorAnalysisDisplay:
         pictures = np.split(together, np.cumsum([len(rows) for rows in chosen]))[:-1]
         return cls(confusions, pictures).plot(ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw the images.
 

@@ -13,6 +13,7 @@ from skfashion.inspection.arguments import (
 )
 from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
 from skfashion.utils._sklearn import StrOptions, take_rows
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import encode_labels
 
 WHICH = ("wrong", "uncertain", "random", "confident_wrong")
@@ -92,6 +93,7 @@ class PredictionGridDisplay:
         self.rows = rows
 
     @classmethod
+    @each_warning_once
     @validated(which=[StrOptions(set(WHICH))])
     def from_estimator(
         cls,

@@ -13,6 +13,7 @@ from skfashion.inspection.arguments import (
 )
 from skfashion.inspection.drawing import COLORS, axes_row_for
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 
 
 class ProbabilityDisplay:
@@ -48,6 +49,7 @@ class ProbabilityDisplay:
     >>> display = ProbabilityDisplay.from_estimator(net, X[1000], y[1000])
     """
 
+    @advises
     def __init__(self, picture, probabilities, names, true=None):
         self.picture = picture
         self.probabilities = probabilities
@@ -153,6 +155,7 @@ class ProbabilityDisplay:
         picture = as_pictures(as_one_row(x), image_shape)[0]
         return cls(picture, probabilities, names_of(classes, class_names), true).plot(ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw the image and the bars.
 

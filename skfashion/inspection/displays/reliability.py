@@ -6,6 +6,7 @@ from skfashion.inspection.arguments import as_probabilities, labels_of, validate
 from skfashion.inspection.drawing import COLORS, axes_for
 from skfashion.metrics import confidence_bins
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import last_step
 
 # By which curves of this display are known among others in the same axes.
@@ -54,6 +55,7 @@ class ReliabilityDisplay:
     True
     """
 
+    @advises
     def __init__(self, confidence, accuracy, counts, name=None):
         self.confidence = confidence
         self.accuracy = accuracy

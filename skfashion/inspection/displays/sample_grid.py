@@ -7,6 +7,7 @@ from skfashion.inspection.arguments import as_pictures, labels_of, names_of, val
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
+from skfashion.utils.names import advises
 
 
 class SampleGridDisplay:
@@ -97,6 +98,7 @@ class SampleGridDisplay:
         pictures = np.split(together, np.cumsum([len(rows) for rows in chosen])[:-1])
         return cls(pictures, names_of(classes, class_names)).plot(ax=ax)
 
+    @advises
     def plot(self, *, ax=None):
         """Draw the images.
 

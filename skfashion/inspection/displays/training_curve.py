@@ -6,6 +6,7 @@ import numpy as np
 
 from skfashion.inspection.arguments import fitted_last_step
 from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for
+from skfashion.utils.names import advises
 from skfashion.utils.pipelines import last_step
 
 # What each panel shows: columns of `history_`, how they are drawn, and its label.
@@ -61,6 +62,7 @@ class TrainingCurveDisplay:
         self.histories = histories
 
     @classmethod
+    @advises
     def from_estimator(cls, estimator, *, panels: Sequence[str] = ("loss", "score", "lr"), ax=None):
         """Draw what fitted classifiers remember of their trainings.
 
@@ -96,6 +98,7 @@ class TrainingCurveDisplay:
             raise ValueError("Got no estimator, expected at least one by each name.")
         return cls(histories).plot(panels=panels, ax=ax)
 
+    @advises
     def plot(self, *, panels: Sequence[str] = ("loss", "score", "lr"), ax=None):
         """Draw the curves.
 

@@ -17,6 +17,7 @@ from skfashion.inspection.displays.reliability import ReliabilityDisplay
 from skfashion.inspection.report import checks, examples, scores
 from skfashion.inspection.report.parts import describe_model
 from skfashion.utils._sklearn import take_rows
+from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import column_of_labels, encode_labels
 from skfashion.utils.pipelines import last_step
 
@@ -61,6 +62,7 @@ class Findings:
     random_state: int | str | None
 
 
+@each_warning_once
 def measure(models, X, y, *, class_names, image_shape, y_train, n_resamples, random_state):
     """Let models predict test images, and find out how good they are and where they fail.
 

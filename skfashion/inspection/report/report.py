@@ -13,6 +13,7 @@ from skfashion.inspection.report.findings import measure
 from skfashion.inspection.report.page import write_page
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.files import write_text
+from skfashion.utils.names import advises
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ class Report:
         )
 
 
+@advises
 @validate_params(
     {
         "n_resamples": [Interval(Integral, 1, None, closed="left")],

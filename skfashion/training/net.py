@@ -179,7 +179,8 @@ class TrainingNet(NeuralNetClassifier):
         epochs : int
             Number of epochs.
         resume : callable or None
-            ``resume(net, validates=bool)`` puts the net where an earlier training has stopped.
+            ``resume(net, validates=bool, steps_per_epoch=int)`` puts the net where an earlier
+            training has stopped.
 
         Raises
         ------
@@ -212,7 +213,8 @@ class TrainingNet(NeuralNetClassifier):
         try:
             self.notify("on_train_begin", X=dataset, y=None)
             if resume is not None:
-                resume(self, validates=dataset_valid is not None)
+                steps = len(self.get_iterator(dataset, training=True))
+                resume(self, validates=dataset_valid is not None, steps_per_epoch=steps)
                 epochs = 0 if self.stop_training_ else epochs - len(self.history)
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)

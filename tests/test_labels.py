@@ -1,5 +1,7 @@
 """Labels come in every container, and what is missing among them is refused by name."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,11 +85,37 @@ def test_dates_and_times_are_no_columns():
             small(MLPNetClassifier).fit(frame, WORDS)
     with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
         small(MLPNetClassifier).fit(times[["taken at"]].to_numpy(), WORDS)
-    with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
-        small(MLPNetClassifier).fit([[time] for time in times["taken at"].to_numpy()], WORDS)
     net = small(MLPNetClassifier).fit(times[["size"]].assign(hour=np.arange(60)), WORDS)
     with pytest.raises(ValueError, match="dates or times"):
         net.predict(times)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        np.datetime64("2026-01-01"),
+        np.timedelta64(5, "s"),
+        pd.Timestamp("2026-01-01", tz="UTC"),
+        pd.Period("2026-01"),
+        pd.Timedelta(1),
+        pd.NaT,
+        datetime(2026, 1, 1),
+        date(2026, 1, 1),
+    ],
+    ids=repr,
+)
+def test_a_single_date_among_numbers_is_found(time):
+    values = np.array([[float(i), 1.0] for i in range(60)], dtype=object)
+    values[59, 1] = time
+    net = small(MLPNetClassifier)
+    for X in (values, values.tolist(), [tuple(row) for row in values], np.ma.array(values)):
+        with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
+            net.fit(X, WORDS)
+    # Columns of one name, too.
+    with pytest.raises(ValueError, match=r"X with dates or times in the columns \['size'\]"):
+        net.fit(pd.DataFrame(values, columns=["size", "size"]), WORDS)
+    with pytest.raises(ValueError, match="X with dates or times"):
+        net.partial_fit(values, WORDS, classes=WORDS[:3])
 
 
 def test_a_single_image_gets_advice(digits):

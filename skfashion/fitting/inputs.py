@@ -1,7 +1,6 @@
 """Checks of what users pass in: images, labels, weights, devices."""
 
 from functools import partial
-from itertools import compress
 from numbers import Real
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skfashion.fitting.times import without_times
 from skfashion.images import advice_on_one_image, as_planes, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.training import SparseImages, check_reachable, has_cuda
@@ -49,7 +49,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
-    _refuse_times(X)
+    X = without_times(X)
     if has_labels:
         y = _as_scikit_learn_reads_it(y, name)
     options = {
@@ -76,23 +76,6 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
             f"{estimator.n_features_in_} features as input.{advice}"
         )
     return (X, y) if has_labels else X
-
-
-def _refuse_times(X):
-    """Refuse columns of dates, times and durations, which NumPy takes for large numbers."""
-    names = getattr(X, "columns", None)
-    first = np.asarray(X[:1]) if isinstance(X, list | tuple) else X
-    dtypes = [getattr(first, "dtype", None)] if names is None else X.dtypes
-    are_times = [
-        getattr(dtype, "kind", "") in {"M", "m"} or getattr(dtype, "is_temporal", bool)()
-        for dtype in dtypes
-    ]
-    if any(are_times):
-        which = "" if names is None else f" in the columns {list(compress(names, are_times))}"
-        raise ValueError(
-            f"Got X with dates or times{which}, expected numbers. Compute those that matter, such "
-            "as the hour of the day, and leave dates and times themselves out."
-        )
 
 
 def _as_scikit_learn_reads_it(y, name):

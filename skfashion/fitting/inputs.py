@@ -10,7 +10,6 @@ from sklearn.utils import (
     check_array,
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     compute_class_weight,
 )
 from sklearn.utils.multiclass import check_classification_targets
@@ -49,6 +48,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
+    _refuse_masked(X, "X")
     X = without_times(X)
     if has_labels:
         y = _as_scikit_learn_reads_it(y, name)
@@ -76,6 +76,15 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
             f"{estimator.n_features_in_} features as input.{advice}"
         )
     return (X, y) if has_labels else X
+
+
+def _refuse_masked(values, name):
+    """Refuse numbers that are masked, of which scikit-learn would take what lies under the mask."""
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"Got {name} with {np.ma.count_masked(values)} masked values, expected a number in "
+            "each place. Fill them in, or leave these rows out."
+        )
 
 
 def _as_scikit_learn_reads_it(y, name):
@@ -128,6 +137,7 @@ def check_weights(sample_weight, X):
     """Return the weights as a float64 array (n,), or None for None."""
     if sample_weight is None:
         return None
+    _refuse_masked(sample_weight, "sample_weight")
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     check_sum(weights, "sample_weight")
     return weights
@@ -146,18 +156,9 @@ def check_sum(weights, name):
 
 def check_groups(groups, X):
     """Return the group of each row as an array (n,), none of them missing."""
-    # pandas is slow to import, and reading data does not need it.
-    from pandas import isna
-
-    # As objects, since NumPy makes the text "nan" of a missing value in a list of text.
-    missing = np.flatnonzero(isna(column_or_1d(np.asarray(groups, dtype=object))))
-    if len(missing):
-        raise ValueError(
-            f"Got groups with {len(missing)} missing values, the first in row {missing[0]}; "
-            "expected a group for each row. Give these rows a group of their own."
-        )
+    groups = labels.column_of_labels(groups, "groups")
     check_consistent_length(X, groups)
-    return np.asarray(groups)
+    return groups
 
 
 def weigh_classes(class_weight, classes, codes, sample_weight):

@@ -60,6 +60,4 @@ def _are_times(values):
 
 def _is_of_time(kind):
     """Tell whether a type is one of points in time, which can be printed as such, or of spans."""
-    return hasattr(kind, "strftime") or issubclass(
-        kind, timedelta | np.datetime64 | np.timedelta64
-    )
+    return hasattr(kind, "strftime") or issubclass(kind, timedelta | np.datetime64 | np.timedelta64)

@@ -17,6 +17,7 @@ from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.history import RowHistory
 from skfashion.training.inference import FastForward
+from skfashion.training.modes import to_be_trained
 from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import (
@@ -552,6 +553,8 @@ class TrainingNet(NeuralNetClassifier):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        if torch.is_inference_mode_enabled():
+            to_be_trained(self.module_)
 
 
 def _validation_error(batch):

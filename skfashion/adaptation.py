@@ -91,7 +91,8 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
             "a ConvNetClassifier, ResNetClassifier or AttentionNetClassifier."
         )
     if adapted.net_.standardizes:
-        _adapt_standardisation(adapted, rows, n_source)
+        with own_modes(gradients=False):
+            _adapt_standardisation(adapted, rows, n_source)
     replace_statistics(adapted, rows, n_before=n_source)
     return adapted
 

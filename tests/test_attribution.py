@@ -1,5 +1,8 @@
 """Which pixels mattered: against what the nets compute, and against what is known."""
 
+import copy
+from functools import partial
+
 import matplotlib
 import numpy as np
 import pytest
@@ -77,6 +80,26 @@ def test_the_pixels_that_matter_are_found(method, corner):
     inside[:5, :5] = True
     sizes = np.abs(maps)
     assert (sizes[:, inside].mean(axis=1) > 2 * sizes[:, ~inside].mean(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        torch.inference_mode,
+        torch.no_grad,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: torch.device("meta"),
+    ],
+    ids=["inference_mode", "no_grad", "autocast", "device"],
+)
+def test_maps_are_the_same_whatever_pytorch_was_told(around, corner):
+    model, images, _ = corner
+    draw = partial(AttributionDisplay.from_estimator, X=images[:1], methods=list(METHODS))
+    expected = draw(model).maps
+    with around():
+        found = draw(copy.deepcopy(model)).maps
+    for method in METHODS:
+        np.testing.assert_array_equal(found[method], expected[method])
 
 
 @pytest.mark.parametrize("depth", [1, 2])

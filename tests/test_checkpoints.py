@@ -120,7 +120,14 @@ class Counting(torch.optim.SGD):
         return loss
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, Counting, "muon"])
+class Bare(Counting):
+    """One that no copy of can be asked what its state looks like."""
+
+    def __deepcopy__(self, memo):
+        raise TypeError
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, Counting, Bare, "muon"])
 def test_optimizers_with_a_state_of_their_own_go_on(tmp_path, optimizer):
     X, y = load()
     params = {"optimizer": optimizer, "batch_size": 150, "lr": 0.05, "max_epochs": 5}
@@ -278,6 +285,19 @@ CRAFTED = {
         0, torch.zeros(2)
     ),
     "history": lambda s: s["state"].update(history=[{"epoch": 1}]),
+    "no records of epoch 1": lambda s: s["state"]["history"][0].update(batches=[1, 2, 3]),
+    "history: 16 there, at most 8": lambda s: s["state"]["history"].extend(
+        {**row, "epoch": i} for i, row in enumerate(s["state"]["history"] * 7, 3)
+    ),
+    "step: 10000000 there": lambda s: s["state"].update(step=10**7),
+    "optimizer 0 step: -1 there": lambda s: moments_in(s).update(step=torch.tensor(-1.0)),
+    "averaged n: -10 there": lambda s: s["state"]["averaged"].update(n=-10),
+    "amsgrad: True there": lambda s: s["state"]["optimizer"]["param_groups"][0].update(
+        amsgrad=True
+    ),
+    "-5 epochs ago": lambda s: s["state"]["callbacks"]["skfashion_best"].update(
+        n_epochs_without_improvement=-5
+    ),
     "step: str": lambda s: s["state"].update(step="x"),
     "stopped: int": lambda s: s["state"].update(stopped=1),
     "callbacks: it has others": lambda s: s["state"]["callbacks"].update(other={}),
@@ -306,9 +326,27 @@ def test_a_crafted_checkpoint_is_an_error_that_names_it_and_nothing_runs(tmp_pat
     np.testing.assert_array_equal(weights_of(net), weights_of(whole))
 
 
+class Fused(torch.optim.AdamW):
+    """An optimizer with PyTorch's fused kernel and an attribute of its own, as users write them."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, lr, fused=True)
+        self.n_calls = 0
+
+    def step(self, closure=None):
+        self.n_calls += 1
+        return super().step(closure)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "name"),
-    [("sgd", "momentum_buffer"), ("muon", "momentum_buffer"), (torch.optim.RMSprop, "square_avg")],
+    [
+        ("sgd", "momentum_buffer"),
+        ("muon", "momentum_buffer"),
+        (torch.optim.RMSprop, "square_avg"),
+        (torch.optim.LBFGS, "d"),
+        (Fused, "exp_avg"),
+    ],
 )
 def test_the_state_of_every_optimizer_is_compared(tmp_path, optimizer, name):
     X, y = load()

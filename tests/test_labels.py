@@ -1,13 +1,21 @@
 """Labels come in every container, and what is missing among them is refused by name."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 from common import small
+from sklearn.base import clone
+from sklearn.linear_model import SGDClassifier
+from sklearn.model_selection import GroupShuffleSplit
 
 from skfashion import MLPNetClassifier
 from skfashion.datasets import make_groups, make_imbalanced
-from skfashion.studies import group_metrics, imbalance_study
+from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.model_selection import EpochHalvingSearchCV
+from skfashion.studies import fairness_study, group_metrics, imbalance_study
+from skfashion.studies.thresholds import ClassFactorsClassifier
 
 WORDS = ["coat", "bag", "shirt"] * 20
 X = np.random.RandomState(0).randint(0, 256, size=(60, 25)).astype(np.uint8)
@@ -22,6 +30,9 @@ GAPS = {
     "numbers": [np.nan, *[0.0, 1.0] * 29, 1.0],
     "array": np.array([np.nan, *WORDS[1:]], dtype=object),
     "masked": np.ma.array(WORDS, mask=[True] + [False] * 59),
+    "masked numbers": np.ma.array([0, 1] * 30, mask=[True] + [False] * 59),
+    "list of a masked array": [np.ma.masked, *[0, 1] * 29, 1],
+    "NaT": np.array(["NaT", *["2026-01-01", "2026-01-02"] * 29, "2026-01-01"], dtype="M8[D]"),
     "str": pd.Series([np.nan, *WORDS[1:]]),
     "string": pd.Series([None, *WORDS[1:]], dtype="string"),
     "category": pd.Series([None, *WORDS[1:]], dtype="category"),
@@ -34,6 +45,30 @@ GAPS = {
 def test_missing_labels_are_refused_by_name(gap):
     y = GAPS[gap]
     whole = np.arange(60) % 2
+    net, tried = small(MLPNetClassifier), []
+
+    def score(*args):
+        tried.append(args)
+        return 1.0
+
+    grid = {"random_state": [0, 1]}
+    search = EpochHalvingSearchCV(net, grid, max_resources=2, cv=2, scoring=score)
+    grouped = clone(net).set_params(early_stopping=True, validation_split=GroupShuffleSplit(1))
+    # A search and a vote say so before anything is trained.
+    for model in (
+        search,
+        SnapshotEnsembleClassifier(net, n_snapshots=2),
+        ClassFactorsClassifier(net),
+    ):
+        with pytest.raises(ValueError, match=r"(?i)\by\b.*(missing|nan)"):
+            model.fit(X, y)
+    search.set_params(cv=GroupShuffleSplit(2), estimator=SGDClassifier())
+    for fit in (search.fit, grouped.fit):
+        with pytest.raises(ValueError, match="groups with 1 missing labels, the first in row 0"):
+            fit(X, whole, groups=y)
+    with pytest.raises(ValueError, match="y with 1 missing labels"):
+        search.fit(X, y)
+    assert not tried
     with pytest.raises(ValueError, match=r"(?i)\by\b.*(missing|nan)"):
         small(MLPNetClassifier).fit(X, y)
     with pytest.raises(ValueError, match="y with 1 missing labels, the first in row 0"):
@@ -44,6 +79,22 @@ def test_missing_labels_are_refused_by_name(gap):
         imbalance_study({"net": small(MLPNetClassifier)}, X, WORDS, X, y, verbose=0)
     with pytest.raises(ValueError, match=r"groups(\[:, 0\])? with 1 missing labels"):
         group_metrics(whole, whole, y)
+    if gap != "column":
+        with pytest.raises(ValueError, match=r"groups\['room'\] with 1 missing labels"):
+            fairness_study({"net": net}, X, whole, {"room": y}, X, whole, {"room": y}, verbose=0)
+
+
+def test_masked_numbers_are_refused():
+    masked = np.ma.array(X, mask=X > 250)
+    weights = np.ma.array(np.ones(60), mask=[True] + [False] * 59)
+    net = small(MLPNetClassifier)
+    with pytest.raises(ValueError, match=r"Got X with \d+ masked values"):
+        net.fit(masked, WORDS)
+    with pytest.raises(ValueError, match="Got sample_weight with 1 masked values"):
+        net.fit(X, WORDS, sample_weight=weights)
+    net.fit(np.ma.array(X), WORDS)
+    with pytest.raises(ValueError, match=r"Got X with \d+ masked values"):
+        net.predict(masked)
 
 
 KINDS = {"Int64": "i", "Int8": "i", "UInt8": "u", "boolean": "b", "int64[pyarrow]": "i"}
@@ -83,11 +134,37 @@ def test_dates_and_times_are_no_columns():
             small(MLPNetClassifier).fit(frame, WORDS)
     with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
         small(MLPNetClassifier).fit(times[["taken at"]].to_numpy(), WORDS)
-    with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
-        small(MLPNetClassifier).fit([[time] for time in times["taken at"].to_numpy()], WORDS)
     net = small(MLPNetClassifier).fit(times[["size"]].assign(hour=np.arange(60)), WORDS)
     with pytest.raises(ValueError, match="dates or times"):
         net.predict(times)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        np.datetime64("2026-01-01"),
+        np.timedelta64(5, "s"),
+        pd.Timestamp("2026-01-01", tz="UTC"),
+        pd.Period("2026-01"),
+        pd.Timedelta(1),
+        pd.NaT,
+        datetime(2026, 1, 1),
+        date(2026, 1, 1),
+    ],
+    ids=repr,
+)
+def test_a_single_date_among_numbers_is_found(time):
+    values = np.array([[float(i), 1.0] for i in range(60)], dtype=object)
+    values[59, 1] = time
+    net = small(MLPNetClassifier)
+    for X in (values, values.tolist(), [tuple(row) for row in values], np.ma.array(values)):
+        with pytest.raises(ValueError, match="X with dates or times, expected numbers"):
+            net.fit(X, WORDS)
+    # Columns of one name, too.
+    with pytest.raises(ValueError, match=r"X with dates or times in the columns \['size'\]"):
+        net.fit(pd.DataFrame(values, columns=["size", "size"]), WORDS)
+    with pytest.raises(ValueError, match="X with dates or times"):
+        net.partial_fit(values, WORDS, classes=WORDS[:3])
 
 
 def test_a_single_image_gets_advice(digits):

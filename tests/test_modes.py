@@ -1,5 +1,6 @@
 """What a caller has told PyTorch changes neither a training nor a prediction."""
 
+import pickle
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from common import small, weights_of
 
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier
+from skfashion.adaptation import adapt_batch_norm
 
 AUGMENT = Augmentation(flip=True, shift=1, rotation=5, brightness=0.1, erase=0.5, cutmix=1, mixup=1)
 NETS = {
@@ -68,6 +70,25 @@ def test_the_same_net(name, around, plain, digits):
     with AROUND[around]():
         found = outcome(name, *digits)
     np.testing.assert_array_equal(found, plain[name])
+
+
+def test_a_net_that_was_read_in_inference_mode_can_be_trained(digits):
+    net = small(ConvNetClassifier).fit(*digits)  # batch norm's statistics change in training
+    stored = pickle.dumps(net)
+    expected = weights_of(pickle.loads(stored).partial_fit(*digits))
+    with torch.inference_mode():
+        read = pickle.loads(stored)
+    np.testing.assert_array_equal(weights_of(read.partial_fit(*digits)), expected)
+
+
+@pytest.mark.parametrize("around", ["inference_mode", "device"])
+def test_statistics_are_adapted_whatever_is_around(around, digits):
+    X = digits[0]
+    net = small(ConvNetClassifier).fit(*digits)
+    expected = adapt_batch_norm(net, X // 2).predict_proba(X)
+    with AROUND[around]():
+        found = adapt_batch_norm(net, X // 2).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_what_is_around_is_there_afterwards(digits):

@@ -162,6 +162,7 @@ def test_what_is_set_after_a_fit_is_checked_in_the_same_words(digits):
     X, y = digits
     net = small(ConvNetClassifier, max_epochs=1).fit(X, y)
     wrong = {"n_threads": 0, "device": "gpu", "prior": "unifrom", "tta": 1}
+    wrong |= {"n_threads  ": True, "n_threads   ": np.True_}
     wrong |= {"n_threads ": 2**31, "device ": "cuda:x", "prior ": [0.5, 0.5]}
     for name, value in wrong.items():
         name = name.strip()

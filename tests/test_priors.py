@@ -215,6 +215,19 @@ def test_predictions_for_a_prior(prior, any_class):
     assert_array_equal(again.predict_proba(X), net.predict_proba(X))
 
 
+def test_a_prior_sums_to_one_as_nearly_as_its_type_can():
+    X, y = skewed()
+    net = small(MLPNetClassifier).fit(X, y)
+    for prior in (np.full(3, 1 / 3, np.float16), np.array([0.7, 0.2, 0.1], np.float16)):
+        expected = net.set_params(prior=prior.astype(float) / prior.astype(float).sum())
+        expected = expected.predict_proba(X)
+        for same in (prior, list(prior)):
+            assert_allclose(net.set_params(prior=same).predict_proba(X), expected)
+    for prior in (np.array([0.7, 0.2, 0.11], np.float16), [0.7, 0.2, 0.101]):
+        with pytest.raises(ValueError, match="positive numbers that sum to 1"):
+            net.set_params(prior=prior).predict(X)
+
+
 def test_two_classes():
     X, y = skewed((80, 20))
     net = small(MLPNetClassifier).fit(X, y)

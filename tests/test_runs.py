@@ -189,6 +189,9 @@ def test_a_damaged_file_is_named_and_only_its_run_is_done_again(tmp_path):
         assert len(ran(tmp_path)) == 1
         assert first.read_bytes() == content
     assert not (tmp_path / "code_ran").exists()
+    first.write_bytes(kept_files(tmp_path / "cache")[1].read_bytes())
+    with pytest.warns(RuntimeWarning, match=f"{first.name}, which holds the result of another run"):
+        assert run_all(scaled_sum, tasks_of(tmp_path, 1, 2, 3), SHARED, **options) == found
     assert len(kept_files(tmp_path / "cache")) == 3  # what a killed writer has left is gone
 
 

@@ -1,5 +1,7 @@
 """Beginning with the weights of another net."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -52,11 +54,23 @@ def test_weights_from_a_file(digits, tmp_path):
     net = small(ConvNetClassifier, init_from=path).fit(X, y)
     same = small(ConvNetClassifier, init_from=FrozenEstimator(before)).fit(X, y)
     np.testing.assert_array_equal(weights_of(net), weights_of(same))
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[content.index(before.net_.module_.head.bias.detach().numpy().tobytes())] ^= 1
+    (tmp_path / "flipped.pt").write_bytes(flipped)
+    (tmp_path / "cut.pt").write_bytes(content[:-1])
+    (tmp_path / "empty.pt").write_bytes(b"")
+    sparse = {name: tensor.to_sparse() for name, tensor in torch.load(path).items()}
+    torch.save(sparse, tmp_path / "sparse.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     (tmp_path / "text.pt").write_text("weights")
     for name, error, match in (
         ("list.pt", ValueError, "holds a list, expected weights by name"),
         ("text.pt", ValueError, "which is no file of weights"),
+        ("flipped.pt", ValueError, "flipped.pt', .* or a damaged one .the checksum of"),
+        ("cut.pt", ValueError, "cut.pt', .* or a damaged one"),
+        ("empty.pt", ValueError, "empty.pt', .* or a damaged one"),
+        ("sparse.pt", ValueError, "sparse.pt', which holds a dict, expected weights by name"),
         ("missing.pt", OSError, "missing.pt"),
     ):
         with pytest.raises(error, match=match):
@@ -112,9 +126,9 @@ def test_a_file_is_read_once(digits, tmp_path, monkeypatch):
     path, paths = tmp_path / "weights.pt", []
     small(MLPNetClassifier).fit(*digits).net_.save_params(f_params=path)
 
-    def load(path, *args, load=torch.load, **kwargs):
-        paths.append(path)
-        return load(path, *args, **kwargs)
+    def load(stream, *args, load=torch.load, **kwargs):
+        paths.append(Path(stream.name))
+        return load(stream, *args, **kwargs)
 
     monkeypatch.setattr(torch, "load", load)
     small(MLPNetClassifier, init_from=path, max_epochs=1).fit(*digits)

@@ -132,7 +132,7 @@ REFUSED = {
     "missing": (
         {},
         {"groups": ["a", None, np.nan, *["b"] * 297]},
-        "Got groups with 2 missing values, the first in row 1",
+        "Got groups with 2 missing labels, the first in row 1",
     ),
     "no splitter": ({"splitter": None}, {}, "Got groups without validation_split"),
     "no split": ({"splitter": Odd([])}, {}, "makes no split at all"),

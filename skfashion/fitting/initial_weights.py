@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import warnings
+import zipfile
 from os import PathLike
 
 import numpy as np
@@ -70,27 +71,51 @@ def read_file(path, parameter):
     given = f"Got {parameter}={os.fspath(path)!r}"
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{given}, expected a file of weights, which is not there.")
-    with warnings.catch_warnings():
+    with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about pickles of another kind: refused below
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError:
+            _check_sums(stream)
+            state = torch.load(stream, map_location="cpu", weights_only=True)
+        except MemoryError:
             raise
         except Exception as error:
             raise ValueError(
-                f"{given}, which is no file of weights; expected one that "
-                "net.net_.save_params(f_params=path) or torch.save(module.state_dict(), path) has "
-                "written. A pickled estimator is loaded first and then given as "
+                f"{given}, which is no file of weights, or a damaged one ({error}); expected one "
+                "that net.net_.save_params(f_params=path) or torch.save(module.state_dict(), path) "
+                "has written. A pickled estimator is loaded first and then given as "
                 "FrozenEstimator(net)."
             ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as many training scripts write them
-    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+    if not isinstance(state, dict) or not all(map(_is_weight, state, state.values())):
         raise ValueError(
             f"{given}, which holds a {type(state).__name__}, expected weights by name, as "
             "net.net_.save_params(f_params=path) writes them."
         )
     return state
+
+
+def _check_sums(stream):
+    """Raise a ValueError if a file's checksums, which ``torch.load`` ignores, are not right."""
+    if zipfile.is_zipfile(stream):  # very old files of PyTorch's are none, and have no checksums
+        with zipfile.ZipFile(stream) as file:
+            # PyTorch compresses nothing, so that no file becomes more than it is long.
+            if any(member.file_size > member.compress_size for member in file.infolist()):
+                raise ValueError("it says that it holds more than it can")
+            if (damaged := file.testzip()) is not None:
+                raise ValueError(f"the checksum of {damaged} is another one")
+    stream.seek(0)
+
+
+def _is_weight(name, value):
+    """Tell whether this is a name and an ordinary tensor of real numbers."""
+    return (
+        isinstance(name, str)
+        and torch.is_tensor(value)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_complex())
+    )
 
 
 def begin_with(module, weights, source):

@@ -1,7 +1,6 @@
 """Checks of what users pass in: images, labels, weights, devices."""
 
 from functools import partial
-from itertools import compress
 from numbers import Real
 
 import numpy as np
@@ -11,12 +10,12 @@ from sklearn.utils import (
     check_array,
     check_consistent_length,
     check_random_state,
-    column_or_1d,
     compute_class_weight,
 )
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skfashion.fitting.times import without_times
 from skfashion.images import advice_on_one_image, as_planes, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.training import SparseImages, check_reachable, has_cuda
@@ -49,7 +48,8 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
-    _refuse_times(X)
+    _refuse_masked(X, "X")
+    X = without_times(X)
     if has_labels:
         y = _as_scikit_learn_reads_it(y, name)
     options = {
@@ -78,20 +78,12 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     return (X, y) if has_labels else X
 
 
-def _refuse_times(X):
-    """Refuse columns of dates, times and durations, which NumPy takes for large numbers."""
-    names = getattr(X, "columns", None)
-    first = np.asarray(X[:1]) if isinstance(X, list | tuple) else X
-    dtypes = [getattr(first, "dtype", None)] if names is None else X.dtypes
-    are_times = [
-        getattr(dtype, "kind", "") in {"M", "m"} or getattr(dtype, "is_temporal", bool)()
-        for dtype in dtypes
-    ]
-    if any(are_times):
-        which = "" if names is None else f" in the columns {list(compress(names, are_times))}"
+def _refuse_masked(values, name):
+    """Refuse numbers that are masked, of which scikit-learn would take what lies under the mask."""
+    if np.ma.is_masked(values):
         raise ValueError(
-            f"Got X with dates or times{which}, expected numbers. Compute those that matter, such "
-            "as the hour of the day, and leave dates and times themselves out."
+            f"Got {name} with {np.ma.count_masked(values)} masked values, expected a number in "
+            "each place. Fill them in, or leave these rows out."
         )
 
 
@@ -145,6 +137,7 @@ def check_weights(sample_weight, X):
     """Return the weights as a float64 array (n,), or None for None."""
     if sample_weight is None:
         return None
+    _refuse_masked(sample_weight, "sample_weight")
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     check_sum(weights, "sample_weight")
     return weights
@@ -163,18 +156,9 @@ def check_sum(weights, name):
 
 def check_groups(groups, X):
     """Return the group of each row as an array (n,), none of them missing."""
-    # pandas is slow to import, and reading data does not need it.
-    from pandas import isna
-
-    # As objects, since NumPy makes the text "nan" of a missing value in a list of text.
-    missing = np.flatnonzero(isna(column_or_1d(np.asarray(groups, dtype=object))))
-    if len(missing):
-        raise ValueError(
-            f"Got groups with {len(missing)} missing values, the first in row {missing[0]}; "
-            "expected a group for each row. Give these rows a group of their own."
-        )
+    groups = labels.column_of_labels(groups, "groups")
     check_consistent_length(X, groups)
-    return np.asarray(groups)
+    return groups
 
 
 def weigh_classes(class_weight, classes, codes, sample_weight):

@@ -37,6 +37,7 @@ from skfashion.utils._sklearn import (
     start_callbacks,
 )
 from skfashion.utils.callers import warn_the_caller
+from skfashion.utils.labels import refuse_missing
 from skfashion.utils.names import Advising, advises
 from skfashion.utils.seeds import get_seeds
 from skfashion.utils.versions import PickledWithVersions
@@ -248,8 +249,9 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
         Raises
         ------
         ValueError
-            If the estimator cannot go on with a training, a parameter is not as described, or all
-            trainings of a rung fail or cannot be scored; the message says why.
+            If the estimator cannot go on with a training, a parameter is not as described, labels
+            or groups are missing, or all trainings of a rung fail or cannot be scored; the message
+            says why.
         ConnectionError
             If the scheduler of the Dask cluster is gone.
         TypeError
@@ -265,8 +267,10 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
             )
         self._check_that_the_cache_is_of_use()
         scorer = scorer_of(self)
+        refuse_missing(y)
         X, y = indexable(X, y)
         routed = routed_params(self, X, params)
+        refuse_missing(routed.splitter.split.get("groups"), "groups")
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         # Drawn once: a rung must not see other rows than the one before.
         splits = list(splitter.split(X, y, **routed.splitter.split))

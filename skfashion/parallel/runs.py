@@ -147,18 +147,28 @@ def _results_in(files):
     for i, file in enumerate(files):
         if file is not None and file.is_file():
             try:
-                ended[i] = read_values(file)
+                ended[i] = _kept_result(file)
             except ValueError as error:
                 message = f"{error} Its run is done again."
                 warn_the_caller(message, RuntimeWarning)
     return ended
 
 
+def _kept_result(file):
+    """Return the result in a file, which says itself of which run it is."""
+    content = read_values(file)
+    if not isinstance(content, dict) or content.keys() != {"run", "result"}:
+        raise ValueError(f"Got the file {file}, which holds no result of a run.")
+    if content["run"] != file.stem:
+        raise ValueError(f"Got the file {file}, which holds the result of another run.")
+    return content["result"]
+
+
 def _keep(file, result):
     """Write a result; a run that is finished is not lost because a disk is full."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_values(file, result)
+        write_values(file, {"run": file.stem, "result": result})
     except (OSError, TypeError) as error:  # TypeError: it is more than numbers and words
         reason = getattr(error, "strerror", None) or error
         warn_the_caller(

@@ -52,6 +52,20 @@ Value = TypeVar("Value")
 Class = TypeVar("Class", bound=type)
 
 
+class ThreadCounts(Interval):
+    """The constraint of a number of threads: an int from 1 to 1,024, and no bool."""
+
+    def __init__(self):
+        super().__init__(Integral, 1, 1024, closed="both")
+
+    def is_satisfied_by(self, value):
+        """Tell whether a value is such a number; Python counts True as 1."""
+        return super().is_satisfied_by(value) and not isinstance(value, bool)
+
+    def __str__(self):
+        return "an int (no bool) in the range [1, 1024]"
+
+
 class DeviceNames(StrOptions):
     """The constraint of a device: "auto", "cpu", "cuda", "mps", or "cuda:" and a number."""
 

@@ -18,6 +18,7 @@ from skfashion.parameters.declaring import (
     DeviceNames,
     Optimizer,
     Splitter,
+    ThreadCounts,
     estimator,
     param,
 )
@@ -391,7 +392,7 @@ class TrainingOptions:
         is the CPU there, and "cuda" is refused.""",
     )
     n_threads: int | None = param(
-        Interval(Integral, 1, 1024, closed="both"),
+        ThreadCounts(),
         None,
         default=None,
         group="running",

@@ -103,6 +103,12 @@ class KeepBestWeights(Callback):
 
     def load_state_dict(self, state):
         """Continue where :meth:`state_dict` was called."""
+        waited, best = state["n_epochs_without_improvement"], state["best_score"]
+        if not 0 <= waited <= self.patience or math.isnan(best):
+            raise ValueError(
+                f"Got a best score of {best}, {waited} epochs ago, expected a number, and at most "
+                f"{self.patience} epochs."
+            )
         for name, value in state.items():
             setattr(self, f"{name}_", value)
 

@@ -165,7 +165,7 @@ class CheckpointFile:
                 error.errno, f"Could not write the checkpoint: {error.strerror}. {kept}", self.path
             ) from error
 
-    def resume(self, net, *, validates):
+    def resume(self, net, *, validates, steps_per_epoch):
         """Let a net in training go on from the checkpoint.
 
         Raises
@@ -174,7 +174,7 @@ class CheckpointFile:
             If what it holds is not for this net.
         """
         try:
-            resume_training(net, self.state, validates=validates)
+            resume_training(net, self.state, validates=validates, steps_per_epoch=steps_per_epoch)
         except MemoryError:
             raise
         except Exception as error:  # whatever PyTorch, or a callback, says of a state

@@ -37,6 +37,24 @@ def own_modes(*, gradients):
     return _all_of(contexts) if contexts else nullcontext()
 
 
+def to_be_trained(module):
+    """Let weights be trained that were copied, or read from a pickle, in PyTorch's inference mode.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Tensors of that mode in it are replaced, since they stay so outside of it.
+    """
+    with torch.inference_mode(False):
+        for layer in module.modules():
+            for name, weight in list(layer.named_parameters(recurse=False)):
+                if weight.is_inference():
+                    setattr(layer, name, torch.nn.Parameter(weight.clone(), weight.requires_grad))
+            for name, buffer in list(layer.named_buffers(recurse=False)):
+                if buffer.is_inference():
+                    setattr(layer, name, buffer.clone())
+
+
 @contextmanager
 def _all_of(contexts):
     """Enter several contexts."""

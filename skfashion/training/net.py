@@ -17,6 +17,7 @@ from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.history import RowHistory
 from skfashion.training.inference import FastForward
+from skfashion.training.modes import to_be_trained
 from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import (
@@ -179,7 +180,8 @@ class TrainingNet(NeuralNetClassifier):
         epochs : int
             Number of epochs.
         resume : callable or None
-            ``resume(net, validates=bool)`` puts the net where an earlier training has stopped.
+            ``resume(net, validates=bool, steps_per_epoch=int)`` puts the net where an earlier
+            training has stopped.
 
         Raises
         ------
@@ -212,7 +214,8 @@ class TrainingNet(NeuralNetClassifier):
         try:
             self.notify("on_train_begin", X=dataset, y=None)
             if resume is not None:
-                resume(self, validates=dataset_valid is not None)
+                steps = len(self.get_iterator(dataset, training=True))
+                resume(self, validates=dataset_valid is not None, steps_per_epoch=steps)
                 epochs = 0 if self.stop_training_ else epochs - len(self.history)
             self.fit_loop(dataset, dataset_valid=dataset_valid, epochs=epochs)
             self.notify("on_train_end", X=dataset, y=None)
@@ -550,6 +553,8 @@ class TrainingNet(NeuralNetClassifier):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        if torch.is_inference_mode_enabled():
+            to_be_trained(self.module_)
 
 
 def _validation_error(batch):

@@ -1,6 +1,7 @@
 """All that the rest of a training depends on, as one state: for a checkpoint, or to undo it."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,10 @@ from skfashion.training.optimizers import make_update
 
 # What a training records in each epoch.
 RECORDS = ("epoch", "train_loss", "train_accuracy", "lr", "seconds")
+
+# Options of optimizers that decide which kernels run, and on which of their state.
+SWITCHES = {"amsgrad", "capturable", "differentiable", "foreach", "fused", "maximize", "nesterov"}
+SWITCHES |= {"orthogonal"}
 
 
 def training_state(net):
@@ -64,7 +69,7 @@ def load_training_state(net, state):
         callbacks[name].load_state_dict(saved)
 
 
-def resume_training(net, state, *, validates):
+def resume_training(net, state, *, validates, steps_per_epoch):
     """Let a net go on from a state that comes from elsewhere, once it is known to be one of its.
 
     Parameters
@@ -75,19 +80,22 @@ def resume_training(net, state, *, validates):
         What :func:`training_state` returned, or what somebody has made of it.
     validates : bool
         Whether the training has validation data.
+    steps_per_epoch : int
+        Steps of the optimizer in each epoch.
 
     Raises
     ------
     ValueError
-        If a part of it is of another type, shape or dtype than the net's; the net is as it was.
+        If a part of it is of another type, shape or dtype than the net's, or counts steps or
+        epochs that the training cannot have had; the net is as it was.
     """
-    difference = next(_differences_from_own(net, state, validates), None)
+    difference = next(_differences_from_own(net, state, validates, steps_per_epoch), None)
     if difference is not None:
         raise ValueError(difference)
     load_training_state(net, state)
 
 
-def _differences_from_own(net, state, validates):
+def _differences_from_own(net, state, validates, steps_per_epoch):
     """Yield in words how a state is not one of a net's: kernels walk through memory blindly."""
     own = training_state(net)
     if not isinstance(state, dict) or set(state) != set(own):
@@ -98,8 +106,13 @@ def _differences_from_own(net, state, validates):
     for part in ("scaler", "averaged"):  # a training may have one before a pause alone
         if own[part] is not None and state[part] is not None:
             yield from _differences(own[part], state[part], part)
-    yield from _differences_of_optimizer(net.optimizer_, state["optimizer"])
-    yield from _differences_of_history(state["history"], validates)
+    yield from _differences_of_history(net, state["history"], validates)
+    n_steps = len(state["history"]) * steps_per_epoch
+    if state["step"] != n_steps:
+        yield f"step: {state['step']} there, {n_steps} after {len(state['history'])} epochs here"
+    if own["averaged"] is not None and state["averaged"] is not None:
+        yield from _differences_of_count(state["averaged"]["n"], n_steps, "averaged n")
+    yield from _differences_of_optimizer(net.optimizer_, state["optimizer"], n_steps)
     yield from _differences_of_callbacks(net, own["callbacks"], state["callbacks"])
 
 
@@ -141,7 +154,8 @@ def _shown(names):
     return ", ".join(map(str, list(names)[:3])) + (", …" if len(names) > 3 else "")
 
 
-def _differences_of_optimizer(optimizer, state):
+def _differences_of_optimizer(optimizer, state, n_steps):
+    """Yield in words how a state is not one of an optimizer after so many steps."""
     own = optimizer.state_dict()
     if not isinstance(state, dict) or set(state) != set(own):
         yield "optimizer: it has not the parts of one"
@@ -154,14 +168,25 @@ def _differences_of_optimizer(optimizer, state):
     if not isinstance(moments, dict) or not set(moments) <= {p for group in places for p in group}:
         yield "optimizer: it has a state of other parameters"
         return
-    if _is_known(optimizer):
-        for mine, theirs in zip(own["param_groups"], groups, strict=True):
-            # A scheduler of the user's may have added something.
-            shared = {name: value for name, value in theirs.items() if name in mine}
-            yield from _differences(mine, shared, "optimizer")
-        expected = _state_after_a_step(optimizer)
-        for place, found in moments.items():
-            yield from _differences(expected.get(place, {}), found, f"optimizer {place}")
+    is_known = _is_known(optimizer)
+    for mine, theirs in zip(own["param_groups"], groups, strict=True):
+        # A scheduler of the user's may have added something.
+        shared = {name: value for name, value in theirs.items() if name in mine}
+        yield from _differences(mine, shared, "optimizer") if is_known else ()
+        for name in SWITCHES & set(mine):
+            if shared.get(name) != mine[name]:
+                yield f"optimizer {name}: {shared.get(name)} there, {mine[name]} here"
+    expected = _state_after_a_step(optimizer)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    n_weights = sum(parameter.numel() for parameter in parameters)
+    for place, found in moments.items():
+        name, mine = f"optimizer {place}", expected.get(place, {})
+        # What an optimizer of the user's adds later is compared with the weights instead.
+        later = {} if is_known else {k: v for k, v in found.items() if k not in _fixed(mine)}
+        yield from _differences(mine | later, found, name)
+        yield from _differences_from_weights(parameters[place], n_weights, later, name)
+        if is_known and "step" in found:
+            yield from _differences_of_count(found["step"], n_steps, f"{name} step")
 
 
 def _is_known(optimizer):
@@ -170,26 +195,68 @@ def _is_known(optimizer):
     return library in {"torch", "skfashion"} and not isinstance(optimizer, torch.optim.LBFGS)
 
 
+def _fixed(moments):
+    """Return the names of those of a parameter's moments that keep their form."""
+    return {key for key, value in moments.items() if torch.is_tensor(value) or _is_number(value)}
+
+
 def _state_after_a_step(optimizer):
     """Return the state of an optimizer after a step; a copy of it takes the step."""
-    twin = copy.deepcopy(optimizer)
-    for group in twin.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.zeros_like(parameter)
-    update = make_update(twin) or twin.step
-    update()
-    return twin.state_dict()["state"]
+    try:
+        memo = {}
+        twin = copy.deepcopy(optimizer, memo)
+        # PyTorch copies its own attributes alone; a "step" there is a scheduler's, around this one.
+        more = {n: v for n, v in vars(optimizer).items() if n not in vars(twin) and n != "step"}
+        vars(twin).update(copy.deepcopy(more, memo))
+        for group in twin.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.zeros_like(parameter)
+        update = make_update(twin) or partial(twin.step, lambda: torch.zeros(()))
+        update()
+        return twin.state_dict()["state"]
+    except Exception:
+        # One of the user's, which cannot be copied, or wants more of a loss than its value.
+        return {}
 
 
-def _differences_of_history(history, validates):
+def _differences_from_weights(parameter, n_weights, value, name):
+    """Yield in words which tensors in a value have another form than a parameter, or all of them.
+
+    What belongs to a parameter has its shape, is one number, or one long vector of all weights.
+    """
+    if isinstance(value, dict | list | tuple):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _differences_from_weights(parameter, n_weights, item, f"{name} {key}")
+    elif torch.is_tensor(value) and value.shape:
+        shapes = parameter.shape, torch.Size([n_weights])
+        if value.shape not in shapes or value.dtype != parameter.dtype:
+            yield (
+                f"{name}: {tuple(value.shape)} of {value.dtype} there, "
+                f"{tuple(parameter.shape)} of {parameter.dtype} here"
+            )
+
+
+def _differences_of_count(value, largest, name):
+    """Yield in words how a number of steps or epochs is none of this training."""
+    if not 0 <= float(value) <= largest:
+        yield f"{name}: {float(value):g} there, at most {largest} here"
+
+
+def _differences_of_history(net, history, validates):
     if not isinstance(history, list):
         yield "history: it is no list"
         return
+    yield from _differences_of_count(len(history), net.max_epochs, "history")
     records = (*RECORDS, *(("valid_loss", "valid_score") if validates else ()))
     for epoch, row in enumerate(history, 1):
         is_row = isinstance(row, dict) and all(_is_number(row.get(name)) for name in records)
-        if not is_row or row["epoch"] != epoch or not isinstance(row.get("batches"), list):
+        if not is_row or row["epoch"] != epoch or not _are_batches(row.get("batches")):
             yield f"history: it has no records of epoch {epoch}"
+
+
+def _are_batches(batches):
+    """Tell whether these are skorch's records of the batches of an epoch."""
+    return isinstance(batches, list) and all(isinstance(batch, dict) for batch in batches)
 
 
 def _differences_of_callbacks(net, own, states):

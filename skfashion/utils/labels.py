@@ -9,7 +9,7 @@ def refuse_missing(labels, name="y"):
 
     Parameters
     ----------
-    labels : array-like, shape (n,) or (n, 1)
+    labels : array-like, shape (n,) or (n, k)
         None, NaN, NaT, NA and what is masked are missing.
     name : str, default="y"
         What the message calls them.
@@ -23,8 +23,14 @@ def refuse_missing(labels, name="y"):
         # Otherwise NumPy would make the text "nan" of a missing one among text.
         labels = np.asarray(labels, dtype=object)
     labels = with_known_dtype(labels)
-    masked = np.ma.getmaskarray(labels) if np.ma.isMaskedArray(labels) else False
-    missing = np.flatnonzero(np.asarray(isna(labels)) | masked)
+    is_missing = np.atleast_1d(np.asarray(isna(labels)))
+    if np.ma.isMaskedArray(labels):
+        is_missing = is_missing | np.ma.getmaskarray(labels)
+    elif isinstance(labels, np.ndarray) and labels.dtype == object:
+        # What a list made of a masked array holds.
+        masked = np.fromiter((label is np.ma.masked for label in labels.flat), bool)
+        is_missing = is_missing | masked.reshape(labels.shape)
+    missing = np.flatnonzero(is_missing.any(axis=tuple(range(1, is_missing.ndim))))
     if len(missing):
         raise ValueError(
             f"Got {name} with {len(missing)} missing labels, the first in row {missing[0]}; "

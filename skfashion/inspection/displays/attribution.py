@@ -223,6 +223,21 @@ def attributions(net, X, codes, methods, baseline):
         ) from error
     import torch
 
+    device = next(net.net_.module_.parameters()).device
+    # Gradients are needed, in the type of the weights, whatever the caller has told PyTorch.
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+        device,
+    ):
+        return _maps(attr, net, X, codes, methods, baseline)
+
+
+def _maps(attr, net, X, codes, methods, baseline):
+    """Return what :func:`attributions` does, by captum's module `attr`."""
+    import torch
+
     module = net.net_.module_.eval()
     first = next(module.parameters())
     rows = as_rows(np.asarray(X), net.image_shape_)

@@ -5,8 +5,8 @@ from torch import nn
 from skfashion.nets.layers import ACTIVATIONS, MONOTONE_ACTIVATIONS, Dropout, dense_block
 from skfashion.nets.network import Network
 
-# Sizes of filters with which two images are convolved by the kernel of many.
-SAME_IN_PAIRS = (2, 3, 4)
+# Sizes of filters with which oneDNN convolves one image by the kernel of many.
+SAME_ALONE = (1, 2, 3, 4)
 
 
 def conv_layers(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropout):
@@ -82,8 +82,8 @@ class ConvNet(Network):
     ):
         n_channels, height, width = image_shape
         super().__init__(n_channels)
-        if kernel_size in SAME_IN_PAIRS:
-            self.inference_rows_multiple = 2
+        if kernel_size in SAME_ALONE:
+            self.inference_rows_multiple = 1
         layers = []
         common = {"kernel_size": kernel_size, "activation": activation, "batch_norm": batch_norm}
         for size in channels:

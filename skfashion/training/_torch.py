@@ -161,6 +161,16 @@ def onednn_product(a, b):
     return None if multiply is None else multiply(a, b.t(), None, "none", [], "")
 
 
+def onednn_convolution():
+    """Return oneDNN's convolution, None where it is not offered.
+
+    ``convolve(x, weight, bias, padding, stride, dilation, groups)``. PyTorch's own takes
+    oneDNN's or another by the number of images.
+    """
+    is_there = torch.backends.mkldnn.is_available()
+    return _find(torch, "mkldnn_convolution") if is_there else None  # torch 2.6-2.14
+
+
 def cpu_has_bfloat16():
     """Tell whether the processor has instructions for bfloat16; False where that is not known."""
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch 2.6-2.14

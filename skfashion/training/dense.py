@@ -5,15 +5,23 @@ no module is called, nothing is recorded, and what a gradient needs goes into bu
 already (but for large products, which oneDNN returns in new memory).
 """
 
+from contextlib import nullcontext
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from skfashion.parallel.threads import borrowed_threads
+from skfashion.training.activations import ROUNDED, in_vectors
 from skfashion.training.arithmetic import filling, product
 
-# To a multiple of so many columns weights are filled up for predictions, where that has been tried.
-# Those that have a multiple of the second number lie in memory as they are, in float32.
-COLUMNS, EVEN_COLUMNS = 4, 16
+# To a multiple of so many rows, where few have been tried, and of so many columns products are filled
+# up for predictions. The columns alone give them the same bits with every number of threads.
+ROWS, COLUMNS = 4, 16
+# Predictions of at most so many multiplications take one thread: a second one is not worth waiting
+# for, least of all where other processes compute, too.
+FEW = 2**22
 
 
 def _relu_backward(grad, out):
@@ -47,7 +55,7 @@ def dense_layers(module):
 
     Returns
     -------
-    list of (torch.nn.Linear, type)
+    list of (torch.nn.Linear or PaddedLinear, type)
         Each linear layer and the class of the activation that follows it.
     """
     if not isinstance(module.features, nn.Sequential):
@@ -58,30 +66,59 @@ def dense_layers(module):
     suits = (
         type(first) is nn.Flatten
         and len(layers) % 2 == 0
-        and all(type(layer) is nn.Linear and layer.bias is not None for layer in linear)
+        and all(map(_is_affine, linear))
         and all(type(layer) in ACTIVATIONS for layer in activations)
     )
     return list(zip(linear, map(type, activations), strict=True)) if suits else None
 
 
-def pad_columns(weight, bias=None):
-    """Return a linear layer's weights as they are multiplied with rows, with columns of zeros.
+def _is_affine(layer):
+    return type(layer) is PaddedLinear or (type(layer) is nn.Linear and layer.bias is not None)
+
+
+class PaddedLinear(nn.Module):
+    """A linear layer, and a batch norm behind it, that give a row the same bits in any company.
+
+    MKL's products of at least four rows do so where the second matrix has a multiple of 16 columns
+    and, in float64, lies in memory row by row; with one thread and with sixteen (on AMD's
+    processors, seen with PyTorch 2.14.1).
 
     Parameters
     ----------
     weight : tensor (m, d)
     bias : tensor (m,) or None
-
-    Returns
-    -------
-    weight : tensor (d, p)
-        Row by row in memory; `p` is `m`, made up to a multiple of 4, of more where 4 are untried.
-    bias : tensor (p,)
+    batch_norm : torch.nn.BatchNorm1d or None
+        In evaluation mode.
     """
-    n_padding = -len(weight) % filling(COLUMNS)
-    weight = weight.detach()
-    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
-    return pad(weight, (0, 0, 0, n_padding)).t().contiguous(), pad(bias, (0, n_padding))
+
+    def __init__(self, weight, bias=None, batch_norm=None):
+        super().__init__()
+        self.out_features, self.n_weights = len(weight), weight.numel()
+        n_padding = -len(weight) % COLUMNS
+        # Parameters that are read anew each time are parameters of this module, and no others.
+        self.reads_weight = weight.dtype is torch.float32 and not n_padding
+        if not self.reads_weight:
+            weight = pad(weight.detach(), (0, 0, 0, n_padding)).t().contiguous()
+        shift, scale = weight.new_zeros(self.out_features) if bias is None else bias, None
+        if batch_norm is not None:
+            scale = batch_norm.weight / (batch_norm.running_var + batch_norm.eps).sqrt()
+            shift = batch_norm.bias + (shift - batch_norm.running_mean) * scale
+            scale = pad(scale.detach(), (0, n_padding))
+        self.weight, self.scale = weight, scale
+        self.shift = pad(shift.detach(), (0, n_padding)) if n_padding else shift
+
+    def products(self, rows):
+        """Return the values of a multiple of four rows, padded: ``(n, d) -> (n, p)``."""
+        weight = self.weight.t() if self.reads_weight else self.weight
+        if self.scale is None:
+            return torch.addmm(self.shift, rows, weight)
+        return torch.addcmul(self.shift, torch.mm(rows, weight), self.scale)
+
+    def forward(self, x):
+        """Return the values: ``(..., d) -> (..., m)``."""
+        rows = x.flatten(0, -2)
+        padded = pad(rows, (0, 0, 0, -len(rows) % filling(ROWS)))
+        return self.products(padded)[: len(rows), : self.out_features].unflatten(0, x.shape[:-1])
 
 
 class DenseForward:
@@ -91,27 +128,19 @@ class DenseForward:
     ----------
     module : torch.nn.Module
         The network.
-    layers : list of (torch.nn.Linear, type)
-        See :func:`dense_layers`.
-    pads : bool
-        Whether a row has the same bits in any company of a multiple of four rows, see
-        ``skfashion.training.folding.PaddedLinear``; else the operations are the modules' own.
-
-    Attributes
-    ----------
-    copied : list of tensors
-        Those of the network that are not read anew each time.
+    layers : list of (torch.nn.Linear or PaddedLinear, type)
+        See :func:`dense_layers`. If all are padded ones, a row has the same bits in any company of
+        a multiple of four.
     """
 
-    def __init__(self, module, layers, *, pads):
+    def __init__(self, module, layers):
         self._standardize = module.standardize
-        self._layers, self.copied = [], []
-        for linear, activation in layers:
-            columns = None
-            if pads and not _has_even_columns(linear.weight):
-                columns = pad_columns(linear.weight, linear.bias)
-                self.copied += [linear.weight, linear.bias]
-            self._layers.append((linear, columns, ACTIVATIONS[activation][0]))
+        self._layers = [
+            (*_products_of(layer), _activation_of(activation)) for layer, activation in layers
+        ]
+        are_padded = all(isinstance(layer, PaddedLinear) for layer, _ in layers)
+        # The bits of other products may depend on the number of threads.
+        self._few_rows = FEW // sum(layer.n_weights for layer, _ in layers) if are_padded else 0
 
     def transform(self, images):
         """Return the activations before the last layer: ``(n, c, h, w) -> (n, d)``."""
@@ -123,18 +152,27 @@ class DenseForward:
 
     def _apply(self, images, layers):
         value = self._standardize.forward(images).flatten(1)
-        for linear, columns, activate in layers:
-            if columns is None:
-                value = activate(torch.addmm(linear.bias, value, linear.weight.t()))
-            else:
-                weight, bias = columns
-                value = activate(torch.addmm(bias, value, weight))[:, : linear.out_features]
+        with borrowed_threads(1) if len(value) <= self._few_rows else nullcontext():
+            for products, n_columns, activate in layers:
+                value = activate(products(value))[:, :n_columns]
         return value
 
 
-def _has_even_columns(weight):
-    """Tell whether weights (m, d) are multiplied with rows in the same way as padded ones."""
-    return weight.dtype is torch.float32 and len(weight) % EVEN_COLUMNS == 0
+def _products_of(layer):
+    """Return a function that computes a linear layer of rows, and how many of its columns count."""
+    if isinstance(layer, PaddedLinear):
+        return layer.products, layer.out_features
+    return partial(_affine, layer), layer.out_features
+
+
+def _activation_of(cls):
+    """Return a function that computes an activation, in place where it can."""
+    function, _ = ACTIVATIONS[cls]
+    return partial(in_vectors, function) if cls in ROUNDED else function
+
+
+def _affine(layer, rows):
+    return torch.addmm(layer.bias, rows, layer.weight.t())
 
 
 class DenseGradients:

@@ -1,25 +1,29 @@
 """A copy of a network that predicts the same, fast and with the same bits in any company."""
 
 import copy
+from itertools import chain
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from skfashion.training._torch import onednn_convolution
+from skfashion.training.activations import ROUNDED, InVectors
 from skfashion.training.arithmetic import filling
 from skfashion.training.batch_norm import batch_norms
-from skfashion.training.dense import DenseForward, dense_layers, pad_columns
+from skfashion.training.dense import ROWS, DenseForward, PaddedLinear, dense_layers
 
-# To a multiple of so many rows those of a product are filled up where that has been tried, and
-# images are taken at a time.
-ROWS = 4
 # Of the matrices of attention: tokens and their values are filled up to multiples of this number.
 ALIGNMENT = 4
 
 FOLDED = {
     (nn.Conv2d, nn.BatchNorm2d): fuse_conv_bn_eval,
     (nn.Linear, nn.BatchNorm1d): fuse_linear_bn_eval,
+}
+# Where rows have the same bits in any company.
+PADDED = FOLDED | {
+    (nn.Linear, nn.BatchNorm1d): lambda layer, norm: PaddedLinear(layer.weight, layer.bias, norm),
 }
 
 
@@ -35,23 +39,25 @@ def fold_batch_norm(module):
     """
     if not batch_norms(module):
         return module
-    with torch.no_grad():
-        folded = copy.deepcopy(module)
-        for sequence in list(folded.modules()):
-            if isinstance(sequence, nn.Sequential):
-                layers = _fold(list(sequence))
-                del sequence[:]
-                sequence.extend(layers)
+    folded = copy.deepcopy(module)
+    _fold(folded, FOLDED)
     return folded.eval()
 
 
-def _fold(layers):
-    for i in range(len(layers) - 1, 0, -1):
-        pair = layers[i - 1], layers[i]
-        fold = next((f for types, f in FOLDED.items() if all(map(isinstance, pair, types))), None)
-        if fold is not None:
-            layers[i - 1 : i + 1] = [fold(layers[i - 1], layers[i])]
-    return layers
+@torch.no_grad()
+def _fold(module, folds):
+    """Replace pairs of layers in a module's sequences, in place."""
+    for sequence in [part for part in module.modules() if isinstance(part, nn.Sequential)]:
+        layers = list(sequence)
+        for i in range(len(layers) - 1, 0, -1):
+            pair = layers[i - 1], layers[i]
+            fold = next(
+                (f for types, f in folds.items() if all(map(isinstance, pair, types))), None
+            )
+            if fold is not None:
+                layers[i - 1 : i + 1] = [fold(*pair)]
+        del sequence[:]
+        sequence.extend(layers)
 
 
 def for_predictions(module, *, pads):
@@ -74,49 +80,57 @@ def for_predictions(module, *, pads):
     copied : list of tensors
         Those of the network that it does not read anew each time.
     """
-    every = [*module.parameters(), *module.buffers()]
-    folded = fold_batch_norm(module)
-    layers = dense_layers(folded)
+    tensors = [*module.parameters(), *module.buffers()]
+    # All but the tensors, which stay those of the network.
+    own = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    _fold(own, PADDED if pads else FOLDED)
+    if pads:
+        for layer in own.modules():
+            if hasattr(layer, "alignment"):
+                layer.alignment = filling(ALIGNMENT)
+        _replace(own, _padded)
+    read = {id(tensor) for tensor in chain(own.parameters(), own.buffers())}
+    copied = [tensor for tensor in tensors if id(tensor) not in read]
+    layers = dense_layers(own)
     if layers is not None:
-        written = DenseForward(folded, layers, pads=pads)
-        return written, written.copied if folded is module else every
-    if not pads:
-        return folded, [] if folded is module else every
-    padded = copy.deepcopy(module) if folded is module else folded
-    for name, layer in list(padded.named_modules()):
-        if hasattr(layer, "alignment"):
-            layer.alignment = filling(ALIGNMENT)
-        other = _padded(layer)
+        return DenseForward(own, layers), copied
+    if pads:
+        _replace(own, _in_vectors)
+    return own.eval(), copied
+
+
+@torch.no_grad()
+def _replace(module, other_of):
+    """Replace a module's layers by what a function makes of them, but for None, in place."""
+    for name, layer in list(module.named_modules()):
+        other = other_of(layer)
         if other is not None:
             parent, _, child = name.rpartition(".")
-            setattr(padded.get_submodule(parent), child, other)
-    return padded.eval(), every
+            setattr(module.get_submodule(parent), child, other)
 
 
-class PaddedLinear(nn.Module):
-    """A linear layer that gives a row the same bits in any company.
+class OneDNNConv2d(nn.Module):
+    """A float32 convolution that gives an image the same bits in any company.
 
-    MKL's products of at least four rows do so, in float32 and in float64, where the second matrix
-    lies in memory row by row and has a multiple of four columns (on AMD's processors, seen with
-    PyTorch 2.14.1). On others, rows and columns are filled up to more.
+    PyTorch takes another kernel for a small image that is alone, and for a filter of a single pixel
+    and one thread. Here oneDNN's is always taken; where it is not offered, two images at least.
 
     Parameters
     ----------
-    weight : tensor (m, d)
-    bias : tensor (m,) or None
+    layer : torch.nn.Conv2d
     """
 
-    def __init__(self, weight, bias=None):
+    def __init__(self, layer):
         super().__init__()
-        self.weight, self.bias = pad_columns(weight, bias)
-        self.out_features = len(weight)
+        self.layer = layer
 
     def forward(self, x):
-        """Return the products: ``(..., d) -> (..., m)``."""
-        rows = x.flatten(0, -2)
-        padded = functional.pad(rows, (0, 0, 0, -len(rows) % filling(ROWS)))
-        products = torch.addmm(self.bias, padded, self.weight)[: len(rows), : self.out_features]
-        return products.unflatten(0, x.shape[:-1])
+        """Return the convolution: ``(n, c, h, w) -> (n, m, i, j)``."""
+        layer, convolve = self.layer, onednn_convolution()
+        if convolve is None:
+            return layer(functional.pad(x, (0, 0, 0, 0, 0, 0, 0, len(x) % 2)))[: len(x)]
+        sizes = layer.padding, layer.stride, layer.dilation, layer.groups
+        return convolve(x, layer.weight, layer.bias, *sizes)
 
 
 class PaddedConv2d(nn.Module):
@@ -173,6 +187,13 @@ def _padded(layer):
         return nn.Sequential(*others, _padded(linear))
     if type(layer) is nn.Linear:
         return PaddedLinear(layer.weight, layer.bias)
-    if isinstance(layer, nn.Conv2d) and layer.weight.dtype is torch.float64:
-        return PaddedConv2d(layer) if layer.padding_mode == "zeros" else None
-    return None
+    if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
+        return None
+    if layer.weight.dtype is torch.float64:
+        return PaddedConv2d(layer)
+    return None if isinstance(layer.padding, str) else OneDNNConv2d(layer)
+
+
+def _in_vectors(layer):
+    """Return what computes an activation with the same bits in any company, None for others."""
+    return InVectors(layer) if type(layer) in ROUNDED else None

@@ -16,8 +16,8 @@ from skfashion.parallel.threads import borrowed_threads
 from skfashion.training.activations import ROUNDED, in_vectors
 from skfashion.training.arithmetic import filling, product
 
-# To a multiple of so many rows, where few have been tried, and of so many columns products are filled
-# up for predictions. The columns alone give them the same bits with every number of threads.
+# To a multiple of so many rows, of more where that is untried, and of so many columns products are
+# filled up for predictions. The columns give them the same bits with every number of threads.
 ROWS, COLUMNS = 4, 16
 # Predictions of at most so many multiplications take one thread: a second one is not worth waiting
 # for, least of all where other processes compute, too.

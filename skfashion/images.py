@@ -155,10 +155,10 @@ def as_rows(X, image_shape):
 
 def as_planes(rows, image_shape):
     """Return rows as ``(n, c, h, w)``: a view, for NumPy arrays and tensors alike."""
-    images = rows.reshape(len(rows), *image_shape)
     axis = channel_axis(image_shape)
     if axis is None:
-        return images[:, None]
+        return rows.reshape(rows.shape[0], 1, *image_shape)
+    images = rows.reshape(rows.shape[0], *image_shape)
     return images if axis == 0 else images.swapaxes(2, 3).swapaxes(1, 2)
 
 

@@ -25,8 +25,8 @@ class Network(nn.Module):
     inference_block_size = 128
 
     # Rows in such multiples are computed by the same kernels, and have the same bits, in any
-    # company: measured with MKL and oneDNN on processors with AVX2 and AVX-512. Convolutions that
-    # look at a single pixel, and some that look at many, need 16.
+    # company: measured with MKL and oneDNN on processors with AVX2 and AVX-512. Convolutions with
+    # large filters, and attention, need 16.
     inference_rows_multiple = 16
 
     def __init__(self, n_channels):

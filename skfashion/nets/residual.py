@@ -165,6 +165,8 @@ class ResNet(Network):
     depth", ECCV 2016.
     """
 
+    inference_rows_multiple = 1
+
     def __init__(
         self,
         image_shape,

@@ -152,17 +152,18 @@ class DenseForward:
 
     def _apply(self, images, layers):
         value = self._standardize.forward(images).flatten(1)
-        with borrowed_threads(1) if len(value) <= self._few_rows else nullcontext():
+        with borrowed_threads(1) if value.shape[0] <= self._few_rows else nullcontext():
             for products, n_columns, activate in layers:
-                value = activate(products(value))[:, :n_columns]
+                value = activate(products(value))
+                value = value if n_columns is None else value[:, :n_columns]
         return value
 
 
 def _products_of(layer):
-    """Return a function that computes a linear layer of rows, and how many of its columns count."""
-    if isinstance(layer, PaddedLinear):
-        return layer.products, layer.out_features
-    return partial(_affine, layer), layer.out_features
+    """Return what computes a linear layer of rows, and how many columns count, None for all."""
+    if not isinstance(layer, PaddedLinear):
+        return partial(_affine, layer), None
+    return layer.products, layer.out_features if layer.out_features % COLUMNS else None
 
 
 def _activation_of(cls):

@@ -191,7 +191,8 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
     if dtype is not None:
         multiple = max(multiple, LOW_PRECISION_ROWS)
     size, start, results = block_size, 0, []
-    while start < len(images):
+    n_rows = images.shape[0]  # `len` of a tensor is felt where there is one row
+    while start < n_rows:
         block = images[start : start + size]
         try:
             results.append(_apply_to_block(function, block, device, dtype, multiple))
@@ -200,13 +201,13 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
                 raise
             size //= 2
         else:
-            start += len(block)
+            start += block.shape[0]
     return torch.cat(results) if len(results) > 1 else results[0]
 
 
 def _apply_to_block(function, block, device, dtype, multiple):
     """Return what a function makes of one block of images, padded to a multiple of rows."""
-    n_rows = len(block)
+    n_rows = block.shape[0]
     # Contiguous in every case: strides, too, decide which kernel runs.
     block = block.to(device).contiguous()
     n_padding = -n_rows % multiple

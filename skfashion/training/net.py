@@ -316,7 +316,10 @@ class TrainingNet(NeuralNetClassifier):
         RuntimeError
             If the module lies on a GPU, and this process was forked off the one that put it there.
         """
-        check_reachable(self.device_)
+        here = self.device_
+        if here.type == device == "cpu":  # at once: it is felt where one row is predicted
+            return self
+        check_reachable(here)
         if device is None or self._is_on(device):
             return self
         with MOVING:

@@ -85,6 +85,17 @@ def test_muon_without_the_kernel_of_adamw(digits, monkeypatch):
     assert asked
 
 
+def test_one_image_without_the_convolution_of_onednn(digits, monkeypatch):
+    X, y = digits
+    net = small(ConvNetClassifier, precision="fp32", n_threads=1).fit(X, y)
+    expected = net.decision_function(X)
+    asked = take_away(monkeypatch, "mkldnn_convolution")
+    found = net.decision_function(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(net.decision_function(X[:1]), found[:1])
+    assert asked
+
+
 def test_averaged_weights_without_a_private_name(digits, monkeypatch):
     expected = learned(digits, {"ema_decay": 0.9})
     asked = take_away(monkeypatch, "_foreach_lerp_")

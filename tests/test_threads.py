@@ -310,6 +310,33 @@ def test_each_training_lets_its_threads_sleep(digits, monkeypatch):
     assert len(held) == 2
 
 
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, 1),
+        ({"n_threads": 2}, 2),
+        ({"hidden_layer_sizes": (2000, 2000)}, 2),
+        ({"image_shape": (3, 4)}, 2),
+    ],
+)
+def test_a_table_with_little_work_takes_one_thread_unless_asked_for_more(params, expected):
+    X, seen = np.random.RandomState(0).randn(200, 12), set()
+
+    def score(estimator, X, y):
+        seen.add(torch.get_num_threads())
+        return estimator.score(X, y)
+
+    own = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        net = MLPNetClassifier(max_epochs=1, early_stopping=True, scoring=score, **params)
+        net.fit(X, np.arange(200) % 2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(own)
+    assert seen == {expected}
+
+
 def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")

@@ -84,6 +84,11 @@ def test_missing_labels_are_refused_by_name(gap):
             fairness_study({"net": net}, X, whole, {"room": y}, X, whole, {"room": y}, verbose=0)
 
 
+def test_a_column_may_be_called_as_numpy_calls_its_masks():
+    frame = pd.DataFrame(X[:, :3], columns=["a", "_mask", "b"])
+    assert MLPNetClassifier(max_epochs=1).fit(frame, WORDS).n_features_in_ == 3
+
+
 def test_masked_numbers_are_refused():
     masked = np.ma.array(X, mask=X > 250)
     weights = np.ma.array(np.ones(60), mask=[True] + [False] * 59)

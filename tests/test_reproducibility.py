@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from skfashion import ConvNetClassifier, MLPNetClassifier, ResNetClassifier, TorchvisionClassifier
 from skfashion.nets.layers import ACTIVATIONS
 from skfashion.training import arithmetic
+from skfashion.training.activations import ROUNDED, in_vectors
 from skfashion.training.arithmetic import few_rows_suffice
 
 
@@ -234,6 +235,22 @@ def test_layers_of_any_width_predict_a_row_the_same(
         if few_rows_suffice():
             net.set_params(n_threads=1)
             np.testing.assert_array_equal(net.predict_proba(X), whole)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 5, 8])
+@pytest.mark.parametrize("layer", [cls() for cls in ROUNDED])
+def test_an_activation_has_the_same_bits_in_any_share_of_the_threads(layer, n_threads):
+    X = torch.from_numpy(np.random.RandomState(0).randn(70_000))
+    own = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        for dtype in (torch.float64, torch.float32):
+            x = X.to(dtype)
+            whole = in_vectors(layer, x.clone())
+            for size in (63, 9_000, 16_400, 17_291, 30_003, 40_001, 66_666):
+                assert torch.equal(in_vectors(layer, x[-size:].clone()), whole[-size:])
+    finally:
+        torch.set_num_threads(own)
 
 
 class Products(TorchFunctionMode):

@@ -21,7 +21,6 @@ from skfashion.training import (
     PauseTraining,
     TrainingNet,
     WriteCheckpoints,
-    borrowed_threads,
     make_schedule,
     resume_training,
     state_from_bytes,
@@ -29,9 +28,6 @@ from skfashion.training import (
 
 # Of the averaged weights by which a paused training is judged.
 PAUSE_DECAY = 0.995
-# A batch of a table that needs so many multiplications, at most, is no faster with a second thread,
-# which where other processes compute only keeps the first one waiting.
-FEW = 2**24
 # Name of the callback that keeps a training's state: the last one, so that it has seen all others.
 LAST = "skfashion_state"
 
@@ -118,8 +114,7 @@ def fit(estimator, given, tasks, estimator_of, *, until=None, paused=None):
         resume, last = _resume(checkpoint, paused, until if pauses else None)
         if last is not None:
             net.callbacks_.append((LAST, last))
-        with _enough_threads(estimator, given, net, batch_size):
-            net.train(data.train, data.valid, epochs=n_epochs, resume=resume)
+        net.train(data.train, data.valid, epochs=n_epochs, resume=resume)
         net.forget_callbacks([name for name, _ in own] + [LAST])
         frequencies = balance.frequencies_after(_number_of_kept_epochs(estimator, net), n_epochs)
         trained = Trained(net, frequencies, last.state if pauses else None)
@@ -158,23 +153,15 @@ def partial_fit(estimator, given, remember, is_remembered):
     shape, dtype = planes_shape(given.image_shape), torch_dtype(estimator.precision)
     augment = make_augmenter(estimator.augment, shape, dtype)
     trained = Trained(net, balance.frequencies_after(1, 1))
-    with _enough_threads(estimator, given, net, batch_size):
-        net.one_pass(
-            data.train,
-            lr=estimator.lr,
-            batch_size=batch_size,
-            augment=augment,
-            seed=given.seed,
-            remember=lambda: remember(trained),
-            is_remembered=lambda: is_remembered(trained),
-        )
-
-
-def _enough_threads(estimator, given, net, batch_size):
-    """Return a context with one thread where a table has no work for two, and nobody asked."""
-    n_weights = sum(parameter.numel() for parameter in net.module_.parameters())
-    is_small = estimator.n_threads is None and estimator._takes_tables and given.is_table
-    return borrowed_threads(1) if is_small and n_weights * batch_size <= FEW else nullcontext()
+    net.one_pass(
+        data.train,
+        lr=estimator.lr,
+        batch_size=batch_size,
+        augment=augment,
+        seed=given.seed,
+        remember=lambda: remember(trained),
+        is_remembered=lambda: is_remembered(trained),
+    )
 
 
 def _resume(checkpoint, paused, until):

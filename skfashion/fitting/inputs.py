@@ -80,7 +80,8 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
 
 def _refuse_masked(values, name):
     """Refuse numbers that are masked, of which scikit-learn would take what lies under the mask."""
-    if np.ma.is_masked(values):
+    # A frame may have a column of the name of NumPy's mask.
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"Got {name} with {np.ma.count_masked(values)} masked values, expected a number in "
             "each place. Fill them in, or leave these rows out."

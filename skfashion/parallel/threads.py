@@ -15,11 +15,20 @@ from pathlib import Path
 import torch
 from threadpoolctl import ThreadpoolController
 
+try:
+    import resource
+except ImportError:  # on Windows, whose threads do not spin like that
+    resource = None
+
 from skfashion.parallel._private import is_forked
 from skfashion.parallel.workers import thread_share, worker_number
 
 # PyTorch starts a thread more for so many values.
 GRAIN = 32_768
+# Where the system takes the core away from each thread so many times in an interval, in seconds,
+# others compute, too (seen: 2 to 5 on an idle machine, 11 to 14 on a busy one); and for how many
+# seconds that is taken for granted, at first.
+INTERRUPTIONS, INTERVAL, PATIENCE = 6, 0.1, 1.0
 
 
 class borrowed_threads:
@@ -73,28 +82,28 @@ def _write(n_threads):
 
 
 class sleeping_threads:
-    """A context in which OpenMP's threads that wait fall asleep at once, not only after a while.
+    """A context in which OpenMP's threads that wait fall asleep at once where the cores are busy.
 
     GNU OpenMP lets a thread that waits spin for milliseconds as long as every thread can have a
-    core. Where other processes compute, too, those that spin take the cores from those that they
-    wait for, and a fit takes many times as long. It lets them sleep as soon as there are more
-    threads than cores: this context holds as many, asleep, in a thread of its own. What is computed
-    stays the same.
+    core. That is fastest, but where other processes compute, too, those that spin take the cores
+    from those that they wait for, and a fit takes many times as long. It lets them sleep as soon as
+    there are more threads than cores: a thread of this context holds as many, asleep, while the
+    system takes cores away from this process. What is computed stays the same.
     """
 
     _ends = None
 
     def __enter__(self):
         n_threads = torch.get_num_threads()
-        # One thread waits for nobody, and starts none.
+        # One thread waits for nobody.
         if n_threads > 1 and not is_forked() and _spins():
-            self._ends, begun = threading.Event(), threading.Event()
+            self._ends = threading.Event()
             n_held = max(2, _count_cores() - n_threads + 2)
-            arguments = n_held, begun, self._ends
-            thread = threading.Thread(target=_hold_threads, args=arguments, daemon=True)
+            watch = threading.Thread(
+                target=_watch, args=(n_threads, n_held, self._ends), daemon=True
+            )
             with suppress(RuntimeError):  # where no more can be started, a fit goes on without it
-                thread.start()
-                begun.wait()
+                watch.start()
         return self
 
     def __exit__(self, *error):
@@ -108,14 +117,37 @@ class sleeping_threads:
             self._ends.set()
 
 
-def _hold_threads(n_threads, begun, ends):
+def _watch(n_threads, n_held, ends):
+    """Hold sleeping threads while the system takes cores away, until something ends."""
+    held, patience = None, PATIENCE
+    before = _count_interruptions()
+    while not ends.wait(INTERVAL if held is None else patience):
+        now = _count_interruptions()
+        if held is not None:
+            # Threads that sleep are interrupted as they are on an idle machine, or more often:
+            # look, less and less often, how it is without.
+            held.set()
+            held, patience = None, 2 * patience
+        elif now - before >= INTERRUPTIONS * n_threads:
+            held = threading.Event()
+            holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
+            with suppress(RuntimeError):  # where no more can be started
+                holds.start()
+        before = now
+    if held is not None:
+        held.set()
+
+
+def _count_interruptions():
+    """Return how often the system has taken a core from a thread of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _hold_threads(n_threads, ends):
     """Start OpenMP's threads, and let them sleep until something ends."""
-    try:
-        torch.get_num_threads()  # the first call of a thread sets the number that the user has set
-        _write(n_threads)
-        torch.zeros(n_threads * GRAIN).exp_()
-    finally:
-        begun.set()
+    torch.get_num_threads()  # the first call of a thread sets the number that the user has set
+    _write(n_threads)
+    torch.zeros(n_threads * GRAIN).exp_()
     ends.wait()
 
 

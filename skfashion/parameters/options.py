@@ -399,9 +399,8 @@ class TrainingOptions:
         doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, in the
         thread that calls them, given back afterwards; it may be larger than the number of cores.
         In a process that was forked it is 1, whatever is set. None leaves it as it is, but in a
-        worker of joblib's or Dask's it is the worker's share of the cores, and for a table with
-        little work in a batch it is 1. A few rows are predicted with 1 thread by a multilayer
-        perceptron whatever is set.""",
+        worker of joblib's or Dask's it is the worker's share of the cores. A few rows are
+        predicted with 1 thread by a multilayer perceptron whatever is set.""",
     )
     verbose: int = param(
         "verbose",

@@ -1,5 +1,7 @@
 """Activation functions of predictions, with the same bits for a value in any company."""
 
+import math
+
 from torch import get_num_threads, nn
 from torch.nn.functional import pad
 
@@ -8,6 +10,8 @@ from skfashion.parallel.threads import GRAIN
 # PyTorch computes so many values by vector instructions at a time, at most; what is left over of a
 # thread's share it computes one by one, by another function.
 VECTORS = 64
+# More values than this, GELU shares out among all threads.
+GELU_ALONE = 16_384
 # Those whose two functions round in different ways.
 ROUNDED = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.GELU, nn.SiLU)
 
@@ -27,7 +31,9 @@ def _whole(size, n_threads):
     while n_shares != needed:
         n_shares = needed
         whole = size + -size % (VECTORS * n_shares)
-        needed = min(n_threads, max(1, -(-whole // GRAIN)))
+        needed = min(n_threads, -(-whole // GRAIN))
+        if whole > GELU_ALONE:
+            needed = math.lcm(needed, n_threads)
     return whole
 
 

@@ -38,8 +38,8 @@ class FastForward:
     """What computes ``forward`` and ``transform`` of a network for predictions, fast.
 
     A copy of the network, see :func:`for_predictions`, made anew when a layer, a hook or a weight
-    of the original has changed. Several threads may ask at once: what is kept is replaced as a
-    whole.
+    of the original has changed; a number that a layer keeps besides, such as a batch norm's
+    ``eps``, is not looked at. Several threads may ask at once: what is kept is replaced as a whole.
     """
 
     def __init__(self):
@@ -202,7 +202,7 @@ def apply_by_rows(function, images, device, dtype=None, *, block_size, multiple)
             size //= 2
         else:
             start += block.shape[0]
-    return torch.cat(results) if len(results) > 1 else results[0]
+    return torch.cat(results) if len(results) > 1 else results[0].contiguous()
 
 
 def _apply_to_block(function, block, device, dtype, multiple):

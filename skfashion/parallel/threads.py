@@ -28,7 +28,7 @@ GRAIN = 32_768
 # Where the system takes the core away from each thread so many times in an interval, in seconds,
 # others compute, too (seen: 2 to 5 on an idle machine, 11 to 14 on a busy one); and for how many
 # seconds that is taken for granted, at first.
-INTERRUPTIONS, INTERVAL, PATIENCE = 6, 0.1, 1.0
+INTERRUPTIONS, INTERVAL, PATIENCE = 6, 0.1, 5.0
 
 
 class borrowed_threads:

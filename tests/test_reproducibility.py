@@ -18,9 +18,11 @@ from torch.overrides import TorchFunctionMode
 
 from skfashion import ConvNetClassifier, MLPNetClassifier, ResNetClassifier, TorchvisionClassifier
 from skfashion.nets.layers import ACTIVATIONS
+from skfashion.parallel.threads import borrowed_threads
 from skfashion.training import arithmetic
 from skfashion.training.activations import ROUNDED, in_vectors
 from skfashion.training.arithmetic import few_rows_suffice
+from skfashion.training.dense import PaddedLinear
 
 
 def noisy(cls, **params):
@@ -251,6 +253,21 @@ def test_an_activation_has_the_same_bits_in_any_share_of_the_threads(layer, n_th
                 assert torch.equal(in_vectors(layer, x[-size:].clone()), whole[-size:])
     finally:
         torch.set_num_threads(own)
+
+
+@pytest.mark.skipif(not few_rows_suffice(), reason="This was tried on AMD's processors alone.")
+@pytest.mark.parametrize("n_columns", [20, 36, 40])
+def test_a_linear_layer_has_the_same_bits_with_every_number_of_threads(n_columns):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(1192, 784, generator=generator)
+    layer = PaddedLinear(torch.randn(n_columns, 784, generator=generator))
+    with torch.inference_mode():
+        with borrowed_threads(1):
+            alone = layer(X)
+        for n_threads in (2, 3, 8):
+            with borrowed_threads(n_threads):
+                assert torch.equal(layer(X), alone)
+                assert torch.equal(layer(X[-5:]), alone[-5:])
 
 
 class Products(TorchFunctionMode):

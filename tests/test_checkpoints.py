@@ -127,7 +127,26 @@ class Bare(Counting):
         raise TypeError
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, Counting, Bare, "muon"])
+class Shampoo(torch.optim.Optimizer):
+    """One with a matrix for the rows of each weight, which it begins to keep after some steps."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure=None):
+        loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state, gradient = self.state[parameter], parameter.grad
+                state["step"] = state.get("step", 0) + 1
+                if state["step"] > 2:
+                    of_rows = gradient.reshape(len(gradient), -1)
+                    state.setdefault("rows", torch.eye(len(gradient))).add_(of_rows @ of_rows.T)
+                parameter.data.add_(gradient, alpha=-group["lr"])
+        return loss
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, Counting, Bare, Shampoo, "muon"])
 def test_optimizers_with_a_state_of_their_own_go_on(tmp_path, optimizer):
     X, y = load()
     params = {"optimizer": optimizer, "batch_size": 150, "lr": 0.05, "max_epochs": 5}

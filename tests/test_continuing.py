@@ -123,6 +123,19 @@ def test_partial_fit_keeps_the_optimizer(digits):
     assert {int(entry["step"]) for entry in state.values()} == {2}
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_partial_fit_trains_weights_that_were_put_in_place_of_others(digits, optimizer):
+    X, y = digits
+    nets = []
+    for assign in (False, True):
+        net = small(MLPNetClassifier, optimizer=optimizer).partial_fit(X, y, classes=range(10))
+        other = small(MLPNetClassifier, random_state=1).fit(X, y)
+        state = {name: value.clone() for name, value in other.net_.module_.state_dict().items()}
+        net.net_.module_.load_state_dict(state, assign=assign)
+        nets.append(net.partial_fit(X, y).partial_fit(X, y))
+    np.testing.assert_array_equal(*[net.predict_proba(X) for net in nets])
+
+
 def test_partial_fit_refuses_what_needs_all_data(digits):
     X, y = digits
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):

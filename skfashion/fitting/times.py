@@ -29,8 +29,7 @@ def without_times(X):
         X = X if array.dtype == np.uint8 else array
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         # Taking a column out of a frame is slow, which is felt where one row is predicted.
-        kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
-        doubtful = [i for i, kind in enumerate(kinds) if kind not in NUMBERS]
+        doubtful = [i for i, dtype in enumerate(X.dtypes) if not _is_of_numbers(dtype)]
         found = [X.columns[i] for i in doubtful if _are_times(_column(X, i))]
         which = f" in the columns {found}"
     else:
@@ -42,6 +41,13 @@ def without_times(X):
             "as the hour of the day, and leave dates and times themselves out."
         )
     return X
+
+
+def _is_of_numbers(dtype):
+    """Tell whether a column's type, NumPy's, pandas's or Polars's, is one of numbers."""
+    kind = getattr(dtype, "kind", None)
+    is_numeric = getattr(dtype, "is_numeric", bool)  # Polars's types have no kind
+    return is_numeric() if kind is None else kind in NUMBERS
 
 
 def _column(frame, i):

@@ -278,7 +278,11 @@ class TrainingNet(NeuralNetClassifier):
         return self
 
     def _find_optimizer_again(self):
-        """Make an optimizer where there is none, or its state is on another device."""
+        """Make an optimizer where there is none, or it holds other weights than the module.
+
+        Weights lie elsewhere after a move to another device; or somebody has put others in their
+        place, as ``load_state_dict(assign=True)`` does: the moments are kept then.
+        """
         device = self.device_
         if getattr(self, "optimizer_device_", device) != device:
             vars(self).pop("optimizer_", None)
@@ -286,6 +290,10 @@ class TrainingNet(NeuralNetClassifier):
         if not hasattr(self, "optimizer_"):
             # The net comes out of a pickle, which holds no optimizer.
             self._initialize_optimizer()
+        elif not _holds_weights_of(self.optimizer_, self.module_):
+            moments = self.optimizer_.state_dict()
+            self._initialize_optimizer()
+            self.optimizer_.load_state_dict(moments)
         self.optimizer_device_ = device
 
     def _draw_noise_on_device(self):
@@ -558,6 +566,12 @@ class TrainingNet(NeuralNetClassifier):
         self.__dict__.update(state)
         if torch.is_inference_mode_enabled():
             to_be_trained(self.module_)
+
+
+def _holds_weights_of(optimizer, module):
+    """Tell whether an optimizer's parameters are all those of a module that it can still see."""
+    own = set(map(id, module.parameters()))
+    return all(id(p) in own for group in optimizer.param_groups for p in group["params"])
 
 
 def _validation_error(batch):

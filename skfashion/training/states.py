@@ -181,10 +181,12 @@ def _differences_of_optimizer(optimizer, state, n_steps):
     n_weights = sum(parameter.numel() for parameter in parameters)
     for place, found in moments.items():
         name, mine = f"optimizer {place}", expected.get(place, {})
-        # What an optimizer of the user's adds later is compared with the weights instead.
+        # What an optimizer of the user's adds later is compared with the weights instead, where
+        # PyTorch's kernels may walk through it; the operations of other optimizers look themselves.
         later = {} if is_known else {k: v for k, v in found.items() if k not in _fixed(mine)}
         yield from _differences(mine | later, found, name)
-        yield from _differences_from_weights(parameters[place], n_weights, later, name)
+        if _is_like_torchs(optimizer):
+            yield from _differences_from_weights(parameters[place], n_weights, later, name)
         if is_known and "step" in found:
             yield from _differences_of_count(found["step"], n_steps, f"{name} step")
 
@@ -193,6 +195,12 @@ def _is_known(optimizer):
     """Tell whether all states of an optimizer have the form of that after its first step."""
     library = type(optimizer).__module__.partition(".")[0]
     return library in {"torch", "skfashion"} and not isinstance(optimizer, torch.optim.LBFGS)
+
+
+def _is_like_torchs(optimizer):
+    """Tell whether an optimizer is derived from one that PyTorch has a kernel for."""
+    kinds = set(type(optimizer).__mro__) - {torch.optim.Optimizer}
+    return any(kind.__module__.startswith("torch.optim") for kind in kinds)
 
 
 def _fixed(moments):

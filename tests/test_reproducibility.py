@@ -138,12 +138,12 @@ FITTED = {}
 
 
 def fitted(cls, precision, n_threads):
-    """Return a fitted estimator and 700 images, made once; of a backbone, which is slow, 300."""
+    """Return a fitted estimator and 700 images, made once; of a backbone, which is slow, fewer."""
     key = cls, precision, n_threads
     if key not in FITTED:
         rng = np.random.RandomState(0)
         n_pixels = 784 if cls in FAST else 64
-        n = 700 if cls in LEARNING else 300  # more than a block
+        n = 700 if cls in LEARNING else {"fp32": 300, "fp64": 70}[precision]  # more than a block
         X = rng.randint(0, 256, (n, n_pixels)).astype(np.uint8)
         y = np.arange(n) % 3
         X[y == 1, : n_pixels // 2] //= 2

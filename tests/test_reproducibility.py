@@ -143,7 +143,7 @@ def fitted(cls, precision, n_threads):
     if key not in FITTED:
         rng = np.random.RandomState(0)
         n_pixels = 784 if cls in FAST else 64
-        n = 700 if cls in LEARNING else {"fp32": 300, "fp64": 70}[precision]  # more than a block
+        n = 700 if cls in LEARNING else {"fp32": 300, "fp64": 150}[precision]  # more than a block
         X = rng.randint(0, 256, (n, n_pixels)).astype(np.uint8)
         y = np.arange(n) % 3
         X[y == 1, : n_pixels // 2] //= 2

@@ -27,14 +27,17 @@ def test_rows_are_measured_in_processes_of_their_own(tmp_path, monkeypatch, caps
     # Each search is a process that starts workers of its own: half a minute a search.
     two = dataclasses.replace(ROWS["halving-3"], others={"grid3": 0.35})
     monkeypatch.setitem(ROWS, "halving-3", two)
-    words = ["--rows", "halving-3", "--rounds", "1"]
+    words = ["--rows", "halving-3", "--rounds", "2"]
     (halving,) = small_studies.run(search.STUDY, TINY, tmp_path / "halving", *words)
     (weighed,) = small_studies.run(search.STUDY, TINY, tmp_path / "memory", "--rows", "memory")
     json.dumps([halving, weighed], allow_nan=False)
     ours, theirs = halving["seconds"]["epochs3"], halving["seconds"]["grid3"]
     expected = [a / b for a, b in zip(ours, theirs, strict=True)]
     assert halving["ratios"]["grid3"] == pytest.approx(expected, rel=0.05)
-    assert len(halving["shortfalls"]) == 1
+    assert len(halving["shortfalls"]) == 2
+    # Other rounds have other rows.
+    for first, second in halving["held_out"].values():
+        assert first != second
     weights = weighed["memory"]
     assert min(weights["increase_mb"]) > 1
     for fit, target in zip(weights["fit_mb"], weights["target_mb"], strict=True):

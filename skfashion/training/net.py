@@ -22,6 +22,7 @@ from skfashion.training.moving_average import AveragedWeights
 from skfashion.training.muon import MuonAdamW
 from skfashion.training.states import (
     generators_of,
+    load_optimizer_state,
     load_training_state,
     state_without_history,
 )
@@ -281,7 +282,7 @@ class TrainingNet(NeuralNetClassifier):
         """Make an optimizer where there is none, or it holds other weights than the module.
 
         Weights lie elsewhere after a move to another device; or somebody has put others in their
-        place, as ``load_state_dict(assign=True)`` does: the moments are kept then.
+        place, as ``load_state_dict(assign=True)`` does: of equal shapes, they keep the moments.
         """
         device = self.device_
         if getattr(self, "optimizer_device_", device) != device:
@@ -291,9 +292,10 @@ class TrainingNet(NeuralNetClassifier):
             # The net comes out of a pickle, which holds no optimizer.
             self._initialize_optimizer()
         elif not _holds_weights_of(self.optimizer_, self.module_):
-            moments = self.optimizer_.state_dict()
+            before = self.optimizer_
             self._initialize_optimizer()
-            self.optimizer_.load_state_dict(moments)
+            if _shapes_of(before) == _shapes_of(self.optimizer_):
+                load_optimizer_state(self.optimizer_, before.state_dict())
         self.optimizer_device_ = device
 
     def _draw_noise_on_device(self):
@@ -569,9 +571,14 @@ class TrainingNet(NeuralNetClassifier):
 
 
 def _holds_weights_of(optimizer, module):
-    """Tell whether an optimizer's parameters are all those of a module that it can still see."""
+    """Tell whether all parameters of an optimizer are a module's own."""
     own = set(map(id, module.parameters()))
     return all(id(p) in own for group in optimizer.param_groups for p in group["params"])
+
+
+def _shapes_of(optimizer):
+    """Return the shapes of an optimizer's parameters, group by group."""
+    return [[p.shape for p in group["params"]] for group in optimizer.param_groups]
 
 
 def _validation_error(batch):

@@ -50,12 +50,7 @@ def state_without_history(net):
 def load_training_state(net, state):
     """Let a net go on from where :func:`training_state` was called."""
     net.module_.load_state_dict(state["module"])
-    net.optimizer_.load_state_dict(state["optimizer"])
-    for parameter, moments in net.optimizer_.state.items():
-        for name, tensor in moments.items():
-            if torch.is_tensor(tensor) and tensor.shape == parameter.shape:
-                # In the parameter's own layout: the fused kernels walk through memory blindly.
-                moments[name] = torch.empty_like(parameter).copy_(tensor)
+    load_optimizer_state(net.optimizer_, state["optimizer"])
     for generator, saved in zip(generators_of(net), state["generators"], strict=True):
         generator.set_state(saved)
     if net.scaler_ is not None and state["scaler"] is not None:
@@ -67,6 +62,16 @@ def load_training_state(net, state):
     callbacks = dict(net.callbacks_)
     for name, saved in state["callbacks"].items():
         callbacks[name].load_state_dict(saved)
+
+
+def load_optimizer_state(optimizer, state):
+    """Give an optimizer the state of another one, of weights of the same shapes."""
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, tensor in moments.items():
+            if torch.is_tensor(tensor) and tensor.shape == parameter.shape:
+                # In the parameter's own layout: the fused kernels walk through memory blindly.
+                moments[name] = torch.empty_like(parameter).copy_(tensor)
 
 
 def resume_training(net, state, *, validates, steps_per_epoch):
@@ -181,8 +186,8 @@ def _differences_of_optimizer(optimizer, state, n_steps):
     n_weights = sum(parameter.numel() for parameter in parameters)
     for place, found in moments.items():
         name, mine = f"optimizer {place}", expected.get(place, {})
-        # What an optimizer of the user's adds later is compared with the weights instead, where
-        # PyTorch's kernels may walk through it; the operations of other optimizers look themselves.
+        # What an optimizer of the user's adds later is compared with the weights instead, where a
+        # fused kernel of PyTorch's may walk through it; ordinary operations look themselves.
         later = {} if is_known else {k: v for k, v in found.items() if k not in _fixed(mine)}
         yield from _differences(mine | later, found, name)
         if _is_like_torchs(optimizer):

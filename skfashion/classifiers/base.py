@@ -1,6 +1,7 @@
 """The scikit-learn contract of every classifier of the package, once."""
 
 import abc
+import copy
 import math
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from skfashion.fitting.inputs import (
     check_views,
     find_device,
 )
+from skfashion.fitting.plain import from_plain_fit, with_plain_fit
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_rows
@@ -351,6 +353,21 @@ class ImageClassifier(
     def _has_remembered(self, trained):
         """Tell whether :meth:`_remember` has taken effect."""
         return getattr(self, "class_count_", None) is trained.frequencies.count
+
+    def __getstate__(self):
+        return with_plain_fit(type(self), super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(from_plain_fit(type(self), state))
+
+    def __copy__(self):
+        return snapshot(self)
+
+    def __deepcopy__(self, memo):
+        # Not by way of plain data: a network that is there need not be built again.
+        copied = memo[id(self)] = object.__new__(type(self))
+        copied.__dict__ = copy.deepcopy(vars(self), memo)
+        return copied
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.

@@ -10,6 +10,7 @@ from skfashion.fitting.inputs import find_device, torch_dtype
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE, RECIPES, Augmentation
 from skfashion.parameters.declaring import constraints_of
+from skfashion.parameters.options import TrainingOptions
 from skfashion.training import (
     NAMED_DTYPES,
     OPTIMIZERS,
@@ -81,26 +82,20 @@ def make_net(
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
         module = module.to(memory_format=torch.channels_last)
-    if module.lr_factors:
-        options["param_groups"] = [
-            (pattern, {"lr": estimator.lr * factor, "lr_factor": factor})
-            for pattern, factor in module.lr_factors
-        ]
     dtype = torch_dtype(estimator.precision)
-    tensors = {
-        f"criterion__{name}": torch.as_tensor(value, dtype=dtype)
-        for name, value in (("offset", terms.offset), ("margins", terms.margins))
-        if value is not None
-    }
-    return TrainingNet(
+    return net_around(
         module,
-        criterion__gamma=terms.gamma,
-        criterion__label_smoothing=estimator.label_smoothing,
-        optimizer=optimizer,
+        {
+            "gamma": terms.gamma,
+            "label_smoothing": estimator.label_smoothing,
+            "offset": terms.offset,
+            "margins": terms.margins,
+        },
+        optimizer,
+        options,
         lr=estimator.lr,
         batch_size=batch_size,
         max_epochs=n_epochs,
-        classes=np.arange(len(given.classes)),
         callbacks=[*callbacks, *copy_callbacks(estimator.skorch_callbacks or ())],
         schedule=schedule,
         generator=generator,
@@ -114,10 +109,90 @@ def make_net(
         sam_rho=estimator.sam_rho,
         pause_decay=pause_decay,
         lineage=lineage,
+        architecture=architecture_of(estimator),
         device=find_device(estimator.device),
-        **tensors,
+    )
+
+
+def net_around(module, criterion, optimizer, options, *, lr, **settings):
+    """Return an initialised net around a module that has its weights.
+
+    Parameters
+    ----------
+    module : Network
+    criterion : dict
+        Parameters of :class:`WeightedCrossEntropy`, arrays as NumPy's.
+    optimizer : type
+    options : dict
+        Its arguments but for `lr`.
+    lr : float
+    **settings
+        What else :class:`TrainingNet` takes.
+    """
+    if module.lr_factors:
+        groups = [
+            (pattern, {"lr": lr * factor, "lr_factor": factor})
+            for pattern, factor in module.lr_factors
+        ]
+        options = {**options, "param_groups": groups}
+    dtype = module.standardize.mean.dtype
+    criterion = {
+        name: torch.as_tensor(value, dtype=dtype) if isinstance(value, np.ndarray) else value
+        for name, value in criterion.items()
+        if value is not None
+    }
+    return TrainingNet(
+        module,
+        optimizer=optimizer,
+        lr=lr,
+        classes=np.arange(module.head.out_features),
+        **settings,
+        **{f"criterion__{name}": value for name, value in criterion.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def architecture_of(estimator):
+    """Return the parameters that say how a network is built, by name, as JSON's types.
+
+    Where its weights came from is none: they are there.
+    """
+    shared = {field.name for field in fields(TrainingOptions)}
+    names = [field.name for field in fields(estimator) if field.name not in shared]
+    return {name: _as_json(getattr(estimator, name)) for name in names if name != "weights"}
+
+
+def _as_json(value):
+    """Return a parameter, a number, a word or a sequence of numbers, as JSON's types."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return np.asarray(value).tolist()
+
+
+def build_module(estimator, image_shape, n_classes, *, dtype, n_columns=None, head_scale=None):
+    """Return the network that parameters describe, without memory for its weights.
+
+    Parameters
+    ----------
+    estimator : ImageClassifier
+        Whose architecture counts.
+    image_shape : tuple (c, h, w)
+    n_classes : int
+    dtype : torch.dtype
+        Of the weights.
+    n_columns : int or None
+        Of a table, whose columns are standardised one by one.
+    head_scale : float or None
+        Of a head whose logits are cosines.
+    """
+    # Without storage PyTorch's own initialisation touches no global generator.
+    with torch.device("meta"):
+        module = estimator._build_module(image_shape, n_classes)
+        if n_columns is not None:
+            module.standardize_columns(n_columns)
+        if head_scale is not None:
+            module.normalize_head(head_scale)
+    return module.to(dtype)
 
 
 def _make_module(estimator, given, terms, statistics, generator):
@@ -125,14 +200,15 @@ def _make_module(estimator, given, terms, statistics, generator):
 
     What is random about its weights comes from `generator` and from nowhere else.
     """
-    # Built without storage, so that PyTorch's own initialisation touches no global generator.
-    with torch.device("meta"):
-        module = estimator._build_module(planes_shape(given.image_shape), len(given.classes))
-        if given.is_table:
-            module.standardize_columns(given.n_features_in)
-        if terms.head_scale is not None:
-            module.normalize_head(terms.head_scale)
-    module = module.to(torch_dtype(estimator.precision)).to_empty(device="cpu")
+    module = build_module(
+        estimator,
+        planes_shape(given.image_shape),
+        len(given.classes),
+        dtype=torch_dtype(estimator.precision),
+        n_columns=given.n_features_in if given.is_table else None,
+        head_scale=terms.head_scale,
+    )
+    module = module.to_empty(device="cpu")
     module.initialize(generator)
     if statistics is not None:
         module.standardize.set_statistics(*statistics)

@@ -38,7 +38,9 @@ from skfashion.training.checkpoints import (
 )
 from skfashion.training.copying import copy_callbacks
 from skfashion.training.criterion import WeightedCrossEntropy
+from skfashion.training.history import RowHistory
 from skfashion.training.inference import apply_by_rows, averaged_over_views
+from skfashion.training.layers import is_built_like
 from skfashion.training.modes import own_modes
 from skfashion.training.net import TrainingNet
 from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
@@ -62,6 +64,7 @@ __all__ = [
     "LogRun",
     "PauseTraining",
     "Progress",
+    "RowHistory",
     "SparseImages",
     "StopAtTarget",
     "TrainingNet",
@@ -78,6 +81,7 @@ __all__ = [
     "estimate_batch_norm",
     "has_bfloat16",
     "has_cuda",
+    "is_built_like",
     "is_resumable",
     "is_watching",
     "load_training_state",

@@ -91,6 +91,8 @@ class TrainingNet(NeuralNetClassifier):
         Without `ema_decay`: decay of an average that is kept for a pause alone.
     lineage : str or None
         Shared by all nets that are trained from the same weights.
+    architecture : dict or None
+        Parameters of the classifier that say how the module is built, by name, JSON's types.
     **kwargs
         skorch's own parameters.
     """
@@ -116,6 +118,7 @@ class TrainingNet(NeuralNetClassifier):
         sam_rho=None,
         pause_decay=None,
         lineage=None,
+        architecture=None,
         verbose=0,
         **kwargs,
     ):
@@ -139,14 +142,14 @@ class TrainingNet(NeuralNetClassifier):
         self.augment = augment
         self.ema_decay, self.max_grad_norm, self.sam_rho = ema_decay, max_grad_norm, sam_rho
         self.pause_decay = pause_decay
-        self.lineage = lineage
+        self.lineage, self.architecture = lineage, architecture
 
     # What a training sets, as it is before and after one.
     step_ = 0
     stop_training_ = False
     steps_ = averaged_ = scaler_ = None
-    # An old pickle has none.
-    lineage = None
+    # An old pickle has neither.
+    lineage = architecture = None
     # How to predict, and which losses were the lowest so far, known since the last time.
     _fast = _lowest = None
 
@@ -377,6 +380,12 @@ class TrainingNet(NeuralNetClassifier):
             for _, callback in self.callbacks_
             for hook in hooks
         )
+
+    def forget_training(self):
+        """Drop what only a training in progress needs, the optimizer included."""
+        for name in OF_A_TRAINING:
+            vars(self).pop(name, None)
+        return self
 
     def forget_callbacks(self, names):
         """Drop the callbacks of these names, and with them the data that they hold on to."""

@@ -1,0 +1,208 @@
+"""A fit as plain data, JSON's types and NumPy's arrays, and the fit again that it describes.
+
+A pickle, a file of skops or of :mod:`skfashion.fitting.saved` then holds no object of PyTorch's and
+no path of a layer's module, so that files outlive the modules' names.
+"""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from skfashion.fitting.building import architecture_of, build_module, net_around
+from skfashion.fitting.shift import ImageStatistics
+from skfashion.images import planes_shape
+from skfashion.training import NAMED_DTYPES, OPTIMIZERS, RowHistory, TrainingNet, is_built_like
+from skfashion.utils.versions import KEY
+
+# What a net knows besides its weights, criterion, optimizer and history.
+SETTINGS = (
+    *("lr", "batch_size", "max_epochs", "standardizes", "compiles", "ema_decay"),
+    *("max_grad_norm", "sam_rho", "lineage", "architecture"),
+)
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+CRITERION = ("gamma", "label_smoothing", "offset", "margins")
+
+
+def with_plain_fit(cls, state):
+    """Return the attributes of an estimator, those that are fitted as plain data.
+
+    A network that has been changed by hand, which no parameters describe, stays the object it is.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator.
+    state : dict
+        Its attributes by name.
+    """
+    if not isinstance(state.get("net_"), TrainingNet):
+        return state
+    plain = dict(state)
+    statistics = plain.get("_image_statistics")
+    if statistics is not None:
+        plain["_image_statistics"] = dataclasses.asdict(statistics)
+    plain["image_shape_"] = list(plain["image_shape_"])
+    net = _plain_net(cls, state)
+    return plain if net is None else plain | {"net_": net}
+
+
+def from_plain_fit(cls, state):
+    """Return the attributes that :func:`with_plain_fit` was given; others are as they are.
+
+    Raises
+    ------
+    ValueError
+        If this version cannot build the network that is described; it says which one wrote it.
+    """
+    if "net_" not in state:
+        return state
+    fitted = dict(state)
+    statistics = fitted.get("_image_statistics")
+    if isinstance(statistics, dict):
+        fitted["_image_statistics"] = ImageStatistics(**statistics)
+    fitted["image_shape_"] = tuple(fitted["image_shape_"])
+    if isinstance(fitted["net_"], dict):
+        try:
+            fitted["net_"] = _net_of(cls, fitted)
+        except Exception as error:
+            versions = ", ".join(f"{name} {v}" for name, v in state.get(KEY, {}).items())
+            raise ValueError(
+                f"Got a {cls.__name__} that was written with {versions or 'unknown versions'}, "
+                f"whose network this version cannot build ({type(error).__name__}: {error}). "
+                "Install what it was written with, or fit it again."
+            ) from error
+    return fitted
+
+
+def build_for(cls, plain, image_shape, n_classes):
+    """Return the network that the plain data of a net describe, without weights.
+
+    Nothing is opened and nothing downloaded: weights to begin with have done their work.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the classifier.
+    plain : dict
+        What :func:`with_plain_fit` makes of a net; its weights are not looked at.
+    image_shape : tuple of int
+    n_classes : int
+    """
+    module = build_module(
+        cls(**plain["architecture"]),
+        planes_shape(image_shape),
+        n_classes,
+        dtype=DTYPES[plain["dtype"]],
+        n_columns=plain["n_columns"],
+        head_scale=plain["head_scale"],
+    )
+    return module.eval()
+
+
+def _plain_net(cls, state):
+    """Return a net as plain data, None where its network is none that parameters describe."""
+    net, module = state["net_"], state["net_"].module_
+    if getattr(module, "standardize", None) is None or getattr(module, "head", None) is None:
+        return None
+    standardize, head = module.standardize, module.head
+    dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in module.parameters()}
+    plain = {name: getattr(net, name) for name in SETTINGS}
+    if net.architecture is None:  # a net of an older version
+        plain["architecture"] = architecture_of(_with_attributes(cls, state))
+    plain |= {
+        "dtype": dtypes.pop() if len(dtypes) == 1 else "mixed",
+        "n_columns": standardize.mean.numel() if standardize.mean.shape[3] > 1 else None,
+        "head_scale": getattr(head, "scale", None),
+    }
+    try:
+        built = build_for(cls, plain, state["image_shape_"], len(state["classes_"]))
+    except Exception:
+        return None
+    if not is_built_like(module, built):
+        return None
+    tensors = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+    names = {kind: name for name, kind in OPTIMIZERS.items()}
+    return plain | {
+        "weights": {name: np.array(tensor.numpy(), order="C") for name, tensor in tensors.items()},
+        # Bits of a prediction depend on how filters lie in memory.
+        "channels_last": [name for name, t in tensors.items() if _is_channels_last(t)],
+        "compute_dtype": _name_of(net.compute_dtype),
+        "inference_dtype": _name_of(net.inference_dtype),
+        "criterion": {name: _plain_value(vars(net), f"criterion__{name}") for name in CRITERION},
+        "optimizer": names.get(net.optimizer, net.optimizer),
+        "optimizer_options": {
+            name.removeprefix("optimizer__"): value
+            for name, value in vars(net).items()
+            if name.startswith("optimizer__") and name != "optimizer__param_groups"
+        },
+        "history": [_plain_row(row) for row in net.history],
+    }
+
+
+def _net_of(cls, fitted):
+    """Return the net that plain data describe."""
+    plain, k = fitted["net_"], len(fitted["classes_"])
+    module = build_for(cls, plain, fitted["image_shape_"], k)
+    channels_last = set(plain["channels_last"])
+    state = {n: _as_tensor(a, n in channels_last) for n, a in plain["weights"].items()}
+    # What has no weights there would stay without memory.
+    module.load_state_dict(state, strict=True, assign=True)
+    module.pretrained = None
+    settings = {name: plain[name] for name in SETTINGS}
+    net = net_around(
+        module,
+        plain["criterion"],
+        OPTIMIZERS.get(plain["optimizer"], plain["optimizer"]),
+        plain["optimizer_options"],
+        compute_dtype=NAMED_DTYPES.get(plain["compute_dtype"]),
+        inference_dtype=NAMED_DTYPES.get(plain["inference_dtype"]),
+        **settings,
+    ).forget_training()
+    net.history = RowHistory(plain["history"])
+    net.criterion_.eval()
+    module.eval()
+    return net
+
+
+def _with_attributes(cls, state):
+    """Return an estimator that has these attributes."""
+    made = cls()
+    vars(made).update({name: value for name, value in state.items() if name in vars(made)})
+    return made
+
+
+def _is_channels_last(tensor):
+    """Tell whether the values of all channels of a pixel lie side by side in memory."""
+    if tensor.ndim != 4:
+        return False
+    # Steps along a side of one, too: kernels are chosen by them.
+    usual = torch.empty(tensor.shape, device="meta")
+    return tensor.stride() == usual.to(memory_format=torch.channels_last).stride() != usual.stride()
+
+
+def _as_tensor(array, is_channels_last):
+    """Return a tensor in memory of PyTorch's own: how it is aligned decides bits, too."""
+    layout = torch.channels_last if is_channels_last else torch.contiguous_format
+    source = torch.from_numpy(np.ascontiguousarray(array))
+    return torch.empty(source.shape, dtype=source.dtype, memory_format=layout).copy_(source)
+
+
+def _name_of(dtype):
+    """Return the name of a type to compute in, None for None."""
+    return {kind: name for name, kind in NAMED_DTYPES.items()}.get(dtype)
+
+
+def _plain_value(values, name):
+    """Return a value as an array where it is a tensor, None where there is none."""
+    value = values.get(name)
+    return value.detach().cpu().numpy() if torch.is_tensor(value) else value
+
+
+def _plain_row(row):
+    """Return a row of a history with NumPy's numbers as Python's, and without its own type."""
+    if isinstance(row, dict):
+        return {name: _plain_row(value) for name, value in row.items()}
+    if isinstance(row, list):
+        return [_plain_row(value) for value in row]
+    return row.item() if isinstance(row, np.generic) else row

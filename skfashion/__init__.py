@@ -13,10 +13,12 @@ from skfashion.parameters.losses import (
     LDAMLoss,
     LogitAdjustedLoss,
 )
+from skfashion.persistence import TRUSTED_TYPES, load
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "TRUSTED_TYPES",
     "AttentionNetClassifier",
     "Augmentation",
     "BalancedSoftmaxLoss",
@@ -28,4 +30,5 @@ __all__ = [
     "MLPNetClassifier",
     "ResNetClassifier",
     "TorchvisionClassifier",
+    "load",
 ]

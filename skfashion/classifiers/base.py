@@ -25,6 +25,7 @@ from skfashion.fitting.inputs import (
     find_device,
 )
 from skfashion.fitting.plain import from_plain_fit, with_plain_fit
+from skfashion.fitting.saved import write_fit
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_rows
@@ -49,6 +50,7 @@ from skfashion.utils._sklearn import (
     fit_context,
     validate_parameter_constraints,
 )
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 from skfashion.utils.names import advises
 from skfashion.utils.versions import PickledWithVersions
@@ -148,6 +150,10 @@ class ImageClassifier(
     _default_group = "architecture"
     # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
     _takes_tables = False
+
+    def _n_tensors_at_least(self):
+        """Return a number of tensors that the network has at least, found without building it."""
+        return 0
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
@@ -353,6 +359,45 @@ class ImageClassifier(
     def _has_remembered(self, trained):
         """Tell whether :meth:`_remember` has taken effect."""
         return getattr(self, "class_count_", None) is trained.frequencies.count
+
+    def save(self, path) -> None:
+        """Write the fitted classifier to one file, which :func:`skfashion.load` reads.
+
+        A safetensors file: weights as tensors, all else as JSON in its metadata. It holds no code,
+        and neither data nor optimizer. A parameter that such a file cannot hold is left out with a
+        warning where trainings alone need it (a callable `augment`, `skorch_callbacks`, the net of
+        `init_from`), so that the loaded classifier has the default.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; one that is there is replaced in one step, or stays as it is if something goes
+            wrong.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the classifier is not fitted.
+        ImportError
+            If safetensors is not installed: ``pip install "skfashion[persistence]"``.
+        ValueError
+            If a parameter that predictions need cannot be held, or the network was changed by hand.
+        OSError
+            If the file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If parameters are left out; the file names them, too.
+        """
+        check_is_fitted(self)
+        left_out = write_fit(path, type(self), self.__getstate__())
+        if left_out:
+            warn_the_caller(
+                f"Got {', '.join(left_out)}, which no file without code can hold; predictions do "
+                "not need them, and the classifier that is loaded has the defaults. A pickle holds "
+                "them."
+            )
 
     def __getstate__(self):
         return with_plain_fit(type(self), super().__getstate__())

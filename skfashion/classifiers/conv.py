@@ -1,5 +1,7 @@
 """The convolutional network as a scikit-learn classifier."""
 
+import numpy as np
+
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ConvNet
 from skfashion.nets.layers import ACTIVATIONS
@@ -87,6 +89,9 @@ class ConvNetClassifier(ImageClassifier):
     )
 
     _full_data_epochs = 3
+
+    def _n_tensors_at_least(self):
+        return np.size(self.channels) * self.depth + np.size(self.hidden_layer_sizes)
 
     def _build_module(self, image_shape, n_classes):
         return ConvNet(

@@ -1,5 +1,7 @@
 """The multilayer perceptron as a scikit-learn classifier."""
 
+import numpy as np
+
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import MLP
 from skfashion.nets.layers import ACTIVATIONS
@@ -71,6 +73,9 @@ class MLPNetClassifier(ImageClassifier):
 
     _full_data_epochs = 12
     _takes_tables = True
+
+    def _n_tensors_at_least(self):
+        return 1 + np.size(self.hidden_layer_sizes)
 
     def _build_module(self, image_shape, n_classes):
         return MLP(

@@ -3,6 +3,8 @@
 from numbers import Integral
 from typing import Literal
 
+import numpy as np
+
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ResNet
 from skfashion.nets.residual import BLOCKS
@@ -89,6 +91,9 @@ class ResNetClassifier(ImageClassifier):
     lr: float = redefault(ImageClassifier, "lr", default=1e-2)
 
     _full_data_epochs = 5
+
+    def _n_tensors_at_least(self):
+        return int(np.sum(self.depth))
 
     def _build_module(self, image_shape, n_classes):
         depth = (self.depth,) * 3 if isinstance(self.depth, Integral) else self.depth

@@ -47,12 +47,18 @@ from skfashion.training.optimizers import OPTIMIZERS, resolve_optimizer
 from skfashion.training.sampling import ClassSampler
 from skfashion.training.schedules import make_schedule
 from skfashion.training.sparse import SparseImages
-from skfashion.training.states import load_training_state, resume_training, training_state
+from skfashion.training.states import (
+    RECORDS,
+    load_training_state,
+    resume_training,
+    training_state,
+)
 from skfashion.training.tracking import LogRun
 
 __all__ = [
     "NAMED_DTYPES",
     "OPTIMIZERS",
+    "RECORDS",
     "Augmenter",
     "BatchIterator",
     "CheckpointFile",

@@ -47,10 +47,10 @@ class PickledWithVersions:
     """Mixin of estimators whose pickles carry versions; stands before ``BaseEstimator``."""
 
     def __getstate__(self):
-        return super().__getstate__() | {KEY: _versions()}
+        return super().__getstate__() | {KEY: library_versions()}
 
     def __setstate__(self, state):
-        before, now = state.get(KEY, {}), _versions()
+        before, now = state.get(KEY, {}), library_versions()
         if before != now:
             name = type(self).__name__
             # At the caller of pickle, which itself has no lines.
@@ -58,8 +58,8 @@ class PickledWithVersions:
         super().__setstate__({name: value for name, value in state.items() if name != KEY})
 
 
-def _versions():
-    """Return the versions of what an estimator is made of, as its pickles carry them."""
+def library_versions():
+    """Return the versions of what an estimator is made of, as its pickles and files carry them."""
     # By name, since they are loaded: PyTorch is not to be imported here, nor what imports this.
     versions = {name: str(sys.modules[name].__version__) for name in ("skfashion", "torch")}
     # Builds of a release, such as 2.9.0+cpu, read each other's nets.

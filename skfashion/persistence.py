@@ -1,0 +1,129 @@
+"""Fitted classifiers out of files, and what whole pipelines need to be trusted."""
+
+import os
+
+from skfashion.classifiers.attention import AttentionNetClassifier
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.classifiers.conv import ConvNetClassifier
+from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.classifiers.resnet import ResNetClassifier
+from skfashion.classifiers.torchvision import TorchvisionClassifier
+from skfashion.fitting.saved import read_fit
+
+# The classes that a file may name: nothing is imported by a name in a file.
+CLASSES = {
+    cls.__name__: cls
+    for cls in (
+        AttentionNetClassifier,
+        ConvNetClassifier,
+        MLPNetClassifier,
+        ResNetClassifier,
+        TorchvisionClassifier,
+    )
+}
+
+#: Names of types for ``skops.io.load(file, trusted=skfashion.TRUSTED_TYPES)``: the classifiers,
+#: losses, searches and ensembles of this package, and what skops does not know of scikit-learn's and
+#: imbalanced-learn's in pipelines, searches, calibrated, voting and stacking classifiers.
+TRUSTED_TYPES = (
+    "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
+    "imblearn.over_sampling._smote.base.SMOTE",
+    "imblearn.pipeline.Pipeline",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    "skfashion.classifiers.attention.AttentionNetClassifier",
+    "skfashion.classifiers.conv.ConvNetClassifier",
+    "skfashion.classifiers.mlp.MLPNetClassifier",
+    "skfashion.classifiers.resnet.ResNetClassifier",
+    "skfashion.classifiers.torchvision.TorchvisionClassifier",
+    "skfashion.ensemble.snapshots.SnapshotEnsembleClassifier",
+    "skfashion.model_selection.epoch_halving.EpochHalvingSearchCV",
+    "skfashion.parameters.augmentation.Augmentation",
+    "skfashion.parameters.losses.BalancedSoftmaxLoss",
+    "skfashion.parameters.losses.ClassBalancedLoss",
+    "skfashion.parameters.losses.FocalLoss",
+    "skfashion.parameters.losses.LDAMLoss",
+    "skfashion.parameters.losses.LogitAdjustedLoss",
+    "skfashion.studies.thresholds.ClassFactorsClassifier",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.utils._bunch.Bunch",
+)
+
+# First bytes of files that other functions read, and how.
+OTHERS = {
+    b"PK": "a zip file, as skops.io.dump writes: use skops.io.load(path, "
+    "trusted=skfashion.TRUSTED_TYPES)",
+    b"\x80": "a pickle, or a file of joblib.dump: use joblib.load(path), which runs code that is in "
+    "the file, so only if you trust whoever wrote it",
+}
+
+
+def load(path: str | os.PathLike) -> ImageClassifier:
+    """Return the classifier in a file that its `save` has written.
+
+    The file may be anybody's: loading runs no code from it, and opens no other file. Predictions
+    are those of the classifier that was saved, to the last bit on the same machine with the same
+    versions.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that ``net.save(path)`` has written, by this version or an earlier one.
+
+    Returns
+    -------
+    ImageClassifier
+        A fitted classifier of the class that was saved. It lies on the CPU, and moves to its
+        `device` when it predicts.
+
+    Raises
+    ------
+    ImportError
+        If safetensors is not installed: ``pip install "skfashion[persistence]"``.
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no such file, is damaged, was written by a later version, or says what cannot be.
+
+    See Also
+    --------
+    skfashion.TRUSTED_TYPES : For whole pipelines in files of skops.
+
+    Examples
+    --------
+    >>> import skfashion
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = skfashion.MLPNetClassifier(max_epochs=1, random_state=0).fit(X[:500], y[:500])
+    >>> net.save("net.safetensors")
+    >>> again = skfashion.load("net.safetensors")
+    >>> (again.predict_proba(X) == net.predict_proba(X)).all()
+    np.True_
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(
+            f"Got path={path!r}, expected the path of a file that net.save(path) has written."
+        )
+    try:
+        cls, state = read_fit(path, CLASSES)
+    except ValueError as error:
+        raise ValueError(f"Got {os.fspath(path)!r}, {_reason(path, error)}.") from error
+    estimator = object.__new__(cls)
+    estimator.__setstate__(state)
+    return estimator
+
+
+def _reason(path, error):
+    """Return why a file cannot be loaded, in words."""
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(2) if os.path.isfile(path) else b""
+    except OSError:
+        start = b""
+    for sign, what in OTHERS.items():
+        if start.startswith(sign):
+            return f"which is {what}"
+    return f"which cannot be loaded: {error}"

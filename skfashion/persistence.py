@@ -23,8 +23,8 @@ CLASSES = {
 }
 
 #: Names of types for ``skops.io.load(file, trusted=skfashion.TRUSTED_TYPES)``: the classifiers,
-#: losses, searches and ensembles of this package, and what skops does not know of scikit-learn's and
-#: imbalanced-learn's in pipelines, searches, calibrated, voting and stacking classifiers.
+#: losses, searches and ensembles of this package, and what skops does not know of scikit-learn's
+#: and imbalanced-learn's in pipelines, searches, calibrated, voting and stacking classifiers.
 TRUSTED_TYPES = (
     "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
     "imblearn.over_sampling._smote.base.SMOTE",
@@ -56,8 +56,8 @@ TRUSTED_TYPES = (
 OTHERS = {
     b"PK": "a zip file, as skops.io.dump writes: use skops.io.load(path, "
     "trusted=skfashion.TRUSTED_TYPES)",
-    b"\x80": "a pickle, or a file of joblib.dump: use joblib.load(path), which runs code that is in "
-    "the file, so only if you trust whoever wrote it",
+    b"\x80": "a pickle, or a file of joblib.dump: use joblib.load(path), which runs code that is "
+    "in the file, so only if you trust whoever wrote it",
 }
 
 

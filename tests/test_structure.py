@@ -45,6 +45,8 @@ PARTS = {
         "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training", "utils"},
         "refused": {"torch", "skorch"},
     },
+    # Reads them out of files.
+    "persistence": {"allowed": {"classifiers", "fitting"}, "refused": {"torch", "skorch"}},
     # What is made of fitted classifiers.
     "adaptation": {
         "allowed": {"classifiers", "fitting", "images", "training", "utils"},
@@ -82,7 +84,7 @@ PARTS = {
     },
     # Pictures and reports are made of what is public, too; torch is for weights and gradients.
     "inspection": {
-        "allowed": {"datasets", "images", "inspection", "metrics", "utils"},
+        "allowed": {"datasets", "images", "inspection", "metrics", "persistence", "utils"},
         "refused": {"skorch"},
     },
     "__main__": {"allowed": {"inspection"}, "refused": {"torch", "skorch"}},

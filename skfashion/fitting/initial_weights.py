@@ -12,6 +12,8 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
+from skfashion.fitting.fit_files import is_fit_file, weights_in
+
 
 def read_initial_weights(init_from, classes):
     """Return the weights that a parameter `init_from` names, by name, None for None.
@@ -29,6 +31,8 @@ def read_initial_weights(init_from, classes):
     if init_from is None:
         return None
     if isinstance(init_from, str | PathLike):
+        if os.path.isfile(init_from) and is_fit_file(init_from):
+            return _weights_for(classes, *_read_fit(init_from))
         return read_file(init_from, "init_from")
     if isinstance(init_from, BaseEstimator) and not isinstance(init_from, FrozenEstimator):
         raise ValueError(
@@ -43,12 +47,26 @@ def read_initial_weights(init_from, classes):
             f"Got init_from=FrozenEstimator({type(init_from.estimator).__name__}(...)), expected a "
             "fitted classifier of this package in it."
         )
-    keeps_head = np.array_equal(source.classes_, classes)
-    return {
-        name: tensor.cpu()
-        for name, tensor in net.module_.state_dict().items()
-        if keeps_head or not name.startswith("head.")
-    }
+    weights = {name: tensor.cpu() for name, tensor in net.module_.state_dict().items()}
+    return _weights_for(classes, weights, source.classes_)
+
+
+def _weights_for(classes, weights, its_classes):
+    """Return weights by name, those of the head only if they are for the same classes."""
+    if np.array_equal(its_classes, classes):
+        return weights
+    return {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+
+
+def _read_fit(path):
+    """Return the weights and the classes in a file that a classifier's `save` has written."""
+    try:
+        return weights_in(path)
+    except ValueError as error:
+        raise ValueError(
+            f"Got init_from={os.fspath(path)!r}, which cannot be read as a file of net.save(path): "
+            f"{error}."
+        ) from error
 
 
 def read_file(path, parameter):
@@ -81,9 +99,9 @@ def read_file(path, parameter):
         except Exception as error:
             raise ValueError(
                 f"{given}, which is no file of weights, or a damaged one ({error}); expected one "
-                "that net.net_.save_params(f_params=path) or torch.save(module.state_dict(), path) "
-                "has written. A pickled estimator is loaded first and then given as "
-                "FrozenEstimator(net)."
+                "that net.save(path), net.net_.save_params(f_params=path) or "
+                "torch.save(module.state_dict(), path) has written. A pickled estimator is loaded "
+                "first and then given as FrozenEstimator(net)."
             ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as many training scripts write them

@@ -7,10 +7,11 @@ is one text of JSON in its metadata. See ``docs/saving.md``.
 import dataclasses
 import json
 import math
-from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 
+from skfashion.fitting.fit_files import FORMAT, TEXT, WEIGHTS, open_fit, versions_in
 from skfashion.fitting.plain import DTYPES, SETTINGS, build_for
 from skfashion.fitting.words import array_from_words, array_to_words, from_words, to_words
 from skfashion.images import planes_shape
@@ -18,18 +19,15 @@ from skfashion.parameters.declaring import constraints_of
 from skfashion.parameters.options import TrainingOptions
 from skfashion.training import NAMED_DTYPES, OPTIMIZERS, RECORDS, resolve_optimizer
 from skfashion.utils._sklearn import validate_parameter_constraints
-from skfashion.utils.tensors import open_tensors, read_json, write_tensors
+from skfashion.utils.tensors import read_json, write_tensors
 from skfashion.utils.versions import KEY, library_versions
 
-# Of what is written; one that is larger was written by a later version.
-FORMAT = 1
-TEXT = "skfashion"
 # The options that a prediction reads; all others may be left out of a file.
 OF_PREDICTIONS = {"prior", "tta", "precision", "device", "n_threads", "image_shape", "standardize"}
 OF_TRAININGS = {f.name for f in dataclasses.fields(TrainingOptions)} - OF_PREDICTIONS
 # What is kept as tensors besides the weights: of each class, and of each pixel.
 OF_CLASSES = ("class_count_", "class_prior_", "class_weight_", "effective_class_prior_")
-CONTRAST, OFFSET, MARGINS, WEIGHTS = "contrast", "offset", "margins", "net."
+CONTRAST, OFFSET, MARGINS = "contrast", "offset", "margins"
 OPTIONS = {"weight_decay", "momentum", "nesterov", "fused"}
 
 
@@ -121,31 +119,6 @@ def write_fit(path, cls, state):
     return left_out
 
 
-@contextmanager
-def open_fit(path):
-    """Open a file of :func:`write_fit`, which may be anybody's, and read what it says.
-
-    Yields
-    ------
-    document : dict
-        Of a format that this version knows, and all else unchecked.
-    file : TensorFile
-    """
-    with open_tensors(path) as file:
-        if TEXT not in file.metadata:
-            raise ValueError("it is a safetensors file that skfashion did not write")
-        document = read_json(file.metadata[TEXT])
-        form = document.get("format") if isinstance(document, dict) else None
-        if type(form) is not int or form < 1:
-            raise ValueError("it does not say of which format it is")
-        if form > FORMAT:
-            raise ValueError(
-                f"it is of format {form}, written with {_versions_in(document)}; this version "
-                f"reads formats up to {FORMAT}, a later one is needed"
-            )
-        yield document, file
-
-
 def read_fit(path, classes):
     """Return the class and the attributes of a classifier in a file, which may be anybody's.
 
@@ -167,7 +140,7 @@ def read_fit(path, classes):
         cls = classes.get(name) if isinstance(name, str) else None
         if cls is None:
             raise ValueError(
-                f"it holds a {name!r:.80}, written with {_versions_in(document)}, expected one of "
+                f"it holds a {name!r:.80}, written with {versions_in(document)}, expected one of "
                 f"{', '.join(classes)}"
             )
         # Shapes are compared before there is memory for anything.
@@ -208,7 +181,7 @@ def _state_of(cls, document, shapes, tensors, size):
     parameters = _parameters_of(cls, document)
     classes = array_from_words(document["classes"])
     k = len(classes)
-    if k < 1 or not all(a < b for a, b in zip(classes[:-1], classes[1:], strict=True)):
+    if k < 1 or not all(a < b for a, b in pairwise(classes)):
         raise ValueError("its classes are not sorted, or come twice")
     image_shape, n_features = document["image_shape"], document["n_features_in"]
     _check(_are_sizes(image_shape) and 2 <= len(image_shape) <= 3, "image_shape")
@@ -221,7 +194,7 @@ def _state_of(cls, document, shapes, tensors, size):
     net = _net_of(cls, document["net"], image_shape, k, n_features, shapes, size)
     # Which tensors there are, of which shapes, is known now.
     statistics, dtype = document["image_statistics"], net["dtype"]
-    own = {name: ("float64", (k,)) for name in OF_CLASSES}
+    own = dict.fromkeys(OF_CLASSES, ("float64", (k,)))
     optional = {OFFSET: (dtype, (k,)), MARGINS: (dtype, (k,))}
     if statistics is not None:
         _check(set(statistics) == {"low", "high", "usual_peak", "middle"}, "image_statistics")
@@ -294,7 +267,7 @@ def _parameters_of(cls, document):
     if unknown:
         raise ValueError(
             f"it has the parameters {', '.join(unknown[:3])}, written with "
-            f"{_versions_in(document)}, which this version does not know"
+            f"{versions_in(document)}, which this version does not know"
         )
     values = {name: getattr(made, name) for name in known}
     values |= {name: from_words(value) for name, value in words.items()}
@@ -402,11 +375,3 @@ def _is_row(row):
         and all(_is_number(row.get(name)) for name in RECORDS)
         and isinstance(row.get("batches", []), list)
     )
-
-
-def _versions_in(document):
-    """Return the versions that a file says it was written with, in words."""
-    versions = document.get("versions")
-    if not isinstance(versions, dict):
-        return "unknown versions"
-    return ", ".join(f"{name} {version}" for name, version in versions.items())[:200]

@@ -1,4 +1,4 @@
-"""Parameters and labels as JSON, and back: names are looked up in tables of ours, nothing is run."""
+"""Parameters and labels as JSON, and back: names are looked up in tables, and nothing is run."""
 
 import re
 from dataclasses import fields

@@ -153,10 +153,10 @@ class TrainingOptions:
         group="optimisation",
         doc="""Weights to begin with instead of random ones: those of another net of the same
         architecture, as ``sklearn.frozen.FrozenEstimator(net)``, or a file that
-        ``net.net_.save_params(f_params=path)`` has written. Its statistics of
-        standardisation come along. A head for other labels begins at random (of a file, whose
-        labels are not known, for another number of them). A pickle holds a frozen net as well; a
-        file keeps it small.""",
+        ``net.save(path)`` or ``net.net_.save_params(f_params=path)`` has written. Its statistics of
+        standardisation come along. A head for other labels begins at random (of the latter file,
+        whose labels are not known, for another number of them). A pickle holds a frozen net as
+        well; a file keeps it small.""",
     )
     weight_decay: float = param(
         NOT_NEGATIVE,

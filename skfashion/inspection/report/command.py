@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skfashion.persistence import load
 from skfashion.utils.streams import Forgiving
 from skfashion.utils.values import read_arrays
 
@@ -16,8 +17,9 @@ Write one page of HTML about fitted classifiers: scores with intervals, a confus
 cells show their images, examples, calibration, training curves. It needs no network and no other
 file.
 
-A MODEL is a file that joblib.dump has written. Loading one runs code that is in it: open only files
-of people whom you trust with your computer.
+A MODEL is a file of net.save(path), FILE.safetensors, which may be anybody's; or one that
+joblib.dump has written. Loading the latter runs code that is in it: open only files of people whom
+you trust with your computer.
 """
 # A limit of data that the command line does not describe.
 UNSAID = "Nothing was said about where these images are from."
@@ -47,7 +49,12 @@ def add_parser(subparsers):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("models", nargs="+", metavar="MODEL", help="file of joblib.dump; NAME=FILE names it")
+    add(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="file of net.save or joblib.dump; NAME=FILE names it",
+    )
     add(
         "--data",
         default="sample",
@@ -98,6 +105,7 @@ def main(options):
     data = _read_data(options.data)
     models = {name: _load_model(path) for name, path in paths.items()}
     data = _with_labels_of(data, next(iter(models.values())))
+    _check_labels(data, models, options.data)
     limits = [*data.limits, *options.limit]
     if not (limits or options.data_name):
         limits = [UNSAID]
@@ -141,6 +149,8 @@ def _read_table(path):
 def _load_model(path):
     import joblib
 
+    if path.suffix == ".safetensors":
+        return load(path)
     try:
         model = joblib.load(path)
     except OSError:
@@ -172,6 +182,19 @@ def _with_labels_of(data, model):
         return data
     y_train = None if data.y_train is None else names[data.y_train]
     return data._replace(y=names[data.y], y_train=y_train, class_names=None)
+
+
+def _check_labels(data, models, name):
+    """Raise a ValueError if a model has learned none of the data's labels."""
+    labels = np.unique(data.y)
+    for model, classifier in models.items():
+        classes = getattr(classifier, "classes_", labels)
+        if not np.isin(np.asarray(labels).astype(str), np.asarray(classes).astype(str)).any():
+            raise ValueError(
+                f"Got {model}, which has learned {classes.tolist()!s:.100}, and --data {name}, "
+                f"whose labels are {labels.tolist()!s:.100}; expected the model's labels. Give "
+                "--data FILE.npz with X and y of its own task."
+            )
 
 
 def _facts_and_limits(text):

@@ -1,0 +1,73 @@
+"""The file of a fitted classifier as a file: what it is told by, its format, its weights."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from skfashion.fitting.words import array_from_words
+from skfashion.utils.tensors import open_tensors, read_json
+
+# Of what is written; one that is larger was written by a later version.
+FORMAT = 1
+# Where in the metadata everything is that is no tensor, and what precedes the names of weights.
+TEXT, WEIGHTS = "skfashion", "net."
+
+
+def is_fit_file(path):
+    """Tell whether a file that can be opened looks like one of safetensors."""
+    with open(path, "rb") as stream:
+        start = stream.read(9)
+    return len(start) == 9 and start[8:] == b"{" and start[6:8] == b"\0\0"
+
+
+@contextmanager
+def open_fit(path):
+    """Open a file of a fitted classifier, which may be anybody's, and read what it says.
+
+    Yields
+    ------
+    document : dict
+        Of a format that this version knows, and all else unchecked.
+    file : TensorFile
+    """
+    with open_tensors(path) as file:
+        if TEXT not in file.metadata:
+            raise ValueError("it is a safetensors file that skfashion did not write")
+        document = read_json(file.metadata[TEXT])
+        form = document.get("format") if isinstance(document, dict) else None
+        if type(form) is not int or form < 1:
+            raise ValueError("it does not say of which format it is")
+        if form > FORMAT:
+            raise ValueError(
+                f"it is of format {form}, written with {versions_in(document)}; this version "
+                f"reads formats up to {FORMAT}, a later one is needed"
+            )
+        yield document, file
+
+
+def weights_in(path):
+    """Return the weights in a file of a classifier, tensors by name, and its classes.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no such file, or damaged; the network's shapes are not looked at.
+    """
+    with open_fit(path) as (document, file):
+        classes = array_from_words(document.get("classes"))
+        tensors = file.read()
+    weights = {n.removeprefix(WEIGHTS): a for n, a in tensors.items() if n.startswith(WEIGHTS)}
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise ValueError("it has weights that are not finite")
+    return {name: torch.from_numpy(array) for name, array in weights.items()}, classes
+
+
+def versions_in(document):
+    """Return the versions that a file says it was written with, in words."""
+    versions = document.get("versions")
+    if not isinstance(versions, dict):
+        return "unknown versions"
+    return ", ".join(f"{name} {version}" for name, version in versions.items())[:200]

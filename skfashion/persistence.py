@@ -8,6 +8,7 @@ from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
+from skfashion.fitting.fit_files import is_fit_file
 from skfashion.fitting.saved import read_fit
 
 # The classes that a file may name: nothing is imported by a name in a file.
@@ -118,11 +119,10 @@ def load(path: str | os.PathLike) -> ImageClassifier:
 
 def _reason(path, error):
     """Return why a file cannot be loaded, in words."""
-    try:
-        with open(path, "rb") as stream:
-            start = stream.read(2) if os.path.isfile(path) else b""
-    except OSError:
-        start = b""
+    if not os.path.isfile(path) or is_fit_file(path):
+        return f"which cannot be loaded: {error}"
+    with open(path, "rb") as stream:
+        start = stream.read(2)
     for sign, what in OTHERS.items():
         if start.startswith(sign):
             return f"which is {what}"

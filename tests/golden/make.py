@@ -1,0 +1,63 @@
+"""Make the files of this folder anew: python tests/golden/make.py pickles, then ... saved.
+
+The pickles are of commit a5f25c2, the last whose pickles hold networks as objects, and stay as they
+are; the saved files are of the first version that saves. A later format gets files of its own.
+"""
+
+import lzma
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+import skfashion
+
+FOLDER = Path(__file__).parent
+NETS = {
+    "AttentionNetClassifier": {"width": 8, "depth": 1, "n_heads": 2, "n_stem_blocks": 1},
+    "ConvNetClassifier": {"channels": (4,), "hidden_layer_sizes": (8,), "loss": "ldam"},
+    "MLPNetClassifier": {"hidden_layer_sizes": (8,), "batch_norm": True, "activation": "gelu"},
+    "ResNetClassifier": {"width": 4, "depth": (1, 1), "tta": "flip"},
+    "TorchvisionClassifier": {"backbone": "mobilenet_v3_small", "freeze": 2},
+}
+
+
+def main(what):
+    """Write pickles and what their nets predict, or the same nets as they are saved."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
+    expected = {"X": X[:20]}
+    for name, sizes in NETS.items():
+        path = FOLDER / f"{name}.pickle.xz"
+        if what == "saved":
+            net = pickle.loads(lzma.decompress(path.read_bytes()))
+            net.save(FOLDER / "net.safetensors")
+            content = (FOLDER / "net.safetensors").read_bytes()
+            (FOLDER / "net.safetensors").unlink()
+            (FOLDER / f"{name}.safetensors.xz").write_bytes(lzma.compress(content, preset=9))
+            continue
+        net = getattr(skfashion, name)(**sizes, max_epochs=1, prior="uniform", random_state=0)
+        net.fit(X, y)
+        if name == "TorchvisionClassifier":
+            repeat_weights(net.net_.module_)
+        expected[name] = net.predict_proba(X[:20])
+        expected[f"{name} labels"] = net.predict(X[:20])
+        path.write_bytes(lzma.compress(pickle.dumps(net), preset=9))
+    if what == "pickles":
+        np.savez_compressed(FOLDER / "expected.npz", **expected)
+
+
+@torch.no_grad()
+def repeat_weights(module):
+    """Give filters weights that repeat themselves: millions of them then fit into a few bytes."""
+    for tensor in module.parameters():
+        if tensor.ndim > 1:
+            values = torch.arange(tensor.numel()) * 37 % 251 - 125
+            tensor.copy_(values.view(tensor.shape) / (125 * tensor[0].numel() ** 0.5))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

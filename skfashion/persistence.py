@@ -26,7 +26,7 @@ CLASSES = {
 #: Names of types for ``skops.io.load(file, trusted=skfashion.TRUSTED_TYPES)``: the classifiers,
 #: losses, searches and ensembles of this package, and what skops does not know of scikit-learn's
 #: and imbalanced-learn's in pipelines, searches, calibrated, voting and stacking classifiers.
-TRUSTED_TYPES = (
+TRUSTED_TYPES: tuple[str, ...] = (
     "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
     "imblearn.over_sampling._smote.base.SMOTE",
     "imblearn.pipeline.Pipeline",

@@ -22,7 +22,8 @@ from skfashion import Augmentation, ClassBalancedLoss, ConvNetClassifier, MLPNet
 from skfashion.ensemble import SnapshotEnsembleClassifier
 from skfashion.parameters.declaring import GROUPS, DeviceNames, Splitter, constraints_of, param
 
-DECLARING = [getattr(skfashion, name) for name in skfashion.__all__]
+PUBLIC = [getattr(skfashion, name) for name in skfashion.__all__]
+DECLARING = [thing for thing in PUBLIC if inspect.isclass(thing)]
 CLASSIFIERS = [cls for cls in DECLARING if cls.__name__.endswith("Classifier")]
 
 

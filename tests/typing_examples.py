@@ -13,6 +13,7 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 from skfashion import (
+    TRUSTED_TYPES,
     AttentionNetClassifier,
     Augmentation,
     BalancedSoftmaxLoss,
@@ -24,6 +25,7 @@ from skfashion import (
     MLPNetClassifier,
     ResNetClassifier,
     TorchvisionClassifier,
+    load,
 )
 from skfashion.adaptation import adapt_batch_norm
 from skfashion.classifiers.base import ImageClassifier
@@ -71,6 +73,13 @@ from skfashion.studies import (
     imbalance_study,
     summarize_study,
 )
+
+
+def files():
+    MLPNetClassifier().save(Path("net.safetensors"))
+    assert_type(load("net.safetensors"), ImageClassifier)
+    assert_type(TRUSTED_TYPES, tuple[str, ...])
+    load(3)  # pyright: ignore[reportArgumentType]
 
 
 def own_parameters():

@@ -1,7 +1,6 @@
 """The scikit-learn contract of every classifier of the package, once."""
 
 import abc
-import copy
 import math
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,7 +50,7 @@ from skfashion.utils._sklearn import (
     validate_parameter_constraints,
 )
 from skfashion.utils.callers import warn_the_caller
-from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
+from skfashion.utils.fitted import deep_copy, fitted_attributes, replace_fitted, snapshot, unfitted
 from skfashion.utils.names import advises
 from skfashion.utils.versions import PickledWithVersions
 
@@ -410,9 +409,7 @@ class ImageClassifier(
 
     def __deepcopy__(self, memo):
         # Not by way of plain data: a network that is there need not be built again.
-        copied = memo[id(self)] = object.__new__(type(self))
-        copied.__dict__ = copy.deepcopy(vars(self), memo)
-        return copied
+        return deep_copy(self, memo)
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.

@@ -109,7 +109,8 @@ def _plain_net(cls, state):
     dtypes = {str(tensor.dtype).removeprefix("torch.") for tensor in module.parameters()}
     plain = {name: getattr(net, name) for name in SETTINGS}
     if net.architecture is None:  # a net of an older version
-        plain["architecture"] = architecture_of(_with_attributes(cls, state))
+        names = [field.name for field in dataclasses.fields(cls) if field.name in state]
+        plain["architecture"] = architecture_of(cls(**{name: state[name] for name in names}))
     plain |= {
         "dtype": dtypes.pop() if len(dtypes) == 1 else "mixed",
         "n_columns": standardize.mean.numel() if standardize.mean.shape[3] > 1 else None,
@@ -163,13 +164,6 @@ def _net_of(cls, fitted):
     net.criterion_.eval()
     module.eval()
     return net
-
-
-def _with_attributes(cls, state):
-    """Return an estimator that has these attributes."""
-    made = cls()
-    vars(made).update({name: value for name, value in state.items() if name in vars(made)})
-    return made
 
 
 def _is_channels_last(tensor):

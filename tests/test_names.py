@@ -150,7 +150,7 @@ def test_words_of_displays_searches_and_studies(digits):
 
 
 def test_all_translations_lead_to_names_that_exist():
-    functions = filter(callable, (getattr(skfashion, name) for name in skfashion.__all__))
+    functions = [thing for name in skfashion.__all__ if callable(thing := getattr(skfashion, name))]
     functions += [MLPNetClassifier.fit, group_metrics, make_report]
     known = {name for function in functions for name in inspect.signature(function).parameters}
     names = {name for names in TRANSLATIONS.values() for name in np.atleast_1d(names).tolist()}

@@ -12,7 +12,14 @@ import torch
 from skfashion.fitting.building import architecture_of, build_module, net_around
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import planes_shape
-from skfashion.training import NAMED_DTYPES, OPTIMIZERS, RowHistory, TrainingNet, is_built_like
+from skfashion.training import (
+    NAMED_DTYPES,
+    OPTIMIZERS,
+    RowHistory,
+    TrainingNet,
+    is_built_like,
+    own_modes,
+)
 from skfashion.utils.versions import KEY
 
 # What a net knows besides its weights, criterion, optimizer and history.
@@ -64,7 +71,8 @@ def from_plain_fit(cls, state):
     fitted["image_shape_"] = tuple(fitted["image_shape_"])
     if isinstance(fitted["net_"], dict):
         try:
-            fitted["net_"] = _net_of(cls, fitted)
+            with own_modes(gradients=True):
+                fitted["net_"] = _net_of(cls, fitted)
         except Exception as error:
             versions = ", ".join(f"{name} {v}" for name, v in state.get(KEY, {}).items())
             raise ValueError(

@@ -281,7 +281,9 @@ def _parts_of(content):
     import safetensors.numpy
 
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return safetensors.numpy.load(content), json.loads(header["__metadata__"]["skfashion"])
+    document = json.loads(header["__metadata__"]["skfashion"])
+    del document["sha256"]
+    return safetensors.numpy.load(content), document
 
 
 def _write(path, tensors, document):
@@ -290,14 +292,9 @@ def _write(path, tensors, document):
 
 def _write_text(path, tensors, text):
     """Write a file with a right checksum, whatever it says."""
-    from skfashion.utils.tensors import write_tensors
+    from skfashion.utils.tensors import packed
 
-    try:
-        write_tensors(path, tensors, {"skfashion": text})
-    except ValueError:  # more than is ever written
-        import safetensors.numpy
-
-        path.write_bytes(safetensors.numpy.save(tensors, {"skfashion": text, "sha256": ""}))
+    path.write_bytes(packed(tensors, text))
 
 
 FORGED = {

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from skfashion.fitting.words import array_from_words
-from skfashion.utils.tensors import open_tensors, read_json
+from skfashion.utils.tensors import open_tensors
 
 # Of what is written; one that is larger was written by a later version.
 FORMAT = 1
-# Where in the metadata everything is that is no tensor, and what precedes the names of weights.
-TEXT, WEIGHTS = "skfashion", "net."
+# What precedes the names of weights.
+WEIGHTS = "net."
 
 
 def is_fit_file(path):
@@ -32,9 +32,7 @@ def open_fit(path):
     file : TensorFile
     """
     with open_tensors(path) as file:
-        if TEXT not in file.metadata:
-            raise ValueError("it is a safetensors file that skfashion did not write")
-        document = read_json(file.metadata[TEXT])
+        document = file.words
         form = document.get("format") if isinstance(document, dict) else None
         if type(form) is not int or form < 1:
             raise ValueError("it does not say of which format it is")

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skfashion.fitting.fit_files import FORMAT, TEXT, WEIGHTS, open_fit, versions_in
+from skfashion.fitting.fit_files import FORMAT, WEIGHTS, open_fit, versions_in
 from skfashion.fitting.plain import DTYPES, SETTINGS, build_for
 from skfashion.fitting.words import array_from_words, array_to_words, from_words, to_words
 from skfashion.images import planes_shape
@@ -112,10 +112,15 @@ def write_fit(path, cls, state):
         },
     }
     # What a file says is checked before it is written, too: none is written that cannot be read.
-    text = json.dumps(document)
     shapes = {name: (array.dtype.name, array.shape) for name, array in tensors.items()}
-    state_of(cls, read_json(text), shapes, tensors, sum(a.nbytes for a in tensors.values()))
-    write_tensors(path, tensors, {TEXT: text})
+    state_of(
+        cls,
+        read_json(json.dumps(document)),
+        shapes,
+        tensors,
+        sum(a.nbytes for a in tensors.values()),
+    )
+    write_tensors(path, tensors, document)
     return left_out
 
 

@@ -10,10 +10,11 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,18 +25,22 @@ from skfashion.utils.files import sweep, write_atomically
 MOST_BYTES, MOST_CONTAINERS, MOST_VALUES = 2**24, 300_000, 2_000_000
 MOST_TENSORS, MOST_DIMENSIONS = 3000, 8
 DTYPES = {"F64": "float64", "F32": "float32", "I64": "int64"}
-SUM = "sha256"
+# Where in the metadata the text is. One entry: safetensors writes several in any order.
+KEY = "skfashion"
+# What the text begins with: the checksum of all else.
+SUM = re.compile(r'\{"sha256": "([0-9a-f]{64})", ')
 
 
-def write_tensors(path, tensors, metadata):
-    """Write arrays and words to a file, in one step.
+def write_tensors(path, tensors, words):
+    """Write arrays and words to a file, in one step; the same ones give the same bytes.
 
     Parameters
     ----------
     path : path-like
     tensors : dict of str to ndarray
         float64, float32 or int64.
-    metadata : dict of str to str
+    words : dict
+        At least one item, of JSON's types.
 
     Raises
     ------
@@ -46,11 +51,17 @@ def write_tensors(path, tensors, metadata):
     OSError
         If the file cannot be written; what was there before is left as it was.
     """
-    content = _safetensors().save(tensors, metadata | {SUM: _sum(tensors, metadata)})
+    content = packed(tensors, json.dumps(words))
     n_bytes = int.from_bytes(content[:8], "little")
     _check_extent(content[8 : 8 + n_bytes])
     sweep(os.path.dirname(os.path.realpath(path)))
     write_atomically(path, lambda stream: stream.write(content))
+
+
+def packed(tensors, text):
+    """Return the content of a file with tensors and a text, an object of JSON with its checksum."""
+    text = f'{{"sha256": "{_sum(tensors, text)}", {text[1:]}'
+    return _safetensors().save(tensors, {KEY: text})
 
 
 @dataclass(frozen=True)
@@ -59,18 +70,21 @@ class TensorFile:
 
     Attributes
     ----------
-    metadata : dict of str to str
+    words : object
+        What :func:`write_tensors` was given, and nothing known about it.
     shapes : dict of str to tuple
         Of each tensor its dtype, NumPy's name, and its shape.
     size : int
         Bytes of the file.
     """
 
-    metadata: dict[str, str]
+    words: Any
     shapes: dict[str, tuple[str, tuple[int, ...]]]
     size: int
     _stream: BinaryIO
     _header: bytes
+    _sum: str
+    _text: str
 
     def read(self):
         """Return the tensors by name, arrays that nobody else holds.
@@ -85,8 +99,7 @@ class TensorFile:
         if len(rest) != n_bytes or self._stream.read(1):
             raise ValueError("it has changed while it was read")
         tensors = _safetensors().load(self._header + rest)
-        metadata = dict(self.metadata)
-        if metadata.pop(SUM, None) != _sum(tensors, metadata):
+        if self._sum != _sum(tensors, self._text):
             raise ValueError("its checksum is another one")
         return tensors
 
@@ -121,8 +134,13 @@ def open_tensors(path):
         header = stream.read(n_bytes)
         if len(header) != n_bytes:
             raise ValueError("it has changed while it was read")
-        metadata, shapes = _parsed(header, size - 8 - n_bytes)
-        yield TensorFile(metadata, shapes, size, stream, start + header)
+        text, shapes = _parsed(header, size - 8 - n_bytes)
+        found = SUM.match(text)
+        if found is None:
+            raise ValueError("it is a safetensors file that skfashion did not write")
+        text = "{" + text[found.end() :]
+        words = read_json(text)
+        yield TensorFile(words, shapes, size, stream, start + header, found[1], text)
 
 
 def read_json(text):
@@ -168,12 +186,13 @@ def _check_extent(text):
 
 
 def _parsed(header, n_bytes):
-    """Return metadata, and dtypes and shapes of the tensors, of a header before so many bytes."""
+    """Return the text, and dtypes and shapes of the tensors, of a header before so many bytes."""
     entries = read_json(header.decode("utf-8"))
     if not isinstance(entries, dict) or len(entries) > MOST_TENSORS:
         raise ValueError("its header is none of safetensors, or has too many tensors")
     metadata = entries.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+    text = metadata.get(KEY, "") if isinstance(metadata, dict) else ""
+    if not isinstance(text, str):
         raise ValueError("its metadata are no words")
     shapes, parts = {}, []
     for name, entry in entries.items():
@@ -198,7 +217,7 @@ def _parsed(header, n_bytes):
         end = stop
     if end != n_bytes:
         raise ValueError("its tensors are not as long as the file")
-    return metadata, shapes
+    return text, shapes
 
 
 def _are_counts(values):
@@ -213,9 +232,9 @@ def _without_doubles(pairs):
     return found
 
 
-def _sum(tensors, metadata):
-    """Return a checksum of tensors and words, in hexadecimal digits."""
-    digest = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
+def _sum(tensors, text):
+    """Return a checksum of tensors and a text, in hexadecimal digits."""
+    digest = hashlib.sha256(text.encode(errors="surrogatepass"))
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])
         digest.update(json.dumps([name, array.dtype.name, array.shape]).encode())

@@ -96,6 +96,8 @@ def make_net(
         module,
         criterion__gamma=terms.gamma,
         criterion__label_smoothing=estimator.label_smoothing,
+        criterion__soft_weight=estimator.distillation_weight,
+        criterion__temperature=estimator.distillation_temperature,
         optimizer=optimizer,
         lr=estimator.lr,
         batch_size=batch_size,

@@ -177,7 +177,9 @@ def test_the_loss_of_mixed_images_is_that_of_both_labels(weighted, digits):
     weight = torch.tensor([1.0, 2.0, 3.0, 4.0]) if weighted else None
     batch = Batch((None, targets))
     batch.weight = weight
-    batch.mixed = others, None if weight is None else weight.flip(0), 0.3
+    mixed_in = Batch((None, others))
+    mixed_in.weight = None if weight is None else weight.flip(0)
+    batch.mixed = mixed_in, 0.3
     logs = -logits.log_softmax(1)
     one, two = logs[range(4), targets], logs[range(4), others]
     w, v = (torch.ones(4),) * 2 if weight is None else (weight, weight.flip(0))

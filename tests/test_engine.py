@@ -45,10 +45,11 @@ def mlp(sizes=(6, 5), activation="relu", n_channels=1):
     smoothing=st.sampled_from([0.0, 0.1, 0.9]),
     weighted=st.booleans(),
     has_offset=st.booleans(),
+    distilled=st.sampled_from([None, (1.0, 1.0), (0.3, 4.0)]),
     seed=st.integers(0, 1000),
 )
 def test_gradients_written_out_are_those_of_autograd(
-    activation, colour, integers, sizes, n_rows, smoothing, weighted, has_offset, seed
+    activation, colour, integers, sizes, n_rows, smoothing, weighted, has_offset, distilled, seed
 ):
     generator = torch.Generator().manual_seed(seed)
     n_channels = 3 if colour else 1
@@ -59,14 +60,19 @@ def test_gradients_written_out_are_those_of_autograd(
     weight = torch.rand(n_rows, generator=generator, dtype=torch.float64) if weighted else None
     module = mlp(sizes, activation, n_channels)
     offset = torch.randn(4, generator=generator, dtype=torch.float64) if has_offset else None
-    criterion = WeightedCrossEntropy(label_smoothing=smoothing, offset=offset)
-    expected = criterion(module(images), targets, weight)
+    share, temperature = distilled or (1.0, 1.0)
+    criterion = WeightedCrossEntropy(
+        label_smoothing=smoothing, offset=offset, soft_weight=share, temperature=temperature
+    )
+    logits = torch.randn(n_rows, 4, generator=generator, dtype=torch.float64)
+    soft_targets = logits.softmax(1) if distilled else None
+    expected = criterion(module(images), targets, weight, soft_targets)
     expected.backward()
     grads = [parameter.grad.clone() for parameter in module.parameters()]
 
     gradients = DenseGradients(module, dense_layers(module), criterion)
     for _ in range(2):  # its buffers are used again
-        loss, logits = gradients(images, targets, weight)
+        loss, logits = gradients(images, targets, weight, soft_targets)
     torch.testing.assert_close(loss, expected.detach())
     torch.testing.assert_close(logits, module(images).detach())
     for parameter, grad in zip(module.parameters(), grads, strict=True):

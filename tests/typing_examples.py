@@ -105,6 +105,7 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(optimizer="sgd", lr=1, batch_size=32, max_epochs="auto", warmup_fraction=0.1)
     MLPNetClassifier(max_grad_norm=1.0, warm_start=True, init_from=net)
     MLPNetClassifier(init_from="weights.pt", augment="standard", tta=4, ema_decay=0.99)
+    MLPNetClassifier(teacher=net, distillation_weight=1, distillation_temperature=2.0)
     MLPNetClassifier(augment=Augmentation(flip="alternate", rotation=10), tta="flip")
     MLPNetClassifier(augment=lambda images, generator: images, sam_rho=None)
     MLPNetClassifier(loss="focal", class_weight={"shirt": 2}, sampling="sqrt", prior=[0.5, 0.5])
@@ -120,6 +121,7 @@ def shared_parameters(net: MLPNetClassifier):
     MLPNetClassifier(lr="auto")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(max_epochs=None)  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(augment="weak")  # pyright: ignore[reportArgumentType]
+    MLPNetClassifier(teacher="net.pt")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(loss="hinge")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(class_weight="sqrt")  # pyright: ignore[reportArgumentType]
     MLPNetClassifier(prior="even")  # pyright: ignore[reportArgumentType]
@@ -147,6 +149,7 @@ def warning_classes():
 def methods(X: np.ndarray, y: np.ndarray):
     net = assert_type(MLPNetClassifier().fit(X, y, X_val=X, y_val=y), MLPNetClassifier)
     assert_type(net.fit(X, y, groups=y), MLPNetClassifier)
+    assert_type(net.fit(X, y, soft_targets=X), MLPNetClassifier)
     assert_type(net.partial_fit(X, y, classes=[0, 1]), MLPNetClassifier)
     assert_type(net.predict(X), np.ndarray)
     assert_type(net.predict_proba(X), np.ndarray)

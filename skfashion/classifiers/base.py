@@ -183,6 +183,7 @@ class ImageClassifier(
         y_val=None,
         sample_weight_val=None,
         groups=None,
+        soft_targets=None,
     ) -> Self:
         """Train the network.
 
@@ -204,6 +205,13 @@ class ImageClassifier(
             The group of each row, such as its patient, for the splitter `validation_split`, which
             sees all rows, those of weight 0 included. Within a search or a pipeline they arrive
             with scikit-learn's metadata routing only, as those of a splitter `cv` do.
+        soft_targets : array-like of shape (n, n_classes), default=None
+            Probabilities of the classes for each row, in the order of ``np.unique(y)``, to learn
+            besides its label: those of another classifier, or the shares of several people's
+            answers. `distillation_weight` is their part of the loss. They should be those
+            where classes are as frequent as in `y`: where `class_weight`, `sampling` or `loss`
+            let the net learn other frequencies, they are moved to these. Mixed images have mixed
+            ones; rows held out for validation are judged by their labels alone.
 
         Returns
         -------
@@ -225,7 +233,7 @@ class ImageClassifier(
             network is one of convolutions, or if all columns but a few are named as pixels;
             `image_shape` ends it.
         """
-        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+        self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups, soft_targets)
         return self
 
     @with_callbacks
@@ -253,6 +261,7 @@ class ImageClassifier(
         y_val=None,
         sample_weight_val=None,
         groups=None,
+        soft_targets=None,
         *,
         until=None,
         paused=None,
@@ -261,14 +270,14 @@ class ImageClassifier(
         tasks = Tasks(self, X, y, sample_weight)
         before = self._to_go_on_from()
         plain = with_plain_numbers(self)
-        validation = (X_val, y_val, sample_weight_val, groups)
+        others = (X_val, y_val, sample_weight_val, groups, soft_targets)
         with (
             own_device(self.device),
             borrowed_threads(self.n_threads),
             sleeping_threads(),
             own_modes(gradients=True),
         ):
-            given = read(plain, X, y, sample_weight, *validation, before=before)
+            given = read(plain, X, y, sample_weight, *others, before=before)
             estimator_of = partial(plain._estimator_of, given)
             trained = fitting.fit(plain, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
@@ -314,7 +323,7 @@ class ImageClassifier(
         The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
         standardisation are those of the first call, and so is all that concerns network and
         optimizer (those of `fit`, if that came first): of later changes to parameters only those
-        of `lr`, `batch_size`, `class_weight`, `augment`, `n_threads` and `device` count.
+        of `lr`, `batch_size`, `class_weight`, `teacher`, `augment`, `n_threads` and `device` count.
         `ema_decay`, `checkpoint_dir` and `log_dir` are for `fit` alone. A call that fails leaves
         the estimator as it was. The net itself is changed, so that other threads must not predict
         meanwhile, as they may beside `fit`.

@@ -84,14 +84,24 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising,
 
     @advises
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        soft_targets=None,
+    ):
         """Train for all cycles.
 
         A fit that fails, or is interrupted, leaves the ensemble as it was.
 
         Parameters
         ----------
-        X, y, sample_weight, X_val, y_val, sample_weight_val : array-likes
+        X, y, sample_weight, X_val, y_val, sample_weight_val, soft_targets : array-likes
             As in the `fit` of `estimator`. Scores on validation data are recorded.
 
         Returns
@@ -121,6 +131,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising,
                 X_val=X_val,
                 y_val=y_val,
                 sample_weight_val=sample_weight_val,
+                soft_targets=soft_targets,
             )
             # A fit makes a new net, so that the snapshot can keep this one.
             snapshots.append(snapshot(net).set_params(warm_start=self.estimator.warm_start))

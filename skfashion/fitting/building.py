@@ -90,6 +90,8 @@ def make_net(
             "label_smoothing": estimator.label_smoothing,
             "offset": terms.offset,
             "margins": terms.margins,
+            "soft_weight": estimator.distillation_weight,
+            "temperature": estimator.distillation_temperature,
         },
         optimizer,
         options,

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 
+from skfashion.fitting.distilling import read_soft_targets, training_targets
 from skfashion.fitting.frequencies import check_partial
 from skfashion.fitting.holding_out import check_split, groups_of_rows, hold_out
 from skfashion.fitting.inputs import (
@@ -75,6 +76,8 @@ class Given:
         For validation, as `fit` was given it.
     groups : ndarray of shape (n,) or None
         Of the rows, for the splitter that holds some of them out.
+    soft_targets : ndarray of shape (n, k) or None
+        Probabilities of the classes to learn besides the labels.
     before : ImageClassifier or None
         The fit that this one goes on from.
     """
@@ -94,6 +97,7 @@ class Given:
     seed: int
     held_out: HeldOut = HeldOut()
     groups: np.ndarray | None = None
+    soft_targets: np.ndarray | None = None
     before: BaseEstimator | None = None
 
     @property
@@ -119,7 +123,19 @@ class Data:
     statistics: tuple | None
 
 
-def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups=None, *, before):
+def read(
+    estimator,
+    X,
+    y,
+    sample_weight,
+    X_val,
+    y_val,
+    sample_weight_val,
+    groups=None,
+    soft_targets=None,
+    *,
+    before,
+):
     """Return the arguments of `fit` as :class:`Given`; `before` is what a warm start goes on from.
 
     Raises
@@ -129,7 +145,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups
     """
     _check_validation_arguments(estimator, X_val, y_val, sample_weight_val)
     # scikit-learn's checks leave names of columns behind, which are not the estimator's own yet.
-    carrier = unfitted(estimator)
+    carrier, X_as_passed = unfitted(estimator), X
     X, y = check_images(carrier, X, y, reset=True)
     classes, codes = encode_labels(y)
     if len(classes) < 2:
@@ -159,6 +175,8 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups
         weights_val = _product(sample_weight_val, class_weight[codes_val])
         rows_val, weights_val = as_rows(X_val, image_shape), _normalise(estimator, weights_val)
         held_out = HeldOut(rows=rows_val, y=y_val, weights=weights_val)
+    # Last of all: a teacher may take long.
+    soft_targets = read_soft_targets(estimator, X_as_passed, classes, codes, soft_targets)
     return Given(
         rows=rows,
         y=y,
@@ -175,6 +193,7 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, groups
         seed=seed,
         held_out=held_out,
         groups=groups,
+        soft_targets=soft_targets,
         before=before,
     )
 
@@ -195,6 +214,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
         If one of them is not as described there.
     """
     _check_partial_fit(estimator, classes, before)
+    X_as_passed = X
     if before is None:
         carrier = unfitted(estimator)
         X, y = check_images(carrier, X, y, reset=True)
@@ -230,6 +250,7 @@ def read_part(estimator, X, y, classes, sample_weight, *, before):
         feature_names_in=names,
         image_statistics=image_statistics,
         seed=draw_seed(estimator.random_state),
+        soft_targets=read_soft_targets(estimator, X_as_passed, known, codes),
         before=before,
     )
 
@@ -255,6 +276,7 @@ def make_data(estimator, given, balance, seed):
     train = _make_dataset(estimator, given.image_shape, given.rows, given.codes, weights, used)
     if is_drawn:
         train.sampler = _make_sampler(given, balance.drawn, used)
+    _teach(train, estimator, given, balance, estimator.distillation_temperature)
     statistics = _learn_statistics(estimator, given, used)
     return Data(
         train=train,
@@ -266,12 +288,17 @@ def make_data(estimator, given, balance, seed):
     )
 
 
-def make_part(estimator, given):
+def make_part(estimator, given, balance):
     """Return the :class:`Data` of one call of `partial_fit`."""
     used = given.used
     train = _make_dataset(
         estimator, given.image_shape, given.rows, given.codes, given.weights, used
     )
+    before = given.before
+    own = estimator.distillation_temperature
+    # Half of it is part of the loss, which is that of the first call.
+    temperature = own if before is None else before.net_.criterion_.temperature
+    _teach(train, estimator, given, balance, temperature)
     statistics = _learn_statistics(estimator, given, used) if given.before is None else None
     return Data(train, None, None, None, None, statistics)
 
@@ -378,6 +405,15 @@ def _make_sampler(given, drawn, used):
     weights = given.sample_weight
     weights = None if weights is None else torch.from_numpy(weights[used])
     return ClassSampler(torch.from_numpy(codes), weights, torch.from_numpy(shares / shares.sum()))
+
+
+def _teach(train, estimator, given, balance, temperature):
+    """Give the rows of a dataset their soft targets, if there are any."""
+    if given.soft_targets is None:
+        return
+    targets = training_targets(given.soft_targets, given.codes, balance.ratios, temperature)
+    dtype, device = torch_dtype(estimator.precision), train.targets.device
+    train.soft_targets = torch.as_tensor(targets, dtype=dtype, device=device)
 
 
 def _total_weights(estimator, classes, codes, sample_weight):

@@ -142,7 +142,7 @@ def partial_fit(estimator, given, remember, is_remembered):
     """
     before = given.before
     balance = balance_of(estimator, given, 0.0 if before is None else before.class_count_)
-    data = make_part(estimator, given)
+    data = make_part(estimator, given, balance)
     batch_size = batch_size_of(estimator, len(data.train))
     if before is None:
         options = {"batch_size": batch_size, "n_epochs": 1, "seed": given.seed}

@@ -16,7 +16,7 @@ from skfashion.parameters.losses import (
     without_zeros,
 )
 
-# By how much the sum of a `prior` may differ from 1.
+# By how much the sum of shares, such as a `prior`, may differ from 1.
 SUM_TOLERANCE = 1e-5
 
 
@@ -141,6 +141,17 @@ class Balance:
     factors: np.ndarray | None
     deferred: float | None
 
+    @property
+    def ratios(self):
+        """How much more often than in the data a net meets each class, (k,); None for equally."""
+        prior, ratios = self.frequencies.prior, self.frequencies.weight
+        if self.drawn is not None:
+            has_rows = prior > 0
+            ratios = ratios * np.where(has_rows, self.drawn / np.where(has_rows, prior, 1), 1)
+        if self.factors is not None:
+            ratios = ratios * self.factors
+        return None if (ratios == ratios[0]).all() else ratios
+
     def n_epochs_without_factors(self, n_epochs):
         """Return how many of all epochs come before `factors` begin; the last one has them."""
         if self.deferred is None:
@@ -200,14 +211,19 @@ def check_prior(prior, classes):
         shares = given.astype(float)
     except (TypeError, ValueError):
         given = shares = np.empty(0)
-    # Divided by their sum in float16, they need not have a nearer one.
-    error = 2 * np.finfo(given.dtype).eps if given.dtype.kind == "f" else 0.0
-    sums_to_1 = abs(shares.sum() - 1) <= max(error, SUM_TOLERANCE)
+    sums_to_1 = abs(shares.sum() - 1) <= sum_tolerance(given.dtype)
     if shares.shape != (len(classes),) or not (shares > 0).all() or not sums_to_1:
         raise ValueError(
             f"Got prior={prior!r}, expected {len(classes)} positive numbers that sum to 1, "
             f"one for each of classes_ in their order: {classes.tolist()}."
         )
+
+
+def sum_tolerance(dtype):
+    """Return by how much the sum of shares may differ from 1 that were given in a type."""
+    # Divided by their sum in float16, they need not have a nearer one.
+    error = 2 * np.finfo(dtype).eps if dtype.kind == "f" else 0.0
+    return max(error, SUM_TOLERANCE)
 
 
 def check_partial(estimator):

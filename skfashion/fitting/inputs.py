@@ -48,7 +48,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
-    _refuse_masked(X, "X")
+    refuse_masked(X, "X")
     X = without_times(X)
     if has_labels:
         y = _as_scikit_learn_reads_it(y, name)
@@ -78,7 +78,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     return (X, y) if has_labels else X
 
 
-def _refuse_masked(values, name):
+def refuse_masked(values, name):
     """Refuse numbers that are masked, of which scikit-learn would take what lies under the mask."""
     # A frame may have a column of the name of NumPy's mask.
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
@@ -138,7 +138,7 @@ def check_weights(sample_weight, X):
     """Return the weights as a float64 array (n,), or None for None."""
     if sample_weight is None:
         return None
-    _refuse_masked(sample_weight, "sample_weight")
+    refuse_masked(sample_weight, "sample_weight")
     weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     check_sum(weights, "sample_weight")
     return weights

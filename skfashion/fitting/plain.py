@@ -28,7 +28,7 @@ SETTINGS = (
     *("max_grad_norm", "sam_rho", "lineage", "architecture"),
 )
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-CRITERION = ("gamma", "label_smoothing", "offset", "margins")
+CRITERION = ("gamma", "label_smoothing", "offset", "margins", "soft_weight", "temperature")
 
 
 def with_plain_fit(cls, state):

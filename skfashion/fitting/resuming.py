@@ -32,13 +32,14 @@ from skfashion.training import (
 ENGINE = {"images": 5, "tables": 6}
 
 # What changes nothing about the result of a fit, or is compared by itself: threads by the
-# environment, weights to begin with by the data.
+# environment, weights to begin with and what a teacher says by the data.
 NO_INFLUENCE = {
     "checkpoint_dir",
     "checkpoint_every",
     "init_from",
     "log_dir",
     "n_threads",
+    "teacher",
     "tta",
     "verbose",
 }
@@ -121,7 +122,7 @@ def _arrays_of(estimator, given):
     }
     held_out = given.held_out
     arrays |= {"X_val": held_out.rows, "y_val": held_out.y, "sample_weight_val": held_out.weights}
-    arrays["groups"] = given.groups
+    arrays |= {"groups": given.groups, "soft_targets": given.soft_targets}
     if given.before is not None:
         arrays["weights before"] = _as_vector(given.before.net_.module_.state_dict())
     if estimator.init_from is not None:

@@ -28,6 +28,8 @@ OF_TRAININGS = {f.name for f in dataclasses.fields(TrainingOptions)} - OF_PREDIC
 # What is kept as tensors besides the weights: of each class, and of each pixel.
 OF_CLASSES = ("class_count_", "class_prior_", "class_weight_", "effective_class_prior_")
 CONTRAST, OFFSET, MARGINS = "contrast", "offset", "margins"
+# The largest numbers that the loss may be given.
+MOST = {"gamma": 1e9, "label_smoothing": 1.0, "soft_weight": 1.0, "temperature": 1e9}
 OPTIONS = {"weight_decay", "momentum", "nesterov", "fused"}
 
 
@@ -65,10 +67,8 @@ def write_fit(path, cls, state):
     parameters, left_out = _words_of_parameters(cls, state)
     tensors = {name: state[name] for name in OF_CLASSES}
     tensors |= {f"{WEIGHTS}{name}": array for name, array in plain["weights"].items()}
-    criterion = dict(plain["criterion"])
-    for name in (OFFSET, MARGINS):
-        if (values := criterion.pop(name)) is not None:
-            tensors[name] = values
+    criterion = {name: value for name, value in plain["criterion"].items() if value is not None}
+    tensors |= {name: criterion.pop(name) for name in (OFFSET, MARGINS) if name in criterion}
     statistics = state.get("_image_statistics")
     if statistics is not None:
         statistics = dict(statistics)
@@ -312,9 +312,8 @@ def _net_of(cls, words, image_shape, k, n_features, shapes, size):
     layouts = net["channels_last"]
     _check(isinstance(layouts, list) and all(isinstance(n, str) for n in layouts), "layouts")
     criterion = words["criterion"]
-    _check(set(criterion) == {"gamma", "label_smoothing"}, "criterion")
-    _check(_is_number(criterion["gamma"]) and 0 <= criterion["gamma"] < math.inf, "gamma")
-    _check(0 <= criterion["label_smoothing"] < 1, "label_smoothing")
+    for name, value in criterion.items():
+        _check(name in MOST and _is_number(value) and 0 <= value <= MOST[name], f"criterion {name}")
     net["criterion"] = dict(criterion)
     net |= _optimizer_of(cls, words)
     net["history"] = words["history"]

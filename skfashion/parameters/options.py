@@ -170,6 +170,35 @@ class TrainingOptions:
         group="regularisation and augmentation",
         doc="Share of the target probability that is spread evenly over all classes in training.",
     )
+    teacher: BaseEstimator | None = param(
+        BaseEstimator,
+        None,
+        default=None,
+        group="regularisation and augmentation",
+        doc="""A fitted classifier whose probabilities this net learns besides the labels
+        (distillation; Hinton, Vinyals and Dean, 2015), as
+        ``sklearn.frozen.FrozenEstimator(teacher)``: any with ``predict_proba``, a pipeline too. It
+        must know all labels of `y`, in any order. It is asked once, before the training, about the
+        rows as `fit` has got them, `augment` not applied, and then taught as `soft_targets` of
+        `fit` are. A pickle holds the teacher as well; soft targets keep it small.""",
+    )
+    distillation_weight: float = param(
+        Interval(Real, 0, 1, closed="right"),
+        default=0.9,
+        group="regularisation and augmentation",
+        doc="""Share of the loss that is the cross-entropy of soft targets, where there are any,
+        those of a `teacher` or of `fit`. The rest is `loss`, which alone knows of
+        `label_smoothing`, of the margins of "ldam" and of the factors of "focal".""",
+    )
+    distillation_temperature: float = param(
+        POSITIVE,
+        default=1.0,
+        group="regularisation and augmentation",
+        doc="""What logits are divided by in that term, both those that the soft targets stand for
+        and those of this net; its square multiplies the term, so that its gradient keeps its size.
+        Above 1, the small probabilities of a teacher that is sure count for more; 1 takes
+        probabilities as they are.""",
+    )
     augment: (
         Literal["flip", "flip+shift", "standard", "strong"] | Augmentation | Callable | None
     ) = param(

@@ -20,12 +20,14 @@ class Batch(tuple):
         The rows' weights; None where all are equal.
     rows : int64 tensor (n,) or None
         Their numbers in the training data.
+    soft_targets : float tensor (n, k) or None
+        Probabilities of the classes to learn besides the targets.
     mixed : tuple or None
-        Where images were mixed, the targets (n,) and weights of the others, and the share that is
-        left of the images themselves.
+        Where images were mixed, a batch of what is known of the others besides their images, and
+        the share that is left of the images themselves.
     """
 
-    weight = rows = mixed = None
+    weight = rows = soft_targets = mixed = None
 
 
 class ImageDataset(Dataset):
@@ -49,9 +51,11 @@ class ImageDataset(Dataset):
     ----------
     class_weight : float tensor (k,) or None
         Factors of the weights of each class's rows, which may change from epoch to epoch.
+    soft_targets : float tensor (n, k) or None
+        Probabilities of the classes to learn besides the targets, where these are.
     """
 
-    class_weight = None
+    class_weight = soft_targets = None
 
     def __init__(self, images, targets=None, weights=None, rows=None, sampler=None):
         self._is_sparse = isinstance(images, SparseImages)
@@ -182,10 +186,14 @@ class BatchIterator:
         rows, targets, weights = dataset.passes(order)
         targets = targets.to(self.device).split(sizes)
         weights = [None] * len(sizes) if weights is None else weights.to(self.device).split(sizes)
+        soft_targets = [None] * len(sizes)
+        if dataset.soft_targets is not None:
+            soft_targets = dataset.soft_targets[rows].to(self.device).split(sizes)
         fetch = self._fetcher(max(sizes))
-        for numbers, y, weight in zip(rows.split(sizes), targets, weights, strict=True):
+        parts = (rows.split(sizes), targets, weights, soft_targets)
+        for numbers, y, weight, soft in zip(*parts, strict=True):
             batch = Batch((fetch(numbers), y))
-            batch.weight, batch.rows = weight, numbers
+            batch.weight, batch.rows, batch.soft_targets = weight, numbers, soft
             yield batch
 
     def _fetcher(self, n_rows):

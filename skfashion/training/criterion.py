@@ -22,11 +22,28 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
         Added to the logits.
     margins : tensor (k,) or None
         Subtracted from the logit of each row's own class.
+    soft_weight, temperature : float
+        Where rows have soft targets: the share of their term, whose logits are divided by the
+        temperature, and which is multiplied by its square (Hinton, Vinyals and Dean, "Distilling
+        the knowledge in a neural network", arXiv:1503.02531). Of the above, the offset alone
+        concerns this term.
     """
 
-    def __init__(self, label_smoothing=0.0, gamma=0.0, offset=None, margins=None):
+    # Old pickles have none.
+    soft_weight = temperature = 1.0
+
+    def __init__(
+        self,
+        label_smoothing=0.0,
+        gamma=0.0,
+        offset=None,
+        margins=None,
+        soft_weight=1.0,
+        temperature=1.0,
+    ):
         super().__init__(label_smoothing=label_smoothing)
         self.gamma = gamma
+        self.soft_weight, self.temperature = soft_weight, temperature
         self.register_buffer("offset", offset, persistent=False)
         self.register_buffer("margins", margins, persistent=False)
 
@@ -35,25 +52,35 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
         """Whether it is the cross-entropy of the logits and an offset, in training as well."""
         return self.gamma == 0 and self.margins is None
 
-    def forward(self, logits, target, weight=None):
-        """Return the loss of `logits` (n, k) for `target` (n,) with `weight` (n,) or None."""
+    def forward(self, logits, target, weight=None, soft_targets=None):
+        """Return the loss of `logits` (n, k) for `target` (n,) with `weight` (n,) or None.
+
+        In training, `soft_targets` (n, k) or None are probabilities to learn besides, already
+        softened by the temperature.
+        """
         if not self.training:
             return _weighted_mean(cross_entropy(logits, target, reduction="none"), weight)
         if self.offset is not None:
             logits = logits + self.offset
-        if self.margins is not None:
-            own = target.unsqueeze(1)
-            logits = logits.scatter_add(1, own, -self.margins[own])
-        smoothing = self.label_smoothing
-        if weight is None and self.gamma == 0:
-            return cross_entropy(logits, target, label_smoothing=smoothing)
-        losses = cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
+        smoothing, with_margins = self.label_smoothing, self._subtract_margins(logits, target)
+        if weight is None and self.gamma == 0 and soft_targets is None:
+            return cross_entropy(with_margins, target, label_smoothing=smoothing)
+        losses = cross_entropy(with_margins, target, reduction="none", label_smoothing=smoothing)
         if self.gamma:
-            log_p = -cross_entropy(logits, target, reduction="none")
+            log_p = -cross_entropy(with_margins, target, reduction="none")
             # The slope of a root is infinite at 0, where a row's probability is 1.
             rest = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny)
             losses = losses * rest**self.gamma
+        if soft_targets is not None:
+            soft = cross_entropy(logits / self.temperature, soft_targets, reduction="none")
+            losses = (1 - self.soft_weight) * losses + self.soft_weight * self.temperature**2 * soft
         return _weighted_mean(losses, weight)
+
+    def _subtract_margins(self, logits, target):
+        if self.margins is None:
+            return logits
+        own = target.unsqueeze(1)
+        return logits.scatter_add(1, own, -self.margins[own])
 
 
 def _weighted_mean(losses, weight):

@@ -194,13 +194,14 @@ class DenseGradients:
         self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
         self._label_smoothing = criterion.label_smoothing
         self._offset = None if criterion.offset is None else criterion.offset.unsqueeze(1)
+        self._soft_weight, self._temperature = criterion.soft_weight, criterion.temperature
         self._buffers = {}
         self._gradients = [
             (torch.empty_like(linear.weight), torch.empty_like(linear.bias)) for linear, _ in layers
         ]
 
     @torch.no_grad()
-    def __call__(self, images, targets, weight):
+    def __call__(self, images, targets, weight, soft_targets=None):
         """Fill the gradients of all parameters.
 
         Parameters
@@ -208,6 +209,7 @@ class DenseGradients:
         images : tensor (n, c, h, w)
         targets : int64 tensor (n,)
         weight : float tensor (n,) or None
+        soft_targets : float tensor (n, k) or None
 
         Returns
         -------
@@ -228,7 +230,7 @@ class DenseGradients:
             inputs.append(value)
             value = activate(product(linear.weight, value, out, linear.bias.unsqueeze(1)))
         logits = value
-        loss, gradient = self._loss(logits, buffers, targets, weight)
+        loss, gradient = self._loss(logits, buffers, targets, weight, soft_targets)
         for i in range(len(inputs) - 1, -1, -1):
             linear = self._layers[i][0]
             of_weight, of_bias = self._gradients[i]
@@ -240,11 +242,12 @@ class DenseGradients:
                 backward(gradient, inputs[i])
         return loss, logits.t()
 
-    def _loss(self, logits, buffers, targets, weight):
+    def _loss(self, logits, buffers, targets, weight, soft_targets):
         """Return the loss, and its gradient with respect to the logits: (k, n) -> (), (k, n)."""
         smoothing, gradient = self._label_smoothing, buffers.gradients[-1]
         n_classes, n_rows = logits.shape
-        logs = torch.log_softmax(logits if self._offset is None else logits + self._offset, 0)
+        logits = logits if self._offset is None else logits + self._offset
+        logs = torch.log_softmax(logits, 0)
         torch.exp(logs, out=gradient)
         targets = targets.unsqueeze(0)
         gradient.scatter_add_(0, targets, buffers.minus)
@@ -253,10 +256,20 @@ class DenseGradients:
         losses = logs.gather(0, targets)
         if smoothing:
             losses = (1 - smoothing) * losses + smoothing * logs.mean(0)
+        if soft_targets is not None:
+            losses = self._add_soft_targets(losses, gradient, logits, soft_targets.t())
         if weight is None:
             return losses.mean().neg_(), gradient.mul_(1 / n_rows)
         share = weight / weight.sum()
         return -(losses[0] @ share), gradient.mul_(share)
+
+    def _add_soft_targets(self, losses, gradient, logits, soft_targets):
+        """Return the negative losses with the term of soft targets (k, n), and its gradient's."""
+        share, temperature = self._soft_weight, self._temperature
+        logs = torch.log_softmax(logits / temperature, 0)
+        gradient.mul_(1 - share).add_(logs.exp() - soft_targets, alpha=share * temperature)
+        soft = (soft_targets * logs).sum(0, keepdim=True)
+        return (1 - share) * losses + share * temperature**2 * soft
 
 
 class _Buffers:

@@ -602,5 +602,5 @@ def _hits(predicted, targets, mixed):
     hits = predicted == targets
     if mixed is None:
         return hits
-    others, _, share = mixed
-    return share * hits + (1 - share) * (predicted == others)
+    others, share = mixed
+    return share * hits + (1 - share) * (predicted == others[1])

@@ -90,10 +90,14 @@ class Steps:
         mixed = None
         if self._augment.mixes:
             images, partners, share = self._augment.mix(images, generator)
-            weight = None if batch.weight is None else batch.weight[partners]
-            mixed = targets[partners], weight, share
+            others = Batch((None, targets[partners]))
+            others.weight = None if batch.weight is None else batch.weight[partners]
+            soft = batch.soft_targets
+            others.soft_targets = None if soft is None else soft[partners]
+            mixed = others, share
         changed = Batch((images, targets))
         changed.weight, changed.rows, changed.mixed = batch.weight, batch.rows, mixed
+        changed.soft_targets = batch.soft_targets
         return changed
 
     def compute(self, batch):
@@ -114,7 +118,7 @@ class Steps:
         """Return loss and logits of a batch; gradients are left in the parameters."""
         images, targets = batch
         if self._gradients is not None:
-            loss, logits = self._gradients(images, targets, batch.weight)
+            loss, logits = self._gradients(images, targets, batch.weight, batch.soft_targets)
             return loss, logits.clone() if self._keeps_logits else logits
         for parameter in self._module.parameters():
             parameter.grad = None
@@ -135,17 +139,15 @@ class Steps:
         """Return the loss of a batch, of mixed images for both of their labels."""
         criterion = self._criterion
         if batch.mixed is None:
-            return criterion(logits, batch[1], batch.weight)
+            return criterion(logits, batch[1], batch.weight, batch.soft_targets)
         # Each of an image's two labels weighs what its own image does, times its share.
-        others, weight_of_others, share = batch.mixed
+        others, share = batch.mixed
         total = whole = 0.0
-        for part, targets, weight in (
-            (share, batch[1], batch.weight),
-            (1 - share, others, weight_of_others),
-        ):
+        for part, known in ((share, batch), (1 - share, others)):
             if part > 0:
+                weight = known.weight
                 part = part if weight is None else part * weight.sum()
-                total = total + part * criterion(logits, targets, weight)
+                total = total + part * criterion(logits, known[1], weight, known.soft_targets)
                 whole = whole + part
         return total / whole
 

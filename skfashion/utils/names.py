@@ -59,6 +59,7 @@ TRANSLATIONS = {
     "sensitive_features": "groups",
     "solver": "optimizer",
     "target_names": "class_names",
+    "temperature": "distillation_temperature",
     "train_split": "validation_fraction",
     "use_gpu": "device",
     "validation_data": "X_val",

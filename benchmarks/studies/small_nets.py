@@ -15,7 +15,7 @@ from benchmarks.study import study_of
 
 # Shares of the widths that are kept, and for how many epochs what is cut out trains on, at which
 # shares of the default learning rate: the time that the other ways have, too.
-FULL = {"train_rows": 50_000, "valid_rows": 10_000, "keep": [0.5, 0.25]}
+FULL = {"train_rows": 20_000, "valid_rows": 10_000, "keep": [0.5, 0.25]}
 FULL |= {"epochs": {"ConvNetClassifier": [2, 6], "MLPNetClassifier": [4, 12]}}
 FULL |= {"lr_shares": [1.0, 0.3], "wide": {}}
 QUICK = FULL | {"train_rows": 1_000, "valid_rows": 1_000, "keep": [0.5]}
@@ -164,7 +164,7 @@ def _line(unit, name, group):
 
 STUDY = study_of(
     __name__,
-    cost="60 min",
+    cost="30 min",
     page="small_nets.md",
     seeds=5,
     packages=("torch-pruning",),

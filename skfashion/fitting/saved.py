@@ -252,11 +252,12 @@ def _words_of_parameters(cls, state):
     words, left_out = {}, []
     for name in constraints_of(cls):
         try:
-            words[name] = to_words(state[name])
+            # A pickle of an earlier version has not all of today's parameters.
+            words[name] = to_words(state.get(name, getattr(cls, name)))
         except (TypeError, RecursionError) as error:
             if name not in OF_TRAININGS:
                 raise ValueError(
-                    f"Got {name}={state[name]!r}, expected what a file without code can hold "
+                    f"Got {name}={state.get(name)!r}, expected what a file without code can hold "
                     f"({error}). Set another {name}, or pickle the classifier."
                 ) from None
             left_out.append(name)

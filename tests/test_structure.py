@@ -63,6 +63,11 @@ PARTS = {
         },
         "refused": {"skorch"},
     },
+    # Files of fitted classifiers: what they compute is read, and nothing is trained.
+    "export": {
+        "allowed": {"classifiers", "ensemble", "export", "images", "training", "utils"},
+        "refused": {"skorch"},
+    },
     "model_selection": {
         "allowed": {"model_selection", "parallel", "utils"},
         "refused": {"torch", "skorch"},

@@ -25,8 +25,8 @@ class DeployedNet(nn.Module):
     features : bool
         Whether the activations before the last layer go out, too.
     raw_scores : bool
-        Whether logits go out in place of probabilities; for two classes the log-odds of the
-        second one, ``(n, 1)``, as of ``decision_function``.
+        Whether logits go out in place of probabilities; for two classes minus the log-odds of the
+        second one, and these, of which the last column is that of ``decision_function``.
     """
 
     def __init__(self, estimator, *, takes_rows, features=False, raw_scores=False):
@@ -64,7 +64,7 @@ class DeployedNet(nn.Module):
     def _scores(self, logits):
         if not self.raw_scores:
             return logits.softmax(1)
-        return logits[:, 1:] - logits[:, :1] if logits.shape[1] == 2 else logits
+        return logits - logits.flip(1) if logits.shape[1] == 2 else logits
 
 
 def takes_rows(estimator):

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.deployed import takes_rows
+from skfashion.export.plain import plain, unwrapped
 from skfashion.images import as_planes, channel_axis, dense, planes_shape
+from skfashion.utils._sklearn import take_rows
 
 # At most so many of the rows that are given, and of those that are made.
 N_GIVEN, N_MADE = 2000, 16
@@ -41,6 +44,54 @@ def trial_of_net(estimator, X=None):
     rows = _made(estimator) if X is None else _read(estimator, X, N_GIVEN)
     name, inputs = _as_inputs(estimator, rows)
     return Trial(name, inputs, with_names(estimator, rows))
+
+
+def trial_of_pipeline(model, X=None):
+    """Return the :class:`Trial` of any other classifier, which takes rows (n, d).
+
+    Raises
+    ------
+    ValueError
+        If `X` has another number of columns, or is None where none can be made.
+    """
+    if X is None:
+        rows = _made_for(model)
+        return Trial("X", rows, with_names(model, rows))
+    asked = take_rows(X, slice(N_GIVEN))
+    return Trial("X", inputs_of_pipeline(model, asked), asked)
+
+
+def inputs_of_pipeline(model, X):
+    """Return rows as a pipeline's file takes them: uint8 or float32 (n, d)."""
+    rows = np.asarray(dense(X))
+    rows = rows.reshape(len(rows), -1)
+    if rows.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"Got X of {rows.shape[1]} values a row, expected {model.n_features_in_} as in fit."
+        )
+    return np.ascontiguousarray(rows, np.uint8 if rows.dtype == np.uint8 else np.float32)
+
+
+def _made_for(model):
+    """Return rows that a net inside of a classifier will take for some of its training."""
+    model = unwrapped(model)
+    if isinstance(model, ImageClassifier):
+        return _made(model)
+    if hasattr(model, "calibrated_classifiers_"):
+        return _made_for(model.calibrated_classifiers_[0].estimator)
+    if hasattr(model, "steps"):
+        rows, earlier = _made_for(model.steps[-1][1]), plain(model).steps[:-1]
+        if all(hasattr(step, "inverse_transform") for _, step in earlier):
+            for _, step in reversed(earlier):
+                rows = step.inverse_transform(rows)
+            return rows if rows.dtype == np.uint8 else rows.astype(np.float32)
+    for voter in getattr(model, "estimators_", ()):
+        if isinstance(unwrapped(voter), ImageClassifier) or hasattr(voter, "steps"):
+            return _made_for(voter)
+    raise ValueError(
+        f"Got X=None with a {type(model).__name__}, of which no rows like those of the training "
+        "can be made; expected X, some rows as they will come. Give those of the training."
+    )
 
 
 def inputs_of_net(estimator, X):

@@ -4,9 +4,11 @@ import copy
 
 from sklearn.utils.validation import check_is_fitted
 
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.checking import (
     FP64_TOLERANCE,
     LOW_PRECISION_TOLERANCE,
+    PIPELINE_TOLERANCE,
     TOLERANCE,
     answers_of,
     answers_of_file,
@@ -14,10 +16,17 @@ from skfashion.export.checking import (
 )
 from skfashion.export.deployed import DeployedNet, takes_rows
 from skfashion.export.graphs import as_onnx, exported_program, with_labels
-from skfashion.export.inputs import inputs_of_net, trial_of_net
+from skfashion.export.inputs import (
+    inputs_of_net,
+    inputs_of_pipeline,
+    trial_of_net,
+    trial_of_pipeline,
+)
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
 from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe
+from skfashion.export.pipelines import pipeline_as_onnx
+from skfashion.export.plain import unwrapped
 from skfashion.utils._sklearn import HasMethods, validate_params
 from skfashion.utils.files import write_atomically
 from skfashion.utils.fitted import snapshot
@@ -94,43 +103,59 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     >>> images = X[:5].reshape(5, 1, 28, 28)
     >>> labels, probabilities = session.run(None, {"images": images})  # doctest: +SKIP
     """
-    for name in ("onnx", "onnxruntime", "onnxscript"):
+    for name in ("onnx", "onnxruntime", "onnxscript", "skl2onnx"):
         import_library(name)
     check_is_fitted(model)
-    profile = check_profile(profile)
-    content = _net_as_bytes(snapshot(model), X, features, profile, examples)
+    fitted = snapshot(unwrapped(model))
+    is_net = isinstance(fitted, ImageClassifier)
+    if features and not is_net:
+        raise ValueError(
+            f"Got features=True with a {type(model).__name__}, expected False: features are those "
+            "of a single net. Export the net by itself."
+        )
+    described = describe(model, check_profile(profile), _stored_examples(fitted, examples))
+    trial = trial_of_net(fitted, X) if is_net else trial_of_pipeline(fitted, X)
+    if is_net:
+        graph = _net_as_onnx(fitted, trial, features)
+    else:
+        graph = pipeline_as_onnx(fitted, trial.inputs.dtype)
+    add_metadata(graph, described)
+    content = graph.SerializeToString()
+    found = answers_of_file(content, trial.inputs)
+    for estimator, tolerance in references_of(fitted):
+        wanted = answers_of(estimator, trial.asked, features=features)
+        check_answers(found, wanted, tolerance, "the ONNX file")
     write_atomically(path, lambda stream: stream.write(content))
 
 
-def _net_as_bytes(net, X, features, profile, examples):
-    """Return a fitted net as the content of an ONNX file."""
+def _stored_examples(model, examples):
+    """Return examples as they are stored, None for None."""
+    if examples is None:
+        return None
+    rows, labels = examples if isinstance(examples, tuple) else (examples, None)
+    inputs_of = inputs_of_net if isinstance(model, ImageClassifier) else inputs_of_pipeline
+    return check_examples(inputs_of(model, rows), labels)
+
+
+def _net_as_onnx(net, trial, features):
+    """Return a fitted net as an ``onnx.ModelProto``."""
     net._check_what_was_set_after_fit()
-    trial = trial_of_net(net, X)
-    if examples is not None:
-        images, labels = examples if isinstance(examples, tuple) else (examples, None)
-        examples = check_examples(inputs_of_net(net, images), labels)
-    described = describe(net, profile, examples)
     module = DeployedNet(net, takes_rows=takes_rows(net), features=features)
     program = exported_program(module, trial.inputs)
     outputs = ["codes", "probabilities", *(["features"] if features else [])]
-    model = as_onnx(program, trial.name, outputs)
-    model = with_labels(model, "codes", "label", labels_for_onnx(net.classes_))
-    add_metadata(model, described)
-    content = model.SerializeToString()
-    found = answers_of_file(content, trial.inputs)
-    for estimator, tolerance in references_of(net):
-        wanted = answers_of(estimator, trial.asked, features=features)
-        check_answers(found, wanted, tolerance, "the ONNX file")
-    return content
+    graph = as_onnx(program, trial.name, outputs)
+    return with_labels(graph, "codes", "label", labels_for_onnx(net.classes_))
 
 
-def references_of(net):
-    """Return the estimators to compare a net's file with, each with its tolerance."""
-    if net.net_.inference_dtype is None:
-        is_float64 = net.precision == "fp64"
-        return [(net, FP64_TOLERANCE if is_float64 else TOLERANCE)]
+def references_of(model):
+    """Return the estimators to compare a model's file with, each with its tolerance."""
+    if not isinstance(model, ImageClassifier):
+        return [(model, PIPELINE_TOLERANCE)]
+    if model.net_.inference_dtype is None:
+        is_float64 = model.precision == "fp64"
+        return [(model, FP64_TOLERANCE if is_float64 else TOLERANCE)]
     # A file computes in float32 what the net predicts in 16 bits: a copy that does so, too, shows
     # whether the file is right.
-    in_float32 = copy.deepcopy(net.net_)
+    in_float32 = copy.deepcopy(model.net_)
     in_float32.inference_dtype = None
-    return [(net._with_net(in_float32), TOLERANCE), (net, LOW_PRECISION_TOLERANCE)]
+    return [(model._with_net(in_float32), TOLERANCE), (model, LOW_PRECISION_TOLERANCE)]

@@ -4,5 +4,7 @@ What a classifier computes is read from it, here and in `classifiers`; training 
 """
 
 from skfashion.export.onnx import to_onnx
+from skfashion.export.quantizing import QuantizationReport, quantize
+from skfashion.export.torch_export import to_torch_export
 
-__all__ = ["to_onnx"]
+__all__ = ["QuantizationReport", "quantize", "to_onnx", "to_torch_export"]

@@ -1,10 +1,12 @@
 """A written model run against the estimator that it was made of, before anybody has it."""
 
+import copy
 from dataclasses import dataclass
 from itertools import chain, repeat
 
 import numpy as np
 
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
 
@@ -18,6 +20,8 @@ TOLERANCE = 5e-6
 PIPELINE_TOLERANCE = 1e-5
 # Of a net in float64, and of one that predicts in 16 bits, which the file does in float32.
 FP64_TOLERANCE, LOW_PRECISION_TOLERANCE = 2e-5, 0.05
+# Isotonic regression multiplies the rounding of logits by the steepness of its segments.
+ISOTONIC_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,28 @@ def check_answers(found, wanted, tolerance, what):
         apart = np.abs(found.features - wanted.features).max() / scale
         if not apart <= tolerance:
             _refuse(f"features that differ by up to {apart:.2g} of the largest", tolerance, what)
+
+
+def check_against(model, trial, found, what, features=False):
+    """Raise an error unless a file says what a fitted model says of the rows of a trial."""
+    for estimator, tolerance in _references_of(model):
+        check_answers(found, answers_of(estimator, trial.asked, features=features), tolerance, what)
+
+
+def _references_of(model):
+    """Return the estimators to compare a model's file with, each with its tolerance."""
+    if not isinstance(model, ImageClassifier):
+        methods = {v for k, v in model.get_params().items() if k.endswith("method")}
+        is_isotonic = "isotonic" in methods
+        return [(model, ISOTONIC_TOLERANCE if is_isotonic else PIPELINE_TOLERANCE)]
+    if model.net_.inference_dtype is None:
+        is_float64 = model.precision == "fp64"
+        return [(model, FP64_TOLERANCE if is_float64 else TOLERANCE)]
+    # A file computes in float32 what the net predicts in 16 bits: a copy that does so, too, shows
+    # whether the file is right.
+    in_float32 = copy.deepcopy(model.net_)
+    in_float32.inference_dtype = None
+    return [(model._with_net(in_float32), TOLERANCE), (model, LOW_PRECISION_TOLERANCE)]
 
 
 def _refuse(difference, tolerance, what):

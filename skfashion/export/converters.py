@@ -9,6 +9,8 @@ from skfashion.export.graphs import OPSET, as_onnx, exported_program
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
 
+# How names of nodes begin that are those of a net.
+NET = "Net"
 # Options of skl2onnx's: those that it gives a classifier wherever it meets one.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -61,7 +63,7 @@ def convert_net(scope, operator, container):
             [name_of(name) for name in node.input],
             [name_of(name) for name in node.output],
             op_domain=node.domain,
-            name=scope.get_unique_operator_name(node.op_type),
+            name=scope.get_unique_operator_name(NET + node.op_type),
             **{a.name: helper.get_attribute_value(a) for a in node.attribute},
         )
     _add_labels(scope, container, net.classes_, name_of("codes"), operator.outputs[0].full_name)
@@ -200,7 +202,9 @@ def _tempered(graph, fold, scores):
 
 
 def _sigmoid(graph, calibrators, scores):
-    slopes, offsets = (np.array([[getattr(c, n) for c in calibrators]], float) for n in ("a_", "b_"))
+    slopes, offsets = (
+        np.array([[getattr(c, n) for c in calibrators]], float) for n in ("a_", "b_")
+    )
     linear = graph("Add", graph("Mul", scores, slopes), offsets)
     return graph("Sigmoid", graph("Neg", linear))
 

@@ -32,7 +32,9 @@ class DeployedNet(nn.Module):
     def __init__(self, estimator, *, takes_rows, features=False, raw_scores=False):
         super().__init__()
         network = copy.deepcopy(estimator.net_.module_).cpu().float().eval()
-        self.network = fold_batch_norm(network).requires_grad_(False)
+        network = fold_batch_norm(network).requires_grad_(False)
+        # Otherwise what the exporter writes of a mean over an image depends on strides.
+        self.network = network.to(memory_format=torch.contiguous_format)
         self.image_shape = estimator.image_shape_
         self.takes_rows, self.features, self.raw_scores = takes_rows, features, raw_scores
         self.n_views = estimator._n_views()

@@ -33,36 +33,40 @@ class Trial:
     asked: object
 
 
-def trial_of_net(estimator, X=None):
-    """Return the :class:`Trial` of a fitted net, with rows of `X` or, for None, some that are made.
+def trial_of(model, X=None):
+    """Return the :class:`Trial` of a classifier, with rows of `X` or, for None, some that are made.
 
     Raises
     ------
     ValueError
-        If `X` is nothing that the estimator can predict.
+        If `X` is nothing that it can predict, or is None where no rows can be made.
     """
+    of = _trial_of_net if isinstance(model, ImageClassifier) else _trial_of_pipeline
+    return of(model, X)
+
+
+def inputs_of(model, X):
+    """Return rows as a classifier's file takes them, uint8 or float32."""
+    if isinstance(model, ImageClassifier):
+        return _as_inputs(model, _read(model, X))[1]
+    return _inputs_of_pipeline(model, X)
+
+
+def _trial_of_net(estimator, X):
     rows = _made(estimator) if X is None else _read(estimator, X, N_GIVEN)
     name, inputs = _as_inputs(estimator, rows)
     return Trial(name, inputs, with_names(estimator, rows))
 
 
-def trial_of_pipeline(model, X=None):
-    """Return the :class:`Trial` of any other classifier, which takes rows (n, d).
-
-    Raises
-    ------
-    ValueError
-        If `X` has another number of columns, or is None where none can be made.
-    """
+def _trial_of_pipeline(model, X):
     if X is None:
         rows = _made_for(model)
         return Trial("X", rows, with_names(model, rows))
     asked = take_rows(X, slice(N_GIVEN))
-    return Trial("X", inputs_of_pipeline(model, asked), asked)
+    return Trial("X", _inputs_of_pipeline(model, asked), asked)
 
 
-def inputs_of_pipeline(model, X):
-    """Return rows as a pipeline's file takes them: uint8 or float32 (n, d)."""
+def _inputs_of_pipeline(model, X):
     rows = np.asarray(dense(X))
     rows = rows.reshape(len(rows), -1)
     if rows.shape[1] != model.n_features_in_:
@@ -92,11 +96,6 @@ def _made_for(model):
         f"Got X=None with a {type(model).__name__}, of which no rows like those of the training "
         "can be made; expected X, some rows as they will come. Give those of the training."
     )
-
-
-def inputs_of_net(estimator, X):
-    """Return images of any layout as a net's file takes them."""
-    return _as_inputs(estimator, _read(estimator, X))[1]
 
 
 def _read(estimator, X, n_rows=None):

@@ -134,3 +134,8 @@ def read_metadata(model):
     """Return the metadata of ours that an ``onnx.ModelProto`` has, texts by name."""
     texts = {entry.key: entry.value for entry in model.metadata_props}
     return {name: text for name, text in texts.items() if name.startswith(PREFIX)}
+
+
+def read_value(model, name):
+    """Return a value of a model's metadata, by its name behind ``skfashion.``."""
+    return json.loads(read_metadata(model)[PREFIX + name])

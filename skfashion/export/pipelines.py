@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from skfashion.export.converters import convert
+from skfashion.export.converters import NET, convert
 from skfashion.export.graphs import BATCH, with_labels
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
 from skfashion.export.plain import plain
+
+# How all names begin in the graph of a pipeline, but for those of its interface.
+PREFIX = "model/"
 
 
 def pipeline_as_onnx(model, dtype):
@@ -18,7 +21,7 @@ def pipeline_as_onnx(model, dtype):
     onnx = import_library("onnx")
     compose = import_library("onnx.compose")
     # With names of their own, that no other is taken for.
-    converted = compose.add_prefix(convert(plain(model), int(model.n_features_in_)), "model/")
+    converted = compose.add_prefix(convert(plain(model), int(model.n_features_in_)), PREFIX)
     graph = converted.graph
     rows, probabilities = graph.input[0].name, graph.output[1].name
     nodes = list(graph.node)
@@ -63,3 +66,11 @@ def _set_interface(graph, dtype, n_features, n_classes):
     graph.input.append(value("X", kind, [BATCH, n_features]))
     codes = value("codes", proto.INT64, [BATCH])
     graph.output.extend([codes, value("probabilities", proto.FLOAT, [BATCH, n_classes])])
+
+
+def nodes_of_nets(graph):
+    """Return the nodes of a graph that belong to a net: all of them where it is no pipeline's."""
+    nodes = list(graph.node)
+    if not any(node.name.startswith(PREFIX) for node in nodes):
+        return nodes
+    return [node for node in nodes if node.name.startswith(PREFIX + NET)]

@@ -6,6 +6,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.ensemble import SnapshotEnsembleClassifier
@@ -17,6 +18,29 @@ def unwrapped(model):
     if isinstance(model, FrozenEstimator):
         return unwrapped(model.estimator)
     return unwrapped(model.best_estimator_) if hasattr(model, "best_estimator_") else model
+
+
+def fitted_model(model, features=False):
+    """Return a fitted classifier as it is now, searches unwrapped.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    ValueError
+        If features are wanted of what is no single net, or a parameter of a net that predictions
+        read is not as described.
+    """
+    check_is_fitted(model)
+    fitted = snapshot(unwrapped(model))
+    if isinstance(fitted, ImageClassifier):
+        fitted._check_what_was_set_after_fit()
+    elif features:
+        raise ValueError(
+            f"Got features=True with a {type(model).__name__}, expected False: features are those "
+            "of a single net. Export the net by itself."
+        )
+    return fitted
 
 
 def plain(model, classes=None):

@@ -69,10 +69,9 @@ def _trial_of_pipeline(model, X):
 def _inputs_of_pipeline(model, X):
     rows = np.asarray(dense(X))
     rows = rows.reshape(len(rows), -1)
-    if rows.shape[1] != model.n_features_in_:
-        raise ValueError(
-            f"Got X of {rows.shape[1]} values a row, expected {model.n_features_in_} as in fit."
-        )
+    expected = getattr(model, "n_features_in_", rows.shape[1])  # not every first step says it
+    if rows.shape[1] != expected:
+        raise ValueError(f"Got X of {rows.shape[1]} values a row, expected {expected} as in fit.")
     return np.ascontiguousarray(rows, np.uint8 if rows.dtype == np.uint8 else np.float32)
 
 

@@ -41,7 +41,8 @@ def describe(estimator, profile=None, examples=None):
     }
     if hasattr(net, "image_shape_"):
         described["network"] = type(net).__name__
-        if net.n_features_in_ == estimator.n_features_in_:
+        # Of a pipeline only where no step changes the number of columns.
+        if net.n_features_in_ == getattr(estimator, "n_features_in_", None):
             described["image_shape"] = list(net.image_shape_)
         wanted = net._prior_of_predictions()
         described["prior"] = {

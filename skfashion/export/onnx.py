@@ -106,7 +106,7 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     if isinstance(fitted, ImageClassifier):
         graph = _net_as_onnx(fitted, trial, features)
     else:
-        graph = pipeline_as_onnx(fitted, trial.inputs.dtype)
+        graph = pipeline_as_onnx(fitted, trial.inputs.dtype, trial.inputs.shape[1])
     add_metadata(graph, described)
     content = graph.SerializeToString()
     found = answers_of_file(content, trial.inputs)

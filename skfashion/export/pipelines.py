@@ -12,16 +12,16 @@ from skfashion.export.plain import plain
 PREFIX = "model/"
 
 
-def pipeline_as_onnx(model, dtype):
+def pipeline_as_onnx(model, dtype, n_features):
     """Return a fitted classifier of scikit-learn's kind as an ``onnx.ModelProto``.
 
-    Its input is ``X`` (n, d) of type `dtype`, uint8 or float32; its outputs are ``label`` and
-    ``probabilities``.
+    Its input is ``X`` (n, `n_features`) of type `dtype`, uint8 or float32; its outputs are
+    ``label`` and ``probabilities``.
     """
     onnx = import_library("onnx")
     compose = import_library("onnx.compose")
     # With names of their own, that no other is taken for.
-    converted = compose.add_prefix(convert(plain(model), int(model.n_features_in_)), PREFIX)
+    converted = compose.add_prefix(convert(plain(model), n_features), PREFIX)
     graph = converted.graph
     rows, probabilities = graph.input[0].name, graph.output[1].name
     nodes = list(graph.node)
@@ -37,7 +37,7 @@ def pipeline_as_onnx(model, dtype):
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
     _keep_used_initializers(graph)
-    _set_interface(graph, dtype, int(model.n_features_in_), len(model.classes_))
+    _set_interface(graph, dtype, n_features, len(model.classes_))
     return with_labels(converted, "codes", "label", labels_for_onnx(model.classes_))
 
 

@@ -235,8 +235,12 @@ def _quantized(model, nodes, calibration, method):
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 calibration_providers=["CPUExecutionProvider"],
-                # 8 bits of logits are too few for the softmax, and for what is a near tie.
-                extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
+                # 8 bits of logits are too few for the softmax, and for what is a near tie. Types
+                # are not inferred behind scikit-learn's operators.
+                extra_options={
+                    "OpTypesToExcludeOutputQuantization": ["Gemm"],
+                    "DefaultTensorType": onnx.TensorProto.FLOAT,
+                },
             )
         else:
             quantization.quantize_dynamic(
@@ -245,7 +249,7 @@ def _quantized(model, nodes, calibration, method):
                 op_types_to_quantize=list(WEIGHTED),
                 nodes_to_quantize=names + [name + PRODUCT for name in names],
                 weight_type=quantization.QuantType.QInt8,
-                extra_options={"MatMulConstBOnly": True},
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
             )
         quantized = onnx.load(path)
     del quantized.metadata_props[:], quantized.graph.value_info[:]

@@ -192,6 +192,8 @@ SETTERS = {
     ("utils/fitted.py", "replace_fitted"),
     ("utils/fitted.py", "snapshot"),
     ("utils/fitted.py", "unfitted"),
+    # A copy of what is exported, with plain estimators inside.
+    ("export/plain.py", "_with"),
     # Layers of a network.
     ("nets/backbone.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),

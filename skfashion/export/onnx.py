@@ -87,10 +87,10 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     >>> from skfashion.export import to_onnx
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> net = MLPNetClassifier(max_epochs=2, random_state=0).fit(X, y)
-    >>> to_onnx(net, "net.onnx", X[:100])  # doctest: +SKIP
-    >>> session = onnxruntime.InferenceSession("net.onnx")  # doctest: +SKIP
+    >>> to_onnx(net, "net.onnx", X[:100])
+    >>> session = onnxruntime.InferenceSession("net.onnx")
     >>> images = X[:5].reshape(5, 1, 28, 28)
-    >>> labels, probabilities = session.run(None, {"images": images})  # doctest: +SKIP
+    >>> labels, probabilities = session.run(None, {"images": images})
     """
     content = onnx_content(model, X, features=features, profile=profile, examples=examples)
     write_atomically(path, lambda stream: stream.write(content))

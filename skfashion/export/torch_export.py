@@ -69,10 +69,10 @@ def to_torch_export(model, path, X=None, *, features=False):
     >>> from skfashion.export import to_torch_export
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> net = MLPNetClassifier(max_epochs=2, random_state=0).fit(X, y)
-    >>> to_torch_export(net, "net.pt2", X[:100])  # doctest: +SKIP
-    >>> program = torch.export.load("net.pt2")  # doctest: +SKIP
+    >>> to_torch_export(net, "net.pt2", X[:100])
+    >>> program = torch.export.load("net.pt2")
     >>> images = torch.from_numpy(X[:5].reshape(5, 1, 28, 28))
-    >>> places, probabilities = program.module()(images)  # doctest: +SKIP
+    >>> places, probabilities = program.module()(images)
     """
     net = fitted_model(model, features)
     if not isinstance(net, ImageClassifier):

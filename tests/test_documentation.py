@@ -45,7 +45,7 @@ def test_no_block_escapes_the_tests(path):
     assert {language for language, _ in BLOCK.findall(text)} <= {"python", "bash", ""}
 
 
-PUBLIC = ["", ".datasets", ".ensemble", ".exceptions", ".inspection", ".model_selection"]
+PUBLIC = ["", ".datasets", ".ensemble", ".exceptions", ".export", ".inspection", ".model_selection"]
 PUBLIC += [".studies"]
 
 

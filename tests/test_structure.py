@@ -65,6 +65,13 @@ PARTS = {
         },
         "refused": {"skorch"},
     },
+    # Files of fitted classifiers: what they compute is read, and nothing is trained.
+    "export": {
+        "allowed": {
+            *("classifiers", "ensemble", "export", "fitting", "images", "training", "utils"),
+        },
+        "refused": {"skorch"},
+    },
     "model_selection": {
         "allowed": {"model_selection", "parallel", "utils"},
         "refused": {"torch", "skorch"},
@@ -190,6 +197,8 @@ SETTERS = {
     ("utils/fitted.py", "replace_fitted"),
     ("utils/fitted.py", "snapshot"),
     ("utils/fitted.py", "unfitted"),
+    # A copy of what is exported, with plain estimators inside.
+    ("export/plain.py", "_with"),
     # Layers of a network.
     ("nets/backbone.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),

@@ -545,18 +545,32 @@ class ImageClassifier(
 
     def _logits_of_planes(self, images):
         """Return logits (n, k) of a tensor (n, c, h, w), moved to the wanted prior."""
-        function = self._inference_module()
-        if self.tta is not None:
-            check_views(self.tta, self.image_shape_)
-            function = averaged_over_views(function, 2 if self.tta == "flip" else self.tta)
-        logits = self._apply_by_rows(function, images)
+        function, n_views = self._inference_module(), self._n_views()
+        if n_views is not None:
+            function = averaged_over_views(function, n_views)
+        logits, shift = self._apply_by_rows(function, images), self._shift_to_prior()
+        return logits if shift is None else logits + as_tensor(shift).to(logits.dtype)
+
+    def _n_views(self):
+        """Return over how many views of an image `tta` averages, None for the image alone."""
+        check_views(self.tta, self.image_shape_)
+        return 2 if self.tta == "flip" else self.tta
+
+    def _prior_of_predictions(self):
+        """Return the frequencies (k,) that `prior` means, None where logits are not moved."""
         if self.prior is None:
-            return logits
+            return None
+        return wanted_prior(self.prior, self.classes_, self.class_prior_)
+
+    def _shift_to_prior(self):
+        """Return what `prior` adds to the logits, (k,), None for nothing."""
+        wanted = self._prior_of_predictions()
+        if wanted is None:
+            return None
         frequencies = Frequencies(
             self.class_count_, self.class_prior_, self.class_weight_, self.effective_class_prior_
         )
-        wanted = wanted_prior(self.prior, self.classes_, self.class_prior_)
-        return logits + as_tensor(frequencies.shift(wanted)).to(logits.dtype)
+        return frequencies.shift(wanted)
 
     def _features_of_planes(self, images):
         """Return the activations before the last layer (n, d) of a tensor (n, c, h, w)."""

@@ -202,8 +202,10 @@ def _state_of(cls, document, shapes, tensors, size):
     own = dict.fromkeys(OF_CLASSES, ("float64", (k,)))
     optional = {OFFSET: (dtype, (k,)), MARGINS: (dtype, (k,))}
     if statistics is not None:
-        _check(set(statistics) == {"low", "high", "usual_peak", "middle"}, "image_statistics")
-        _check(all(map(_is_number, statistics.values())), "image_statistics")
+        numbers = {name: value for name, value in statistics.items() if name != "is_uint8"}
+        _check(set(numbers) == {"low", "high", "usual_peak", "middle"}, "image_statistics")
+        _check(all(map(_is_number, numbers.values())), "image_statistics")
+        _check(type(statistics.get("is_uint8", False)) is bool, "image_statistics")
         optional[CONTRAST] = ("float32", (n_features,))
     built = build_for(cls, net, image_shape, k).state_dict()
     weights = {

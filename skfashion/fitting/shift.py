@@ -39,6 +39,8 @@ class ImageStatistics:
     contrast : ndarray of shape (n_features,) or None
         The mean image, less the middle between `low` and `high`; None where the images do not tell
         themselves from their negatives.
+    is_uint8 : bool, default=False
+        Whether the images were of this type; those of older pickles are not known to be.
     """
 
     low: float
@@ -46,6 +48,7 @@ class ImageStatistics:
     usual_peak: float
     middle: float
     contrast: np.ndarray | None
+    is_uint8: bool = False
 
     @classmethod
     def of(cls, rows, image_shape, used=None, codes=None) -> Self | None:
@@ -65,7 +68,7 @@ class ImageStatistics:
         usual_peak = float(np.quantile(peaks[peaks > 0], 1 - USUAL))
         mean = np.asarray(rows.mean(axis=0, dtype=np.float64)).ravel()
         contrast = ((mean - (low + high) / 2) / span).astype(np.float32)
-        found = cls(low, high, usual_peak, _middle(rows), contrast)
+        found = cls(low, high, usual_peak, _middle(rows), contrast, bool(rows.dtype == np.uint8))
         n_inverted = np.bincount(codes, found._look_inverted(rows))
         # A single image says nothing about a class.
         if (n_inverted > 1 + INVERTED_IN_TRAINING * np.bincount(codes)).any():

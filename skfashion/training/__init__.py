@@ -38,6 +38,7 @@ from skfashion.training.checkpoints import (
 )
 from skfashion.training.copying import copy_callbacks
 from skfashion.training.criterion import WeightedCrossEntropy
+from skfashion.training.folding import fold_batch_norm
 from skfashion.training.history import RowHistory
 from skfashion.training.inference import apply_by_rows, averaged_over_views
 from skfashion.training.layers import is_built_like
@@ -85,6 +86,7 @@ __all__ = [
     "compute_dtype",
     "copy_callbacks",
     "estimate_batch_norm",
+    "fold_batch_norm",
     "has_bfloat16",
     "has_cuda",
     "is_built_like",

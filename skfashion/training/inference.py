@@ -143,7 +143,7 @@ def averaged_over_views(function, n_views):
             from_row = (rows - down).clamp_(0, h - 1)
             from_column = (columns - right).clamp_(0, w - 1)
             from_column = from_column.flip(0) if mirrored else from_column
-            result = function(images[:, :, from_row[:, None], from_column])
+            result = function(images.index_select(2, from_row).index_select(3, from_column))
             total = total + result.to(torch.promote_types(result.dtype, torch.float32))
         return total / len(moves)
 

@@ -23,7 +23,7 @@ def replace_fitted(estimator, fitted, own=None):
     estimator.__dict__ = others | fitted
 
 
-def snapshot(estimator, **changes):
+def snapshot(estimator, /, **changes):
     """Return an estimator with the attributes that this one has now, some of them changed."""
     copied = object.__new__(type(estimator))
     copied.__dict__ = vars(estimator) | changes

@@ -1,0 +1,10 @@
+"""Fitted classifiers as files that need neither this package nor scikit-learn, and run fast.
+
+What a classifier computes is read from it, here and in `classifiers`; training is none of it.
+"""
+
+from skfashion.export.onnx import to_onnx
+from skfashion.export.quantizing import QuantizationReport, quantize
+from skfashion.export.torch_export import to_torch_export
+
+__all__ = ["QuantizationReport", "quantize", "to_onnx", "to_torch_export"]

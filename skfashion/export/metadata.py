@@ -1,0 +1,142 @@
+"""What an exported file says of itself, as texts by name."""
+
+import base64
+import json
+import sys
+
+import numpy as np
+import sklearn
+import torch
+
+from skfashion.export.labels import labels_for_onnx
+from skfashion.utils.pipelines import last_step
+
+PREFIX = "skfashion."
+FORMAT = 1
+# Of what a service shows: at most so many images, and bytes of their values.
+N_EXAMPLES, EXAMPLE_BYTES = 100, 2**20
+# And of a profile, as JSON.
+PROFILE_BYTES = 2**20
+
+
+def describe(estimator, profile=None, examples=None):
+    """Return the metadata of a file, texts by name.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted.
+    profile : mapping or None
+        JSON's types only.
+    examples : tuple of (ndarray, sequence or None), or None
+        Inputs of the file, and their labels.
+    """
+    labels = labels_for_onnx(estimator.classes_)
+    net = last_step(estimator)
+    described = {
+        "format": FORMAT,
+        "class": type(estimator).__name__,
+        "labels": {"dtype": _name_of(labels.dtype), "values": labels.tolist()},
+        "versions": _versions(),
+    }
+    if hasattr(net, "image_shape_"):
+        described["network"] = type(net).__name__
+        # Of a pipeline only where no step changes the number of columns.
+        if net.n_features_in_ == getattr(estimator, "n_features_in_", None):
+            described["image_shape"] = list(net.image_shape_)
+        wanted = net._prior_of_predictions()
+        described["prior"] = {
+            "training": net.class_prior_.tolist(),
+            "learned": net.effective_class_prior_.tolist(),
+            "predictions": None if wanted is None else wanted.tolist(),
+        }
+    if profile is not None:
+        described["profile"] = profile
+    if examples is not None:
+        described["examples"] = examples
+    return {PREFIX + name: json.dumps(value) for name, value in described.items()}
+
+
+def _name_of(dtype):
+    return "str" if dtype.kind == "O" else dtype.name
+
+
+def _versions():
+    """Return the versions of what a file is made with."""
+    versions = {"skfashion": sys.modules["skfashion"].__version__}
+    return versions | {"torch": torch.__version__, "scikit-learn": sklearn.__version__}
+
+
+def check_profile(profile):
+    """Return a profile as it is read again from JSON, None for None.
+
+    Raises
+    ------
+    ValueError
+        If it is no mapping of JSON's types, or larger than 1 MB.
+    """
+    if profile is None:
+        return None
+    try:
+        text = json.dumps(dict(profile), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Got a profile that JSON cannot hold ({error}); expected a mapping of texts to "
+            "numbers, texts, lists and mappings. Turn arrays into lists, and leave NaN out."
+        ) from None
+    if len(text) > PROFILE_BYTES:
+        raise ValueError(
+            f"Got a profile of {len(text)} bytes as JSON, expected at most {PROFILE_BYTES}: it is "
+            "read whenever the file is loaded. Keep summaries in it, not data."
+        )
+    return json.loads(text)
+
+
+def check_examples(rows, labels):
+    """Return examples as they are stored: JSON's types, the values in base64.
+
+    Parameters
+    ----------
+    rows : ndarray
+        As the file takes them.
+    labels : sequence or None
+
+    Raises
+    ------
+    ValueError
+        If there are too many, or another number of labels.
+    """
+    if len(rows) > N_EXAMPLES or rows.nbytes > EXAMPLE_BYTES:
+        raise ValueError(
+            f"Got {len(rows)} examples of {rows.nbytes} bytes, expected at most {N_EXAMPLES} of "
+            f"{EXAMPLE_BYTES} bytes together: they are in the file. Give a few."
+        )
+    if labels is not None:
+        labels = labels_for_onnx(np.asarray(labels)).tolist()
+        if len(labels) != len(rows):
+            raise ValueError(
+                f"Got {len(rows)} examples and {len(labels)} labels, expected a label for each."
+            )
+    return {
+        "dtype": rows.dtype.name,
+        "shape": list(rows.shape),
+        "values": base64.b64encode(np.ascontiguousarray(rows).tobytes()).decode(),
+        "labels": labels,
+    }
+
+
+def add_metadata(model, described):
+    """Put metadata, texts by name, into an ``onnx.ModelProto``."""
+    for name, text in described.items():
+        model.metadata_props.add(key=name, value=text)
+
+
+def read_metadata(model):
+    """Return the metadata of ours that an ``onnx.ModelProto`` has, texts by name."""
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    return {name: text for name, text in texts.items() if name.startswith(PREFIX)}
+
+
+def read_value(model, name):
+    """Return a value of a model's metadata, by its name behind ``skfashion.``."""
+    return json.loads(read_metadata(model)[PREFIX + name])

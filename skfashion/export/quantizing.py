@@ -1,0 +1,293 @@
+"""ONNX files whose weights are 8-bit integers."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skfashion.export.checking import answers_of_file
+from skfashion.export.labels import labels_for_onnx
+from skfashion.export.libraries import import_library
+from skfashion.export.metadata import add_metadata, read_metadata, read_value
+from skfashion.export.onnx import onnx_content
+from skfashion.export.pipelines import nodes_of_nets
+from skfashion.images import as_planes, as_rows, dense
+from skfashion.utils._sklearn import HasMethods, StrOptions, validate_params
+from skfashion.utils.files import write_atomically
+from skfashion.utils.labels import check_label_per_row
+from skfashion.utils.names import advises
+
+# Operators with weights.
+WEIGHTED = ("Conv", "Gemm", "MatMul")
+# Rows of a batch with which ranges are measured.
+BATCH = 64
+# By this entry ONNX Runtime knows that a model is ready; it would say so by the root logger, and
+# thereby set that up. Batch norm is folded already, and shapes are inferred in any case.
+READY = {"onnx.quant.pre_process": "onnxruntime.quant"}
+# What it calls the product that it makes of a Gemm.
+PRODUCT = "_MatMul"
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What 8 bits have cost, and saved.
+
+    Attributes
+    ----------
+    method : {"static", "dynamic"}
+        How activations became integers.
+    bytes_before, bytes_after : int
+        Sizes of the files in float32 and in int8.
+    n_rows : int
+        Rows that were compared.
+    labels_changed : float
+        Share of them whose label is another one.
+    accuracy_before, accuracy_after : float or None
+        Shares of them whose label is right; None without `y_test`.
+
+    Examples
+    --------
+    >>> from skfashion.export import QuantizationReport
+    >>> report = QuantizationReport("static", 400_000, 100_000, n_rows=1000, labels_changed=0.002)
+    >>> report.ratio
+    4.0
+    """
+
+    method: str
+    bytes_before: int
+    bytes_after: int
+    n_rows: int
+    labels_changed: float
+    accuracy_before: float | None = None
+    accuracy_after: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """How many times smaller the file has become."""
+        return self.bytes_before / self.bytes_after
+
+
+@advises
+@validate_params(
+    {
+        "model": [HasMethods(["predict", "predict_proba"]), str, Path],
+        "X_calibration": ["array-like", "sparse matrix"],
+        "method": [StrOptions({"auto", "static", "dynamic"})],
+    },
+    prefer_skip_nested_validation=True,
+)
+def quantize(
+    model, path, X_calibration, *, method="auto", X_test=None, y_test=None
+) -> QuantizationReport:
+    """Write a classifier as an ONNX file with weights of 8 bits.
+
+    Convolutions and products of the nets are computed with integers, by ONNX Runtime; what
+    scales the images before them, the softmax behind them, and what scikit-learn computes stay in
+    float32. Interface and metadata are those of :func:`to_onnx`, with ``skfashion.quantized``
+    besides.
+
+    Parameters
+    ----------
+    model : classifier or path-like
+        A fitted classifier that :func:`to_onnx` takes, or a file that it has written.
+    path : path-like
+        The new file; its folder is there.
+    X_calibration : array-like
+        Rows of the training, as `model` takes them; a few hundred show in which ranges activations
+        lie. Their type is that of the file's input.
+    method : {"auto", "static", "dynamic"}, default="auto"
+        "static" fixes the range of each activation by `X_calibration`, and each filter has a scale
+        of its own; "dynamic" measures ranges batch by batch, so that a row's probabilities
+        depend a little on its company. "auto" takes "static" where there are convolutions, whose
+        dynamic form is slow, and "dynamic" for nets of dense layers, which lose less by it.
+    X_test, y_test : array-likes, default=None
+        Rows, and their labels, to compare the two files with. None compares labels on
+        `X_calibration`.
+
+    Returns
+    -------
+    QuantizationReport
+        Sizes, the share of labels that have changed, and with `y_test` accuracies.
+
+    Raises
+    ------
+    ValueError
+        If `model` is a file that :func:`to_onnx` has not written, or an int8 one, if it has no net
+        inside, or if rows do not fit.
+    ImportError
+        If a library of the extra "export" is missing.
+    OSError
+        If a file cannot be read or written; what was there before stays.
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.export import quantize
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> report = quantize(net, "net.int8.onnx", X[:500])
+    >>> report.method, report.ratio > 3
+    ('dynamic', True)
+    """
+    onnx = import_library("onnx")
+    import_library("onnxruntime.quantization")
+    if X_test is None and y_test is not None:
+        raise ValueError("Got y_test without X_test, expected both, or X_test alone.")
+    if y_test is not None:
+        check_label_per_row(X_test, y_test, "_test")
+    before = _content_of(model, X_calibration)
+    graph = onnx.load_from_string(before)
+    calibration = _inputs_of_file(graph, X_calibration, "X_calibration")
+    compared = calibration if X_test is None else _inputs_of_file(graph, X_test, "X_test")
+    nodes = _nodes_to_quantize(graph)
+    if method == "auto":
+        has_filters = any(node.op_type == "Conv" for node in nodes)
+        method = "static" if has_filters else "dynamic"
+    after = _quantized(graph, nodes, calibration, method)
+    report = _compare(method, before, after, compared, y_test)
+    write_atomically(path, lambda stream: stream.write(after))
+    return report
+
+
+def _content_of(model, X):
+    """Return the content of the float32 file of a classifier, or of one that is there."""
+    if not isinstance(model, str | Path):
+        return onnx_content(model, X)
+    onnx, content = import_library("onnx"), Path(model).read_bytes()
+    try:
+        metadata = read_metadata(onnx.load_from_string(content))
+    except Exception as error:  # of protobuf, which names none
+        raise ValueError(f"Got {model}, which is no ONNX file ({error}).") from error
+    if "skfashion.format" not in metadata or "skfashion.quantized" in metadata:
+        raise ValueError(
+            f"Got {model}, which to_onnx has not written, or which is quantized already; expected "
+            "a fitted classifier or its file in float32."
+        )
+    return content
+
+
+def _inputs_of_file(model, X, name):
+    """Return rows as a file takes them, given in any layout of its images."""
+    value = model.graph.input[0]
+    sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim][1:]
+    dtype = import_library("onnx").helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    rows = np.asarray(dense(X) if issparse(X) else X)
+    if value.name == "images":
+        layout = tuple(read_value(model, "image_shape"))
+        if rows.ndim == 2 and rows.shape[1] != np.prod(sides):
+            raise ValueError(f"Got {name} of {rows.shape[1]} values a row, expected {sides}.")
+        rows = as_planes(as_rows(rows, layout), layout)
+    rows = rows.reshape(len(rows), -1)
+    if not len(rows) or rows.shape[1] != np.prod(sides):
+        raise ValueError(f"Got {name} of shape {np.shape(X)}, expected rows of shape {sides}.")
+    inputs = rows.astype(dtype)
+    if dtype == np.uint8 and not np.array_equal(inputs, rows):
+        raise ValueError(
+            f"Got {name} with values that are not whole numbers from 0 to 255, expected uint8 as "
+            "the file takes them. Write the file anew with X as it will come."
+        )
+    return np.ascontiguousarray(inputs.reshape(len(rows), *sides))
+
+
+def _nodes_to_quantize(model):
+    """Return the nodes of nets that have weights, or lie between two of them.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    nodes = nodes_of_nets(model.graph)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    weighted = [n for n in nodes if n.op_type in WEIGHTED and constants & set(n.input[1:2])]
+    if not weighted:
+        raise ValueError("Got a model without a net in it, expected layers with weights.")
+    behind = _reached(nodes, weighted, constants)
+    before = _reached(nodes[::-1], weighted, constants, backwards=True)
+    return [node for node in nodes if id(node) in behind & before]
+
+
+def _reached(nodes, begin, constants, *, backwards=False):
+    """Return the ids of nodes, in order, that follow some others; those are among them."""
+    reached, names = {id(node) for node in begin}, set()
+    for node in nodes:
+        ahead, back = (node.input, node.output) if backwards else (node.output, node.input)
+        if id(node) in reached or names & set(back):
+            reached.add(id(node))
+            names |= set(ahead) - constants
+    return reached
+
+
+def _quantized(model, nodes, calibration, method):
+    """Return the content of an int8 file."""
+    onnx, quantization = import_library("onnx"), import_library("onnxruntime.quantization")
+    metadata = read_metadata(model)
+    _name_nodes(model)
+    names = [node.name for node in nodes]
+    kinds = sorted({node.op_type for node in nodes})
+    add_metadata(model, READY)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        if method == "static":
+            quantization.quantize_static(
+                model,
+                path,
+                _Reader(model.graph.input[0].name, calibration),
+                op_types_to_quantize=kinds,
+                nodes_to_quantize=names,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                calibration_providers=["CPUExecutionProvider"],
+                # 8 bits of logits are too few for the softmax, and for what is a near tie. Types
+                # are not inferred behind scikit-learn's operators.
+                extra_options={
+                    "OpTypesToExcludeOutputQuantization": ["Gemm"],
+                    "DefaultTensorType": onnx.TensorProto.FLOAT,
+                },
+            )
+        else:
+            quantization.quantize_dynamic(
+                model,
+                path,
+                op_types_to_quantize=list(WEIGHTED),
+                nodes_to_quantize=names + [name + PRODUCT for name in names],
+                weight_type=quantization.QuantType.QInt8,
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+        quantized = onnx.load(path)
+    del quantized.metadata_props[:], quantized.graph.value_info[:]
+    add_metadata(quantized, metadata | {"skfashion.quantized": f'"{method}"'})
+    return quantized.SerializeToString()
+
+
+def _name_nodes(model):
+    """Give nodes without one a name: nodes are chosen by it."""
+    for number, node in enumerate(model.graph.node):
+        node.name = node.name or f"node{number}"
+
+
+class _Reader:
+    """Batches of rows, one after the other, as ONNX Runtime asks for them."""
+
+    def __init__(self, name, rows):
+        starts = range(0, len(rows), BATCH)
+        self._batches = iter([{name: rows[start : start + BATCH]} for start in starts])
+
+    def get_next(self):
+        """Return the next batch, None at the end."""
+        return next(self._batches, None)
+
+
+def _compare(method, before, after, inputs, y):
+    """Return the report about two files, run on the same rows."""
+    first, second = answers_of_file(before, inputs), answers_of_file(after, inputs)
+    accuracies = (None, None)
+    if y is not None:
+        truth = labels_for_onnx(np.asarray(y))
+        accuracies = tuple(float(np.mean(a.labels == truth)) for a in (first, second))
+    changed = float(np.mean(first.labels != second.labels))
+    return QuantizationReport(method, len(before), len(after), len(inputs), changed, *accuracies)

@@ -1,0 +1,102 @@
+"""Files of PyTorch's own exporter, for C++, phones and compilers."""
+
+import io
+import json
+
+import torch
+
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.export.checking import Answers, batches, check_against
+from skfashion.export.deployed import DeployedNet, takes_rows
+from skfashion.export.graphs import exported_program
+from skfashion.export.inputs import trial_of
+from skfashion.export.labels import labels_for_onnx
+from skfashion.export.metadata import describe
+from skfashion.export.plain import fitted_model
+from skfashion.fitting.inputs import as_tensor
+from skfashion.training import own_modes
+from skfashion.utils._sklearn import HasMethods, validate_params
+from skfashion.utils.files import write_atomically
+from skfashion.utils.names import advises
+
+# The name under which a file keeps what is known of the classifier, JSON.
+METADATA = "skfashion.json"
+
+
+@advises
+@validate_params(
+    {"model": [HasMethods(["predict", "predict_proba"])], "features": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
+def to_torch_export(model, path, X=None, *, features=False):
+    """Write a fitted net as a file of ``torch.export``, which ends with ".pt2".
+
+    ``torch.export.load(path).module()`` gives a function that needs PyTorch, and nothing of this
+    package. It maps ``images`` (n, c, h, w), or ``X`` (n, d) of nets that were fitted on tables, n
+    free, of the type of `X`, to a tuple: the position of each label in `classes_`, int64 (n,), the
+    probabilities, float32 (n, n_classes), and the features, float32 (n, n_features_out), if they
+    are wanted. As with :func:`to_onnx` all that a prediction does is inside, and the file is tried
+    before it is written.
+
+    The labels, and all else that :func:`to_onnx` has as metadata, are JSON in the extra file
+    "skfashion.json".
+
+    Parameters
+    ----------
+    model : ImageClassifier or search
+        A fitted classifier of this package, or a fitted search whose best estimator is one. It is
+        not changed.
+    path : path-like
+        The file; its folder is there.
+    X : array-like, default=None
+        Rows as they will come, as in :func:`to_onnx`.
+    features : bool, default=False
+        Whether the activations before the last layer go out, as those of ``transform``.
+
+    Raises
+    ------
+    ValueError
+        If `model` is no single net, or as in :func:`to_onnx`.
+    sklearn.exceptions.NotFittedError
+        If the classifier is not fitted.
+    OSError
+        If the file cannot be written; what was there before stays.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.export import to_torch_export
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> to_torch_export(net, "net.pt2", X[:100])
+    >>> program = torch.export.load("net.pt2")
+    >>> images = torch.from_numpy(X[:5].reshape(5, 1, 28, 28))
+    >>> places, probabilities = program.module()(images)
+    """
+    net = fitted_model(model, features)
+    if not isinstance(net, ImageClassifier):
+        raise ValueError(
+            f"Got a {type(model).__name__}, expected a net of this package: PyTorch cannot compute "
+            "what others do. Write pipelines with to_onnx."
+        )
+    trial = trial_of(net, X)
+    module = DeployedNet(net, takes_rows=takes_rows(net), features=features)
+    stream = io.BytesIO()
+    described = json.dumps(describe(model))
+    program = exported_program(module, trial.inputs)
+    torch.export.save(program, stream, extra_files={METADATA: described})
+    found = _answers_of(stream, trial.inputs, labels_for_onnx(net.classes_))
+    check_against(net, trial, found, "the file", features)
+    write_atomically(path, lambda file: file.write(stream.getbuffer()))
+
+
+def _answers_of(stream, inputs, labels):
+    """Return what a file in memory says of its inputs, in batches of several sizes."""
+    stream.seek(0)
+    with own_modes(gradients=False), torch.no_grad():
+        function = torch.export.load(stream).module()
+        parts = [function(as_tensor(batch)) for batch in batches(inputs)]
+    codes, *others = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return Answers(labels[codes], *others)

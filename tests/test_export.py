@@ -1,0 +1,618 @@
+"""Exported files say what the classifier says, whoever runs them, and there are no other ones."""
+
+import base64
+import json
+import logging
+import pickle
+import re
+import sys
+
+import numpy as np
+import pytest
+import torch
+from common import ESTIMATORS, FAST, kinds, small
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+
+from skfashion import (
+    AttentionNetClassifier,
+    ConvNetClassifier,
+    LDAMLoss,
+    MLPNetClassifier,
+    ResNetClassifier,
+    TorchvisionClassifier,
+)
+from skfashion.datasets import load_fashion_sample
+from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.export import quantize, to_onnx, to_torch_export
+from skfashion.export.deployed import DeployedNet
+from skfashion.model_selection import EpochHalvingSearchCV
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("skl2onnx")
+
+NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+
+
+def planes(X):
+    return X.reshape(len(X), 1, 8, 8)
+
+
+def run(path, inputs, names=("label", "probabilities"), *, fused=True):
+    """Return what a file says; nothing but ONNX Runtime is asked."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if not fused:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options)
+    return session.run(list(names), {session.get_inputs()[0].name: inputs})
+
+
+def interface(path):
+    session = onnxruntime.InferenceSession(path)
+    return {value.name: (value.type, *value.shape) for value in session.get_inputs()}
+
+
+def metadata(path):
+    model = onnx.load(path)
+    return {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+
+
+def assert_says_the_same(path, estimator, X, inputs=None, atol=5e-6):
+    """For batches of every kind, a single row included."""
+    inputs, start = X if inputs is None else inputs, 0
+    for size in (1, 2, 7, len(X) - 10):
+        part = slice(start, start + size)
+        labels, probabilities = run(path, inputs[part])
+        np.testing.assert_allclose(probabilities, estimator.predict_proba(X[part]), atol=atol)
+        wanted = estimator.predict(X[part])
+        highest = np.sort(estimator.predict_proba(X[part]))
+        is_clear = highest[:, -1] - highest[:, -2] > 2 * atol
+        np.testing.assert_array_equal(labels[is_clear], wanted[is_clear])
+        start += size
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.onnx"
+
+
+@pytest.fixture(scope="module")
+def mlp(digits):
+    X, y = digits
+    return small(MLPNetClassifier).fit(X, NAMES[y])
+
+
+# --- single nets --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", kinds(ESTIMATORS, FAST))
+def test_every_classifier_is_written(cls, digits, path):
+    X, y = digits
+    net = small(cls).fit(X, NAMES[y])
+    to_onnx(net, path, features=True)
+    assert interface(path) == {"images": ("tensor(uint8)", "batch", 1, 8, 8)}
+    assert_says_the_same(path, net, X, planes(X))
+    (features,) = run(path, planes(X), ["features"])
+    np.testing.assert_allclose(features, net.transform(X), atol=1e-4)
+
+
+def test_views_priors_and_channels_are_inside(digits, path):
+    X, y = digits
+    images = np.stack([X.reshape(-1, 8, 8), 16 - X.reshape(-1, 8, 8), X.reshape(-1, 8, 8) // 2], 3)
+    net = small(ConvNetClassifier, tta="flip", loss="balanced_softmax").fit(images, y)
+    before = net.predict_proba(images)
+    net.set_params(prior=[0.55, *[0.05] * 9])
+    assert np.abs(net.predict_proba(images) - before).max() > 0.05
+    to_onnx(net, path, features=True)
+    assert interface(path) == {"images": ("tensor(uint8)", "batch", 3, 8, 8)}
+    assert_says_the_same(path, net, images, images.transpose(0, 3, 1, 2))
+    (features,) = run(path, images.transpose(0, 3, 1, 2), ["features"])
+    np.testing.assert_allclose(features, net.transform(images), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (MLPNetClassifier, {"loss": LDAMLoss(), "batch_norm": False}),
+        (MLPNetClassifier, {"precision": "fp64"}),
+        (ConvNetClassifier, {"precision": "bf16"}),
+        (ConvNetClassifier, {"kernel_size": 2, "activation": "gelu"}),
+        (ResNetClassifier, {"block": "depthwise"}),
+        (AttentionNetClassifier, {"n_heads": 1}),
+    ],
+    ids=str,
+)
+def test_layers_of_every_kind_are_written(cls, params, digits, path):
+    X, y = digits
+    net = small(cls, **params).fit(X, y)
+    to_onnx(net, path)
+    atol = {"fp64": 2e-5, "bf16": 0.05}.get(params.get("precision"), 5e-6)
+    assert_says_the_same(path, net, X, planes(X), atol)
+    assert run(path, planes(X))[1].dtype == np.float32
+
+
+@pytest.mark.slow
+def test_many_tokens_are_written(path):
+    X = np.random.RandomState(0).randint(256, size=(40, 24, 24)).astype(np.uint8)
+    y = np.arange(40) % 2
+    net = small(AttentionNetClassifier, n_stem_blocks=1, max_epochs=1).fit(X, y)
+    to_onnx(net, path)
+    assert_says_the_same(path, net, X, X[:, None])
+
+
+def test_tables_are_rows(digits, path):
+    X, y = digits
+    table = X[:, :13] * 1e3 + np.arange(13)
+    net = small(MLPNetClassifier).fit(table, y)
+    to_onnx(net, path)
+    assert interface(path) == {"X": ("tensor(float)", "batch", 13)}
+    assert_says_the_same(path, net, table, table.astype(np.float32))
+
+
+@pytest.mark.slow
+def test_the_type_of_the_input_is_that_of_the_rows(digits, path):
+    X, y = digits
+    net = small(MLPNetClassifier).fit(X / 16, y)
+    to_onnx(net, path)
+    assert interface(path)["images"][0] == "tensor(float)"
+    net = small(MLPNetClassifier).fit(X, y)
+    to_onnx(net, path, X.astype(float))
+    assert interface(path)["images"][0] == "tensor(float)"
+    # An estimator of an older pickle does not know what it was fitted on.
+    statistics = net._image_statistics
+    del vars(statistics)["is_uint8"]
+    to_onnx(pickle.loads(pickle.dumps(net)), path)
+    assert interface(path)["images"][0] == "tensor(float)"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param(NAMES.astype(object), marks=pytest.mark.slow),
+        pytest.param(np.arange(10) * 7 - 5, marks=pytest.mark.slow),
+        pytest.param(np.arange(10, dtype=np.uint8), marks=pytest.mark.slow),
+        np.arange(10) > 4,
+        pytest.param(np.arange(10.0), marks=pytest.mark.slow),
+    ],
+    ids=lambda labels: str(labels.dtype),
+)
+def test_labels_keep_their_kind(labels, digits, path):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, labels[y])
+    to_onnx(net, path)
+    found, _ = run(path, planes(X))
+    np.testing.assert_array_equal(found, net.predict(X))
+    assert found.dtype.kind == {"U": "O", "u": "i"}.get(labels.dtype.kind, labels.dtype.kind)
+    assert metadata(path)["skfashion.labels"]["values"] == net.classes_.tolist()
+
+
+@pytest.mark.slow
+def test_frames_with_names_are_taken(digits, path):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    net = small(MLPNetClassifier, max_epochs=1).fit(frame, y)
+    for given in (None, frame):
+        to_onnx(net, path, given)
+        np.testing.assert_allclose(run(path, planes(X))[1], net.predict_proba(frame), atol=5e-6)
+
+
+def test_a_file_says_what_it_is(mlp, digits, path):
+    X, _ = digits
+    profile = {"threshold": 0.5, "histogram": [1, 2]}
+    to_onnx(mlp, path, profile=profile, examples=(X[:3], ["a", "b", "c"]))
+    said = {name.removeprefix("skfashion."): value for name, value in metadata(path).items()}
+    assert said["class"] == said["network"] == "MLPNetClassifier"
+    assert said["labels"] == {"dtype": "str", "values": mlp.classes_.tolist()}
+    assert said["image_shape"] == [8, 8]
+    assert said["prior"]["predictions"] is None
+    assert said["prior"]["training"] == mlp.class_prior_.tolist()
+    assert {"skfashion", "torch", "scikit-learn"} <= set(said["versions"])
+    assert said["profile"] == profile
+    examples = said["examples"]
+    values = np.frombuffer(base64.b64decode(examples["values"]), examples["dtype"])
+    np.testing.assert_array_equal(values.reshape(examples["shape"]), planes(X[:3]))
+    assert examples["labels"] == ["a", "b", "c"]
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    assert b".py" not in path.read_bytes()
+
+
+# --- pipelines and the like ---------------------------------------------------------------------
+
+
+def tiny(**params):
+    return small(MLPNetClassifier, max_epochs=2, image_shape=(8, 8), **params)
+
+
+def linear():
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=50))
+
+
+def under_sampled():
+    imblearn = pytest.importorskip("imblearn")
+    sampler = imblearn.under_sampling.RandomUnderSampler(random_state=0)
+    return imblearn.pipeline.make_pipeline(StandardScaler(), sampler, tiny())
+
+
+def table_behind_pca():
+    return make_pipeline(StandardScaler(), PCA(13), small(MLPNetClassifier, max_epochs=2))
+
+
+PIPELINES = {
+    "scaler, PCA, net": table_behind_pca,
+    "scaler, ConvNet": lambda: make_pipeline(
+        StandardScaler(), "passthrough", small(ConvNetClassifier, image_shape=(8, 8))
+    ),
+    "vote": lambda: VotingClassifier(
+        [("a", tiny()), ("none", "drop"), ("b", linear())], voting="soft", weights=[1, 5, 3]
+    ),
+    "stack": lambda: StackingClassifier(
+        [("a", tiny()), ("b", linear())], LogisticRegression(), cv=2, passthrough=False
+    ),
+    "search over a pipeline": lambda: GridSearchCV(
+        make_pipeline(StandardScaler(), tiny()), {"mlpnetclassifier__lr": [1e-3]}, cv=2
+    ),
+    "sampler": under_sampled,
+    "snapshots": lambda: SnapshotEnsembleClassifier(tiny(), n_snapshots=2),
+    "bag": lambda: BaggingClassifier(tiny(), n_estimators=2, random_state=0),
+    "calibrated pipeline": lambda: CalibratedClassifierCV(
+        make_pipeline(StandardScaler(), tiny()), cv=2
+    ),
+    "calibrated vote": lambda: CalibratedClassifierCV(
+        VotingClassifier([("a", tiny()), ("b", linear())], voting="soft"), cv=2
+    ),
+    "pipeline to a calibrated net": lambda: make_pipeline(
+        StandardScaler(), CalibratedClassifierCV(tiny(), cv=2)
+    ),
+}
+
+
+QUICK = {"scaler, PCA, net", "stack"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=() if k in QUICK else pytest.mark.slow) for k in PIPELINES],
+)
+def test_pipelines_are_written(kind, digits, path):
+    X, y = digits
+    model = PIPELINES[kind]().fit(X / 16, NAMES[y])
+    before = pickle.dumps(model)
+    to_onnx(model, path, X / 16)
+    assert pickle.dumps(model) == before
+    assert interface(path) == {"X": ("tensor(float)", "batch", 64)}
+    assert_says_the_same(path, model, X / 16, (X / 16).astype(np.float32), atol=1e-5)
+    assert metadata(path)["skfashion.class"] == type(model).__name__
+
+
+@pytest.mark.parametrize(
+    ("method", "labels"),
+    [
+        ("isotonic", NAMES),
+        ("sigmoid", np.arange(10) > 4),
+        pytest.param("isotonic", np.arange(10) > 4, marks=pytest.mark.slow),
+        pytest.param("sigmoid", NAMES, marks=pytest.mark.slow),
+        pytest.param("temperature", NAMES, marks=pytest.mark.slow),
+        pytest.param("temperature", np.arange(10) > 4, marks=pytest.mark.slow),
+    ],
+)
+def test_calibrated_nets_are_written(method, labels, digits, path):
+    X, y = digits
+    net = FrozenEstimator(tiny().fit(X[:150], labels[y[:150]]))
+    model = CalibratedClassifierCV(net, method=method, cv=2).fit(X[150:], labels[y[150:]])
+    to_onnx(model, path, X[:100])
+    assert interface(path) == {"X": ("tensor(uint8)", "batch", 64)}
+    assert_says_the_same(path, model, X, atol=1e-3 if method == "isotonic" else 1e-5)
+
+
+@pytest.mark.slow
+def test_folds_that_lack_a_class_are_calibrated_without_it(digits, path):
+    X, y = digits
+    net = tiny().fit(X[y != 3], y[y != 3])
+    known = CalibratedClassifierCV(FrozenEstimator(net), method="sigmoid").fit(X[y != 3], y[y != 3])
+    # As scikit-learn has it where a fold lacks a class.
+    known.calibrated_classifiers_[0].classes = known.classes_ = np.arange(10)
+    assert (known.predict_proba(X)[:, 3] == 0).all()
+    to_onnx(known, path, X)
+    assert_says_the_same(path, known, X)
+
+
+@pytest.mark.parametrize(
+    "search", [GridSearchCV, pytest.param(EpochHalvingSearchCV, marks=pytest.mark.slow)]
+)
+def test_a_search_over_nets_is_written_as_its_best_net(search, digits, path):
+    X, y = digits
+    model = search(tiny(), {"lr": [1e-3, 1e-2]}, cv=2).fit(X, y)
+    to_onnx(model, path)
+    assert interface(path) == {"images": ("tensor(uint8)", "batch", 1, 8, 8)}
+    assert_says_the_same(path, model, X, planes(X))
+    said = metadata(path)
+    assert said["skfashion.class"] == search.__name__
+    assert said["skfashion.network"] == "MLPNetClassifier"
+
+
+@pytest.mark.slow
+def test_rows_are_made_where_steps_can_be_undone(digits, path):
+    X, y = digits
+    to_onnx(table_behind_pca().fit(X, y), path)
+    model = make_pipeline(FunctionTransformer(), Normalizer(), tiny()).fit(X + 1, y)
+    with pytest.raises(ValueError, match="Got X=None with a Pipeline.*expected X, some rows"):
+        to_onnx(model, path)
+    to_onnx(model, path, X + 1)  # whose first step does not know how many columns there are
+    assert_says_the_same(path, model, X + 1, (X + 1).astype(np.uint8), atol=1e-5)
+
+
+# --- faults -------------------------------------------------------------------------------------
+
+
+def forget_the_prior(self, x):
+    images = self.network.standardize(x.float())
+    logits = self.network.head(self.network.features(images))
+    return logits.argmax(1), logits.softmax(1)
+
+
+def bake_the_batch_in(self, x):
+    logits = self.network(x.reshape(len([*x]) if x.ndim else 0, *x.shape[1:]))
+    return logits.argmax(1), logits[:2].softmax(1)
+
+
+def give_other_labels(self, x):
+    logits = self.network(x)
+    return (logits.argmax(1) + 1) % 10, logits.softmax(1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [(forget_the_prior, "Got probabilities that differ by up to"), (bake_the_batch_in, "batch")],
+)
+def test_a_wrong_file_is_never_written(fault, message, digits, path, monkeypatch):
+    X, y = digits
+    net = small(MLPNetClassifier, prior="uniform")
+    net.fit(X[:200], y[:200], sample_weight=1.0 + (y[:200] == 3) * 20)
+    monkeypatch.setattr(DeployedNet, "forward", fault)
+    for write, file in ((to_onnx, path), (to_torch_export, path.with_suffix(".pt2"))):
+        file.write_bytes(b"what was there")
+        with pytest.raises(Exception, match=message):
+            write(net, file, X)
+        assert file.read_bytes() == b"what was there"
+        assert sorted(path.parent.glob(".*")) == []
+
+
+def test_a_difference_is_an_error_in_words(mlp, digits, path, monkeypatch):
+    monkeypatch.setattr(DeployedNet, "forward", give_other_labels)
+    message = "Got [0-9]+ other labels of 300 between the ONNX file and the estimator.*the same"
+    with pytest.raises(ValueError, match=message):
+        to_onnx(mlp, path, digits[0])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"profile": {"a": np.arange(3)}}, "profile that JSON cannot hold"),
+        ({"profile": {"a": "b" * 2**21}}, "profile of [0-9]+ bytes"),
+        ({"examples": np.zeros((101, 64), np.uint8)}, "101 examples"),
+        ({"examples": (np.zeros((2, 64), np.uint8), ["a"])}, "2 examples and 1 labels"),
+        ({"X": np.zeros((3, 63))}, "63 features"),
+        ({"X": np.full((3, 64), np.nan)}, "NaN"),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else value,
+)
+def test_bad_arguments_are_refused(arguments, message, mlp, path):
+    with pytest.raises(ValueError, match=message):
+        to_onnx(mlp, path, **arguments)
+    assert not path.exists()
+
+
+def test_models_that_cannot_be_written_are_refused(mlp, digits, path):
+    X, y = digits
+    with pytest.raises(NotFittedError):
+        to_onnx(MLPNetClassifier(), path)
+    huge = tiny().fit(X, y.astype(np.uint64) + 2**63)
+    with pytest.raises(ValueError, match="labels of dtype uint64.*expected text"):
+        to_onnx(huge, path)
+    with pytest.raises(ValueError, match="features=True with a Pipeline"):
+        to_onnx(table_behind_pca().fit(X, y), path, X, features=True)
+    middle = make_pipeline(FrozenEstimator(mlp), LogisticRegression()).fit(X, y)
+    with pytest.raises(ValueError, match="skl2onnx cannot convert|in its middle"):
+        to_onnx(middle, path, X)
+    middle.steps[0] = ("net", mlp)
+    with pytest.raises(ValueError, match="MLPNetClassifier in its middle, 'net'"):
+        to_onnx(middle, path, X)
+    with pytest.raises(ValueError, match="Got a Pipeline, expected a net of this package"):
+        to_torch_export(middle, path, X)
+    with pytest.raises(TypeError, match="Did you mean 'features'"):
+        to_onnx(mlp, path, feature=True)
+    with pytest.raises(OSError, match="nowhere"):
+        to_onnx(mlp, path.parent / "nowhere" / "net.onnx")
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("library", ["onnx", "onnxruntime", "onnxscript", "skl2onnx"])
+def test_a_missing_library_is_named(library, mlp, path, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=re.escape(f"{library} (") + ".*skfashion\\[export\\]"):
+        to_onnx(mlp, path)
+    assert not path.exists()
+
+
+def test_nothing_else_is_changed(digits, tmp_path, capfd, caplog):
+    X, y = digits
+    net = small(ConvNetClassifier, max_epochs=1).fit(X, y)
+    state = {k: v.clone() for k, v in net.net_.module_.state_dict().items()}
+    strides = [tensor.stride() for tensor in net.net_.module_.parameters()]
+    predictions = net.predict_proba(X)
+    attributes = set(vars(net))
+
+    def process():
+        generators = torch.get_rng_state().sum().item(), np.random.get_state()[1].sum()
+        handlers = list(logging.getLogger().handlers)
+        return generators, torch.get_num_threads(), torch.get_default_dtype(), handlers
+
+    before = process()
+    capfd.readouterr()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        to_onnx(net, tmp_path / "a.onnx")
+        to_torch_export(net, tmp_path / "a.pt2")
+        quantize(tmp_path / "a.onnx", tmp_path / "b.onnx", X)
+        quantize(tmp_path / "a.onnx", tmp_path / "c.onnx", X, method="dynamic")
+    assert process() == before
+    assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.name == "root"] == []
+    assert set(vars(net)) == attributes
+    assert all(torch.equal(v, state[k]) for k, v in net.net_.module_.state_dict().items())
+    assert [tensor.stride() for tensor in net.net_.module_.parameters()] == strides
+    assert not net.net_.module_.training
+    np.testing.assert_array_equal(net.predict_proba(X), predictions)
+
+
+# --- PyTorch's files ----------------------------------------------------------------------------
+
+
+def test_files_of_pytorch_say_the_same(digits, tmp_path):
+    X, y = digits
+    net = small(ConvNetClassifier, tta="flip", prior="uniform").fit(X, NAMES[y])
+    to_torch_export(net, tmp_path / "net.pt2", features=True)
+    extra = {"skfashion.json": ""}
+    function = torch.export.load(tmp_path / "net.pt2", extra_files=extra).module()
+    labels = np.array(json.loads(json.loads(extra["skfashion.json"])["skfashion.labels"])["values"])
+    for rows in (slice(1), slice(1, 3), slice(3, 300)):
+        images = torch.from_numpy(planes(X[rows]))
+        codes, probabilities, features = (part.numpy() for part in function(images))
+        np.testing.assert_array_equal(labels[codes], net.predict(X[rows]))
+        np.testing.assert_allclose(probabilities, net.predict_proba(X[rows]), atol=5e-6)
+        np.testing.assert_allclose(features, net.transform(X[rows]), atol=1e-4)
+
+
+# --- 8 bits -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clothes():
+    """Images and names to learn from, and others."""
+    bunch = load_fashion_sample()
+    X, y = bunch.data[:1000], np.asarray(bunch.target_names)[bunch.target[:1000]]
+    return X[:600], y[:600], X[600:], y[600:]
+
+
+@pytest.mark.parametrize(
+    ("cls", "params", "method", "ratio"),
+    [
+        (MLPNetClassifier, {"hidden_layer_sizes": (128,)}, "dynamic", 3.7),
+        (ConvNetClassifier, {"channels": (8, 8), "hidden_layer_sizes": (64,)}, "static", 2.5),
+        # 28, 14, 7 and 4 pixels a side: the pool of an odd side counts what is outside of it.
+        pytest.param(
+            ResNetClassifier,
+            {"width": 8, "depth": (1, 1, 1)},
+            "static",
+            1.0,
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["MLP", "ConvNet", "ResNet"],
+)
+def test_files_of_8_bits(cls, params, method, ratio, clothes, path, tmp_path):
+    X, y, X_test, y_test = clothes
+    net = small(cls, max_epochs=8, **params).fit(X, y)
+    to_onnx(net, path, profile={"a": 1})
+    report = quantize(path, tmp_path / "a.onnx", X[:256], X_test=X_test, y_test=y_test)
+    assert report.method == method
+    assert report.bytes_after == (tmp_path / "a.onnx").stat().st_size
+    assert report.bytes_before == path.stat().st_size
+    assert report.ratio > ratio
+    assert report.n_rows == 400
+    assert report.labels_changed < 0.03
+    assert report.accuracy_before == net.score(X_test, y_test) > 0.5
+    assert abs(report.accuracy_after - report.accuracy_before) < 0.02
+    images = X_test.reshape(-1, 1, 28, 28)
+    labels, probabilities = run(tmp_path / "a.onnx", images)
+    assert np.mean(labels != net.predict(X_test)) == report.labels_changed
+    # What ONNX Runtime fuses computes what is written in the file.
+    _, plain = run(tmp_path / "a.onnx", images, fused=False)
+    np.testing.assert_allclose(probabilities, plain, atol=0.03)
+    kept = metadata(tmp_path / "a.onnx")
+    assert kept.pop("skfashion.quantized") == method
+    assert kept == metadata(path)
+    again = quantize(path, tmp_path / "b.onnx", X[:256].reshape(-1, 28, 28))
+    assert again.accuracy_after is None and again.n_rows == 256
+    assert (tmp_path / "b.onnx").read_bytes() == (tmp_path / "a.onnx").read_bytes()
+
+
+@pytest.mark.slow
+def test_pipelines_of_8_bits_keep_what_scikit_learn_computes(clothes, tmp_path):
+    X, y, X_test, y_test = clothes
+    net = small(MLPNetClassifier, hidden_layer_sizes=(256, 256), max_epochs=5)
+    model = make_pipeline(StandardScaler(), PCA(30), net).fit(X, y)
+    report = quantize(model, tmp_path / "a.onnx", X, X_test=X_test, y_test=y_test)
+    assert report.method == "dynamic"
+    assert report.labels_changed < 0.03
+    kinds = [tensor.data_type for tensor in onnx.load(tmp_path / "a.onnx").graph.initializer]
+    assert onnx.TensorProto.INT8 in kinds
+    sizes = {
+        tuple(tensor.dims): tensor.data_type
+        for tensor in onnx.load(tmp_path / "a.onnx").graph.initializer
+    }
+    assert sizes[784, 30] == onnx.TensorProto.FLOAT
+    assert sizes[256, 256] == onnx.TensorProto.INT8
+
+
+def test_what_cannot_be_quantized_is_refused(mlp, digits, tmp_path):
+    X, _ = digits
+    quantize(mlp, tmp_path / "int8.onnx", X)
+    to_onnx(mlp, tmp_path / "net.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    out = tmp_path / "out.onnx"
+    for name in ("int8.onnx", "text.onnx"):
+        with pytest.raises(ValueError, match=f"{name}, which"):
+            quantize(tmp_path / name, out, X)
+    with pytest.raises(FileNotFoundError):
+        quantize(tmp_path / "none.onnx", out, X)
+    with pytest.raises(ValueError, match="not whole numbers from 0 to 255"):
+        quantize(tmp_path / "net.onnx", out, X / 16)
+    with pytest.raises(ValueError, match="X_calibration of"):
+        quantize(tmp_path / "net.onnx", out, X[:, :63])
+    with pytest.raises(ValueError, match="y_test without X_test"):
+        quantize(mlp, out, X, y_test=[1])
+    with pytest.raises(ValueError, match="X_test of 300 rows and y_test of 1 labels"):
+        quantize(mlp, out, X, X_test=X, y_test=[1])
+    with pytest.raises(ValueError, match="method"):
+        quantize(mlp, out, X, method="int4")
+    assert not out.exists()
+
+
+# --- many rows, many architectures --------------------------------------------------------------
+
+# Besides that of `small`, which is every classifier's test.
+FAMILIES = ["resnet18", "regnet_y_400mf", "efficientnet_b0", "densenet121", "convnext_tiny"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_every_family_of_backbones_is_written(backbone, digits, path):
+    X, y = digits
+    net = TorchvisionClassifier(backbone=backbone, max_epochs=1, random_state=0)
+    net.fit(X[:40], y[:40] % 2)
+    to_onnx(net, path)
+    assert_says_the_same(path, net, X[:40], planes(X[:40]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", [c for c in ESTIMATORS if c is not TorchvisionClassifier])
+def test_labels_are_the_same_on_two_thousand_rows(cls, path):
+    bunch = load_fashion_sample()
+    X, y = bunch.data[:2500], np.asarray(bunch.target_names)[bunch.target[:2500]]
+    net = small(cls, max_epochs=2).fit(X[:500], y[:500])
+    to_onnx(net, path, X[500:])
+    labels, probabilities = run(path, X[500:].reshape(-1, 1, 28, 28))
+    np.testing.assert_array_equal(labels, net.predict(X[500:]))
+    np.testing.assert_allclose(probabilities, net.predict_proba(X[500:]), atol=5e-6)

@@ -3,8 +3,9 @@
 What a classifier computes is read from it, here and in `classifiers`; training is none of it.
 """
 
+from skfashion.export.c import CReport, to_c
 from skfashion.export.onnx import to_onnx
 from skfashion.export.quantizing import QuantizationReport, quantize
 from skfashion.export.torch_export import to_torch_export
 
-__all__ = ["QuantizationReport", "quantize", "to_onnx", "to_torch_export"]
+__all__ = ["CReport", "QuantizationReport", "quantize", "to_c", "to_onnx", "to_torch_export"]

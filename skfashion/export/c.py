@@ -1,0 +1,119 @@
+"""A quantized net as C, for devices that have no runtime, no files and little memory."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from skfashion.export.c_plan import read_plan
+from skfashion.export.c_source import write_sources
+from skfashion.export.libraries import import_library
+from skfashion.utils._sklearn import validate_params
+from skfashion.utils.files import write_atomically
+from skfashion.utils.names import advises
+
+# Headers that are included: "math.h" beside the source would take the place of C's.
+TAKEN = ("math", "stdint")
+
+
+@dataclass(frozen=True)
+class CReport:
+    """What a net in C takes.
+
+    Attributes
+    ----------
+    flash_bytes : int
+        Constants: weights, biases and factors of layers, the table of pixels, names of labels, and
+        descriptions of layers with pointers of 32 bits. The code itself, a few kB, is not counted.
+    ram_bytes : int
+        Static memory; the image and the probabilities are the caller's.
+    n_weights : int
+        Weights of one byte each, without biases.
+    n_multiply_accumulates : int
+        Multiplications by a weight for one image.
+    """
+
+    flash_bytes: int
+    ram_bytes: int
+    n_weights: int
+    n_multiply_accumulates: int
+
+
+@advises
+@validate_params(
+    {"onnx_file": [str, Path], "folder": [str, Path], "name": [str]},
+    prefer_skip_nested_validation=True,
+)
+def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
+    """Write an int8 ONNX file as a header and a source in C99.
+
+    They need ``<stdint.h>`` and ``<math.h>``, allocate nothing, and hold the labels' names, the
+    standardisation as a table by channel and value, and all weights as constants. Layers may be
+    convolutions, in groups as well, dense ones, max-pools, means, sums, batch norm and ReLU.
+    Activations share one static array, whose size is known.
+
+    Sums, factors and rounding are those of ONNX Runtime, in whose int8 arithmetic a float
+    multiplication follows each sum of products. Where its kernels differ between processors, or
+    add in another order, a value may be the neighbouring integer.
+
+    Parameters
+    ----------
+    onnx_file : path-like
+        A file that :func:`quantize` has written with ``method="static"``, whose input is uint8.
+    folder : path-like
+        It is made, if it is not there. The files are NAME.h and NAME.c; older ones are replaced.
+    name : str, default="skfashion"
+        How all public names begin: of the files, the function ``NAME_predict``, the labels
+        ``NAME_labels`` and, in capitals, the macros.
+
+    Returns
+    -------
+    CReport
+        Bytes of constants and of memory, and multiplications.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of these, or has an operator that there is no C for, which is named;
+        if `name` cannot begin names in C. Nothing is written then.
+    ImportError
+        If a library of the extra "export" is missing.
+    OSError
+        If a file cannot be read or written.
+
+    Examples
+    --------
+    >>> from skfashion import ConvNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.export import quantize, to_c
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = ConvNetClassifier(channels=(4, 8), max_epochs=2, random_state=0).fit(X, y)
+    >>> report = quantize(net, "net.int8.onnx", X[:500], method="static")  # doctest: +SKIP
+    >>> report = to_c("net.int8.onnx", "firmware", name="clothes")  # doctest: +SKIP
+    >>> report.ram_bytes  # doctest: +SKIP
+    3920
+    """
+    onnx = import_library("onnx")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.lower() in TAKEN:
+        raise ValueError(
+            f"Got name={name!r}, expected letters, digits and underscores with a letter first, and "
+            "no name of a header of C: files, functions and macros are called by it."
+        )
+    content = Path(onnx_file).read_bytes()
+    try:
+        model = onnx.load_from_string(content)
+    except Exception as error:  # of protobuf, which names none
+        raise ValueError(f"Got {onnx_file}, which is no ONNX file ({error}).") from error
+    plan = read_plan(model)
+    files = write_sources(plan, name)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending, written in (("c", files.source), ("h", files.header)):
+        data = written.encode()
+        write_atomically(folder / f"{name}.{ending}", lambda stream, data=data: stream.write(data))
+    layers = [layer for layer in (*plan.layers, plan.last) if layer.n_products]
+    return CReport(
+        flash_bytes=files.flash_bytes,
+        ram_bytes=files.ram_bytes,
+        n_weights=sum(layer.constants["weights"].size for layer in layers),
+        n_multiply_accumulates=sum(layer.n_products for layer in layers),
+    )

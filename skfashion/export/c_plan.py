@@ -1,0 +1,284 @@
+"""The layers of a net, read from the graph of its int8 ONNX file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skfashion.export import c_operators as operators
+from skfashion.export.c_layers import Activation, Plan
+from skfashion.export.libraries import import_library
+from skfashion.export.metadata import PREFIX, read_metadata, read_value
+
+# Operators by which a net is quantized as it runs: there are no scales to write down.
+DYNAMIC = ("DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul")
+# What is done to the pixels before they become integers.
+OF_PIXELS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+# What may stand behind the logits.
+LAST = ("ArgMax", "Softmax", "Gather")
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """Real values of an image's pixels: by channel and value, (1, c, 1, 256)."""
+
+    values: np.ndarray
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class _Real:
+    """The real values of an activation, seen in some shape."""
+
+    of: Activation
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class _Integers:
+    """The integers of an activation, seen in some shape."""
+
+    of: Activation
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """What a layer computes: `make(output, lowest)` gives it, as soon as the scale is known."""
+
+    make: Callable
+    shape: tuple
+    has_relu: bool = False
+    shift: np.ndarray | None = None
+
+
+def read_plan(model):
+    """Return the :class:`Plan` of a file.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Of :func:`quantize`.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or has an operator for which there is no C.
+    """
+    nodes = _needed(model.graph)
+    _check_quantized(model, nodes)
+    return _Reader(model).plan(nodes)
+
+
+def _needed(graph):
+    """Return the nodes, in order, that labels and probabilities are made of."""
+    wanted, needed = {"label", "probabilities"}, []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            needed.append(node)
+            wanted |= set(node.input)
+    return needed[::-1]
+
+
+def _check_quantized(model, nodes):
+    kinds = {node.op_type for node in nodes}
+    dynamic = sorted(kinds.intersection(DYNAMIC))
+    if dynamic:
+        raise ValueError(
+            f"Got a file with the operator {dynamic[0]}: the net was quantized dynamically, and "
+            'scales are computed as it runs. Expected one of quantize(..., method="static").'
+        )
+    if f"{PREFIX}format" not in read_metadata(model) or "QuantizeLinear" not in kinds:
+        raise ValueError(
+            "Got a file that is not of this package, or whose weights are no integers; expected "
+            'one that quantize(model, path, X_calibration, method="static") has written.'
+        )
+
+
+def refuse(node, why="there is no C for it"):
+    """Raise an error that names an operator."""
+    domain = f"{node.domain}." if node.domain not in ("", "ai.onnx") else ""
+    raise ValueError(
+        f"Got a file with the operator {domain}{node.op_type} (node {node.name!r}), expected a "
+        f"plain net of uint8 images: {why}. In C there are convolutions, dense layers, max-pools, "
+        "means, sums, batch norm and ReLU; use other parameters, or run the file by ONNX Runtime."
+    )
+
+
+def _table(values, scale, zero):
+    """Return what becomes of a pixel, uint8 (c, 256), as QuantizeLinear rounds it."""
+    steps = np.rint((values / scale).clip(-zero, 255 - zero))
+    return (steps + zero).astype(np.uint8).reshape(-1, 256)
+
+
+def _labels(model):
+    """Return the labels as texts."""
+    labels = [str(label) for label in read_value(model, "labels")["values"]]
+    cut = [label for label in labels if "\0" in label]
+    if cut:
+        raise ValueError(
+            f"Got the label {cut[0]!r}, expected labels without NUL, with which texts end in C."
+        )
+    return labels
+
+
+class _Reader:
+    """Reads nodes, one after the other; `values` are what their outputs' names mean."""
+
+    def __init__(self, model):
+        self.model, self.layers, self.table = model, [], None
+        numpy_helper = import_library("onnx.numpy_helper")
+        constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        self.values = {"": None, **constants}
+        self.logits = None
+
+    def plan(self, nodes):
+        """Return the plan of nodes in order."""
+        self._read_input()
+        for node in nodes:
+            self._read(node)
+        if self.table is None or self.logits is None:
+            raise ValueError(
+                "Got a file without quantized images and logits, expected one of quantize()."
+            )
+        # Logits are real values: they need no scale of their own.
+        output = Activation(self.logits.shape, np.float32(1), 0)
+        last = replace(self.logits.make(output, 0), kind="score")
+        described = {name: read_value(self.model, name) for name in ("class", "versions")}
+        return Plan(
+            input=self.input,
+            shape=self.shape,
+            table=self.table,
+            layers=self.layers,
+            last=last,
+            shift=self.logits.shift,
+            labels=_labels(self.model),
+            described=described,
+        )
+
+    def _read_input(self):
+        value = self.model.graph.input[0]
+        uint8 = import_library("onnx").TensorProto.UINT8
+        if value.type.tensor_type.elem_type != uint8:
+            raise ValueError(
+                f"Got a file whose input {value.name!r} is not uint8, expected uint8 images: a "
+                "table of 256 entries takes the place of scaling. Write it with X as uint8."
+            )
+        self.shape = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)[1:]
+        n_channels = self.shape[0] if len(self.shape) == 3 else 1
+        pixels = np.tile(np.arange(256, dtype=np.float32), (1, n_channels, 1, 1))
+        self.values[value.name] = _Pixels(pixels, self.shape)
+
+    def _read(self, node):
+        """Note what the output of a node is."""
+        first = self.values[node.input[0]]
+        kind = node.op_type
+        if node.domain not in ("", "ai.onnx"):
+            refuse(node)
+        if kind == "DequantizeLinear":
+            value = self._dequantized(node, first)
+        elif kind == "QuantizeLinear":
+            value = self._quantized(node, first)
+        elif kind in LAST:
+            value = self._last(node, first)
+        elif kind in ("Reshape", "Flatten") and hasattr(first, "shape"):
+            value = replace(first, shape=self._flat_shape(node, first))
+        elif isinstance(first, _Pixels):
+            value = self._of_pixels(node, first)
+        elif kind == "Relu" and isinstance(first, _Computed):
+            value = replace(first, has_relu=True)
+        elif kind == "Add" and self._constant(node, 1) is not None:
+            value = self._shifted(node, first)
+        elif kind in operators.READERS:
+            value = self._computed(node)
+        else:
+            refuse(node)
+        self.values[node.output[0]] = value
+
+    def _constant(self, node, place):
+        """Return an input that is an array of numbers, None for another one."""
+        name = node.input[place] if place < len(node.input) else ""
+        value = self.values[name]
+        return value if isinstance(value, np.ndarray) else None
+
+    def _scale_of(self, node):
+        """Return scale and zero point of a node that has one of each."""
+        scale, zero = self._constant(node, 1), self._constant(node, 2)
+        if scale is None or zero is None or scale.size != 1 or zero.dtype != np.uint8:
+            refuse(node, "activations are expected as uint8, with one scale")
+        return np.float32(scale.item()), int(zero.item())
+
+    def _dequantized(self, node, first):
+        scale, zero = self._constant(node, 1), self._constant(node, 2)
+        if isinstance(first, np.ndarray):
+            if scale is None or (zero is not None and zero.any()):
+                refuse(node, "weights are expected with a zero point of 0")
+            axis = operators.attributes(node).get("axis", 1)
+            return operators.Weights(first, scale, axis % max(first.ndim, 1))
+        if not isinstance(first, _Integers) or self._scale_of(node) != first.of.grid:
+            refuse(node, "it does not take the scale of what comes in")
+        return _Real(first.of, first.shape)
+
+    def _quantized(self, node, first):
+        grid = self._scale_of(node)
+        if isinstance(first, _Pixels):
+            if self.table is not None:
+                refuse(node, "the image is quantized more than once")
+            self.table, self.input = _table(first.values, *grid), Activation(first.shape, *grid)
+            return _Integers(self.input, first.shape)
+        if isinstance(first, _Real):
+            if grid == first.of.grid:
+                return _Integers(first.of, first.shape)
+            first = _Computed(*operators.requantize(first))
+        if not isinstance(first, _Computed) or first.shift is not None:
+            refuse(node, "it stands behind nothing that is computed")
+        output = Activation(first.shape, *grid)
+        self.layers.append(first.make(output, output.zero_point if first.has_relu else 0))
+        return _Integers(output, first.shape)
+
+    def _of_pixels(self, node, pixels):
+        if node.op_type == "Cast":
+            return pixels
+        constant = self._constant(node, 1)
+        if node.op_type not in OF_PIXELS or constant is None:
+            refuse(node)
+        by_channel = (1, pixels.values.shape[1], 1, 1)
+        if constant.size != 1 and constant.shape != by_channel:
+            refuse(node, "columns have numbers of their own, and a table of 256 entries would each")
+        constant = constant.reshape(()) if constant.size == 1 else constant
+        return replace(pixels, values=OF_PIXELS[node.op_type](pixels.values, constant))
+
+    def _flat_shape(self, node, first):
+        size = int(np.prod(first.shape))
+        if node.op_type == "Flatten":
+            return (size,)
+        shape = tuple(int(side) for side in self._constant(node, 1)[1:])
+        if any(side < 1 for side in shape) or np.prod(shape) != size:
+            refuse(node, "rows are mixed, or sides are free")
+        return shape
+
+    def _computed(self, node):
+        inputs = [self.values[name] for name in node.input]
+        if any(isinstance(value, _Computed) for value in inputs):
+            refuse(node, "what comes in is not quantized")
+        try:
+            return _Computed(*operators.READERS[node.op_type](node, inputs))
+        except operators.NoSuchLayer as error:
+            refuse(node, str(error))
+
+    def _shifted(self, node, first):
+        shift = self._constant(node, 1)
+        if not isinstance(first, _Computed) or shift.shape != first.shape:
+            refuse(node, "a constant is added to something else than the logits")
+        return replace(first, shift=shift.astype(np.float32))
+
+    def _last(self, node, first):
+        if node.op_type == "Gather":
+            return None if isinstance(first, np.ndarray) else refuse(node)
+        axis = operators.attributes(node).get("axis", -1)
+        if not isinstance(first, _Computed) or len(first.shape) != 1 or axis not in (1, -1):
+            refuse(node, "it does not stand behind a dense layer")
+        if self.logits is not None and self.logits != first:
+            refuse(node, "labels and probabilities come from different logits")
+        self.logits = first
+        return None

@@ -487,7 +487,7 @@ def test_files_of_pytorch_say_the_same(digits, tmp_path):
     function = torch.export.load(tmp_path / "net.pt2", extra_files=extra).module()
     labels = np.array(json.loads(json.loads(extra["skfashion.json"])["skfashion.labels"])["values"])
     for rows in (slice(1), slice(1, 3), slice(3, 300)):
-        images = torch.from_numpy(planes(X[rows]))
+        images = torch.from_numpy(planes(X[rows]).copy())
         codes, probabilities, features = (part.numpy() for part in function(images))
         np.testing.assert_array_equal(labels[codes], net.predict(X[rows]))
         np.testing.assert_allclose(probabilities, net.predict_proba(X[rows]), atol=5e-6)

@@ -96,11 +96,11 @@ def _products(kind, x, weights, bias, settings, n_products):
         "sums could need more than 32 bits",
     )
 
-    def make(output, lowest):
+    def make(output):
         factors = x.of.scale * weights.scale.reshape(-1).astype(np.float32) / output.scale
         factors = np.broadcast_to(factors, n_out)
         constants = {"weights": weights.values, "biases": offset, "factors": factors}
-        zeros = {"zero_in": x.of.zero_point, "zero_out": output.zero_point, "lowest": lowest}
+        zeros = {"zero_in": x.of.zero_point, "zero_out": output.zero_point}
         return Layer(kind, (x.of,), output, settings | zeros, constants, n_products)
 
     return make
@@ -135,19 +135,18 @@ def read_gemm(node, inputs):
     return _products("multiply", x, weights, bias, settings, n_in * n_out), (n_out,)
 
 
-def _scaled(x, output, lowest):
+def _scaled(x, output):
     return {
         "zero_in": x.of.zero_point,
         "zero_out": output.zero_point,
-        "lowest": lowest,
         "scale_in": x.of.scale,
         "scale_out": output.scale,
     }
 
 
 def _pooling(kind, x, settings, shape, in_place):
-    def make(output, lowest):
-        values = settings | _scaled(x, output, lowest)
+    def make(output):
+        values = settings | _scaled(x, output)
         return Layer(kind, (x.of,), output, values, in_place=in_place)
 
     return make, shape
@@ -189,12 +188,11 @@ def read_add(node, inputs):
     same = hasattr(a, "of") and hasattr(b, "of") and a.shape == b.shape
     _expect(same, "activations of one shape are expected")
 
-    def make(output, lowest):
+    def make(output):
         first, second = a.of.scale / output.scale, b.of.scale / output.scale
         zeros = first * np.float32(a.of.zero_point) + second * np.float32(b.of.zero_point)
         settings = {
             "size": output.size,
-            "lowest": lowest,
             "first": first,
             "second": second,
             "rest": np.float32(output.zero_point) - zeros,
@@ -214,9 +212,9 @@ def read_batch_norm(node, inputs):
     summands = (shift - mean * factors).astype(np.float32)
     settings = {"channels": x.shape[0], "size": x.shape[1] * x.shape[2]}
 
-    def make(output, lowest):
+    def make(output):
         constants = {"factors": factors, "summands": summands}
-        values = settings | _scaled(x, output, lowest)
+        values = settings | _scaled(x, output)
         return Layer("normalize", (x.of,), output, values, constants, in_place=True)
 
     return make, x.shape

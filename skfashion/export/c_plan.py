@@ -44,7 +44,7 @@ class _Integers:
 
 @dataclass(frozen=True)
 class _Computed:
-    """What a layer computes: `make(output, lowest)` gives it, as soon as the scale is known."""
+    """What a layer computes: `make(output)` gives it, as soon as the output's scale is known."""
 
     make: Callable
     shape: tuple
@@ -143,7 +143,7 @@ class _Reader:
             )
         # Logits are real values: they need no scale of their own.
         output = Activation(self.logits.shape, np.float32(1), 0)
-        last = replace(self.logits.make(output, 0), kind="score")
+        last = replace(self.logits.make(output), kind="score")
         described = {name: read_value(self.model, name) for name in ("class", "versions")}
         return Plan(
             input=self.input,
@@ -185,8 +185,8 @@ class _Reader:
             value = replace(first, shape=self._flat_shape(node, first))
         elif isinstance(first, _Pixels):
             value = self._of_pixels(node, first)
-        elif kind == "Relu" and isinstance(first, _Computed):
-            value = replace(first, has_relu=True)
+        elif kind == "Relu" and isinstance(first, _Real | _Computed):
+            value = self._with_relu(first)
         elif kind == "Add" and self._constant(node, 1) is not None:
             value = self._shifted(node, first)
         elif kind in operators.READERS:
@@ -230,10 +230,13 @@ class _Reader:
             if grid == first.of.grid:
                 return _Integers(first.of, first.shape)
             first = _Computed(*operators.requantize(first))
+        # What is less than 0 becomes 0 where that is the least integer.
+        if getattr(first, "has_relu", False) and grid[1]:
+            refuse(node, "its zero point is not 0 behind a ReLU")
         if not isinstance(first, _Computed) or first.shift is not None:
             refuse(node, "it stands behind nothing that is computed")
         output = Activation(first.shape, *grid)
-        self.layers.append(first.make(output, output.zero_point if first.has_relu else 0))
+        self.layers.append(first.make(output))
         return _Integers(output, first.shape)
 
     def _of_pixels(self, node, pixels):
@@ -265,6 +268,11 @@ class _Reader:
             return _Computed(*operators.READERS[node.op_type](node, inputs))
         except operators.NoSuchLayer as error:
             refuse(node, str(error))
+
+    def _with_relu(self, first):
+        if isinstance(first, _Real):
+            first = _Computed(*operators.requantize(first))
+        return replace(first, has_relu=True)
 
     def _shifted(self, node, first):
         shift = self._constant(node, 1)

@@ -179,7 +179,6 @@ def test_the_type_of_the_input_is_that_of_the_rows(digits, path):
     "labels",
     [
         pytest.param(NAMES.astype(object), marks=pytest.mark.slow),
-        pytest.param(np.arange(10) * 7 - 5, marks=pytest.mark.slow),
         pytest.param(np.arange(10, dtype=np.uint8), marks=pytest.mark.slow),
         np.arange(10) > 4,
         pytest.param(np.arange(10.0), marks=pytest.mark.slow),
@@ -300,7 +299,6 @@ def test_pipelines_are_written(kind, digits, path):
     [
         ("isotonic", NAMES),
         ("sigmoid", np.arange(10) > 4),
-        pytest.param("isotonic", np.arange(10) > 4, marks=pytest.mark.slow),
         pytest.param("sigmoid", NAMES, marks=pytest.mark.slow),
         pytest.param("temperature", NAMES, marks=pytest.mark.slow),
         pytest.param("temperature", np.arange(10) > 4, marks=pytest.mark.slow),
@@ -371,15 +369,18 @@ def give_other_labels(self, x):
     return (logits.argmax(1) + 1) % 10, logits.softmax(1)
 
 
-@pytest.mark.parametrize("fault", [forget_the_prior, bake_the_batch_in])
-def test_a_wrong_file_is_never_written(fault, digits, path, monkeypatch):
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [(forget_the_prior, "Got probabilities that differ by up to"), (bake_the_batch_in, "batch")],
+)
+def test_a_wrong_file_is_never_written(fault, message, digits, path, monkeypatch):
     X, y = digits
     net = small(MLPNetClassifier, prior="uniform")
     net.fit(X[:200], y[:200], sample_weight=1.0 + (y[:200] == 3) * 20)
     monkeypatch.setattr(DeployedNet, "forward", fault)
     for write, file in ((to_onnx, path), (to_torch_export, path.with_suffix(".pt2"))):
         file.write_bytes(b"what was there")
-        with pytest.raises(Exception):  # noqa: B017, of PyTorch or ours
+        with pytest.raises(Exception, match=message):
             write(net, file, X)
         assert file.read_bytes() == b"what was there"
         assert sorted(path.parent.glob(".*")) == []
@@ -443,7 +444,7 @@ def test_a_missing_library_is_named(library, mlp, path, monkeypatch):
     assert not path.exists()
 
 
-def test_nothing_else_is_changed(digits, tmp_path, capfd):
+def test_nothing_else_is_changed(digits, tmp_path, capfd, caplog):
     X, y = digits
     net = small(ConvNetClassifier, max_epochs=1).fit(X, y)
     state = {k: v.clone() for k, v in net.net_.module_.state_dict().items()}
@@ -465,6 +466,7 @@ def test_nothing_else_is_changed(digits, tmp_path, capfd):
         quantize(tmp_path / "a.onnx", tmp_path / "c.onnx", X, method="dynamic")
     assert process() == before
     assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.name == "root"] == []
     assert set(vars(net)) == attributes
     assert all(torch.equal(v, state[k]) for k, v in net.net_.module_.state_dict().items())
     assert [tensor.stride() for tensor in net.net_.module_.parameters()] == strides
@@ -483,7 +485,7 @@ def test_files_of_pytorch_say_the_same(digits, tmp_path):
     function = torch.export.load(tmp_path / "net.pt2", extra_files=extra).module()
     labels = np.array(json.loads(json.loads(extra["skfashion.json"])["skfashion.labels"])["values"])
     for rows in (slice(1), slice(1, 3), slice(3, 300)):
-        images = torch.from_numpy(planes(X[rows]))
+        images = torch.from_numpy(planes(X[rows]).copy())
         codes, probabilities, features = (part.numpy() for part in function(images))
         np.testing.assert_array_equal(labels[codes], net.predict(X[rows]))
         np.testing.assert_allclose(probabilities, net.predict_proba(X[rows]), atol=5e-6)
@@ -588,14 +590,8 @@ def test_what_cannot_be_quantized_is_refused(mlp, digits, tmp_path):
 
 # --- many rows, many architectures --------------------------------------------------------------
 
-FAMILIES = [
-    "resnet18",
-    "regnet_y_400mf",
-    "mobilenet_v3_small",
-    "efficientnet_b0",
-    "densenet121",
-    "convnext_tiny",
-]
+# Besides that of `small`, which is every classifier's test.
+FAMILIES = ["resnet18", "regnet_y_400mf", "efficientnet_b0", "densenet121", "convnext_tiny"]
 
 
 @pytest.mark.slow
@@ -609,7 +605,7 @@ def test_every_family_of_backbones_is_written(backbone, digits, path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cls", [c for c in ESTIMATORS if c is not TorchvisionClassifier])
+@pytest.mark.parametrize("cls", [ConvNetClassifier, AttentionNetClassifier])
 def test_labels_are_the_same_on_two_thousand_rows(cls, path):
     bunch = load_fashion_sample()
     X, y = bunch.data[:2500], np.asarray(bunch.target_names)[bunch.target[:2500]]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from common import LEARNING, small, weights_of
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
@@ -25,6 +26,7 @@ from torch import nn
 from skfashion import Augmentation, ConvNetClassifier, MLPNetClassifier, ResNetClassifier
 from skfashion.adaptation import adapt_batch_norm
 from skfashion.ensemble import average_weights
+from skfashion.export import quantize, to_onnx, to_torch_export
 from skfashion.fitting.building import make_augmenter
 from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.parameters.augmentation import RECIPES
@@ -543,3 +545,14 @@ def test_a_checkpoint_of_a_gpu_is_refused_without_one(digits, tmp_path, monkeypa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="environment device: cuda there, cpu here"):
         net.fit(*digits)
+
+
+def test_nets_on_a_gpu_are_exported(digits, tmp_path):
+    X, y = digits
+    net = on_gpu(ConvNetClassifier).fit(X, y)
+    to_onnx(net, tmp_path / "net.onnx")
+    to_torch_export(net, tmp_path / "net.pt2", X)
+    assert quantize(net, tmp_path / "int8.onnx", X).labels_changed < 0.1
+    vote = VotingClassifier([("a", on_gpu(ConvNetClassifier)), ("b", net)], voting="soft")
+    to_onnx(vote.fit(X, y), tmp_path / "vote.onnx", X)
+    assert net.net_.device_.type == vote.estimators_[0].net_.device_.type == DEVICE

@@ -65,7 +65,9 @@ PARTS = {
     },
     # Files of fitted classifiers: what they compute is read, and nothing is trained.
     "export": {
-        "allowed": {"classifiers", "ensemble", "export", "images", "training", "utils"},
+        "allowed": {
+            *("classifiers", "ensemble", "export", "fitting", "images", "training", "utils"),
+        },
         "refused": {"skorch"},
     },
     "model_selection": {

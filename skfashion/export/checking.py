@@ -9,6 +9,7 @@ import numpy as np
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
+from skfashion.export.plain import on_cpu
 
 # Sizes of the first batches: a model that has taken in the size of its example fails with two.
 BATCHES = (1, 2, 7)
@@ -112,6 +113,7 @@ def check_against(model, trial, found, what, features=False):
 
 def _references_of(model):
     """Return the estimators to compare a model's file with, each with its tolerance."""
+    model = on_cpu(model)
     if not isinstance(model, ImageClassifier):
         methods = {v for k, v in model.get_params().items() if k.endswith("method")}
         is_isotonic = "isotonic" in methods

@@ -1,5 +1,7 @@
 """Fitted estimators as skl2onnx can take them: searches and samplers gone, labels numbered."""
 
+import copy
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -41,6 +43,29 @@ def fitted_model(model, features=False):
             "of a single net. Export the net by itself."
         )
     return fitted
+
+
+def on_cpu(model):
+    """Return a copy of a fitted estimator whose nets compute on the CPU.
+
+    GPUs round the factors of a product to fewer digits, by PyTorch's default.
+    """
+    copied = copy.deepcopy(model)
+    waiting, seen = [copied], set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, ImageClassifier):
+            part.device = "cpu"
+        elif isinstance(part, list | tuple):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif hasattr(part, "get_params") or hasattr(part, "calibrators"):
+            waiting += vars(part).values()
+    return copied
 
 
 def plain(model, classes=None):

@@ -13,6 +13,7 @@ from skfashion.export.inputs import trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.metadata import describe
 from skfashion.export.plain import fitted_model
+from skfashion.fitting.inputs import as_tensor
 from skfashion.training import own_modes
 from skfashion.utils._sklearn import HasMethods, validate_params
 from skfashion.utils.files import write_atomically
@@ -96,6 +97,6 @@ def _answers_of(stream, inputs, labels):
     stream.seek(0)
     with own_modes(gradients=False), torch.no_grad():
         function = torch.export.load(stream).module()
-        parts = [function(torch.from_numpy(batch)) for batch in batches(inputs)]
+        parts = [function(as_tensor(batch)) for batch in batches(inputs)]
     codes, *others = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
     return Answers(labels[codes], *others)

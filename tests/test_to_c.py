@@ -472,7 +472,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'X' is not uint8"):
         to_c(path, folder)
     (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(ValueError, match="no ONNX file"):
+    with pytest.raises(ValueError, match="no ONNX file that runs"):
         to_c(tmp_path / "text.onnx", folder)
     with pytest.raises(FileNotFoundError):
         to_c(tmp_path / "missing.onnx", folder)
@@ -490,6 +490,12 @@ def changed(path, folder, change):
 def cut_label(model):
     for entry in model.metadata_props:
         entry.value = entry.value.replace("Pullover", "\\u0000")
+
+
+def other_labels(model):
+    for entry in model.metadata_props:
+        if entry.key == "skfashion.labels":
+            entry.value = json.dumps({"dtype": "int64", "values": [1, 2, 3]})
 
 
 def large_bias(model):
@@ -510,6 +516,7 @@ def other_zero(model):
     ("change", "message"),
     [
         (cut_label, "without NUL"),
+        (other_labels, "3 labels and 10 logits"),
         (large_bias, "more than 32 bits"),
         (other_zero, "zero point of 0"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skfashion.export.c_plan import read_plan
 from skfashion.export.c_source import write_sources
+from skfashion.export.checking import session_of
 from skfashion.export.libraries import import_library
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.files import write_atomically
@@ -107,8 +108,10 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     content = Path(onnx_file).read_bytes()
     try:
         model = onnx.load_from_string(content)
-    except Exception as error:  # of protobuf, which names none
-        raise ValueError(f"Got {onnx_file}, which is no ONNX file ({error}).") from error
+        # It finds shapes that do not fit: in C these would be places beyond an array.
+        session_of(content)
+    except Exception as error:  # of protobuf and ONNX Runtime, which name none
+        raise ValueError(f"Got {onnx_file}, which is no ONNX file that runs ({error}).") from error
     plan = read_plan(model)
     files = write_sources(plan, name)
     folder = Path(folder)

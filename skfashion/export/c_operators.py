@@ -92,7 +92,8 @@ def _products(kind, x, weights, bias, settings, n_products):
     largest = max(x.of.zero_point, 255 - x.of.zero_point)
     sums = np.abs(weights.values.astype(np.int64)).reshape(n_out, -1).sum(1) * largest
     _expect(
-        offset.dtype == np.int32 and (sums + np.abs(offset.astype(np.int64)) <= LARGEST).all(),
+        (offset.dtype, offset.shape) == (np.int32, (n_out,))
+        and (sums + np.abs(offset.astype(np.int64)) <= LARGEST).all(),
         "sums could need more than 32 bits",
     )
 
@@ -113,6 +114,8 @@ def read_conv(node, inputs):
     n_out, per_group, *kernel = weights.values.shape
     settings, shape = _window(node, x.shape, kernel)
     groups = attributes(node).get("group", 1)
+    fits = per_group * groups == x.shape[0] and n_out % groups == 0
+    _expect(fits, "its filters do not fit the channels")
     settings |= {"out_channels": n_out, "groups": groups}
     shape = (n_out, *shape[1:])
     n_products = int(np.prod(shape)) * per_group * int(np.prod(kernel))
@@ -207,6 +210,8 @@ def read_batch_norm(node, inputs):
     x, *parts = inputs
     _expect(len(x.shape) == 3, "batch norm of images is expected")
     scale, shift, mean, variance = (p.real if isinstance(p, Weights) else p for p in parts)
+    fits = all(np.shape(part) == (x.shape[0],) for part in (scale, shift, mean, variance))
+    _expect(fits, "its numbers do not fit the channels")
     epsilon = np.float32(attributes(node).get("epsilon", 1e-5))
     factors = (scale / np.sqrt(variance + epsilon)).astype(np.float32)
     summands = (shift - mean * factors).astype(np.float32)

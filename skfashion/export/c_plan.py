@@ -48,6 +48,7 @@ class _Computed:
 
     make: Callable
     shape: tuple
+    is_dense: bool = False
     has_relu: bool = False
     shift: np.ndarray | None = None
 
@@ -144,6 +145,11 @@ class _Reader:
         # Logits are real values: they need no scale of their own.
         output = Activation(self.logits.shape, np.float32(1), 0)
         last = replace(self.logits.make(output), kind="score")
+        labels = _labels(self.model)
+        if len(labels) != output.size:
+            raise ValueError(
+                f"Got {len(labels)} labels and {output.size} logits, expected as many."
+            )
         described = {name: read_value(self.model, name) for name in ("class", "versions")}
         return Plan(
             input=self.input,
@@ -152,7 +158,7 @@ class _Reader:
             layers=self.layers,
             last=last,
             shift=self.logits.shift,
-            labels=_labels(self.model),
+            labels=labels,
             described=described,
         )
 
@@ -165,13 +171,15 @@ class _Reader:
                 "table of 256 entries takes the place of scaling. Write it with X as uint8."
             )
         self.shape = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)[1:]
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"Got images of shape {self.shape}, expected sides that are known.")
         n_channels = self.shape[0] if len(self.shape) == 3 else 1
         pixels = np.tile(np.arange(256, dtype=np.float32), (1, n_channels, 1, 1))
         self.values[value.name] = _Pixels(pixels, self.shape)
 
     def _read(self, node):
         """Note what the output of a node is."""
-        first = self.values[node.input[0]]
+        first = self.values[node.input[0]] if node.input else None
         kind = node.op_type
         if node.domain not in ("", "ai.onnx"):
             refuse(node)
@@ -181,7 +189,7 @@ class _Reader:
             value = self._quantized(node, first)
         elif kind in LAST:
             value = self._last(node, first)
-        elif kind in ("Reshape", "Flatten") and hasattr(first, "shape"):
+        elif kind in ("Reshape", "Flatten") and isinstance(first, _Pixels | _Real | _Computed):
             value = replace(first, shape=self._flat_shape(node, first))
         elif isinstance(first, _Pixels):
             value = self._of_pixels(node, first)
@@ -265,7 +273,8 @@ class _Reader:
         if any(isinstance(value, _Computed) for value in inputs):
             refuse(node, "what comes in is not quantized")
         try:
-            return _Computed(*operators.READERS[node.op_type](node, inputs))
+            made = operators.READERS[node.op_type](node, inputs)
+            return _Computed(*made, is_dense=node.op_type in ("Gemm", "MatMul"))
         except operators.NoSuchLayer as error:
             refuse(node, str(error))
 
@@ -284,7 +293,8 @@ class _Reader:
         if node.op_type == "Gather":
             return None if isinstance(first, np.ndarray) else refuse(node)
         axis = operators.attributes(node).get("axis", -1)
-        if not isinstance(first, _Computed) or len(first.shape) != 1 or axis not in (1, -1):
+        is_dense = isinstance(first, _Computed) and first.is_dense and not first.has_relu
+        if not is_dense or axis not in (1, -1):
             refuse(node, "it does not stand behind a dense layer")
         if self.logits is not None and self.logits != first:
             refuse(node, "labels and probabilities come from different logits")

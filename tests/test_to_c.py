@@ -498,6 +498,12 @@ def other_labels(model):
             entry.value = json.dumps({"dtype": "int64", "values": [1, 2, 3]})
 
 
+def scale_of_0(model):
+    for tensor in model.graph.initializer:
+        if tensor.name == "conv2d_scale":
+            tensor.CopyFrom(numpy_helper.from_array(np.float32(0), tensor.name))
+
+
 def large_bias(model):
     for tensor in model.graph.initializer:
         if tensor.name.endswith("bias_quantized"):
@@ -517,6 +523,7 @@ def other_zero(model):
     [
         (cut_label, "without NUL"),
         (other_labels, "3 labels and 10 logits"),
+        (scale_of_0, "a scale of 0"),
         (large_bias, "more than 32 bits"),
         (other_zero, "zero point of 0"),
     ],

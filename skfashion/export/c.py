@@ -4,10 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from skfashion.export.c_plan import read_plan
 from skfashion.export.c_source import write_sources
 from skfashion.export.checking import session_of
 from skfashion.export.libraries import import_library
+from skfashion.export.metadata import read_metadata
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.files import write_atomically
 from skfashion.utils.names import advises
@@ -110,10 +113,12 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
         model = onnx.load_from_string(content)
         # It finds shapes that do not fit: in C these would be places beyond an array.
         session_of(content)
+        read_metadata(model)
     except Exception as error:  # of protobuf and ONNX Runtime, which name none
         raise ValueError(f"Got {onnx_file}, which is no ONNX file that runs ({error}).") from error
-    plan = read_plan(model)
-    files = write_sources(plan, name)
+    with np.errstate(all="ignore"):  # what is not finite is refused when it is written
+        plan = read_plan(model)
+        files = write_sources(plan, name)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for ending, written in (("c", files.source), ("h", files.header)):

@@ -12,6 +12,8 @@ from skfashion.export.metadata import PREFIX, read_metadata, read_value
 
 # Operators by which a net is quantized as it runs: there are no scales to write down.
 DYNAMIC = ("DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul")
+# What a file says of itself, as far as it is read.
+SAID = ("labels", "class", "versions")
 # What is done to the pixels before they become integers.
 OF_PIXELS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
 # What may stand behind the logits.
@@ -89,7 +91,8 @@ def _check_quantized(model, nodes):
             f"Got a file with the operator {dynamic[0]}: the net was quantized dynamically, and "
             'scales are computed as it runs. Expected one of quantize(..., method="static").'
         )
-    if f"{PREFIX}format" not in read_metadata(model) or "QuantizeLinear" not in kinds:
+    is_ours = {PREFIX + name for name in ("format", *SAID)} <= read_metadata(model).keys()
+    if not is_ours or "QuantizeLinear" not in kinds:
         raise ValueError(
             "Got a file that is not of this package, or whose weights are no integers; expected "
             'one that quantize(model, path, X_calibration, method="static") has written.'
@@ -150,7 +153,7 @@ class _Reader:
             raise ValueError(
                 f"Got {len(labels)} labels and {output.size} logits, expected as many."
             )
-        described = {name: read_value(self.model, name) for name in ("class", "versions")}
+        described = {name: read_value(self.model, name) for name in SAID[1:]}
         return Plan(
             input=self.input,
             shape=self.shape,

@@ -15,6 +15,8 @@ REMARK = re.compile(r"[^A-Za-z0-9 ._+,()=:-]")
 
 def number(value):
     """Return a number as a literal of its type; a float32 is read back with the same bits."""
+    if not np.isfinite(value):
+        raise ValueError(f"Got a file with a scale of 0, or numbers such as {value}.")
     if isinstance(value, float | np.floating):
         text = f"{np.float32(value):.9g}"
         return text + ("f" if "." in text or "e" in text else ".0f")

@@ -37,16 +37,20 @@ X, X_held, y, y_held = train_test_split(
 )
 X, y = make_imbalance(X, y, sampling_strategy={"Shirt": 60}, random_state=0)
 net = ConvNetClassifier(channels=(16, 32), max_epochs=4, random_state=0)
-model = make_pipeline(SMOTE(random_state=0), MinMaxScaler(), net).fit(X, y)
+model = make_pipeline(SMOTE(random_state=0), MinMaxScaler(clip=True), net).fit(X, y)
 
 # %%
 # Two files: one that computes as the pipeline does, in float32, and one whose weights are integers
 # of 8 bits. Scaler, standardisation, softmax and the names of the labels are inside; the sampler is
-# not, since it is there for the training only. Rows of the training show what the input looks like,
-# and in which ranges the integers must reach.
+# not, since it is there for the training only.
+#
+# Rows of the training, of all classes, show how far the integers must reach: what a later row has
+# beyond that is cut off. So the scaler clips, too. Without ``clip=True`` a pixel at the rim that
+# nearly never varied could become many times larger than in the training, in a few images.
+mixed = X[::7]
 folder = Path(tempfile.mkdtemp())
-to_onnx(model, folder / "float32.onnx", X[:100])
-report = quantize(folder / "float32.onnx", folder / "int8.onnx", X[:500], X_test=X_held)
+to_onnx(model, folder / "float32.onnx", mixed)
+report = quantize(folder / "float32.onnx", folder / "int8.onnx", mixed, X_test=X_held)
 print(f"{report.ratio:.1f} times smaller, {report.labels_changed:.1%} of the labels are others")
 
 # %%
@@ -98,7 +102,7 @@ for (name, values), style in zip(differences.items(), ("-", "--"), strict=True):
     # A difference of 0 has no place on this axis.
     right.ecdf(values.clip(1e-9), linestyle=style, label=f"ONNX, {name}")
 right.set(xscale="log", xlabel="largest difference of a probability", ylabel="share of images")
-right.legend(loc="lower right", fontsize=9)
+right.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 
 # %%
 # The first image of each class, with the label and the probability that the 8-bit file gives; in

@@ -10,10 +10,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+from pages import ROOT, blocks
 
 from skfashion import AttentionNetClassifier, ConvNetClassifier, MLPNetClassifier, ResNetClassifier
 from skfashion.datasets import load_fashion_sample
-from skfashion.export import quantize, to_c
+from skfashion.export import quantize, to_c, to_onnx
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed, and there is no file to read.")
 runtime = pytest.importorskip(
@@ -98,8 +99,11 @@ def check_same(path, folder, images, *options):
     highest = np.sort(wanted, axis=1)
     assert is_other.mean() <= 0.002
     assert (highest[is_other, -1] - highest[is_other, -2] < 0.05).all()
-    is_apart = np.abs(probabilities - wanted).max(axis=1) > 1e-5
-    assert is_apart.mean() <= 0.01
+    # ONNX Runtime's sums of two activations are rounded once or twice, as the processor has it: now
+    # and then an integer is the neighbouring one, and what is made of it.
+    difference = np.abs(probabilities - wanted).max(axis=1)
+    assert (difference > 1e-5).mean() <= 0.1
+    assert difference.max() <= 0.02
     return report
 
 
@@ -183,15 +187,17 @@ def test_sizes_are_those_of_the_compiled_file(conv_file, tmp_path):
         pytest.skip("The program size is not installed, and an object file cannot be measured.")
     report = to_c(conv_file, tmp_path)
     paths = [tmp_path / "skfashion.c", "-o", tmp_path / "net.o"]
-    subprocess.run([COMPILER, *STRICT, "-c", *paths], check=True)
+    subprocess.run([COMPILER, *STRICT, "-O0", "-fdata-sections", "-c", *paths], check=True)
     lines = subprocess.run([size, "-A", tmp_path / "net.o"], capture_output=True, text=True).stdout
-    found = {"bss": 0, "rodata": 0, "data": 0}
-    for name, n_bytes in re.findall(r"^\.(\w+)\S*\s+(\d+)", lines, re.MULTILINE):
-        found[name] = found.get(name, 0) + int(n_bytes)
-    assert report.ram_bytes <= found["bss"] <= report.ram_bytes + 64
-    # Pointers may be of 64 bits here, and arrays are aligned.
-    constants = found["rodata"] + found["data"]
-    assert report.flash_bytes <= constants <= report.flash_bytes + 500
+    found = dict.fromkeys(["bss", "rodata", "data"], 0)
+    for section, n_bytes in re.findall(r"^\.(\w+)\S*\s+(\d+)", lines, re.MULTILINE):
+        found[section] = found.get(section, 0) + int(n_bytes)
+    assert found["bss"] == report.ram_bytes
+    # Where pointers have 64 bits: of 10 labels, and of three arrays of each of four layers.
+    longer = 4 * (10 + 3 * 4) if np.dtype(np.intp).itemsize == 8 else 0
+    n_bytes = found["rodata"] + found["data"] - longer
+    # The functions have a few constants.
+    assert report.flash_bytes <= n_bytes < report.flash_bytes + 10
     header = (tmp_path / "skfashion.h").read_text()
     assert f"SKFASHION_RAM_BYTES {report.ram_bytes}\n" in header
     assert f"SKFASHION_FLASH_BYTES {report.flash_bytes}\n" in header
@@ -215,6 +221,15 @@ def test_two_nets_are_used_side_by_side(conv_file, tmp_path):
     np.testing.assert_array_equal(first, second)
     both = '#include "skfashion.h"\n#include "Other2.h"\nint main(void)\n{\n    return 0;\n}\n'
     compiled(tmp_path, both, str(tmp_path / "Other2.c"))
+
+
+@needs_compiler
+def test_the_page_compiles(conv_file, tmp_path):
+    to_c(conv_file, tmp_path, name="clothes")
+    ((_, code),) = blocks(ROOT / "docs" / "export_c.md", "c")
+    main = "\nint main(void)\n{\n    return *name_of_what_is_seen() == 0;\n}\n"
+    program = compiled(tmp_path, code + main, name="clothes")
+    subprocess.run([program], check=True)
 
 
 NETS = {
@@ -259,8 +274,6 @@ def test_images_of_colour(tmp_path):
 def test_activations_beside_the_probabilities_are_left_out(tmp_path):
     """A file with features is one like any other."""
     X, y = clothes()
-    from skfashion.export import to_onnx
-
     net = small_conv(channels=(2,), hidden_layer_sizes=()).fit(X[:300], y[:300])
     to_onnx(net, tmp_path / "float.onnx", X[:10], features=True)
     quantize(tmp_path / "float.onnx", tmp_path / "net.onnx", X[:100], method="static")
@@ -355,7 +368,7 @@ LAYERS = {
         node("Conv", "h w2", "i", pads=[1, 1, 1, 1]),
         node("Relu", "i", "j"),
         node("Add", "h j", "k"),
-        node("Add", "k h"),
+        node("Add", "k i"),
         w2=normal(4, 4, 3, 3),
     ),
     "sum with itself": lambda: behind_conv(node("Add", "h h")),
@@ -442,6 +455,14 @@ def test_dynamic_files_are_sent_to_the_static_method(tmp_path):
     to_c(tmp_path / "static.onnx", tmp_path / "c")
 
 
+def test_columns_with_means_of_their_own_are_refused(tmp_path):
+    X = np.random.default_rng(0).integers(0, 9, (60, 7), dtype=np.uint8)
+    net = MLPNetClassifier(hidden_layer_sizes=(4,), max_epochs=1, n_threads=1).fit(X, X[:, 0] > 4)
+    quantize(net, tmp_path / "net.onnx", X, method="static")
+    with pytest.raises(ValueError, match="the operator Sub .*columns have numbers of their own"):
+        to_c(tmp_path / "net.onnx", tmp_path / "c")
+
+
 def test_other_files_are_refused(tmp_path):
     graph_file(tmp_path, *conv())
     folder = tmp_path / "c"
@@ -451,7 +472,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'X' is not uint8"):
         to_c(path, folder)
     (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(ValueError, match="no ONNX file"):
+    with pytest.raises(ValueError, match="no ONNX file that runs"):
         to_c(tmp_path / "text.onnx", folder)
     with pytest.raises(FileNotFoundError):
         to_c(tmp_path / "missing.onnx", folder)
@@ -469,6 +490,12 @@ def changed(path, folder, change):
 def cut_label(model):
     for entry in model.metadata_props:
         entry.value = entry.value.replace("Pullover", "\\u0000")
+
+
+def other_labels(model):
+    for entry in model.metadata_props:
+        if entry.key == "skfashion.labels":
+            entry.value = json.dumps({"dtype": "int64", "values": [1, 2, 3]})
 
 
 def large_bias(model):
@@ -489,6 +516,7 @@ def other_zero(model):
     ("change", "message"),
     [
         (cut_label, "without NUL"),
+        (other_labels, "3 labels and 10 logits"),
         (large_bias, "more than 32 bits"),
         (other_zero, "zero point of 0"),
     ],
@@ -498,6 +526,16 @@ def test_what_c_could_not_hold_is_refused(conv_file, change, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         to_c(path, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_a_relu_that_would_need_a_limit_of_its_own_is_refused(tmp_path):
+    path, _ = graph_file(tmp_path, *LAYERS["sum of what is needed later"]())
+    model = onnx.load(path)
+    (zero,) = (t for t in model.graph.initializer if t.name == "j_zero_point")
+    zero.CopyFrom(numpy_helper.from_array(np.uint8(3), zero.name))
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match="zero point is not 0 behind a ReLU"):
+        to_c(path, tmp_path / "c")
 
 
 @pytest.mark.parametrize("name", ["", "2nd", "my-net", "_net", "net.h", "a b", "ä", "math", "x\n"])

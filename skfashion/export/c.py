@@ -6,6 +6,7 @@ from pathlib import Path
 
 from skfashion.export.c_plan import read_plan
 from skfashion.export.c_source import write_sources
+from skfashion.export.checking import session_of
 from skfashion.export.libraries import import_library
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.files import write_atomically
@@ -30,6 +31,12 @@ class CReport:
         Weights of one byte each, without biases.
     n_multiply_accumulates : int
         Multiplications by a weight for one image.
+
+    Examples
+    --------
+    >>> from skfashion.export import CReport
+    >>> CReport(flash_bytes=9000, ram_bytes=4000, n_weights=8000, n_multiply_accumulates=500_000)
+    CReport(flash_bytes=9000, ram_bytes=4000, n_weights=8000, n_multiply_accumulates=500000)
     """
 
     flash_bytes: int
@@ -87,10 +94,10 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     >>> from skfashion.export import quantize, to_c
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> net = ConvNetClassifier(channels=(4, 8), max_epochs=2, random_state=0).fit(X, y)
-    >>> report = quantize(net, "net.int8.onnx", X[:500], method="static")  # doctest: +SKIP
-    >>> report = to_c("net.int8.onnx", "firmware", name="clothes")  # doctest: +SKIP
-    >>> report.ram_bytes  # doctest: +SKIP
-    3920
+    >>> report = quantize(net, "net.int8.onnx", X[:500], method="static")
+    >>> report = to_c("net.int8.onnx", "firmware", name="clothes")
+    >>> report.ram_bytes  # the image and four feature maps of its size, and ten logits
+    3960
     """
     onnx = import_library("onnx")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.lower() in TAKEN:
@@ -101,8 +108,10 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     content = Path(onnx_file).read_bytes()
     try:
         model = onnx.load_from_string(content)
-    except Exception as error:  # of protobuf, which names none
-        raise ValueError(f"Got {onnx_file}, which is no ONNX file ({error}).") from error
+        # It finds shapes that do not fit: in C these would be places beyond an array.
+        session_of(content)
+    except Exception as error:  # of protobuf and ONNX Runtime, which name none
+        raise ValueError(f"Got {onnx_file}, which is no ONNX file that runs ({error}).") from error
     plan = read_plan(model)
     files = write_sources(plan, name)
     folder = Path(folder)

@@ -7,9 +7,9 @@ multiplication in float for each sum, and rounding half to even.
 # The value of a sum within 8 bits. `value` is not NaN: factors are finite.
 ROUNDED = """\
 /* Rounds half to even, keeps what comes out within 8 bits, and adds the zero point. */
-static uint8_t rounded(float value, int32_t zero_point, int32_t lowest)
+static uint8_t rounded(float value, int32_t zero_point)
 {
-    const float low = (float)(lowest - zero_point);
+    const float low = (float)-zero_point;
     const float high = (float)(255 - zero_point);
     if (value < low) {
         value = low;
@@ -25,40 +25,40 @@ static uint8_t rounded(float value, int32_t zero_point, int32_t lowest)
 FIELDS = {
     "convolve": (
         "channels height width out_channels out_height out_width kernel_height kernel_width "
-        "step_down step_right top left groups zero_in zero_out lowest",
+        "step_down step_right top left groups zero_in zero_out",
         "",
         {"weights": "int8_t", "biases": "int32_t", "factors": "float"},
     ),
     "multiply": (
-        "size out_size zero_in zero_out lowest",
+        "size out_size zero_in zero_out",
         "",
         {"weights": "int8_t", "biases": "int32_t", "factors": "float"},
     ),
     "score": (
-        "size out_size zero_in zero_out lowest",
+        "size out_size zero_in zero_out",
         "",
         {"weights": "int8_t", "biases": "int32_t", "factors": "float"},
     ),
     "pool_maxima": (
         "channels height width out_height out_width kernel_height kernel_width "
-        "step_down step_right top left zero_in zero_out lowest",
+        "step_down step_right top left zero_in zero_out",
         "scale_in scale_out",
         {},
     ),
     "pool_means": (
         "channels height width out_height out_width kernel_height kernel_width "
-        "step_down step_right top left zero_in zero_out lowest",
+        "step_down step_right top left zero_in zero_out",
         "scale_in scale_out",
         {},
     ),
-    "average": ("channels size zero_in zero_out lowest", "scale_in scale_out", {}),
-    "add": ("size lowest", "first second rest", {}),
+    "average": ("channels size zero_in zero_out", "scale_in scale_out", {}),
+    "add": ("size", "first second rest", {}),
     "normalize": (
-        "channels size zero_in zero_out lowest",
+        "channels size zero_in zero_out",
         "scale_in scale_out",
         {"factors": "float", "summands": "float"},
     ),
-    "requantize": ("size zero_in zero_out lowest", "scale_in scale_out", {}),
+    "requantize": ("size zero_in zero_out", "scale_in scale_out", {}),
 }
 
 # Where a window begins and ends inside of an image.
@@ -99,7 +99,7 @@ static void convolve(const struct convolve *l, const uint8_t *in, uint8_t *out)
                         }
                     }
                 }
-                *out++ = rounded((float)sum * l->factors[o], l->zero_out, l->lowest);
+                *out++ = rounded((float)sum * l->factors[o], l->zero_out);
             }
         }
     }
@@ -125,7 +125,7 @@ static void multiply(const struct multiply *l, const uint8_t *in, uint8_t *out)
     int32_t o;
     for (o = 0; o < l->out_size; o++) {
         const int32_t sum = l->biases[o] + dot(in, l->weights + o * l->size, l->size, l->zero_in);
-        out[o] = rounded((float)sum * l->factors[o], l->zero_out, l->lowest);
+        out[o] = rounded((float)sum * l->factors[o], l->zero_out);
     }
 }
 """
@@ -174,7 +174,7 @@ POOL_MAXIMA = POOL.format(
     step="                        largest = value > largest ? value : largest;",
     end="""\
                 *out++ = rounded((float)(largest - l->zero_in) * l->scale_in / l->scale_out,
-                                 l->zero_out, l->lowest);""",
+                                 l->zero_out);""",
 )
 
 # The zero point is added before rounding, which matters to means that lie half-way.
@@ -185,7 +185,7 @@ POOL_MEANS = POOL.format(
     step="                        sum += l->scale_in * (float)(value - l->zero_in);",
     end="""\
                 sum /= (float)((bottom - top) * (right - left));
-                *out++ = rounded(sum / l->scale_out + (float)l->zero_out, 0, l->lowest);""",
+                *out++ = rounded(sum / l->scale_out + (float)l->zero_out, 0);""",
 )
 
 AVERAGE = """\
@@ -198,8 +198,7 @@ static void average(const struct average *l, const uint8_t *in, uint8_t *out)
         for (i = 0; i < l->size; i++) {
             sum += in[i] - l->zero_in;
         }
-        out[c] = rounded((float)sum * l->scale_in / (float)l->size / l->scale_out, l->zero_out,
-                         l->lowest);
+        out[c] = rounded((float)sum * l->scale_in / (float)l->size / l->scale_out, l->zero_out);
     }
 }
 """
@@ -211,7 +210,7 @@ static void add(const struct add *l, const uint8_t *a, const uint8_t *b, uint8_t
     int32_t i;
     for (i = 0; i < l->size; i++) {
         const float sum = l->rest + (float)a[i] * l->first + (float)b[i] * l->second;
-        out[i] = rounded(sum, 0, l->lowest);
+        out[i] = rounded(sum, 0);
     }
 }
 """
@@ -224,8 +223,7 @@ static void normalize(const struct normalize *l, const uint8_t *in, uint8_t *out
     for (c = 0; c < l->channels; c++) {
         for (i = 0; i < l->size; i++) {
             const float value = (float)(*in++ - l->zero_in) * l->scale_in;
-            *out++ = rounded((value * l->factors[c] + l->summands[c]) / l->scale_out, l->zero_out,
-                             l->lowest);
+            *out++ = rounded((value * l->factors[c] + l->summands[c]) / l->scale_out, l->zero_out);
         }
     }
 }
@@ -237,8 +235,7 @@ static void requantize(const struct requantize *l, const uint8_t *in, uint8_t *o
 {
     int32_t i;
     for (i = 0; i < l->size; i++) {
-        out[i] = rounded((float)(in[i] - l->zero_in) * l->scale_in / l->scale_out, l->zero_out,
-                         l->lowest);
+        out[i] = rounded((float)(in[i] - l->zero_in) * l->scale_in / l->scale_out, l->zero_out);
     }
 }
 """

@@ -92,15 +92,16 @@ def _products(kind, x, weights, bias, settings, n_products):
     largest = max(x.of.zero_point, 255 - x.of.zero_point)
     sums = np.abs(weights.values.astype(np.int64)).reshape(n_out, -1).sum(1) * largest
     _expect(
-        offset.dtype == np.int32 and (sums + np.abs(offset.astype(np.int64)) <= LARGEST).all(),
+        (offset.dtype, offset.shape) == (np.int32, (n_out,))
+        and (sums + np.abs(offset.astype(np.int64)) <= LARGEST).all(),
         "sums could need more than 32 bits",
     )
 
-    def make(output, lowest):
+    def make(output):
         factors = x.of.scale * weights.scale.reshape(-1).astype(np.float32) / output.scale
         factors = np.broadcast_to(factors, n_out)
         constants = {"weights": weights.values, "biases": offset, "factors": factors}
-        zeros = {"zero_in": x.of.zero_point, "zero_out": output.zero_point, "lowest": lowest}
+        zeros = {"zero_in": x.of.zero_point, "zero_out": output.zero_point}
         return Layer(kind, (x.of,), output, settings | zeros, constants, n_products)
 
     return make
@@ -113,6 +114,8 @@ def read_conv(node, inputs):
     n_out, per_group, *kernel = weights.values.shape
     settings, shape = _window(node, x.shape, kernel)
     groups = attributes(node).get("group", 1)
+    fits = per_group * groups == x.shape[0] and n_out % groups == 0
+    _expect(fits, "its filters do not fit the channels")
     settings |= {"out_channels": n_out, "groups": groups}
     shape = (n_out, *shape[1:])
     n_products = int(np.prod(shape)) * per_group * int(np.prod(kernel))
@@ -135,19 +138,18 @@ def read_gemm(node, inputs):
     return _products("multiply", x, weights, bias, settings, n_in * n_out), (n_out,)
 
 
-def _scaled(x, output, lowest):
+def _scaled(x, output):
     return {
         "zero_in": x.of.zero_point,
         "zero_out": output.zero_point,
-        "lowest": lowest,
         "scale_in": x.of.scale,
         "scale_out": output.scale,
     }
 
 
 def _pooling(kind, x, settings, shape, in_place):
-    def make(output, lowest):
-        values = settings | _scaled(x, output, lowest)
+    def make(output):
+        values = settings | _scaled(x, output)
         return Layer(kind, (x.of,), output, values, in_place=in_place)
 
     return make, shape
@@ -189,12 +191,11 @@ def read_add(node, inputs):
     same = hasattr(a, "of") and hasattr(b, "of") and a.shape == b.shape
     _expect(same, "activations of one shape are expected")
 
-    def make(output, lowest):
+    def make(output):
         first, second = a.of.scale / output.scale, b.of.scale / output.scale
         zeros = first * np.float32(a.of.zero_point) + second * np.float32(b.of.zero_point)
         settings = {
             "size": output.size,
-            "lowest": lowest,
             "first": first,
             "second": second,
             "rest": np.float32(output.zero_point) - zeros,
@@ -209,14 +210,16 @@ def read_batch_norm(node, inputs):
     x, *parts = inputs
     _expect(len(x.shape) == 3, "batch norm of images is expected")
     scale, shift, mean, variance = (p.real if isinstance(p, Weights) else p for p in parts)
+    fits = all(np.shape(part) == (x.shape[0],) for part in (scale, shift, mean, variance))
+    _expect(fits, "its numbers do not fit the channels")
     epsilon = np.float32(attributes(node).get("epsilon", 1e-5))
     factors = (scale / np.sqrt(variance + epsilon)).astype(np.float32)
     summands = (shift - mean * factors).astype(np.float32)
     settings = {"channels": x.shape[0], "size": x.shape[1] * x.shape[2]}
 
-    def make(output, lowest):
+    def make(output):
         constants = {"factors": factors, "summands": summands}
-        values = settings | _scaled(x, output, lowest)
+        values = settings | _scaled(x, output)
         return Layer("normalize", (x.of,), output, values, constants, in_place=True)
 
     return make, x.shape

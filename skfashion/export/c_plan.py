@@ -44,10 +44,11 @@ class _Integers:
 
 @dataclass(frozen=True)
 class _Computed:
-    """What a layer computes: `make(output, lowest)` gives it, as soon as the scale is known."""
+    """What a layer computes: `make(output)` gives it, as soon as the output's scale is known."""
 
     make: Callable
     shape: tuple
+    is_dense: bool = False
     has_relu: bool = False
     shift: np.ndarray | None = None
 
@@ -143,7 +144,12 @@ class _Reader:
             )
         # Logits are real values: they need no scale of their own.
         output = Activation(self.logits.shape, np.float32(1), 0)
-        last = replace(self.logits.make(output, 0), kind="score")
+        last = replace(self.logits.make(output), kind="score")
+        labels = _labels(self.model)
+        if len(labels) != output.size:
+            raise ValueError(
+                f"Got {len(labels)} labels and {output.size} logits, expected as many."
+            )
         described = {name: read_value(self.model, name) for name in ("class", "versions")}
         return Plan(
             input=self.input,
@@ -152,7 +158,7 @@ class _Reader:
             layers=self.layers,
             last=last,
             shift=self.logits.shift,
-            labels=_labels(self.model),
+            labels=labels,
             described=described,
         )
 
@@ -165,13 +171,15 @@ class _Reader:
                 "table of 256 entries takes the place of scaling. Write it with X as uint8."
             )
         self.shape = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)[1:]
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"Got images of shape {self.shape}, expected sides that are known.")
         n_channels = self.shape[0] if len(self.shape) == 3 else 1
         pixels = np.tile(np.arange(256, dtype=np.float32), (1, n_channels, 1, 1))
         self.values[value.name] = _Pixels(pixels, self.shape)
 
     def _read(self, node):
         """Note what the output of a node is."""
-        first = self.values[node.input[0]]
+        first = self.values[node.input[0]] if node.input else None
         kind = node.op_type
         if node.domain not in ("", "ai.onnx"):
             refuse(node)
@@ -181,12 +189,12 @@ class _Reader:
             value = self._quantized(node, first)
         elif kind in LAST:
             value = self._last(node, first)
-        elif kind in ("Reshape", "Flatten") and hasattr(first, "shape"):
+        elif kind in ("Reshape", "Flatten") and isinstance(first, _Pixels | _Real | _Computed):
             value = replace(first, shape=self._flat_shape(node, first))
         elif isinstance(first, _Pixels):
             value = self._of_pixels(node, first)
-        elif kind == "Relu" and isinstance(first, _Computed):
-            value = replace(first, has_relu=True)
+        elif kind == "Relu" and isinstance(first, _Real | _Computed):
+            value = self._with_relu(first)
         elif kind == "Add" and self._constant(node, 1) is not None:
             value = self._shifted(node, first)
         elif kind in operators.READERS:
@@ -230,10 +238,13 @@ class _Reader:
             if grid == first.of.grid:
                 return _Integers(first.of, first.shape)
             first = _Computed(*operators.requantize(first))
+        # What is less than 0 becomes 0 where that is the least integer.
+        if getattr(first, "has_relu", False) and grid[1]:
+            refuse(node, "its zero point is not 0 behind a ReLU")
         if not isinstance(first, _Computed) or first.shift is not None:
             refuse(node, "it stands behind nothing that is computed")
         output = Activation(first.shape, *grid)
-        self.layers.append(first.make(output, output.zero_point if first.has_relu else 0))
+        self.layers.append(first.make(output))
         return _Integers(output, first.shape)
 
     def _of_pixels(self, node, pixels):
@@ -262,9 +273,15 @@ class _Reader:
         if any(isinstance(value, _Computed) for value in inputs):
             refuse(node, "what comes in is not quantized")
         try:
-            return _Computed(*operators.READERS[node.op_type](node, inputs))
+            made = operators.READERS[node.op_type](node, inputs)
+            return _Computed(*made, is_dense=node.op_type in ("Gemm", "MatMul"))
         except operators.NoSuchLayer as error:
             refuse(node, str(error))
+
+    def _with_relu(self, first):
+        if isinstance(first, _Real):
+            first = _Computed(*operators.requantize(first))
+        return replace(first, has_relu=True)
 
     def _shifted(self, node, first):
         shift = self._constant(node, 1)
@@ -276,7 +293,8 @@ class _Reader:
         if node.op_type == "Gather":
             return None if isinstance(first, np.ndarray) else refuse(node)
         axis = operators.attributes(node).get("axis", -1)
-        if not isinstance(first, _Computed) or len(first.shape) != 1 or axis not in (1, -1):
+        is_dense = isinstance(first, _Computed) and first.is_dense and not first.has_relu
+        if not is_dense or axis not in (1, -1):
             refuse(node, "it does not stand behind a dense layer")
         if self.logits is not None and self.logits != first:
             refuse(node, "labels and probabilities come from different logits")

@@ -8,8 +8,8 @@ from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
-from skfashion.fitting.fit_files import is_fit_file
 from skfashion.fitting.saved import read_fit
+from skfashion.utils.tensors import looks_like_tensors
 
 # The classes that a file may name: nothing is imported by a name in a file.
 CLASSES = {
@@ -119,11 +119,13 @@ def load(path: str | os.PathLike) -> ImageClassifier:
 
 def _reason(path, error):
     """Return why a file cannot be loaded, in words."""
-    if not os.path.isfile(path) or is_fit_file(path):
-        return f"which cannot be loaded: {error}"
+    # What a file says is shown as it is, and may be long, or signs that a terminal obeys.
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600])
+    if not os.path.isfile(path) or looks_like_tensors(path):
+        return f"which cannot be loaded: {text}"
     with open(path, "rb") as stream:
         start = stream.read(2)
     for sign, what in OTHERS.items():
         if start.startswith(sign):
             return f"which is {what}"
-    return f"which cannot be loaded: {error}"
+    return f"which cannot be loaded: {text}"

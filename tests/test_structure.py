@@ -46,7 +46,7 @@ PARTS = {
         "refused": {"torch", "skorch"},
     },
     # Reads them out of files.
-    "persistence": {"allowed": {"classifiers", "fitting"}, "refused": {"torch", "skorch"}},
+    "persistence": {"allowed": {"classifiers", "fitting", "utils"}, "refused": {"torch", "skorch"}},
     # What is made of fitted classifiers.
     "adaptation": {
         "allowed": {"classifiers", "fitting", "images", "training", "utils"},

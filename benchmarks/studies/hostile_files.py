@@ -4,7 +4,8 @@ Files of small nets are changed at random: cut off, single bits turned, bytes pu
 overwritten, parts of two files joined; and forged, so that the checksum is right: any value of what
 the file says replaced by another, by one of another type, by a huge or a deeply nested one, tensors
 of other shapes, types and values. A file is refused with a ValueError or an OSError, or loaded: a
-forged one may describe another net. Processes of their own load them: one that dies is a crash.
+forged one may describe another net, which is then asked about an image. Processes of their own load
+them: one that dies is a crash.
 """
 
 import json
@@ -21,8 +22,14 @@ import numpy as np
 from benchmarks.formatting import table_above
 from benchmarks.study import study_of
 
-UNITS = ("MLPNetClassifier", "ConvNetClassifier", "ResNetClassifier", "AttentionNetClassifier")
-SIZES = {"full": {"files": 2500}}
+UNITS = (
+    "MLPNetClassifier",
+    "ConvNetClassifier",
+    "ResNetClassifier",
+    "AttentionNetClassifier",
+    "TorchvisionClassifier",
+)
+SIZES = {"full": {"files": 2000}}
 SIZES_OF_NETS = {
     "hidden_layer_sizes": (8,),
     "channels": (4,),
@@ -30,6 +37,7 @@ SIZES_OF_NETS = {
     "depth": 1,
     "n_heads": 2,
     "n_stem_blocks": 1,
+    "backbone": "mobilenet_v3_small",
 }
 # Values that stand for others.
 VALUES = (
@@ -125,7 +133,8 @@ def _load_all(path, seed, start, n_files, results):
         before, ended = _memory(reset=True), "loaded"
         start_of_load = time.perf_counter()
         try:
-            skfashion.load(changed)
+            net = skfashion.load(changed)
+            net.predict(np.zeros((1, net.n_features_in_), np.uint8))
         except Exception as error:
             kinds = (OSError, ValueError)
             ended = next((k.__name__ for k in kinds if isinstance(error, k)), repr(error)[:200])
@@ -203,11 +212,15 @@ def _forge_words(path, content, rng):
 def _forge_architecture(path, content, rng):
     tensors, document = _parts_of(content)
     net = document["net"]
-    where = rng.choice(["architecture", "shape", "classes", "features"])
+    where = rng.choice(["architecture", "shape", "classes", "features", "keys", "weights"])
     if where == "architecture":
         name = str(rng.choice(list(net["architecture"])))
         huge = [10**6, 10**9, 10**12, [10**4] * 1000, [1] * 20_000, [2] * 2900, [10**9] * 5]
+        huge += [150, 900, [1] * 900, "regnet_y_128gf", "efficientnet_v2_l", "densenet201"]
         net["architecture"][name] = huge[rng.integers(len(huge))]
+        if rng.random() < 0.5:  # as many tensors as a deep network has
+            n_more = 1900 - len(tensors)
+            tensors.update({f"net.more{i}": np.zeros(1, np.float32) for i in range(n_more)})
     elif where == "shape":
         side = int(rng.choice([1, 3, 10**3, 10**5, 10**7]))
         document["image_shape"] = [side] * int(rng.integers(1, 5))
@@ -215,6 +228,11 @@ def _forge_architecture(path, content, rng):
     elif where == "classes":
         k = int(rng.choice([0, 1, 11, 10**5]))
         document["classes"] = {"dtype": "<i8", "values": list(range(k))}
+    elif where == "keys":
+        keys = [[int(i) * (2**61 - 1), 1] for i in range(1, int(rng.choice([10, 9000, 50_000])))]
+        document["parameters"]["class_weight"] = {"dict": keys}
+    elif where == "weights":
+        net["architecture"]["weights"] = str(rng.choice(["DEFAULT", "/etc/hostname"]))
     else:
         net["n_columns"] = int(rng.choice([1, 784, 10**9]))
     _write(path, tensors, document)

@@ -74,8 +74,8 @@ class AttentionNetClassifier(ImageClassifier):
 
     _full_data_epochs = 5
 
-    def _n_tensors_at_least(self):
-        return self.depth + self.n_stem_blocks
+    def _least_size(self):
+        return 10 * self.depth + self.n_stem_blocks, 0
 
     def _build_module(self, image_shape, n_classes):
         if self.width % self.n_heads:

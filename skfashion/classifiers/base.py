@@ -2,6 +2,7 @@
 
 import abc
 import math
+import os
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -150,9 +151,9 @@ class ImageClassifier(
     # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
     _takes_tables = False
 
-    def _n_tensors_at_least(self):
-        """Return a number of tensors that the network has at least, found without building it."""
-        return 0
+    def _least_size(self):
+        """Return how many tensors and bytes a file has at least; no network is built."""
+        return 0, 0
 
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
@@ -399,6 +400,8 @@ class ImageClassifier(
             If parameters are left out; the file names them, too.
         """
         check_is_fitted(self)
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(f"Got path={path!r}, expected the path of a file to write.")
         left_out = write_fit(path, type(self), self.__getstate__())
         if left_out:
             warn_the_caller(

@@ -90,8 +90,8 @@ class ConvNetClassifier(ImageClassifier):
 
     _full_data_epochs = 3
 
-    def _n_tensors_at_least(self):
-        return np.size(self.channels) * self.depth + np.size(self.hidden_layer_sizes)
+    def _least_size(self):
+        return 2 * (np.size(self.channels) * self.depth + np.size(self.hidden_layer_sizes)), 0
 
     def _build_module(self, image_shape, n_classes):
         return ConvNet(

@@ -74,8 +74,8 @@ class MLPNetClassifier(ImageClassifier):
     _full_data_epochs = 12
     _takes_tables = True
 
-    def _n_tensors_at_least(self):
-        return 1 + np.size(self.hidden_layer_sizes)
+    def _least_size(self):
+        return 2 * (1 + np.size(self.hidden_layer_sizes)), 0
 
     def _build_module(self, image_shape, n_classes):
         return MLP(

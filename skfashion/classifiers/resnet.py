@@ -92,8 +92,8 @@ class ResNetClassifier(ImageClassifier):
 
     _full_data_epochs = 5
 
-    def _n_tensors_at_least(self):
-        return int(np.sum(self.depth))
+    def _least_size(self):
+        return 10 * int(np.sum(self.depth)), 0
 
     def _build_module(self, image_shape, n_classes):
         depth = (self.depth,) * 3 if isinstance(self.depth, Integral) else self.depth

@@ -8,7 +8,12 @@ from typing import Literal
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets import TorchvisionNet
-from skfashion.nets.backbone import check_name, names_of_weights, read_weights
+from skfashion.nets.backbone import (
+    check_name,
+    names_of_weights,
+    number_of_weights,
+    read_weights,
+)
 from skfashion.parameters.declaring import COUNT, estimator, param
 from skfashion.utils._sklearn import Interval, StrOptions
 
@@ -99,6 +104,11 @@ class TorchvisionClassifier(ImageClassifier):
             layer_lr_decay=self.layer_lr_decay,
             pretrained=pretrained,
         )
+
+    def _least_size(self):
+        check_name(self.backbone)
+        # In float32, with the 1,000 classes of ImageNet, which are less than half of a small net.
+        return 0, 4 * number_of_weights(self.backbone) // 3
 
     def _file_of_weights(self):
         if isinstance(self.weights, str):

@@ -139,7 +139,7 @@ def net_around(module, criterion, optimizer, options, *, lr, **settings):
         options = {**options, "param_groups": groups}
     dtype = module.standardize.mean.dtype
     criterion = {
-        name: torch.as_tensor(value, dtype=dtype) if isinstance(value, np.ndarray) else value
+        name: torch.tensor(value, dtype=dtype) if isinstance(value, np.ndarray) else value
         for name, value in criterion.items()
         if value is not None
     }
@@ -159,9 +159,13 @@ def architecture_of(estimator):
 
     Where its weights came from is none: they are there.
     """
+    return {name: _as_json(getattr(estimator, name)) for name in names_of_architecture(estimator)}
+
+
+def names_of_architecture(estimator):
+    """Return the names of those parameters, of an estimator or its class."""
     shared = {field.name for field in fields(TrainingOptions)}
-    names = [field.name for field in fields(estimator) if field.name not in shared]
-    return {name: _as_json(getattr(estimator, name)) for name in names if name != "weights"}
+    return [f.name for f in fields(estimator) if f.name not in shared and f.name != "weights"]
 
 
 def _as_json(value):
@@ -228,7 +232,7 @@ def _make_module(estimator, given, terms, statistics, generator):
                 "Got warm_start=True with other parameters of the architecture than in the "
                 "previous call to fit; expected the same. Set warm_start=False to begin anew."
             ) from error
-    weights = read_initial_weights(estimator.init_from, given.classes)
+    weights = read_initial_weights(estimator.init_from, given.classes, module)
     source = "init_from"
     if weights is None and module.pretrained is not None:
         weights, source = module.pretrained, "weights"

@@ -14,13 +14,6 @@ FORMAT = 1
 WEIGHTS = "net."
 
 
-def is_fit_file(path):
-    """Tell whether a file that can be opened looks like one of safetensors."""
-    with open(path, "rb") as stream:
-        start = stream.read(9)
-    return len(start) == 9 and start[8:] == b"{" and start[6:8] == b"\0\0"
-
-
 @contextmanager
 def open_fit(path):
     """Open a file of a fitted classifier, which may be anybody's, and read what it says.
@@ -44,8 +37,14 @@ def open_fit(path):
         yield document, file
 
 
-def weights_in(path):
+def weights_in(path, most_bytes):
     """Return the weights in a file of a classifier, tensors by name, and its classes.
+
+    Parameters
+    ----------
+    path : path-like
+    most_bytes : int
+        A file of more is not read.
 
     Raises
     ------
@@ -55,6 +54,10 @@ def weights_in(path):
         If it is no such file, or damaged; the network's shapes are not looked at.
     """
     with open_fit(path) as (document, file):
+        if file.size > most_bytes:
+            raise ValueError(
+                f"it has {file.size:,} bytes, more than a net of this architecture has"
+            )
         classes = array_from_words(document.get("classes"))
         tensors = file.read()
     weights = {n.removeprefix(WEIGHTS): a for n, a in tensors.items() if n.startswith(WEIGHTS)}
@@ -68,4 +71,4 @@ def versions_in(document):
     versions = document.get("versions")
     if not isinstance(versions, dict):
         return "unknown versions"
-    return ", ".join(f"{name} {version}" for name, version in versions.items())[:200]
+    return ", ".join(f"{name} {version}" for name, version in versions.items())[:100]

@@ -12,13 +12,15 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
-from skfashion.fitting.fit_files import is_fit_file, weights_in
+from skfashion.fitting.fit_files import weights_in
+from skfashion.utils.tensors import looks_like_tensors
 
 
-def read_initial_weights(init_from, classes):
+def read_initial_weights(init_from, classes, module):
     """Return the weights that a parameter `init_from` names, by name, None for None.
 
     Those of the head are left out where a net is known to have learned other labels than `classes`.
+    They are for `module`, so that a file of far more bytes is none of its.
 
     Raises
     ------
@@ -31,8 +33,8 @@ def read_initial_weights(init_from, classes):
     if init_from is None:
         return None
     if isinstance(init_from, str | PathLike):
-        if os.path.isfile(init_from) and is_fit_file(init_from):
-            return _weights_for(classes, *_read_fit(init_from))
+        if os.path.isfile(init_from) and looks_like_tensors(init_from):
+            return _weights_for(classes, *_read_fit(init_from, module))
         return read_file(init_from, "init_from")
     if isinstance(init_from, BaseEstimator) and not isinstance(init_from, FrozenEstimator):
         raise ValueError(
@@ -58,10 +60,12 @@ def _weights_for(classes, weights, its_classes):
     return {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
 
 
-def _read_fit(path):
+def _read_fit(path, module):
     """Return the weights and the classes in a file that a classifier's `save` has written."""
+    # The head may be for many more classes, and the header has up to some megabytes.
+    most = 2**25 + 4 * sum(tensor.nbytes for tensor in module.state_dict().values())
     try:
-        return weights_in(path)
+        return weights_in(path, most)
     except ValueError as error:
         raise ValueError(
             f"Got init_from={os.fspath(path)!r}, which cannot be read as a file of net.save(path): "

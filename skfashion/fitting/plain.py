@@ -9,7 +9,12 @@ import dataclasses
 import numpy as np
 import torch
 
-from skfashion.fitting.building import architecture_of, build_module, net_around
+from skfashion.fitting.building import (
+    architecture_of,
+    build_module,
+    names_of_architecture,
+    net_around,
+)
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import planes_shape
 from skfashion.training import (
@@ -28,6 +33,8 @@ SETTINGS = (
     *("max_grad_norm", "sam_rho", "lineage", "architecture"),
 )
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# Of weights, and of what counts batches.
+NUMBERS = DTYPES | {"int64": torch.int64}
 CRITERION = ("gamma", "label_smoothing", "offset", "margins", "soft_weight", "temperature")
 
 
@@ -54,8 +61,15 @@ def with_plain_fit(cls, state):
     return plain if net is None else plain | {"net_": net}
 
 
-def from_plain_fit(cls, state):
+def from_plain_fit(cls, state, module=None):
     """Return the attributes that :func:`with_plain_fit` was given; others are as they are.
+
+    Parameters
+    ----------
+    cls : type
+    state : dict
+    module : Network or None
+        What :func:`build_for` has made of it; None makes it.
 
     Raises
     ------
@@ -72,7 +86,7 @@ def from_plain_fit(cls, state):
     if isinstance(fitted["net_"], dict):
         try:
             with own_modes(gradients=True):
-                fitted["net_"] = _net_of(cls, fitted)
+                fitted["net_"] = _net_of(cls, fitted, module)
         except Exception as error:
             versions = ", ".join(f"{name} {v}" for name, v in state.get(KEY, {}).items())
             raise ValueError(
@@ -97,6 +111,10 @@ def build_for(cls, plain, image_shape, n_classes):
     image_shape : tuple of int
     n_classes : int
     """
+    # Nothing else: of weights to begin with, the file would be opened.
+    unknown = set(plain["architecture"]) - set(names_of_architecture(cls))
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no architecture of {', '.join(sorted(unknown))}")
     module = build_module(
         cls(**plain["architecture"]),
         planes_shape(image_shape),
@@ -149,10 +167,10 @@ def _plain_net(cls, state):
     }
 
 
-def _net_of(cls, fitted):
-    """Return the net that plain data describe."""
+def _net_of(cls, fitted, module):
+    """Return the net that plain data describe, around its network or one that is built."""
     plain, k = fitted["net_"], len(fitted["classes_"])
-    module = build_for(cls, plain, fitted["image_shape_"], k)
+    module = build_for(cls, plain, fitted["image_shape_"], k) if module is None else module
     channels_last = set(plain["channels_last"])
     state = {n: _as_tensor(a, n in channels_last) for n, a in plain["weights"].items()}
     # What has no weights there would stay without memory.
@@ -186,8 +204,9 @@ def _is_channels_last(tensor):
 def _as_tensor(array, is_channels_last):
     """Return a tensor in memory of PyTorch's own: how it is aligned decides bits, too."""
     layout = torch.channels_last if is_channels_last else torch.contiguous_format
-    source = torch.from_numpy(np.ascontiguousarray(array))
-    return torch.empty(source.shape, dtype=source.dtype, memory_format=layout).copy_(source)
+    made = torch.empty(array.shape, dtype=NUMBERS[array.dtype.name], memory_format=layout)
+    made.numpy()[...] = array
+    return made
 
 
 def _name_of(dtype):
@@ -202,9 +221,20 @@ def _plain_value(values, name):
 
 
 def _plain_row(row):
-    """Return a row of a history with NumPy's numbers as Python's, and without its own type."""
+    """Return a row of a history, or a value in it, as JSON's types.
+
+    Callbacks may record what they like. Arrays become lists; what has no such form is left out.
+    """
     if isinstance(row, dict):
-        return {name: _plain_row(value) for name, value in row.items()}
-    if isinstance(row, list):
-        return [_plain_row(value) for value in row]
-    return row.item() if isinstance(row, np.generic) else row
+        return {n: _plain_row(v) for n, v in row.items() if isinstance(n, str) and _is_plain(v)}
+    if isinstance(row, list | tuple):
+        return [_plain_row(value) for value in row if _is_plain(value)]
+    return row.tolist() if hasattr(row, "tolist") else row
+
+
+def _is_plain(value):
+    """Tell whether a value has a form in JSON's types."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biufU"
+    kinds = (bool, int, float, str, type(None), dict, list, tuple, np.generic, torch.Tensor)
+    return isinstance(value, kinds)

@@ -24,7 +24,9 @@ OBJECTS = {cls.__name__: cls for cls in (Augmentation, *LOSSES)}
 # Bytes of an array of labels, so that few letters become no large memory.
 MOST_BYTES = 2**24
 NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
-TEXT = re.compile(r"[<>|=]?[US]\d{1,6}")
+TEXT = re.compile(r"[<>|=]?U\d{1,6}")
+# Entries of a dict, and keys that are numbers: beyond these, hashes of different ones are equal.
+MOST_ENTRIES, LARGEST_KEY = 10_000, 2**61 - 2
 
 
 def to_words(value):
@@ -39,7 +41,7 @@ def to_words(value):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list):
+    if isinstance(value, list | range):
         return [to_words(item) for item in value]
     if isinstance(value, tuple) and type(value) is tuple:
         return {"tuple": [to_words(item) for item in value]}
@@ -54,6 +56,8 @@ def to_words(value):
     if OBJECTS.get(type(value).__name__) is type(value):
         its = {field.name: to_words(getattr(value, field.name)) for field in fields(value)}
         return {"object": [type(value).__name__, its]}
+    if hasattr(value, "__array__"):
+        return {"array": array_to_words(np.asarray(value))}
     raise TypeError(f"{type(value).__name__} is no number, no word and no list of them")
 
 
@@ -73,11 +77,9 @@ def from_words(words):
     if kind == "tuple" and isinstance(content, list):
         return tuple(from_words(item) for item in content)
     if kind == "dict" and isinstance(content, list):
-        pairs = [_pair(item) for item in content]
-        try:
-            return {from_words(key): from_words(item) for key, item in pairs}
-        except TypeError as error:
-            raise ValueError(f"a key of a dict is none: {error}") from None
+        if len(content) > MOST_ENTRIES:
+            raise ValueError(f"a dict has {len(content):,} entries, at most {MOST_ENTRIES:,}")
+        return {_key(key): from_words(item) for key, item in map(_pair, content)}
     if kind == "array":
         return array_from_words(content)
     if kind == "optimizer" and isinstance(content, str) and content in _optimizers():
@@ -108,10 +110,7 @@ def array_to_words(array):
         return {"dtype": "object", "values": values}
     if not (NUMBERS.fullmatch(array.dtype.str) or TEXT.fullmatch(array.dtype.str)):
         raise TypeError(f"an array of {array.dtype} holds neither numbers nor text")
-    values = array.tolist()
-    if array.dtype.kind == "S":
-        values = [value.decode("latin-1") for value in values]
-    return {"dtype": array.dtype.str, "values": values}
+    return {"dtype": array.dtype.str, "values": array.tolist()}
 
 
 def array_from_words(words):
@@ -124,7 +123,7 @@ def array_from_words(words):
     """
     is_array = isinstance(words, dict) and set(words) == {"dtype", "values"}
     if not is_array or not isinstance(words["values"], list) or not isinstance(words["dtype"], str):
-        raise ValueError("an array is none")
+        raise ValueError("an array has no dtype or no values")
     name, values = words["dtype"], words["values"]
     kinds = {type(value) for value in values}
     if name == "object":
@@ -140,13 +139,11 @@ def array_from_words(words):
     dtype = np.dtype(name)
     if dtype.itemsize * len(values) > MOST_BYTES:
         raise ValueError(f"an array of {name!r} is too large")
-    if dtype.kind == "S":
-        values = [value.encode("latin-1") for value in values]
     try:
         made = np.array(values, dtype=dtype)
     except OverflowError as error:
         raise ValueError(str(error)) from None
-    if made.tolist() != values and not np.isnan(made.astype(float)).any():
+    if made.tolist() != values and not (dtype.kind == "f" and np.isnan(made).any()):
         raise ValueError(f"an array of {name!r} holds values that are none of its")
     return made
 
@@ -162,6 +159,15 @@ def _optimizers():
     }
 
 
+def _key(words):
+    """Return a key of a dict: a label, or a name."""
+    key = from_words(words)
+    is_number = isinstance(key, int | float)
+    if not isinstance(key, str | int | float) or (is_number and not abs(key) <= LARGEST_KEY):
+        raise ValueError("a key of a dict is no label")
+    return key
+
+
 def _only_item(words):
     if len(words) != 1:
         raise ValueError("a value has several kinds, or none")
@@ -170,7 +176,7 @@ def _only_item(words):
 
 def _pair(words):
     if not isinstance(words, list) or len(words) != 2:
-        raise ValueError("a pair is none")
+        raise ValueError("a list of two values has more or fewer")
     return words
 
 

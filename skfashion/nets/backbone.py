@@ -145,6 +145,12 @@ def names_of_weights(backbone):
     return {"DEFAULT": known.DEFAULT, **known.__members__} if len(known) else {}
 
 
+def number_of_weights(backbone):
+    """Return how many weights torchvision says that an architecture has, 0 if it does not."""
+    known = names_of_weights(backbone).values()
+    return max((entry.meta.get("num_params", 0) for entry in known), default=0)
+
+
 def read_weights(backbone, weights):
     """Return pretrained weights of an architecture, as torchvision names them.
 

@@ -21,9 +21,10 @@ import numpy as np
 from skfashion.utils.files import sweep, write_atomically
 
 # Bytes of the header, and what it may consist of: lists and objects, and values in them. As
-# objects of Python's that is 150 MB at most.
-MOST_BYTES, MOST_CONTAINERS, MOST_VALUES = 2**24, 300_000, 2_000_000
-MOST_TENSORS, MOST_DIMENSIONS = 3000, 8
+# objects of Python's that is 100 MB at most.
+MOST_BYTES, MOST_CONTAINERS, MOST_VALUES = 2**23, 200_000, 400_000
+# torchvision's deepest network that is taken has 1,548.
+MOST_TENSORS, MOST_DIMENSIONS = 2000, 8
 DTYPES = {"F64": "float64", "F32": "float32", "I64": "int64"}
 # Where in the metadata the text is. One entry: safetensors writes several in any order.
 KEY = "skfashion"
@@ -61,7 +62,7 @@ def write_tensors(path, tensors, words):
 def packed(tensors, text):
     """Return the content of a file with tensors and a text, an object of JSON with its checksum."""
     text = f'{{"sha256": "{_sum(tensors, text)}", {text[1:]}'
-    return _safetensors().save(tensors, {KEY: text})
+    return _safetensors().numpy.save(tensors, {KEY: text})
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,11 @@ class TensorFile:
         rest = self._stream.read(n_bytes)
         if len(rest) != n_bytes or self._stream.read(1):
             raise ValueError("it has changed while it was read")
-        tensors = _safetensors().load(self._header + rest)
+        library = _safetensors()
+        try:
+            tensors = library.numpy.load(self._header + rest)
+        except library.SafetensorError as error:
+            raise ValueError(f"it is no safetensors file: {error}") from None
         if self._sum != _sum(tensors, self._text):
             raise ValueError("its checksum is another one")
         return tensors
@@ -143,6 +148,13 @@ def open_tensors(path):
         yield TensorFile(words, shapes, size, stream, start + header, found[1], text)
 
 
+def looks_like_tensors(path):
+    """Tell whether a file that can be opened begins as one of safetensors does."""
+    with open(path, "rb") as stream:
+        start = stream.read(9)
+    return len(start) == 9 and start[8:] == b"{" and start[6:8] == b"\0\0"
+
+
 def read_json(text):
     """Return what a text of JSON says, refusing names that come twice and far too many values.
 
@@ -164,7 +176,7 @@ def _open_at_once(path, flags):
 
 
 def _safetensors():
-    """Return the library's functions for arrays."""
+    """Return the library, with its functions for arrays."""
     try:
         import safetensors.numpy
     except ImportError as error:
@@ -172,16 +184,21 @@ def _safetensors():
             "Saved models are safetensors files, for which a package is not installed: pip install "
             "'skfashion[persistence]'"
         ) from error
-    return safetensors.numpy
+    return safetensors
 
 
 def _check_extent(text):
     """Refuse a text of JSON that would take too much memory."""
-    signs = ("{", "[", ",") if isinstance(text, str) else (b"{", b"[", b",")
-    objects, lists, values = map(text.count, signs)
-    if len(text) > MOST_BYTES or objects + lists > MOST_CONTAINERS or values > MOST_VALUES:
+    signs = ("{", "[", ",", ":") if isinstance(text, str) else (b"{", b"[", b",", b":")
+    objects, lists, values, keys = map(text.count, signs)
+    if (
+        len(text) > MOST_BYTES
+        or objects + lists > MOST_CONTAINERS
+        or max(values, keys) > MOST_VALUES
+    ):
         raise ValueError(
-            f"it has a header of {len(text):,} bytes and {values:,} values, which is too much"
+            f"a header of {len(text):,} bytes, {objects + lists:,} containers and {values:,} "
+            f"values is too large: at most {MOST_BYTES:,}, {MOST_CONTAINERS:,} and {MOST_VALUES:,}"
         )
 
 
@@ -191,16 +208,17 @@ def _parsed(header, n_bytes):
     if not isinstance(entries, dict) or len(entries) > MOST_TENSORS:
         raise ValueError("its header is none of safetensors, or has too many tensors")
     metadata = entries.pop("__metadata__", {})
-    text = metadata.get(KEY, "") if isinstance(metadata, dict) else ""
-    if not isinstance(text, str):
-        raise ValueError("its metadata are no words")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(KEY, ""), str):
+        raise ValueError("its metadata are not strings")
+    if set(metadata) != {KEY}:
+        raise ValueError("it is a safetensors file that skfashion did not write")
     shapes, parts = {}, []
     for name, entry in entries.items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise ValueError(f"{name!r} is no tensor")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in DTYPES:
-            raise ValueError(f"{name!r} has the dtype {dtype!r}, which is none of {list(DTYPES)}")
+            raise ValueError(f"{name!r} has a dtype that is none of {', '.join(DTYPES)}")
         if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
             raise ValueError(f"{name!r} has a shape or a place that is none")
         if len(shape) > MOST_DIMENSIONS:
@@ -217,7 +235,7 @@ def _parsed(header, n_bytes):
         end = stop
     if end != n_bytes:
         raise ValueError("its tensors are not as long as the file")
-    return text, shapes
+    return metadata[KEY], shapes
 
 
 def _are_counts(values):

@@ -10,6 +10,7 @@ import numpy as np
 
 from skfashion.persistence import load
 from skfashion.utils.streams import Forgiving
+from skfashion.utils.tensors import looks_like_tensors
 from skfashion.utils.values import read_arrays
 
 DESCRIPTION = """\
@@ -149,7 +150,7 @@ def _read_table(path):
 def _load_model(path):
     import joblib
 
-    if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" or (path.is_file() and looks_like_tensors(path)):
         return load(path)
     try:
         model = joblib.load(path)

@@ -13,6 +13,7 @@ ORDER = (
     "augmentation",
     "would_more_images_help",
     "learn_from_few_labels",
+    "pipeline_to_a_file_without_pytorch",
     "compare_runs_in_tensorboard",
     "which_pixels_mattered",
     "what_the_net_sees",

@@ -78,7 +78,8 @@ def test_links_lead_to_pages_and_headings_of_the_site(site):
 
 def test_every_public_name_has_a_page(site):
     reference = Page(site / "api.html").anchors
-    names = ("datasets", "ensemble", "exceptions", "inspection", "model_selection", "studies")
+    names = ("datasets", "ensemble", "exceptions", "export", "inspection", "model_selection")
+    names += ("studies",)
     modules = [importlib.import_module(f"skfashion.{name}") for name in names]
     for module in (skfashion, *modules):
         for name in module.__all__:

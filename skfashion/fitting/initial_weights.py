@@ -16,11 +16,11 @@ from skfashion.fitting.fit_files import weights_in
 from skfashion.utils.tensors import looks_like_tensors
 
 
-def read_initial_weights(init_from, classes, module):
+def read_initial_weights(init_from, classes, module=None):
     """Return the weights that a parameter `init_from` names, by name, None for None.
 
     Those of the head are left out where a net is known to have learned other labels than `classes`.
-    They are for `module`, so that a file of far more bytes is none of its.
+    They are for `module`, so that a file of far more bytes is none of its; None is not known yet.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def _weights_for(classes, weights, its_classes):
 def _read_fit(path, module):
     """Return the weights and the classes in a file that a classifier's `save` has written."""
     # The head may be for many more classes, and the header has up to some megabytes.
-    most = 2**25 + 4 * sum(tensor.nbytes for tensor in module.state_dict().values())
+    state = {} if module is None else module.state_dict()
+    most = 2**25 + 4 * sum(tensor.nbytes for tensor in state.values()) if state else 2**32
     try:
         return weights_in(path, most)
     except ValueError as error:

@@ -93,16 +93,16 @@ for name, answer in answers.items():
 sizes = {"pickle of the pipeline": len(pickle.dumps(model))}
 sizes |= {f"ONNX, {name}": (folder / f"{name}.onnx").stat().st_size for name in answers}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-bars = left.barh(list(sizes), [size / 1000 for size in sizes.values()])
-left.bar_label(bars, fmt="%.0f", padding=3)
-left.set(xlabel="size (kB)")
-left.margins(x=0.15)
-left.invert_yaxis()
 for (name, values), style in zip(differences.items(), ("-", "--"), strict=True):
     # A difference of 0 has no place on this axis.
     right.ecdf(values.clip(1e-9), linestyle=style, label=f"ONNX, {name}")
 right.set(xscale="log", xlabel="largest difference of a probability", ylabel="share of images")
 right.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
+bars = left.barh(list(sizes), [size / 1000 for size in sizes.values()])
+left.bar_label(bars, fmt="%.0f", padding=3)
+left.set(xlabel="size (kB)")
+left.margins(x=0.15)
+left.invert_yaxis()
 
 # %%
 # The first image of each class, with the label and the probability that the 8-bit file gives; in

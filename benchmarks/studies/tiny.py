@@ -1,0 +1,106 @@
+"""Nets for 100 kB of ONNX, or for 32 kB of a microcontroller's flash: which to take.
+
+Train candidates on some of the training images, write them as int8 ONNX files and as C, and measure
+them on other training images. `CHOSEN` are the recipes "tiny" and "micro" of `shipping`.
+"""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.data import held_out
+from benchmarks.formatting import cell, grouped, median, table_above
+from benchmarks.study import study_of
+
+FULL = {"train_rows": 50_000, "valid_rows": 10_000, "calibration": 1000}
+QUICK = FULL | {"train_rows": 1000, "valid_rows": 1000, "calibration": 200}
+RESNET = {"depth": 1, "augment": "flip", "max_epochs": 12}
+CONV = {"hidden_layer_sizes": (), "augment": "flip", "max_epochs": 12}
+# Of each candidate its class and parameters, by name; widths are those that fit into the bytes.
+CANDIDATES = {
+    "ResNet 15": ("ResNetClassifier", RESNET | {"width": 15}),
+    "ResNet 15, 20 epochs": ("ResNetClassifier", RESNET | {"width": 15, "max_epochs": 20}),
+    "ResNet 14, stem stride 1": (
+        "ResNetClassifier",
+        RESNET | {"width": 14, "stem_stride": 1},
+    ),
+    "ResNet 9": ("ResNetClassifier", RESNET | {"width": 9}),
+    "ResNet 9, stem stride 1": ("ResNetClassifier", RESNET | {"width": 9, "stem_stride": 1}),
+    "Conv 16-32-64": ("ConvNetClassifier", CONV | {"channels": (16, 32, 64)}),
+    "Conv 12-20-32, two each": (
+        "ConvNetClassifier",
+        CONV | {"channels": (12, 20, 32), "depth": 2},
+    ),
+}
+UNITS = tuple(CANDIDATES)
+
+
+def classifiers(unit, settings, seed=0):
+    """Return a candidate."""
+    import skfashion
+
+    name, parameters = CANDIDATES[unit]
+    return {"net": getattr(skfashion, name)(random_state=seed, **parameters)}
+
+
+def measure(unit, seed, asked):
+    """Train a candidate; say what its files take, and how often they are right."""
+    settings = asked.settings
+    sizes = settings["train_rows"], settings["valid_rows"]
+    X, X_valid, y, y_valid = held_out(asked.images, *sizes, seed)
+    (net,) = classifiers(unit, settings, seed).values()
+    net.fit(X, y)
+    return {"epochs": net.n_iter_} | sizes_and_accuracies(
+        net, X[: settings["calibration"]], X_valid, y_valid
+    )
+
+
+def sizes_and_accuracies(net, X_calibration, X, y):
+    """Return the bytes of a net's int8 file and of its C, and accuracies before and after."""
+    from skfashion.export import quantize, to_c
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        report = quantize(net, path, X_calibration, method="static", X_test=X, y_test=y)
+        in_c = to_c(path, folder, name="net")
+    return {
+        "onnx_bytes": report.bytes_after,
+        "c_bytes": in_c.flash_bytes,
+        "ram_bytes": in_c.ram_bytes,
+        "multiplications": in_c.n_multiply_accumulates,
+        "accuracy": round(report.accuracy_before, 6),
+        "int8_accuracy": round(report.accuracy_after, 6),
+    }
+
+
+def table(rows):
+    """Write a line a candidate."""
+    lines = []
+    for unit, its in grouped(rows, "unit").items():
+        kilobytes = [f"{float(median(its, k)) / 1000:.1f}" for k in ("onnx_bytes", "c_bytes")]
+        kilobytes.append(f"{float(median(its, 'ram_bytes')) / 1000:.1f}")
+        lines.append(
+            [
+                unit,
+                *(cell([row[k] for row in its], 100) for k in ("accuracy", "int8_accuracy")),
+                *kilobytes,
+                f"{float(median(its, 'multiplications')) / 1e6:.2f}",
+            ]
+        )
+    headings = ["net", "float32 %", "int8 %", "int8 ONNX, kB", "C: constants, kB"]
+    headings += ["C: RAM, kB", "million multiplications"]
+    settings = rows[-1]["settings"]
+    words = (
+        f"Mean ± deviation over {len({row['seed'] for row in rows})} seeds of the accuracy on "
+        f"{settings['valid_rows']:,} of the training images; trained on {settings['train_rows']:,} "
+        "others of them."
+    )
+    return table_above(lines, headings, words, rows)
+
+
+STUDY = study_of(
+    __name__,
+    cost="20 min",
+    page="small_nets.md",
+    seeds=2,
+    packages=("onnxruntime", "onnx"),
+)

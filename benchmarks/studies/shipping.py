@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.formatting import cell, grouped, table_above, values
-from benchmarks.pruning import prune
 from benchmarks.study import study_of
 
 UNITS = ("ConvNetClassifier", "MLPNetClassifier")
@@ -77,7 +76,7 @@ def _forms(net, X, y, settings, folder):
     from sklearn.base import clone
 
     import skfashion
-    from skfashion.export import quantize, to_c
+    from skfashion.export import prune, quantize, to_c
 
     pickled = pickle.dumps(net)
     yield "pickle", (len(pickled), pickle.loads(pickled).predict_proba)

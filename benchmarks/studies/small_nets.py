@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from benchmarks.data import held_out
 from benchmarks.formatting import cell, half_interval, median, seeds, table_above
-from benchmarks.pruning import prune
 from benchmarks.study import study_of
 
 # Shares of the widths that are kept, and for how many epochs what is cut out trains on, at which
@@ -72,6 +71,8 @@ def measure(unit, seed, asked):
 def _narrow(wide, X, y, keep, budget, lr_shares):
     """Yield (name, net, seconds, whether it needs the wide net); the first sets the time."""
     from sklearn.base import clone
+
+    from skfashion.export import prune
 
     available = epoch = None
     for share in lr_shares:

@@ -1,12 +1,17 @@
-"""Structured pruning: neurons and filters of a fitted net are cut out, and what is left trains on.
-
-Like all of this folder it is not installed with the package; `benchmarks.studies.small_nets` says
-what it is worth.
-"""
+"""Structured pruning: neurons and filters of a fitted net are cut out, the rest trains on."""
 
 import copy
 
 import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from skfashion.classifiers.conv import ConvNetClassifier
+from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.export.libraries import import_library
+from skfashion.fitting.inputs import as_images, encode_labels
 
 # Rows from which it is learned what matters.
 ROWS = 2048
@@ -15,6 +20,9 @@ BLOCK = 512
 
 def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     """Return a narrower net made of a fitted one.
+
+    Worth it where a wide net is there already and little time is left for a narrow one; how much,
+    and where it is not, is on the page about small nets.
 
     Of each hidden layer those neurons or filters are cut out whose removal would change the loss
     least in first order (Molchanov et al., "Importance estimation for neural network pruning", CVPR
@@ -44,10 +52,26 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     ------
     ValueError
         If `keep` is no such share, or the classifier is of another kind or has a head of cosines.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    ImportError
+        If torch-pruning is not installed: ``pip install "skfashion[export]"``.
+
+    Examples
+    --------
+    >>> from skfashion import MLPNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.export import prune
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = MLPNetClassifier(max_epochs=3, random_state=0).fit(X[:2000], y[:2000])
+    >>> part = prune(net, X[:2000], y[:2000], keep=0.25, max_epochs=2)
+    >>> part.hidden_layer_sizes
+    (128, 64)
     """
     if not 0 < keep <= 1:
         raise ValueError(f"Got keep={keep}, expected a share above 0, and at most 1.")
     _check_kind(estimator)
+    import_library("torch_pruning")
     net = copy.deepcopy(estimator)
     module = net.net_.module_
     _cut(module, *_some_rows(net, X, y), keep)
@@ -58,13 +82,10 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
 
 
 def _check_kind(estimator):
-    from torch import nn
-
-    from skfashion import ConvNetClassifier, MLPNetClassifier
-
     name = type(estimator).__name__
     if not isinstance(estimator, MLPNetClassifier | ConvNetClassifier):
         raise ValueError(f"Got a {name}, expected an MLPNetClassifier or a ConvNetClassifier.")
+    check_is_fitted(estimator)
     if not isinstance(estimator.net_.module_.head, nn.Linear):
         raise ValueError(
             f"Got a {name} with loss={estimator.loss!r}, whose head is none of a plain net; "
@@ -74,10 +95,6 @@ def _check_kind(estimator):
 
 def _some_rows(net, X, y):
     """Return rows at equal distances as images (n, c, h, w) and the numbers of their labels."""
-    import torch
-
-    from skfashion.fitting.inputs import as_images, encode_labels
-
     rows = net._read_rows(X)
     chosen = np.linspace(0, rows.shape[0] - 1, min(ROWS, rows.shape[0])).astype(int)
     _, codes = encode_labels(np.asarray(y)[chosen], net.classes_)
@@ -86,8 +103,6 @@ def _some_rows(net, X, y):
 
 def _ratios(layers, keep):
     """Return the share of each layer that is cut out, by layer; not of those that stay whole."""
-    from torch import nn
-
     ratios = {}
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.Conv2d):
@@ -100,10 +115,7 @@ def _ratios(layers, keep):
 
 def _cut(module, images, targets, keep):
     """Cut out of each hidden layer of a network what matters least for the loss of some rows."""
-    import torch
-    import torch_pruning
-    from torch.nn.functional import cross_entropy
-
+    torch_pruning = import_library("torch_pruning")
     # Without the standardisation, whose one channel is none that can be cut.
     layers = torch.nn.Sequential(module.features, module.head).eval()
     for start in range(0, len(images), BLOCK):
@@ -125,8 +137,6 @@ def _cut(module, images, targets, keep):
 
 def _widths(net, module):
     """Return the parameters of a classifier that say how wide the layers of a network are."""
-    from torch import nn
-
     filters = [layer.out_channels for layer in module.features if isinstance(layer, nn.Conv2d)]
     sizes = [layer.out_features for layer in module.features if isinstance(layer, nn.Linear)]
     widths = {"hidden_layer_sizes": tuple(sizes)}

@@ -227,4 +227,5 @@ STUDY = study_of(
     page="saving.md",
     seeds=5,
     packages=("onnxruntime", "onnx", "torch-pruning"),
+    cheap=("MLPNetClassifier",),
 )

@@ -22,7 +22,7 @@ if shutil.which("gcc") is None:
 def rows():
     """Rows of a small multilayer perceptron, one of each form."""
     settings = {"calibration": 50, "rounds": 4, "rounds_of_many": 2, "epochs": 1, "keep": 0.5}
-    asked = SimpleNamespace(settings=settings, images=load_split("sample", 1000))
+    asked = SimpleNamespace(settings=settings, images=load_split("sample", 1000), brief=False)
 
     def small(unit, settings, seed=0):
         from skfashion import MLPNetClassifier

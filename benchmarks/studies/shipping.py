@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,10 @@ def measure(unit, seed, asked):
     (net,) = classifiers(unit, settings, seed).values()
     net.set_params(n_threads=None).fit(X, y).set_params(n_threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        forms = dict(_forms(net, X, y, settings, Path(folder)))
+        forms = _forms(net, X, y, settings, Path(folder))
+        forms = dict(
+            islice(forms, 3) if asked.brief else forms
+        )  # up to the one all are held beside
         ratios = _ratios({**forms, BARE: (None, _bare(net))}, X_test, settings)
         labels = {name: predict(X_test) for name, (_, predict) in forms.items()}
         before = labels[BASE].argmax(1)

@@ -79,9 +79,16 @@ OPTIONS = {
 }
 
 
+# Backbones, which are slow, have the same options.
+CASES = [(cls, options) for cls in LEARNING for options in OPTIONS]
+CASES += [
+    pytest.param(TorchvisionClassifier, options, marks=pytest.mark.slow)
+    for options in ("plain", "cosine head")
+]
+
+
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("cls", kinds(ESTIMATORS, fast=LEARNING))
+@pytest.mark.parametrize(("cls", "options"), CASES)
 def test_predictions_have_the_same_bits(cls, options, way, digits, tmp_path):
     X, y = digits
     n = 30 if cls is TorchvisionClassifier else 150

@@ -50,71 +50,8 @@ def write_fit(path, cls, state):
     OSError
         If the file cannot be written; what was there before is left as it was.
     """
-    if getattr(sys.modules["skfashion"], cls.__name__, None) is not cls:
-        raise ValueError(
-            f"Got a {cls.__name__} of {cls.__module__}, expected a classifier of skfashion itself: "
-            "a file names its class, and skfashion.load knows no others. Pickle it."
-        )
-    plain = state["net_"]
-    if not isinstance(plain, dict):
-        raise ValueError(
-            f"Got a {cls.__name__} whose network has been changed by hand (layers, hooks, or which "
-            "weights are trained), expected one as its parameters describe it: a file without code "
-            "can hold no other. Take the changes back, or pickle it."
-        )
-    if len(plain["history"]) > MOST_ROWS:
-        raise ValueError(
-            f"Got a history of {len(plain['history']):,} epochs, expected at most {MOST_ROWS:,}: "
-            "it is in the file's header. Forget the first ones, del "
-            f"net.net_.history[:-{MOST_ROWS}], or pickle the classifier."
-        )
-    parameters, left_out = _words_of_parameters(cls, state)
-    tensors = {name: state[name] for name in OF_CLASSES}
-    tensors |= {f"{WEIGHTS}{name}": array for name, array in plain["weights"].items()}
-    criterion = {name: value for name, value in plain["criterion"].items() if value is not None}
-    tensors |= {name: criterion.pop(name) for name in (OFFSET, MARGINS) if name in criterion}
-    statistics = state.get("_image_statistics")
-    if statistics is not None:
-        statistics = dict(statistics)
-        if (contrast := statistics.pop(CONTRAST)) is not None:
-            tensors[CONTRAST] = contrast
-    names = state.get("feature_names_in_")
-    try:
-        classes = array_to_words(state["classes_"])
-        names = None if names is None else array_to_words(np.asarray(names, dtype=object))
-    except TypeError as error:
-        raise ValueError(
-            f"Got a {cls.__name__} with the classes {state['classes_']!r}, of which {error}; "
-            "expected numbers or text. Use such labels, or pickle it."
-        ) from None
-    optimizer = plain["optimizer"]
-    try:
-        optimizer = to_words(optimizer)
-    except TypeError:
-        optimizer = None
-    document = {
-        "format": FORMAT,
-        "class": cls.__name__,
-        "versions": state[KEY],
-        "parameters": parameters,
-        "left_out": left_out,
-        "classes": classes,
-        "n_features_in": int(state["n_features_in_"]),
-        "feature_names_in": names,
-        "image_shape": list(state["image_shape_"]),
-        "image_statistics": statistics,
-        "output": state.get("_sklearn_output_config"),
-        "net": {
-            **{name: plain[name] for name in SETTINGS},
-            **{name: plain[name] for name in ("dtype", "n_columns", "head_scale")},
-            **{name: plain[name] for name in ("compute_dtype", "inference_dtype")},
-            "channels_last": plain["channels_last"],
-            "criterion": criterion,
-            "optimizer": optimizer,
-            "optimizer_options": plain["optimizer_options"],
-            "history": plain["history"],
-        },
-    }
+    _check_can_be_saved(cls, state)
+    document, tensors = _document_of(cls, state)
     # What a file says is checked before it is written, too: none is written that cannot be read.
     forms = {name: (array.dtype.name, array.shape) for name, array in tensors.items()}
     n_bytes = sum(array.nbytes for array in tensors.values())
@@ -123,7 +60,7 @@ def write_fit(path, cls, state):
     except ValueError as error:
         raise ValueError(f"Got a {cls.__name__} that cannot be saved: {error}") from error
     write_tensors(path, tensors, document)
-    return left_out
+    return document["left_out"]
 
 
 def read_fit(path, classes):
@@ -153,6 +90,80 @@ def read_fit(path, classes):
         # All is compared before there is memory for anything.
         found = described(cls, document, file.shapes, file.size)
         return cls, found.with_tensors(file.read())
+
+
+def _check_can_be_saved(cls, state):
+    """Refuse a classifier that no file describes."""
+    if getattr(sys.modules["skfashion"], cls.__name__, None) is not cls:
+        raise ValueError(
+            f"Got a {cls.__name__} of {cls.__module__}, expected a classifier of skfashion itself: "
+            "a file names its class, and skfashion.load knows no others. Pickle it."
+        )
+    if not isinstance(state["net_"], dict):
+        raise ValueError(
+            f"Got a {cls.__name__} whose network has been changed by hand (layers, hooks, or which "
+            "weights are trained), expected one as its parameters describe it: a file without code "
+            "can hold no other. Take the changes back, or pickle it."
+        )
+    n_epochs = len(state["net_"]["history"])
+    if n_epochs > MOST_ROWS:
+        raise ValueError(
+            f"Got a history of {n_epochs:,} epochs, expected at most {MOST_ROWS:,}: "
+            "it is in the file's header. Forget the first ones, del "
+            f"net.net_.history[:-{MOST_ROWS}], or pickle the classifier."
+        )
+
+
+def _document_of(cls, state):
+    """Return what a file says of a classifier, JSON's types, and its tensors."""
+    plain = state["net_"]
+    parameters, left_out = _words_of_parameters(cls, state)
+    tensors = {name: state[name] for name in OF_CLASSES}
+    tensors |= {f"{WEIGHTS}{name}": array for name, array in plain["weights"].items()}
+    criterion = {name: value for name, value in plain["criterion"].items() if value is not None}
+    tensors |= {name: criterion.pop(name) for name in (OFFSET, MARGINS) if name in criterion}
+    statistics = state.get("_image_statistics")
+    if statistics is not None:
+        statistics = dict(statistics)
+        if (contrast := statistics.pop(CONTRAST)) is not None:
+            tensors[CONTRAST] = contrast
+    names = state.get("feature_names_in_")
+    try:
+        classes = array_to_words(state["classes_"])
+        names = None if names is None else array_to_words(np.asarray(names, dtype=object))
+    except TypeError as error:
+        raise ValueError(
+            f"Got a {cls.__name__} with the classes {state['classes_']!r}, of which {error}; "
+            "expected numbers or text. Use such labels, or pickle it."
+        ) from None
+    optimizer = plain["optimizer"]
+    try:
+        optimizer = to_words(optimizer)
+    except TypeError:
+        optimizer = None
+    return {
+        "format": FORMAT,
+        "class": cls.__name__,
+        "versions": state[KEY],
+        "parameters": parameters,
+        "left_out": left_out,
+        "classes": classes,
+        "n_features_in": int(state["n_features_in_"]),
+        "feature_names_in": names,
+        "image_shape": list(state["image_shape_"]),
+        "image_statistics": statistics,
+        "output": state.get("_sklearn_output_config"),
+        "net": {
+            **{name: plain[name] for name in SETTINGS},
+            **{name: plain[name] for name in ("dtype", "n_columns", "head_scale")},
+            **{name: plain[name] for name in ("compute_dtype", "inference_dtype")},
+            "channels_last": plain["channels_last"],
+            "criterion": criterion,
+            "optimizer": optimizer,
+            "optimizer_options": plain["optimizer_options"],
+            "history": plain["history"],
+        },
+    }, tensors
 
 
 def _words_of_parameters(cls, state):

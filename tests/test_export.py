@@ -614,3 +614,12 @@ def test_labels_are_the_same_on_two_thousand_rows(cls, path):
     labels, probabilities = run(path, X[500:].reshape(-1, 1, 28, 28))
     np.testing.assert_array_equal(labels, net.predict(X[500:]))
     np.testing.assert_allclose(probabilities, net.predict_proba(X[500:]), atol=5e-6)
+
+
+def test_labels_that_a_net_does_not_know_are_refused_by_quantize(digits, tmp_path):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    for wrong, message in ((y.astype(str), "Got y_test with the labels"), (np.eye(10)[y], "1d")):
+        with pytest.raises(ValueError, match=message):
+            quantize(net, tmp_path / "net.onnx", X[:50], X_test=X, y_test=wrong)
+    assert list(tmp_path.iterdir()) == []

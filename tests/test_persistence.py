@@ -374,6 +374,13 @@ def test_sizes_of_layers_in_any_form(sizes, digits, tmp_path):
     assert_same(net, other, X)
 
 
+def test_a_frozen_net_is_copied_with_what_freezes_it(digits):
+    frozen = FrozenEstimator(small(MLPNetClassifier, max_epochs=1).fit(*digits))
+    for other in (copy.deepcopy(frozen), copy.copy(frozen), pickle.loads(pickle.dumps(frozen))):
+        assert type(other) is FrozenEstimator
+        assert_same(frozen, other, digits[0])
+
+
 def test_arrays_may_lie_in_a_memory_map(digits, tmp_path):
     net = small(MLPNetClassifier, max_epochs=1, loss="balanced_softmax").fit(*digits)
     joblib.dump(net, tmp_path / "net.joblib")

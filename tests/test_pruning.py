@@ -9,6 +9,7 @@ import torch
 from common import small, weights_of
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 
 import skfashion
 from skfashion import MLPNetClassifier, ResNetClassifier
@@ -81,7 +82,11 @@ def test_what_is_cut_out_may_be_taught(digits):
 def test_what_cannot_be_cut_is_refused(digits):
     X, y = digits
     net = small(MLPNetClassifier).fit(X, y)
-    for keep in (0, 1.1, np.nan):
+    with pytest.raises(ValueError, match="expected one label a row"):
+        prune(net, X, y[:-1])
+    with pytest.raises(ValueError, match="Got epochs, expected parameters of MLPNetClassifier"):
+        prune(net, X, y, epochs=2)
+    for keep in (0, 1.1, np.nan, "half"):
         with pytest.raises(ValueError, match=f"Got keep={keep}, expected a share above 0"):
             prune(net, X, y, keep=keep)
     with pytest.raises(ValueError, match="Got a ResNetClassifier, expected an MLPNet"):
@@ -102,3 +107,14 @@ def test_what_is_cut_out_is_saved_as_a_net_of_its_size(digits, tmp_path):
     same = skfashion.load(tmp_path / "net.safetensors")
     assert same.hidden_layer_sizes == part.hidden_layer_sizes == (8,)
     np.testing.assert_array_equal(same.predict_proba(X), part.predict_proba(X))
+
+
+def test_a_taught_net_and_one_with_weights_to_begin_with_are_cut(digits):
+    X, y = digits
+    teacher = FrozenEstimator(small(MLPNetClassifier).fit(X, y))
+    taught = small(MLPNetClassifier, teacher=teacher, init_from=teacher).fit(X, y)
+    for more in ({}, {"soft_targets": teacher.predict_proba(X)}):
+        part = prune(taught, X, y, keep=0.5, max_epochs=1, **more)
+        assert part.init_from is None
+        assert isinstance(part.teacher, FrozenEstimator)
+        assert clone(part).fit(X, y).hidden_layer_sizes == (8,)

@@ -193,7 +193,6 @@ SETTERS = {
     ("studies/treatments.py", "fit"),
     ("studies/treatments.py", "fit_resample"),
     # How attributes are replaced and copied.
-    ("utils/fitted.py", "deep_copy"),
     ("utils/fitted.py", "replace_fitted"),
     ("utils/fitted.py", "snapshot"),
     ("utils/fitted.py", "unfitted"),

@@ -51,7 +51,7 @@ from skfashion.utils._sklearn import (
     validate_parameter_constraints,
 )
 from skfashion.utils.callers import warn_the_caller
-from skfashion.utils.fitted import deep_copy, fitted_attributes, replace_fitted, snapshot, unfitted
+from skfashion.utils.fitted import fitted_attributes, replace_fitted, snapshot, unfitted
 from skfashion.utils.names import advises
 from skfashion.utils.versions import PickledWithVersions
 
@@ -416,12 +416,9 @@ class ImageClassifier(
     def __setstate__(self, state):
         super().__setstate__(from_plain_fit(type(self), state))
 
+    # No __deepcopy__: a FrozenEstimator hands attributes on, and would be copied without itself.
     def __copy__(self):
         return snapshot(self)
-
-    def __deepcopy__(self, memo):
-        # Not by way of plain data: a network that is there need not be built again.
-        return deep_copy(self, memo)
 
     def predict(self, X) -> np.ndarray:
         """Return the most probable label of each image, in the dtype of the `y` of fit.

@@ -1,6 +1,7 @@
 """Structured pruning: neurons and filters of a fitted net are cut out, the rest trains on."""
 
 import copy
+from numbers import Real
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.export.libraries import import_library
 from skfashion.fitting.inputs import as_images, encode_labels
+from skfashion.utils.labels import check_label_per_row
 
 # Rows from which it is learned what matters.
 ROWS = 2048
@@ -51,7 +53,8 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     Raises
     ------
     ValueError
-        If `keep` is no such share, or the classifier is of another kind or has a head of cosines.
+        If `keep` is no such share, the classifier is of another kind or has a head of cosines, there
+        is not a label a row, or `training` names no parameter.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ImportError
@@ -68,15 +71,23 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     >>> part.hidden_layer_sizes
     (128, 64)
     """
-    if not 0 < keep <= 1:
+    if not (isinstance(keep, Real) and 0 < keep <= 1):
         raise ValueError(f"Got keep={keep}, expected a share above 0, and at most 1.")
     _check_kind(estimator)
+    check_label_per_row(X, y)
+    unknown = sorted(set(training) - set(estimator.get_params(deep=False)))
+    if unknown:
+        raise ValueError(
+            f"Got {', '.join(unknown)}, expected parameters of {type(estimator).__name__}, such as "
+            "max_epochs and lr."
+        )
     import_library("torch_pruning")
     net = copy.deepcopy(estimator)
     module = net.net_.module_
     _cut(module, *_some_rows(net, X, y), keep)
-    net.set_params(**_widths(net, module))
-    training = {"warm_start": True} | training
+    # Weights to begin with were for the old widths.
+    net.set_params(**_widths(net, module), init_from=None)
+    training = {"warm_start": True} | ({} if soft_targets is None else {"teacher": None}) | training
     before = {name: getattr(net, name) for name in training}
     return net.set_params(**training).fit(X, y, soft_targets=soft_targets).set_params(**before)
 

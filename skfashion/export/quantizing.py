@@ -16,7 +16,7 @@ from skfashion.export.pipelines import nodes_of_nets
 from skfashion.images import as_planes, as_rows, dense
 from skfashion.utils._sklearn import HasMethods, StrOptions, validate_params
 from skfashion.utils.files import write_atomically
-from skfashion.utils.labels import check_label_per_row
+from skfashion.utils.labels import check_label_per_row, column_of_labels, encode_labels
 from skfashion.utils.names import advises
 
 # Operators with weights.
@@ -138,8 +138,11 @@ def quantize(
         raise ValueError("Got y_test without X_test, expected both, or X_test alone.")
     if y_test is not None:
         check_label_per_row(X_test, y_test, "_test")
+        y_test = column_of_labels(y_test, "y_test")
     before = _content_of(model, X_calibration)
     graph = onnx.load_from_string(before)
+    if y_test is not None:
+        encode_labels(y_test, read_value(graph, "labels")["values"], "y_test")
     calibration = _inputs_of_file(graph, X_calibration, "X_calibration")
     compared = calibration if X_test is None else _inputs_of_file(graph, X_test, "X_test")
     nodes = _nodes_to_quantize(graph)

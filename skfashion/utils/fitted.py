@@ -4,8 +4,6 @@ An estimator that is fitted again while another thread predicts, or whose fit is
 has the old fit or the new one, and never a part of each.
 """
 
-import copy
-
 
 def fitted_attributes(estimator):
     """Return the fitted attributes of an estimator, by name."""
@@ -27,13 +25,6 @@ def snapshot(estimator, /, **changes):
     """Return an estimator with the attributes that this one has now, some of them changed."""
     copied = object.__new__(type(estimator))
     copied.__dict__ = vars(estimator) | changes
-    return copied
-
-
-def deep_copy(estimator, memo):
-    """Return a copy of an estimator, its attributes copied as they are, for ``__deepcopy__``."""
-    copied = memo[id(estimator)] = object.__new__(type(estimator))
-    copied.__dict__ = copy.deepcopy(vars(estimator), memo)
     return copied
 
 

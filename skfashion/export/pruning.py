@@ -53,8 +53,8 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     Raises
     ------
     ValueError
-        If `keep` is no such share, the classifier is of another kind or has a head of cosines, there
-        is not a label a row, or `training` names no parameter.
+        If `keep` is no such share, the classifier is of another kind or has a head of cosines,
+        there is not a label a row, or `training` names no parameter.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ImportError

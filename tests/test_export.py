@@ -623,3 +623,11 @@ def test_labels_that_a_net_does_not_know_are_refused_by_quantize(digits, tmp_pat
         with pytest.raises(ValueError, match=message):
             quantize(net, tmp_path / "net.onnx", X[:50], X_test=X, y_test=wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_subclass_of_the_same_name_takes_nothing_away(digits, tmp_path):
+    X, y = digits
+    cls = type("MLPNetClassifier", (MLPNetClassifier,), {})
+    for kind in (cls, MLPNetClassifier):
+        model = make_pipeline(StandardScaler(), small(kind, max_epochs=1)).fit(X, y)
+        to_onnx(model, tmp_path / "net.onnx", X[:20])

@@ -33,7 +33,8 @@ def register(classes):
     for cls in classes:
         skl2onnx.update_registered_converter(
             cls,
-            f"Skfashion{cls.__name__}",
+            # A class of the user's may have the name of one of ours.
+            f"{cls.__module__}_{cls.__qualname__}".replace(".", "_"),
             shapes.calculate_linear_classifier_output_shapes,
             convert_net,
             options=OPTIONS,

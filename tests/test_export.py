@@ -628,6 +628,6 @@ def test_labels_that_a_net_does_not_know_are_refused_by_quantize(digits, tmp_pat
 def test_a_subclass_of_the_same_name_takes_nothing_away(digits, tmp_path):
     X, y = digits
     cls = type("MLPNetClassifier", (MLPNetClassifier,), {})
-    for kind in (cls, MLPNetClassifier):
+    for kind in (MLPNetClassifier, cls, MLPNetClassifier):
         model = make_pipeline(StandardScaler(), small(kind, max_epochs=1)).fit(X, y)
         to_onnx(model, tmp_path / "net.onnx", X[:20])

@@ -265,6 +265,6 @@ def convert(model, n_features):
 
 
 def _subclasses(cls):
-    """Return the final classes below an abstract one."""
+    """Return all classes below a class, those that have subclasses of a user's included."""
     found = cls.__subclasses__()
-    return [cls] if not found else [final for below in found for final in _subclasses(below)]
+    return found + [other for below in found for other in _subclasses(below)]

@@ -439,7 +439,9 @@ def test_models_that_cannot_be_written_are_refused(mlp, digits, path):
 @pytest.mark.parametrize("library", ["onnx", "onnxruntime", "onnxscript", "skl2onnx"])
 def test_a_missing_library_is_named(library, mlp, path, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=re.escape(f"{library} (") + ".*skfashion\\[export\\]"):
+    with pytest.raises(
+        ImportError, match=re.escape(f"{library} (") + r".*pip install -e '\.\[export\]' in"
+    ):
         to_onnx(mlp, path)
     assert not path.exists()
 

@@ -388,7 +388,7 @@ class ImageClassifier(
         sklearn.exceptions.NotFittedError
             If the classifier is not fitted.
         ImportError
-            If safetensors is not installed: ``pip install "skfashion[persistence]"``.
+            If safetensors is not installed: ``pip install -e '.[persistence]'``.
         ValueError
             If a parameter that predictions need cannot be held, or the network was changed by hand.
         OSError

@@ -58,7 +58,7 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ImportError
-        If torch-pruning is not installed: ``pip install "skfashion[export]"``.
+        If torch-pruning is not installed: ``pip install -e '.[export]'``.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skfashion.export.arguments import check_file_and_folder, in_order
 from skfashion.export.c_plan import read_plan
 from skfashion.export.c_source import write_sources
 from skfashion.export.checking import session_of
@@ -49,6 +50,7 @@ class CReport:
 
 
 @advises
+@in_order(check_file_and_folder)
 @validate_params(
     {"onnx_file": [str, Path], "folder": [str, Path], "name": [str]},
     prefer_skip_nested_validation=True,

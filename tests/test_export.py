@@ -6,6 +6,7 @@ import logging
 import pickle
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from skfashion import (
 )
 from skfashion.datasets import load_fashion_sample
 from skfashion.ensemble import SnapshotEnsembleClassifier
-from skfashion.export import quantize, to_onnx, to_torch_export
+from skfashion.export import quantize, to_c, to_onnx, to_torch_export
 from skfashion.export.deployed import DeployedNet
 from skfashion.model_selection import EpochHalvingSearchCV
 
@@ -214,6 +215,7 @@ def test_a_file_says_what_it_is(mlp, digits, path):
     assert said["class"] == said["network"] == "MLPNetClassifier"
     assert said["labels"] == {"dtype": "str", "values": mlp.classes_.tolist()}
     assert said["image_shape"] == [8, 8]
+    assert said["value_range"] == [X.min(), X.max()]
     assert said["prior"]["predictions"] is None
     assert said["prior"]["training"] == mlp.class_prior_.tolist()
     assert {"skfashion", "torch", "scikit-learn"} <= set(said["versions"])
@@ -392,6 +394,61 @@ def test_a_difference_is_an_error_in_words(mlp, digits, path, monkeypatch):
     with pytest.raises(ValueError, match=message):
         to_onnx(mlp, path, digits[0])
     assert not path.exists()
+
+
+def test_the_advice_on_isotonic_steps_is_of_them(digits, path, monkeypatch):
+    X, y = digits
+    net = tiny().fit(X, y > 4)
+    for name in ("ISOTONIC_TOLERANCE", "PIPELINE_TOLERANCE"):
+        monkeypatch.setattr(f"skfashion.export.checking.{name}", -1)
+    for method, advice in (("isotonic", "Isotonic.*method='sigmoid'"), ("sigmoid", "Inputs far")):
+        model = CalibratedClassifierCV(FrozenEstimator(net), method=method).fit(X, y > 4)
+        with pytest.raises(ValueError, match=f"Nothing was written. {advice}"):
+            to_onnx(model, path, X)
+
+
+SWAPPED = {
+    "to_onnx": lambda net, X, y: to_onnx("net.onnx", net),
+    "to_torch_export": lambda net, X, y: to_torch_export(Path("net.onnx"), net, X),
+    "quantize": lambda net, X, y: quantize("net.onnx", net, X),
+    "to_c": lambda net, X, y: to_c("folder", "there.onnx"),
+}
+
+
+@pytest.mark.parametrize("function", SWAPPED)
+def test_swapped_arguments_are_named(function, mlp, digits, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    Path("there.onnx").touch()
+    said = rf"Got '\S+' first and .* second, expected them the other way round: {function}\("
+    with pytest.raises(ValueError, match=said):
+        SWAPPED[function](mlp, *digits)
+    assert sorted(Path().iterdir()) == [Path("there.onnx")]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda net, X: to_onnx(net, X, "net.onnx"),
+            r"an array of shape \(300, 64\) as path.*: to_onnx\(model, path\)",
+        ),
+        (
+            lambda net, X: quantize(net, X, "net.onnx"),
+            r"as path, expected that of the new file: quantize\(model, path, X_calibration\)",
+        ),
+        (lambda net, X: to_torch_export(net, None), "Got None as path"),
+        (
+            lambda net, X: to_c(net, "folder"),
+            "Got a MLPNetClassifier, expected the path of an int8",
+        ),
+        (lambda net, X: to_c("there.onnx", "there.onnx"), "the file 'there.onnx', expected a fold"),
+    ],
+)
+def test_what_is_no_path_is_described(call, message, mlp, digits, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    Path("there.onnx").touch()
+    with pytest.raises(ValueError, match=message):
+        call(mlp, digits[0])
 
 
 @pytest.mark.parametrize(
@@ -588,6 +645,48 @@ def test_what_cannot_be_quantized_is_refused(mlp, digits, tmp_path):
     with pytest.raises(ValueError, match="method"):
         quantize(mlp, out, X, method="int4")
     assert not out.exists()
+
+
+def test_rows_that_show_no_ranges_are_warned_of(digits, tmp_path):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    to_onnx(net, tmp_path / "net.onnx")
+    rows = {"31": X[:31], "equal": np.repeat(X[:1], 100, axis=0), "black": X[:100] * 0}
+    for name, few in rows.items():
+        n = 31 if name == "31" else 1
+        with pytest.warns(
+            UserWarning, match=f"{len(few)} rows, {n} of them different; expected 32"
+        ):
+            quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", few, method="static")
+    # Without a warning:
+    quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", X[:32], method="static")
+    quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", X[:2], method="dynamic")
+
+
+def test_nets_behind_any_scaler_become_int8(digits, tmp_path, caplog):
+    X, y = digits
+    for scaler in (Normalizer(), StandardScaler()):
+        model = make_pipeline(scaler, small(ConvNetClassifier, max_epochs=2)).fit(X, y)
+        report = quantize(model, tmp_path / "net.onnx", X)
+        assert report.method == "static"
+        assert report.labels_changed < 0.1
+        kinds = [t.data_type for t in onnx.load(tmp_path / "net.onnx").graph.initializer]
+        assert onnx.TensorProto.INT8 in kinds
+    assert [record for record in caplog.records if record.name == "root"] == []
+
+
+def test_attention_keeps_floats_where_they_cost_less(digits, tmp_path, caplog):
+    X, y = digits
+    net = small(AttentionNetClassifier, max_epochs=1).fit(X, y)
+    report = quantize(net, tmp_path / "net.onnx", X)
+    assert report.method == "static" and report.labels_changed < 0.1
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    quantized = {name for node in graph.node if "Quantize" in node.op_type for name in node.output}
+    for node in graph.node:
+        if node.op_type in ("LayerNormalization", "Gelu", "Softmax"):
+            assert not quantized & set(node.input[:1]), node.op_type
+    assert sum(t.data_type == onnx.TensorProto.INT8 for t in graph.initializer) > 4
+    assert [record for record in caplog.records if record.name == "root"] == []
 
 
 # --- many rows, many architectures --------------------------------------------------------------

@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 import skfashion
 from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.adaptation import adapt_batch_norm
+from skfashion.exceptions import DataShiftWarning
 from skfashion.export import prune
 
 pytest.importorskip("torch_pruning")
@@ -93,6 +94,23 @@ def test_what_cannot_be_cut_is_refused(digits):
         prune(small(ResNetClassifier).fit(X[:50], y[:50]), X, y)
     with pytest.raises(ValueError, match="with loss='ldam', whose head"):
         prune(small(MLPNetClassifier, loss="ldam").fit(X, y), X, y)
+
+
+def test_rows_of_another_scale_are_noticed(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    with pytest.warns(DataShiftWarning, match="much smaller values than those of the training"):
+        prune(net, X / 255, y, max_epochs=1)
+
+
+def test_swapped_arguments_are_named(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    said = r"shape \(300, 64\), an array.* a MLPNetClassifier, expected the classifier first: prune"
+    with pytest.raises(ValueError, match=said):
+        prune(X, y, net)
+    with pytest.raises(ValueError, match=r"\(300,\) as X and .* the other way round: prune\(est"):
+        prune(net, y, X)
 
 
 def test_a_net_that_is_not_fitted_is_refused(digits):

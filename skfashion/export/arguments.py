@@ -77,6 +77,8 @@ def described(value):
     """Return a few words for what was given."""
     if _is_path(value):
         return repr(os.fspath(value))
+    if value is None:
+        return "None"
     if hasattr(value, "shape"):
         return f"an array of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}"

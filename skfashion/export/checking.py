@@ -23,6 +23,17 @@ PIPELINE_TOLERANCE = 1e-5
 FP64_TOLERANCE, LOW_PRECISION_TOLERANCE = 2e-5, 0.05
 # Isotonic regression multiplies the rounding of logits by the steepness of its segments.
 ISOTONIC_TOLERANCE = 1e-3
+# What to do where a file says something else.
+ADVICE = (
+    "Inputs far from those of the training, and columns of very different sizes, lose digits in "
+    "float32: scale them in a pipeline, or give X as it will come. Otherwise this is a fault of an "
+    "exporter, which the estimator's class and parameters help to report."
+)
+ISOTONIC_ADVICE = (
+    "Isotonic regression is made of steps, and where one is steep it multiplies the rounding of "
+    "float32, in which the file computes the net: calibrate with method='sigmoid', which has none, "
+    "or on more rows."
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +90,8 @@ def batches(rows):
         start += size
 
 
-def check_answers(found, wanted, tolerance, what):
-    """Raise an error unless a file says what the estimator says.
+def check_answers(found, wanted, tolerance, what, advice=ADVICE):
+    """Raise an error, which ends with advice, unless a file says what the estimator says.
 
     Features may differ by `tolerance` times the largest of them, if that is more than 1.
 
@@ -91,33 +102,34 @@ def check_answers(found, wanted, tolerance, what):
     """
     apart = np.abs(found.probabilities - wanted.probabilities).max()
     if not apart <= tolerance:
-        _refuse(f"probabilities that differ by up to {apart:.2g}", tolerance, what)
+        _refuse(f"probabilities that differ by up to {apart:.2g}", tolerance, what, advice)
     # Where two classes are as probable, rounding chooses.
     highest = np.sort(wanted.probabilities, axis=1)[:, -2:]
     is_tie = highest[:, 1] - highest[:, 0] <= 2 * tolerance
     n_other = np.count_nonzero((found.labels != wanted.labels) & ~is_tie)
     if n_other:
-        _refuse(f"{n_other} other labels of {len(found.labels)}", tolerance, what)
+        _refuse(f"{n_other} other labels of {len(found.labels)}", tolerance, what, advice)
     if wanted.features is not None:
         scale = max(1.0, float(np.abs(wanted.features).max()))
         apart = np.abs(found.features - wanted.features).max() / scale
         if not apart <= tolerance:
-            _refuse(f"features that differ by up to {apart:.2g} of the largest", tolerance, what)
+            difference = f"features that differ by up to {apart:.2g} of the largest"
+            _refuse(difference, tolerance, what, advice)
 
 
 def check_against(model, trial, found, what, features=False):
     """Raise an error unless a file says what a fitted model says of the rows of a trial."""
+    advice = ISOTONIC_ADVICE if _is_isotonic(model) else ADVICE
     for estimator, tolerance in _references_of(model):
-        check_answers(found, answers_of(estimator, trial.asked, features=features), tolerance, what)
+        wanted = answers_of(estimator, trial.asked, features=features)
+        check_answers(found, wanted, tolerance, what, advice)
 
 
 def _references_of(model):
     """Return the estimators to compare a model's file with, each with its tolerance."""
     model = on_cpu(model)
     if not isinstance(model, ImageClassifier):
-        methods = {v for k, v in model.get_params().items() if k.endswith("method")}
-        is_isotonic = "isotonic" in methods
-        return [(model, ISOTONIC_TOLERANCE if is_isotonic else PIPELINE_TOLERANCE)]
+        return [(model, ISOTONIC_TOLERANCE if _is_isotonic(model) else PIPELINE_TOLERANCE)]
     if model.net_.inference_dtype is None:
         is_float64 = model.precision == "fp64"
         return [(model, FP64_TOLERANCE if is_float64 else TOLERANCE)]
@@ -128,11 +140,13 @@ def _references_of(model):
     return [(model._with_net(in_float32), TOLERANCE), (model, LOW_PRECISION_TOLERANCE)]
 
 
-def _refuse(difference, tolerance, what):
+def _is_isotonic(model):
+    """Tell whether isotonic regression calibrates a model, or a part of it."""
+    return "isotonic" in [v for k, v in model.get_params().items() if k.endswith("method")]
+
+
+def _refuse(difference, tolerance, what, advice):
     raise ValueError(
         f"Got {difference} between {what} and the estimator; expected at most {tolerance:g}, and "
-        "the same labels. Nothing was written. Inputs far from those of the training, and columns "
-        "of very different sizes, lose digits in float32: scale them in a pipeline, or give X as "
-        "it will come. Otherwise this is a fault of an exporter, which the estimator's class and "
-        "parameters help to report."
+        f"the same labels. Nothing was written. {advice}"
     )

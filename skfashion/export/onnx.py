@@ -39,8 +39,8 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n, n_features_out).
 
     Metadata are JSON, by names that begin with ``skfashion.``: ``format``, ``class``, ``network``,
-    ``labels``, ``image_shape`` (the layout of a flat row), ``prior``, ``versions``, and what is
-    given here.
+    ``labels``, ``image_shape`` (the layout of a flat row), ``value_range`` (the smallest and the
+    largest value of a net's training images), ``prior``, ``versions``, and what is given here.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ from skfashion.utils.labels import check_label_per_row, column_of_labels, encode
 from skfashion.utils.names import advises
 
 # Of n rows drawn alike, a further one goes beyond the highest value of an activation with a
-# probability of 1/(n + 1), and below the lowest likewise; so it is for each of dozens of activations.
-# With fewer different rows than this, that is more than 3 % each.
+# probability of 1/(n + 1), and below the lowest likewise, in each of dozens of activations. With
+# fewer different rows than this, that is more than 3 % each.
 FEWEST_ROWS = 32
 # Operators with weights.
 WEIGHTED = ("Conv", "Gemm", "MatMul")

@@ -402,7 +402,8 @@ def test_the_advice_on_isotonic_steps_is_of_them(digits, path, monkeypatch):
     for name in ("ISOTONIC_TOLERANCE", "PIPELINE_TOLERANCE"):
         monkeypatch.setattr(f"skfashion.export.checking.{name}", -1)
     for method, advice in (("isotonic", "Isotonic.*method='sigmoid'"), ("sigmoid", "Inputs far")):
-        model = CalibratedClassifierCV(FrozenEstimator(net), method=method).fit(X, y > 4)
+        model = CalibratedClassifierCV(FrozenEstimator(net), method=method, ensemble=False)
+        model.fit(X, y > 4)
         with pytest.raises(ValueError, match=f"Nothing was written. {advice}"):
             to_onnx(model, path, X)
 

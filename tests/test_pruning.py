@@ -45,6 +45,15 @@ def test_a_part_of_a_net_is_a_net_of_its_widths(fast_class, keep, digits):
     assert torch.equal(part.net_.module_.standardize.mean, wide.net_.module_.standardize.mean)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_what_is_around_does_not_matter(mode, digits):
+    X, y = digits
+    wide = small(MLPNetClassifier).fit(X, y)
+    with mode(), torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        part = prune(wide, X, y, max_epochs=1)
+    np.testing.assert_array_equal(weights_of(part), weights_of(prune(wide, X, y, max_epochs=1)))
+
+
 def test_all_of_a_net_is_that_net(fast_class, digits):
     X, y = digits
     wide = small(fast_class, batch_norm=False).fit(X, y)

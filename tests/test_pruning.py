@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 import skfashion
 from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.adaptation import adapt_batch_norm
-from skfashion.export import prune
+from skfashion.export import prune, pruning
 
 pytest.importorskip("torch_pruning")
 STILL = {"lr": 1e-30, "max_epochs": 1, "batch_size": 300}
@@ -78,6 +78,16 @@ def test_what_matters_is_kept(fast_class, batch_norm, digits):
         wide = adapt_batch_norm(wide, X)
     part = prune(wide, X, y, keep=0.5, precision="fp32", **STILL)
     np.testing.assert_allclose(part.predict_proba(X), wide.predict_proba(X), atol=1e-3)
+
+
+def test_all_rows_and_their_labels_tell_what_matters(digits, monkeypatch):
+    order = np.argsort(digits[1], kind="stable")
+    X, y = (part[order] for part in digits)
+    wide = small(MLPNetClassifier, batch_norm=False, hidden_layer_sizes=(32,)).fit(X, y)
+    part = weights_of(prune(wide, X, y, **STILL))
+    assert not np.allclose(part, weights_of(prune(wide, X, (y + 1) % 10, **STILL)))
+    monkeypatch.setattr(pruning, "BLOCK", 7)
+    np.testing.assert_allclose(weights_of(prune(wide, X, y, **STILL)), part)
 
 
 def test_what_is_cut_out_may_be_taught(digits):

@@ -404,6 +404,22 @@ def test_a_wrong_file_is_never_written(fault, message, digits, path, monkeypatch
         assert sorted(path.parent.glob(".*")) == []
 
 
+@pytest.mark.parametrize("wrong", ["probabilities", "features"])
+def test_small_differences_are_refused(wrong, mlp, digits, path, monkeypatch):
+    compute = DeployedNet.forward
+
+    def differ(self, x):
+        codes, probabilities, features = compute(self, x)
+        if wrong == "features":
+            return codes, probabilities, features * 1.0001
+        return codes, probabilities + 1e-5, features
+
+    monkeypatch.setattr(DeployedNet, "forward", differ)
+    with pytest.raises(ValueError, match=f"Got {wrong} that differ by up to"):
+        to_onnx(mlp, path, digits[0], features=True)
+    assert not path.exists()
+
+
 def be_right_about_single_rows(self, x):
     logits = self.network(x)
     return logits.argmax(1), logits.softmax(1) / torch.ones_like(logits[:, 0]).sum()

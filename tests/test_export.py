@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.svm import LinearSVC
 
 from skfashion import (
     AttentionNetClassifier,
@@ -316,6 +317,23 @@ def test_calibrated_nets_are_written(method, labels, digits, path):
 
 
 @pytest.mark.slow
+def test_a_method_that_a_search_has_chosen_is_known(digits, path):
+    X, y = digits
+    search = GridSearchCV(CalibratedClassifierCV(tiny(), cv=2), {"method": ["isotonic"]}, cv=2)
+    model = VotingClassifier([("a", search), ("b", linear())], voting="soft").fit(X / 16, NAMES[y])
+    to_onnx(model, path, X / 16)
+    assert_says_the_same(path, model, X / 16, (X / 16).astype(np.float32), atol=1e-3)
+
+
+def test_neighbours_without_probabilities_are_calibrated(digits, path):
+    X, y = digits
+    svm = CalibratedClassifierCV(LinearSVC(), cv=2)
+    model = VotingClassifier([("net", tiny()), ("svm", svm)], voting="soft").fit(X / 16, y)
+    to_onnx(model, path, X / 16)
+    assert_says_the_same(path, model, X / 16, (X / 16).astype(np.float32), atol=1e-5)
+
+
+@pytest.mark.slow
 def test_folds_that_lack_a_class_are_calibrated_without_it(digits, path):
     X, y = digits
     net = tiny().fit(X[y != 3], y[y != 3])
@@ -386,6 +404,63 @@ def test_a_wrong_file_is_never_written(fault, message, digits, path, monkeypatch
             write(net, file, X)
         assert file.read_bytes() == b"what was there"
         assert sorted(path.parent.glob(".*")) == []
+
+
+@pytest.mark.parametrize("wrong", ["probabilities", "features"])
+def test_small_differences_are_refused(wrong, mlp, digits, path, monkeypatch):
+    compute = DeployedNet.forward
+
+    def differ(self, x):
+        codes, probabilities, features = compute(self, x)
+        if wrong == "features":
+            return codes, probabilities, features * 1.0001
+        return codes, probabilities + 1e-5, features
+
+    monkeypatch.setattr(DeployedNet, "forward", differ)
+    with pytest.raises(ValueError, match=f"Got {wrong} that differ by up to"):
+        to_onnx(mlp, path, digits[0], features=True)
+    assert not path.exists()
+
+
+def be_right_about_single_rows(self, x):
+    logits = self.network(x)
+    return logits.argmax(1), logits.softmax(1) / torch.ones_like(logits[:, 0]).sum()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_few_rows_are_tried_in_batches_of_three_sizes(n_rows, mlp, digits, path, monkeypatch):
+    X, y = digits
+    sizes = []
+    run_batch = onnxruntime.InferenceSession.run
+
+    def noted(session, names, inputs, *more):
+        sizes.append(len(*inputs.values()))
+        return run_batch(session, names, inputs, *more)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", noted)
+    to_onnx(mlp, path, X[:n_rows])
+    assert sizes == [1, 2, 7]
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    to_onnx(table_behind_pca().fit(frame, y), path, frame[:n_rows])
+    assert sizes == 2 * [1, 2, 7]
+    monkeypatch.undo()
+    monkeypatch.setattr(DeployedNet, "forward", be_right_about_single_rows)
+    for write in (to_onnx, to_torch_export):
+        with pytest.raises(ValueError, match="Got probabilities that differ by up to"):
+            write(mlp, path, X[:n_rows])
+
+
+def test_what_cannot_be_run_is_an_error_in_words(digits, path, capfd):
+    X, y = digits
+    members = [("net", tiny()), ("linear", linear())]
+    model = StackingClassifier(members, linear(), cv=2, stack_method="predict")
+    with pytest.raises(ValueError, match=r"ONNX Runtime cannot run \(.*set stack_method"):
+        to_onnx(model.fit(X, y), path, X)
+    with pytest.raises(ValueError, match="X of 0 rows, expected one at least"):
+        to_onnx(model, path, X[:0])
+    assert not path.exists()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_difference_is_an_error_in_words(mlp, digits, path, monkeypatch):

@@ -15,7 +15,7 @@ import skfashion
 from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.adaptation import adapt_batch_norm
 from skfashion.exceptions import DataShiftWarning
-from skfashion.export import prune
+from skfashion.export import prune, pruning
 
 pytest.importorskip("torch_pruning")
 STILL = {"lr": 1e-30, "max_epochs": 1, "batch_size": 300}
@@ -46,6 +46,15 @@ def test_a_part_of_a_net_is_a_net_of_its_widths(fast_class, keep, digits):
     assert torch.equal(part.net_.module_.standardize.mean, wide.net_.module_.standardize.mean)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_what_is_around_does_not_matter(mode, digits):
+    X, y = digits
+    wide = small(MLPNetClassifier).fit(X, y)
+    with mode(), torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        part = prune(wide, X, y, max_epochs=1)
+    np.testing.assert_array_equal(weights_of(part), weights_of(prune(wide, X, y, max_epochs=1)))
+
+
 def test_all_of_a_net_is_that_net(fast_class, digits):
     X, y = digits
     wide = small(fast_class, batch_norm=False).fit(X, y)
@@ -70,6 +79,16 @@ def test_what_matters_is_kept(fast_class, batch_norm, digits):
         wide = adapt_batch_norm(wide, X)
     part = prune(wide, X, y, keep=0.5, precision="fp32", **STILL)
     np.testing.assert_allclose(part.predict_proba(X), wide.predict_proba(X), atol=1e-3)
+
+
+def test_all_rows_and_their_labels_tell_what_matters(digits, monkeypatch):
+    order = np.argsort(digits[1], kind="stable")
+    X, y = (part[order] for part in digits)
+    wide = small(MLPNetClassifier, batch_norm=False, hidden_layer_sizes=(32,)).fit(X, y)
+    part = weights_of(prune(wide, X, y, **STILL))
+    assert not np.allclose(part, weights_of(prune(wide, X, (y + 1) % 10, **STILL)))
+    monkeypatch.setattr(pruning, "BLOCK", 7)
+    np.testing.assert_allclose(weights_of(prune(wide, X, y, **STILL)), part)
 
 
 def test_what_is_cut_out_may_be_taught(digits):

@@ -121,7 +121,7 @@ def clothes():
     """6,000 images, and names of their classes that are hard to write in C."""
     bunch = load_fashion_sample()
     names = np.asarray(bunch.target_names, dtype=object)
-    names[:4] = ['T-shirt/top "large"', "what??/", "Pullover\\n\n\t", "Kleid ä 衣服 %s"]
+    names[:4] = ['T-shirt/top "large"', "what??/", "Pullover\\n\n\t7", "Kleid ä 衣服 %s"]
     return bunch.data, names.astype(str)[bunch.target]
 
 
@@ -400,6 +400,10 @@ LAYERS = {
     "max-pool with padding": lambda: behind_conv(
         node("MaxPool", "h", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     ),
+    # Its output is as large as what it reads, and lies behind what later windows read.
+    "max-pool with padding, step 1": lambda: behind_conv(
+        node("MaxPool", "h", kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
+    ),
     "max-pool that overlaps": lambda: behind_conv(
         node("MaxPool", "h", kernel_shape=[3, 2], strides=[1, 1])
     ),
@@ -586,10 +590,30 @@ def other_zero(model):
             tensor.CopyFrom(numpy_helper.from_array(np.ones_like(values), tensor.name))
 
 
+def other_axis(model):
+    for step in model.graph.node:
+        if step.op_type == "Softmax":
+            step.attribute[0].i = 0
+
+
+def other_logits(model):
+    """Let the label come of logits that are shifted by themselves."""
+    steps = [type(step).FromString(step.SerializeToString()) for step in model.graph.node]
+    (last,) = (step for step in steps if step.op_type == "ArgMax")
+    (shift,) = (step for step in steps if last.input[0] in step.output)
+    again = helper.make_node("Add", shift.input, ["again"], "again")
+    last.input[0] = "again"
+    place = steps.index(last)
+    del model.graph.node[:]
+    model.graph.node.extend([*steps[:place], again, *steps[place:]])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (cut_label, "without NUL"),
+        (other_axis, "not stand behind a dense layer"),
+        (other_logits, "come from different logits"),
         (other_labels, "3 labels and 10 logits"),
         (scale_of_0, "a scale of 0"),
         (large_bias, "more than 32 bits"),

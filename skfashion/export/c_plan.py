@@ -368,7 +368,7 @@ class _Reader:
         is_dense = isinstance(first, _Computed) and first.is_dense and not first.has_relu
         if not is_dense or axis not in (1, -1):
             refuse(node, "it does not stand behind a dense layer")
-        if self.logits is not None and self.logits != first:
+        if self.logits is not None and self.logits is not first:
             refuse(node, "labels and probabilities come from different logits")
         self.logits = first
         return None

@@ -9,7 +9,7 @@ import numpy as np
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
-from skfashion.export.plain import on_cpu
+from skfashion.export.plain import on_cpu, parts_of
 
 # Sizes of the first batches: a model that has taken in the size of its example fails with two.
 BATCHES = (1, 2, 7)
@@ -66,15 +66,29 @@ def session_of(model):
     """Return a session of ONNX Runtime, on one thread of the CPU, for a model as bytes."""
     runtime = import_library("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    # What goes wrong is said by an error, and not by a line of a log besides.
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
     return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def answers_of_file(model, inputs):
-    """Return what a model, as bytes, says of its inputs, in batches of several sizes."""
-    session = session_of(model)
-    name, names = session.get_inputs()[0].name, [o.name for o in session.get_outputs()]
-    parts = [session.run(None, {name: batch}) for batch in batches(inputs)]
+    """Return what a model, as bytes, says of its inputs, in batches of several sizes.
+
+    Raises
+    ------
+    ValueError
+        If ONNX Runtime cannot run it.
+    """
+    try:
+        session = session_of(model)
+        name, names = session.get_inputs()[0].name, [o.name for o in session.get_outputs()]
+        parts = [session.run(None, {name: batch}) for batch in batches(inputs)]
+    except Exception as error:  # of ONNX Runtime, whose errors have no common class
+        raise ValueError(
+            f"Got an ONNX file that ONNX Runtime cannot run ({error}). Nothing was written. In "
+            "stacks, set stack_method='predict_proba', which skl2onnx counts on. Otherwise this is "
+            "a fault of an exporter, which the estimator's class and parameters help to report."
+        ) from error
     columns = map(np.concatenate, zip(*parts, strict=True))
     found = dict(zip(names, columns, strict=True))
     return Answers(found["label"], found["probabilities"], found.get("features"))
@@ -141,8 +155,11 @@ def _references_of(model):
 
 
 def _is_isotonic(model):
-    """Tell whether isotonic regression calibrates a model, or a part of it."""
-    return "isotonic" in [v for k, v in model.get_params().items() if k.endswith("method")]
+    """Tell whether isotonic regression calibrates a model, or a part of it, as it is fitted."""
+    # A search may have chosen the method, so that the parameters do not say.
+    return any(
+        hasattr(part, "calibrators") and part.method == "isotonic" for part in parts_of(model)
+    )
 
 
 def _refuse(difference, tolerance, what, advice):

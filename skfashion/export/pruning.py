@@ -14,6 +14,7 @@ from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.export.arguments import check_model_and_rows, in_order
 from skfashion.export.libraries import import_library
 from skfashion.fitting.inputs import as_images, encode_labels
+from skfashion.training import own_modes
 from skfashion.utils.labels import check_label_per_row
 
 # Rows from which it is learned what matters.
@@ -86,7 +87,8 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     import_library("torch_pruning")
     net = copy.deepcopy(estimator)
     module = net.net_.module_
-    _cut(module, *_some_rows(net, X, y), keep)
+    with own_modes(gradients=True):
+        _cut(module, *_some_rows(net, X, y), keep)
     # Weights to begin with were for the old widths.
     net.set_params(**_widths(net, module), init_from=None)
     training = {"warm_start": True} | ({} if soft_targets is None else {"teacher": None}) | training

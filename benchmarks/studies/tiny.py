@@ -17,8 +17,8 @@ RESNET = {"depth": 1, "augment": "flip", "max_epochs": 12}
 CONV = {"hidden_layer_sizes": (), "augment": "flip", "max_epochs": 12}
 # Who teaches: too large a net for either budget.
 TEACHER = {"augment": "flip", "max_epochs": 12}
-# Of each candidate its class and its parameters, by name, and those of the ResNet that teaches it, if
-# one does; widths are those that fit into the bytes. The first is what a net must beat.
+# Of each candidate its class and its parameters, by name, and those of the ResNet that teaches it,
+# if one does; widths are those that fit into the bytes. The first is what a net must beat.
 CANDIDATES = {
     "no hidden layer": ("MLPNetClassifier", {"hidden_layer_sizes": (), "max_epochs": 4}),
     "ResNet 15": ("ResNetClassifier", RESNET | {"width": 15}),
@@ -41,6 +41,9 @@ CANDIDATES = {
     ),
 }
 UNITS = tuple(CANDIDATES)
+# Those of the smallest error on the validation images among what fits into 100 kB of ONNX, and into
+# 32 kB of constants.
+CHOSEN = {"tiny": "ResNet 15", "micro": "ResNet 9"}
 
 
 def classifiers(unit, settings, seed=0):

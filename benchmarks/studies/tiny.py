@@ -15,8 +15,9 @@ FULL = {"train_rows": 50_000, "valid_rows": 10_000, "calibration": 1000}
 QUICK = FULL | {"train_rows": 1000, "valid_rows": 1000, "calibration": 200}
 RESNET = {"depth": 1, "augment": "flip", "max_epochs": 12}
 CONV = {"hidden_layer_sizes": (), "augment": "flip", "max_epochs": 12}
-# Who teaches: too large a net for either budget.
+# Who teaches, too large a net for either budget, and what becomes of what it says.
 TEACHER = {"augment": "flip", "max_epochs": 12}
+TAUGHT = {"distillation_temperature": 2.0}
 # Of each candidate its class and its parameters, by name, and those of the ResNet that teaches it,
 # if one does; widths are those that fit into the bytes. The first is what a net must beat.
 CANDIDATES = {
@@ -28,17 +29,19 @@ CANDIDATES = {
         "ConvNetClassifier",
         CONV | {"channels": (12, 20, 32), "depth": 2},
     ),
-    "ResNet 15, taught": (
-        "ResNetClassifier",
-        RESNET | {"width": 15, "distillation_temperature": 2.0},
+    "Conv 28-56-112": ("ConvNetClassifier", CONV | {"channels": (28, 56, 112)}),
+    "ResNet 15, taught": ("ResNetClassifier", RESNET | {"width": 15} | TAUGHT, TEACHER),
+    "Conv 28-56-112, taught": (
+        "ConvNetClassifier",
+        CONV | {"channels": (28, 56, 112)} | TAUGHT,
         TEACHER,
     ),
-    "ResNet 9, stem stride 1": ("ResNetClassifier", RESNET | {"width": 9, "stem_stride": 1}),
-    "ResNet 15, 20 epochs": ("ResNetClassifier", RESNET | {"width": 15, "max_epochs": 20}),
-    "ResNet 14, stem stride 1": (
-        "ResNetClassifier",
-        RESNET | {"width": 14, "stem_stride": 1},
+    "Conv 16-32-64, taught": (
+        "ConvNetClassifier",
+        CONV | {"channels": (16, 32, 64)} | TAUGHT,
+        TEACHER,
     ),
+    "ResNet 15, 20 epochs": ("ResNetClassifier", RESNET | {"width": 15, "max_epochs": 20}),
 }
 UNITS = tuple(CANDIDATES)
 # Those of the smallest error on the validation images among what fits into 100 kB of ONNX, and into

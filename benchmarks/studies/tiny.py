@@ -30,18 +30,8 @@ CANDIDATES = {
         CONV | {"channels": (12, 20, 32), "depth": 2},
     ),
     "Conv 28-56-112": ("ConvNetClassifier", CONV | {"channels": (28, 56, 112)}),
-    "ResNet 15, taught": ("ResNetClassifier", RESNET | {"width": 15} | TAUGHT, TEACHER),
-    "Conv 28-56-112, taught": (
-        "ConvNetClassifier",
-        CONV | {"channels": (28, 56, 112)} | TAUGHT,
-        TEACHER,
-    ),
-    "Conv 16-32-64, taught": (
-        "ConvNetClassifier",
-        CONV | {"channels": (16, 32, 64)} | TAUGHT,
-        TEACHER,
-    ),
     "ResNet 15, 20 epochs": ("ResNetClassifier", RESNET | {"width": 15, "max_epochs": 20}),
+    "ResNet 15, taught": ("ResNetClassifier", RESNET | {"width": 15} | TAUGHT, TEACHER),
 }
 UNITS = tuple(CANDIDATES)
 # Those of the smallest error on the validation images among what fits into 100 kB of ONNX, and into

@@ -22,7 +22,7 @@ if shutil.which("gcc") is None:
 @pytest.fixture(scope="module")
 def rows():
     """Rows of a small multilayer perceptron, one of each form."""
-    settings = {"calibration": 50, "rounds": 4, "rounds_of_many": 2, "epochs": 1, "keep": 0.5}
+    settings = {"calibration": 50, "rounds": 4, "rounds_of_many": 3, "epochs": 1, "keep": 0.5}
     asked = SimpleNamespace(settings=settings, images=load_split("sample", 1000), brief=False)
 
     def small(unit, settings, seed=0):
@@ -49,7 +49,7 @@ def test_what_python_opens_has_a_time_of_loading(rows):
 
 def test_a_recipe_is_taught_and_has_no_smaller_ones():
     images = load_split("sample", 300)
-    settings = {"calibration": 50, "rounds": 3, "rounds_of_many": 2}
+    settings = {"calibration": 50, "rounds": 3, "rounds_of_many": 3}
     asked = SimpleNamespace(settings=settings, images=images, brief=False)
 
     def small(unit=None, settings=None, seed=0):

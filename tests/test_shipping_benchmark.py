@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.data import load_split
 from benchmarks.studies import shipping
+from skfashion import MLPNetClassifier
 
 for package in ("onnxruntime", "onnxscript", "safetensors", "torch_pruning"):
     pytest.importorskip(package)
@@ -21,12 +22,10 @@ if shutil.which("gcc") is None:
 @pytest.fixture(scope="module")
 def rows():
     """Rows of a small multilayer perceptron, one of each form."""
-    settings = {"calibration": 50, "rounds": 4, "rounds_of_many": 2, "epochs": 1, "keep": 0.5}
+    settings = {"calibration": 50, "rounds": 4, "rounds_of_many": 3, "epochs": 1, "keep": 0.5}
     asked = SimpleNamespace(settings=settings, images=load_split("sample", 1000), brief=False)
 
     def small(unit, settings, seed=0):
-        from skfashion import MLPNetClassifier
-
         return {"net": MLPNetClassifier(hidden_layer_sizes=16, max_epochs=2, random_state=seed)}
 
     with pytest.MonkeyPatch.context() as patch:
@@ -38,6 +37,37 @@ def rows():
 
 def test_every_form_has_a_row(rows):
     assert [row["form"] for row in rows] == [*shipping.FORMS, shipping.BARE]
+
+
+def test_what_python_opens_has_a_time_of_loading(rows):
+    loaded = {row["form"]: row["load_ms"] for row in rows if "load_ms" in row}
+    assert list(loaded) == ["pickle", "safetensors"]
+    for low, middle, high in loaded.values():
+        assert 0 < low <= middle <= high < math.inf
+    assert "ms" in shipping.table(rows)
+
+
+def test_a_recipe_is_taught_and_has_no_smaller_ones():
+    images = load_split("sample", 300)
+    settings = {"calibration": 50, "rounds": 3, "rounds_of_many": 3}
+    asked = SimpleNamespace(settings=settings, images=images, brief=False)
+
+    def small(unit=None, settings=None, seed=0):
+        own = {"hidden_layer_sizes": 4, "max_epochs": 2, "random_state": 0}
+        return {"net": MLPNetClassifier(**own), "teacher": MLPNetClassifier(**own)}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipping, "classifiers", small)
+        found = list(shipping.measure("micro", 0, asked))
+    assert [row["form"] for row in found] == [*shipping.FORMS[:5], shipping.BARE]
+    net, teacher = small().values()
+    taught = teacher.fit(images.X_train, images.y_train).predict_proba(images.X_train)
+    net.fit(images.X_train, images.y_train, soft_targets=taught)
+    assert found[0]["accuracy"] == pytest.approx(net.score(images.X_test, images.y_test), abs=1e-6)
+    alone = net.fit(images.X_train, images.y_train)
+    assert found[0]["accuracy"] != pytest.approx(
+        alone.score(images.X_test, images.y_test), abs=1e-6
+    )
 
 
 def test_forms_of_the_same_weights_say_the_same(rows):

@@ -1,8 +1,9 @@
 """Every form that a fitted net can be shipped in: size, accuracy, and time of a prediction.
 
 Train on all training images; write each net as a pickle, as a saved file, as ONNX in float32 and in
-int8, and as C; and make nets of half the widths, cut out of it and taught by it, in both types.
-Accuracy, changed labels and calibration are of the test images, on which nothing is chosen.
+int8, and as C; and of the default nets make ones of half the widths, cut out of them and taught by
+them, in both types. "tiny" and "micro" are what the study of this name has chosen. Accuracy,
+changed labels and calibration are of the test images, on which nothing is chosen.
 Seconds are those of one thread each, measured in turn in one process, and given as ratios to ONNX
 Runtime in float32.
 """
@@ -13,19 +14,22 @@ import statistics
 import subprocess
 import tempfile
 import time
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.formatting import cell, grouped, table_above, values
+from benchmarks.studies import tiny
 from benchmarks.study import study_of
 
-UNITS = ("ConvNetClassifier", "MLPNetClassifier")
+DEFAULTS = ("ConvNetClassifier", "MLPNetClassifier")
+UNITS = (*DEFAULTS, *tiny.CHOSEN)
 # Training images that show in which ranges activations lie, rounds of timing for one row and for
 # many, and epochs of the training behind a cut.
 FULL = {"calibration": 1000, "rounds": 300, "rounds_of_many": 30, "epochs": 4, "keep": 0.5}
 QUICK = FULL | {"calibration": 200, "rounds": 20, "rounds_of_many": 3, "epochs": 1}
+LOADS = 30  # how often a file is loaded
 MANY = 128
 FORMS = (
     *("pickle", "safetensors", "ONNX", "ONNX int8", "C int8"),
@@ -36,10 +40,13 @@ BASE, BARE = "ONNX", "bare module"
 
 
 def classifiers(unit, settings, seed=0):
-    """Return the default net that is shipped."""
+    """Return the net that is shipped, and who teaches it."""
     import skfashion
 
-    return {"net": getattr(skfashion, unit)(random_state=seed, n_threads=1)}
+    if unit in DEFAULTS:
+        return {"net": getattr(skfashion, unit)(random_state=seed, n_threads=1)}
+    found = tiny.classifiers(tiny.CHOSEN[unit], settings, seed)
+    return found | {"net": found["net"].set_params(n_threads=1)}
 
 
 def measure(unit, seed, asked):
@@ -48,13 +55,16 @@ def measure(unit, seed, asked):
 
     settings = asked.settings
     X, y, X_test, y_test = asked.images[:4]
-    (net,) = classifiers(unit, settings, seed).values()
-    net.set_params(n_threads=None).fit(X, y).set_params(n_threads=1)
+    its = classifiers(unit, settings, seed)
+    its["net"].set_params(n_threads=None)
+    net = tiny.fitted(X, y, **its).set_params(n_threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        forms = _forms(net, X, y, settings, Path(folder))
-        forms = dict(
-            islice(forms, 3) if asked.brief else forms
-        )  # up to the one all are held beside
+        forms = _forms(net, X, settings, Path(folder))
+        if unit in DEFAULTS:
+            forms = chain(forms, _smaller_ones(net, X, y, settings, Path(folder)))
+        # Briefly, up to the one that all are held beside.
+        forms = dict(islice(forms, 3) if asked.brief else forms)
+        loading = _seconds_of_loading(net, Path(folder))
         ratios = _ratios({**forms, BARE: (None, _bare(net))}, X_test, settings)
         labels = {name: predict(X_test) for name, (_, predict) in forms.items()}
         before = labels[BASE].argmax(1)
@@ -71,16 +81,15 @@ def measure(unit, seed, asked):
                 "changed": round(float(np.mean(codes != before)), 6),
                 "ece": round(metrics["ece"], 6),
                 **ratios[name],
+                **loading.get(name, {}),
             }
         yield {"form": BARE, "bytes": None, **ratios[BARE]}
 
 
-def _forms(net, X, y, settings, folder):
+def _forms(net, X, settings, folder):
     """Yield each form's name, its bytes, and a function from images to probabilities."""
-    from sklearn.base import clone
-
     import skfashion
-    from skfashion.export import prune, quantize, to_c
+    from skfashion.export import quantize, to_c
 
     pickled = pickle.dumps(net)
     yield "pickle", (len(pickled), pickle.loads(pickled).predict_proba)
@@ -92,12 +101,41 @@ def _forms(net, X, y, settings, folder):
     quantize(net, static, X[: settings["calibration"]], method="static")
     report = to_c(static, folder, name="net")
     yield "C int8", (report.flash_bytes, _compiled(folder, net.n_features_in_, len(net.classes_)))
+
+
+def _smaller_ones(net, X, y, settings, folder):
+    """Yield what is cut out of a net, and what it teaches, as `_forms`."""
+    from sklearn.base import clone
+
+    from skfashion.export import prune
+
     epochs, keep = settings["epochs"], settings["keep"]
     cut = prune(net.set_params(n_threads=None), X, y, keep=keep, max_epochs=epochs)
     yield from _onnx_forms("cut out, ", cut, X, settings, folder / "cut.onnx")
     taught = clone(cut).fit(X, y, soft_targets=net.predict_proba(X))
     yield from _onnx_forms("taught, ", taught, X, settings, folder / "taught.onnx")
     net.set_params(n_threads=1)
+
+
+def _seconds_of_loading(net, folder):
+    """Return milliseconds of loading, quartiles, by the name of a form of Python's."""
+    import skfashion
+
+    pickled, path = pickle.dumps(net), folder / "net.safetensors"
+    seconds = {"pickle": [], "safetensors": []}
+    for number in range(-3, LOADS):  # the first ones warm up
+        for name, load in (
+            ("pickle", lambda: pickle.loads(pickled)),
+            ("safetensors", lambda: skfashion.load(path)),
+        ):
+            start = time.perf_counter()
+            load()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {
+        name: {"load_ms": [round(1000 * s, 2) for s in statistics.quantiles(its, n=4)]}
+        for name, its in seconds.items()
+    }
 
 
 def _onnx_forms(prefix, net, X, settings, path):
@@ -200,29 +238,33 @@ def table(rows):
             lines.append([unit, form, *_cells(group, base)])
     headings = ["net", "form", "kB", "smaller", "accuracy %", "labels changed %", "ECE %"]
     headings += [f"{n} row{'s' * (n > 1)}, ratio to ONNX" for n in (1, MANY)]
+    headings.append("to load, ms")
     n_seeds = len({row["seed"] for row in rows})
     words = (
         f"Mean ± deviation over {n_seeds} seeds of accuracy, changed labels and ECE on the 10,000 "
         "test images; medians of sizes (of C: its constants). Ratios of seconds on one thread: the "
         "median over the seeds of the medians over the rounds, and the smallest and largest of "
-        "their quartiles. A ratio under 1 is faster than ONNX Runtime in float32."
+        "their quartiles; so are the milliseconds of loading. A ratio under 1 is faster than ONNX "
+        "Runtime in float32."
     )
     return table_above(lines, headings, words, rows)
 
 
 def _cells(group, base):
-    ratios = [_ratio_cell(values(group, f"{key}_ratio")) for key in ("one", "many")]
+    ratios = [_quartiles_cell(values(group, f"{key}_ratio")) for key in ("one", "many")]
     if group[0]["bytes"] is None:
-        return ["", "", "", "", "", *ratios]
+        return ["", "", "", "", "", *ratios, ""]
     n_bytes = statistics.median(values(group, "bytes"))
     shares = [cell(values(group, key), 100) for key in ("accuracy", "changed", "ece")]
-    return [f"{n_bytes / 1000:,.1f}", f"{base / n_bytes:.2f}", *shares, *ratios]
+    loading = values(group, "load_ms") if "load_ms" in group[0] else []
+    loading = _quartiles_cell(loading, ".1f") if loading else ""
+    return [f"{n_bytes / 1000:,.1f}", f"{base / n_bytes:.2f}", *shares, *ratios, loading]
 
 
-def _ratio_cell(quartiles):
+def _quartiles_cell(quartiles, form=".2f"):
     middle = statistics.median(its[1] for its in quartiles)
     low, high = min(its[0] for its in quartiles), max(its[2] for its in quartiles)
-    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    return f"{middle:{form}} ({low:{form}}-{high:{form}})"
 
 
 STUDY = study_of(

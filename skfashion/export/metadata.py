@@ -1,6 +1,5 @@
-"""What an exported file says of itself, as texts by name."""
+"""What an exported file is given to say of itself, as `skfashion.metadata` reads it."""
 
-import base64
 import json
 import sys
 
@@ -9,14 +8,17 @@ import sklearn
 import torch
 
 from skfashion.export.labels import labels_for_onnx
+from skfashion.metadata import (
+    EXAMPLE_BYTES,
+    FORMAT,
+    N_EXAMPLES,
+    PREFIX,
+    PROFILE_BYTES,
+    own_texts,
+    packed,
+    value_of,
+)
 from skfashion.utils.pipelines import last_step
-
-PREFIX = "skfashion."
-FORMAT = 1
-# Of what a service shows: at most so many images, and bytes of their values.
-N_EXAMPLES, EXAMPLE_BYTES = 100, 2**20
-# And of a profile, as JSON.
-PROFILE_BYTES = 2**20
 
 
 def describe(estimator, profile=None, examples=None):
@@ -50,6 +52,9 @@ def describe(estimator, profile=None, examples=None):
             "learned": net.effective_class_prior_.tolist(),
             "predictions": None if wanted is None else wanted.tolist(),
         }
+        statistics = net._image_statistics
+        if net is estimator and statistics is not None:
+            described["range"] = [float(statistics.low), float(statistics.high)]
     if profile is not None:
         described["profile"] = profile
     if examples is not None:
@@ -117,12 +122,7 @@ def check_examples(rows, labels):
             raise ValueError(
                 f"Got {len(rows)} examples and {len(labels)} labels, expected a label for each."
             )
-    return {
-        "dtype": rows.dtype.name,
-        "shape": list(rows.shape),
-        "values": base64.b64encode(np.ascontiguousarray(rows).tobytes()).decode(),
-        "labels": labels,
-    }
+    return packed(rows) | {"labels": labels}
 
 
 def add_metadata(model, described):
@@ -133,10 +133,9 @@ def add_metadata(model, described):
 
 def read_metadata(model):
     """Return the metadata of ours that an ``onnx.ModelProto`` has, texts by name."""
-    texts = {entry.key: entry.value for entry in model.metadata_props}
-    return {name: text for name, text in texts.items() if name.startswith(PREFIX)}
+    return own_texts({entry.key: entry.value for entry in model.metadata_props})
 
 
 def read_value(model, name):
     """Return a value of a model's metadata, by its name behind ``skfashion.``."""
-    return json.loads(read_metadata(model)[PREFIX + name])
+    return value_of(read_metadata(model), name)

@@ -37,8 +37,8 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n, n_features_out).
 
     Metadata are JSON, by names that begin with ``skfashion.``: ``format``, ``class``, ``network``,
-    ``labels``, ``image_shape`` (the layout of a flat row), ``prior``, ``versions``, and what is
-    given here.
+    ``labels``, ``image_shape`` (the layout of a flat row), ``range`` (smallest and largest value of
+    the training's images), ``prior``, ``versions``, and what is given here.
 
     Parameters
     ----------

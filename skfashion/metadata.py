@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import math
+import sys
 
 import numpy as np
 
@@ -67,3 +68,8 @@ def unpacked(value):
         return np.frombuffer(content, np.dtype(dtype).newbyteorder("<")).reshape(sides)
     except (KeyError, TypeError, binascii.Error, ValueError) as error:
         raise ValueError(f"Got an array that cannot be read ({error}).") from None
+
+
+def package_version():
+    """Return the version of this package."""
+    return sys.modules["skfashion"].__version__

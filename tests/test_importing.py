@@ -31,7 +31,7 @@ def test_names_are_those_of_their_homes():
         cls = getattr(skfashion, name)
         assert cls.__name__ == name and cls.__module__.startswith("skfashion.")
     with pytest.raises(AttributeError, match="module 'skfashion' has no attribute 'MLP'"):
-        skfashion.MLP
+        _ = skfashion.MLP
 
 
 def test_everything_is_imported_by_a_star_and_modules_by_the_package():

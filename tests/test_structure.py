@@ -22,7 +22,10 @@ PARTS = {
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
-    "metadata": {"allowed": set(), "libraries": {"base64", "binascii", "json", "math", "numpy"}},
+    "metadata": {
+        "allowed": set(),
+        "libraries": {"base64", "binascii", "json", "math", "numpy", "sys"},
+    },
     "parallel": {
         "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
         "refused": {"skorch"},

@@ -1,7 +1,6 @@
 """What an exported file is given to say of itself, as `skfashion.metadata` reads it."""
 
 import json
-import sys
 
 import numpy as np
 import sklearn
@@ -15,6 +14,7 @@ from skfashion.metadata import (
     PREFIX,
     PROFILE_BYTES,
     own_texts,
+    package_version,
     packed,
     value_of,
 )
@@ -68,7 +68,7 @@ def _name_of(dtype):
 
 def _versions():
     """Return the versions of what a file is made with."""
-    versions = {"skfashion": sys.modules["skfashion"].__version__}
+    versions = {"skfashion": package_version()}
     return versions | {"torch": torch.__version__, "scikit-learn": sklearn.__version__}
 
 

@@ -4,4 +4,6 @@ What a file computes is ONNX Runtime's, what HTTP is uvicorn's and FastAPI's; he
 between: limits, pictures, two protocols, reloading, and how several processes share a port.
 """
 
-__all__ = []
+from skfashion.serving.application import create_app
+
+__all__ = ["create_app"]

@@ -106,7 +106,7 @@ class Gate:
         if self._key is not None and path not in OPEN:
             kind, _, token = headers.get("authorization", "").partition(" ")
             given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key):
+            if not hmac.compare_digest(given.encode("latin-1"), self._key):
                 raise ProblemError(
                     401,
                     "Got no valid key, expected one as 'Authorization: Bearer KEY'.",

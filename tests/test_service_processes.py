@@ -43,7 +43,12 @@ class Server:
                 command, stderr=log, env=os.environ | environment, cwd=Path(__file__).parents[1]
             )
         self.pid = self.process.pid
-        self.wait_for("ready")
+        try:
+            self.wait_for("ready")
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         self.seconds = time.perf_counter() - self._started
         self.url = self.events("listening")[0]["url"]
 
@@ -214,11 +219,12 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
 def test_a_changed_file_is_noticed(serve, tmp_path):
     path = tmp_path / "net.onnx"
     shutil.copy(GOLDEN / "grey.onnx", path)
-    server = serve(path, "--watch", "--log-level", "INFO")
+    server = serve(path, "--watch", "--no-access-log")
     assert server.predict()["classes"][0] == "a"
     shutil.copy(GOLDEN / "colour.onnx", path)
     server.wait_for("loaded")
     assert server.predict()["classes"][0] == 0
+    assert server.events("request") == []
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])

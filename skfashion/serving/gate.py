@@ -10,7 +10,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
-from skfashion.serving.logs import say
+from skfashion.serving.logs import ACCESS, say
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, problem_body
 
 # A client's own request id, if it is no more than that.
@@ -69,6 +69,7 @@ class Gate:
             self.telemetry.request(route, scope["method"], status, seconds)
             say(
                 "request",
+                logger=ACCESS,
                 request_id=request_id,
                 route=route,
                 status=status,

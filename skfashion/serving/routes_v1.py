@@ -148,11 +148,6 @@ def v1_routes(registry, limits, work, telemetry):
         seconds = sent.seconds + rows * served.model.row_seconds
         return served, await work.run(seconds, function, served, sent, limits)
 
-    @router.get("/models", response_model=schemas.ModelList, response_class=JSONResponse)
-    async def list_models():
-        """Say which models there are."""
-        return as_json({"models": [served.card for served in registry]})
-
     @router.post("/predict", response_model=schemas.Prediction, **options)
     async def predict(request: Request):
         """Say what a picture shows, or each of several images as numbers."""
@@ -174,6 +169,11 @@ def v1_routes(registry, limits, work, telemetry):
     async def find_neighbors(request: Request):
         """Show the most similar images that the model's file carries."""
         return as_json((await answer(neighbors, request))[1])
+
+    @router.get("/models", response_model=schemas.ModelList, response_class=JSONResponse)
+    async def list_models():
+        """Say which models there are."""
+        return as_json({"models": [served.card for served in registry]})
 
     @router.get("/drift", response_model=schemas.DriftReport, response_class=JSONResponse)
     async def drift(model: str | None = None):

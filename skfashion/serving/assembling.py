@@ -64,7 +64,7 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
         v2_routes(
             registry, limits, work, telemetry, lambda: not app.state.gate.is_draining, version
         ),
-        page_routes(registry, telemetry),
+        page_routes(registry, telemetry, api_key is not None),
     )
     # Not included as routers, which would be asked one after the other about every request.
     for router in routers:

@@ -126,7 +126,7 @@ class Model:
         return self.to_rows(np.asarray(planes, self.dtype))
 
     def to_rows(self, inputs):
-        """Return inputs of the file, or images (n, c, h, w), as rows in the order of `image_shape`."""
+        """Return inputs, or images (n, c, h, w), as rows in the order of `image_shape`."""
         if inputs.ndim == 4 and channel_axis(self.image_shape) == 2:
             inputs = inputs.transpose(0, 2, 3, 1)
         return inputs.reshape(len(inputs), -1)

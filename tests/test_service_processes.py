@@ -58,7 +58,7 @@ class Server:
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if name in (None, line["event"])]
 
-    def wait_for(self, name, times=1, seconds=30):
+    def wait_for(self, name, times=1, seconds=120):
         until = time.monotonic() + seconds
         while len(self.events(name)) < times:
             assert self.process.poll() is None and time.monotonic() < until, self._path.read_text()
@@ -316,12 +316,14 @@ def test_what_cannot_be_served_is_said_in_a_line(tmp_path, monkeypatch, capsys):
             logger = logging.getLogger(name)
             monkeypatch.setattr(logger, attribute, getattr(logger, attribute))
     monkeypatch.chdir(tmp_path)
-    Path("bad.safetensors").write_bytes(b"bad")
+    Path("torch.py").write_text("raise ImportError('not here')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    Path("net.safetensors").write_bytes(b"")
     Path("bad.onnx").write_bytes(b"bad")
     for words, said in (
         (["none.onnx"], "none.onnx"),
         (["bad.onnx"], "ONNX Runtime cannot open"),
-        (["bad.safetensors"], "could not be exported"),
+        (["net.safetensors"], "not here. A file of net.save is exported by another process"),
         ([f"a={GOLDEN / 'grey.onnx'}", f"a={GOLDEN / 'table.onnx'}"], "two models"),
         ([f"a b={GOLDEN / 'grey.onnx'}"], "name of a model"),
         ([str(GOLDEN / "grey.onnx"), "--max-rows", "0"], "max_rows=0"),

@@ -114,7 +114,7 @@ class Model:
             if is_cancelled():
                 raise Cancelled
             batch = inputs[start : start + BATCH]
-            parts.append(self.session.run(None, {self.input_name: batch}))
+            parts.append(self.session.run(self.outputs, {self.input_name: batch}))
         columns = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
         found = dict(zip(self.outputs, columns, strict=True))
         return Answer(found["label"].tolist(), found["probabilities"], found.get("features"))

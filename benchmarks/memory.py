@@ -1,7 +1,7 @@
 """Memory of this process, and the highest of what is read again and again while something runs.
 
-``skfashion.utils.memory`` is loaded alone: the package around it imports PyTorch, which would be
-counted as memory of every competitor. It is that of this checkout, whichever skfashion is measured.
+``skfashion.utils.memory`` is loaded alone: what its package imports would be counted as memory of
+every competitor. It is that of this checkout, whichever skfashion is measured.
 """
 
 import runpy

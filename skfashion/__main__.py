@@ -1,9 +1,15 @@
-"""Commands: ``python -m skfashion report``."""
+"""Commands: ``python -m skfashion report``, ``serve``."""
 
 import argparse
 import sys
+from importlib import import_module
 
-from skfashion.inspection.report import command
+# Name, the module that adds the command's options by `add_parser(subparsers)`, and what it does.
+# A module is imported only if its command is chosen: `serve` needs no PyTorch.
+COMMANDS = {
+    "report": ("skfashion.inspection.report.command", "one page about fitted classifiers"),
+    "serve": ("skfashion.serving.command", "a service over exported files"),
+}
 
 
 def main(arguments=None):
@@ -19,11 +25,17 @@ def main(arguments=None):
     int
         0, or 2 if something that was asked for cannot be had.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m skfashion", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    command.add_parser(subparsers)
-    options = parser.parse_args(arguments)
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
     try:
+        for name, (module, what) in COMMANDS.items():
+            if name == chosen:
+                import_module(module).add_parser(subparsers)
+            else:
+                subparsers.add_parser(name, help=what)
+        options = parser.parse_args(arguments)
         return options.command(options)
     except (ImportError, OSError, ValueError) as error:
         # In one line, whatever was raised.

@@ -7,8 +7,6 @@ the network sees a view of them as ``(n, c, h, w)``.
 import math
 from numbers import Integral
 
-from scipy.sparse import issparse
-
 # A side of this length at exactly one end of a shape is the channel axis.
 CHANNELS = (1, 3)
 # Rows looked at at a time: few enough to stay in the processor's cache.
@@ -164,6 +162,9 @@ def as_planes(rows, image_shape):
 
 def dense(rows):
     """Return rows as an array: those of a sparse matrix made dense, an array's as they are."""
+    # Here, since a service over an exported file needs shapes of images and no SciPy.
+    from scipy.sparse import issparse
+
     return rows.toarray() if issparse(rows) else rows
 
 

@@ -22,6 +22,10 @@ PARTS = {
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
+    "metadata": {
+        "allowed": set(),
+        "libraries": {"base64", "binascii", "json", "math", "numpy", "sys"},
+    },
     "parallel": {
         "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
         "refused": {"skorch"},
@@ -68,9 +72,16 @@ PARTS = {
     # Files of fitted classifiers: what they compute is read, and nothing is trained.
     "export": {
         "allowed": {
-            *("classifiers", "ensemble", "export", "fitting", "images", "training", "utils"),
+            *("classifiers", "ensemble", "export", "fitting", "images", "metadata", "training"),
+            "utils",
         },
         "refused": {"skorch"},
+    },
+    # Exported files answer questions where PyTorch need not be installed, nor scikit-learn. What is
+    # imported within functions is counted, too: models are exported by another process.
+    "serving": {
+        "allowed": {"images", "metadata", "serving", "utils.files", "utils.names"},
+        "refused": {"torch", "skorch", "sklearn", "scipy", "pandas"},
     },
     "model_selection": {
         "allowed": {"model_selection", "parallel", "utils"},
@@ -94,7 +105,8 @@ PARTS = {
         "allowed": {"datasets", "images", "inspection", "metrics", "persistence", "utils"},
         "refused": {"skorch"},
     },
-    "__main__": {"allowed": {"inspection"}, "refused": {"torch", "skorch"}},
+    # It imports the module of a command, by name, when that is chosen.
+    "__main__": {"allowed": set(), "refused": {"torch", "skorch"}},
 }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from skfashion.export import c_operators as operators
 from skfashion.export.c_layers import Activation, Plan
 from skfashion.export.libraries import import_library
-from skfashion.export.metadata import PREFIX, read_metadata, read_value
+from skfashion.export.metadata import read_metadata, read_value
+from skfashion.metadata import PREFIX
 
 # Operators by which a net is quantized as it runs: there are no scales to write down.
 DYNAMIC = ("DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul")

@@ -1,8 +1,6 @@
-"""What an exported file says of itself, as texts by name."""
+"""What an exported file is given to say of itself, as `skfashion.metadata` reads it."""
 
-import base64
 import json
-import sys
 
 import numpy as np
 import sklearn
@@ -11,14 +9,18 @@ import torch
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.plain import unwrapped
+from skfashion.metadata import (
+    EXAMPLE_BYTES,
+    FORMAT,
+    N_EXAMPLES,
+    PREFIX,
+    PROFILE_BYTES,
+    own_texts,
+    package_version,
+    packed,
+    value_of,
+)
 from skfashion.utils.pipelines import last_step
-
-PREFIX = "skfashion."
-FORMAT = 1
-# Of what a service shows: at most so many images, and bytes of their values.
-N_EXAMPLES, EXAMPLE_BYTES = 100, 2**20
-# And of a profile, as JSON.
-PROFILE_BYTES = 2**20
 
 
 def describe(estimator, profile=None, examples=None):
@@ -52,8 +54,9 @@ def describe(estimator, profile=None, examples=None):
             "learned": net.effective_class_prior_.tolist(),
             "predictions": None if wanted is None else wanted.tolist(),
         }
-        if isinstance(unwrapped(estimator), ImageClassifier) and net._image_statistics is not None:
-            described["value_range"] = [net._image_statistics.low, net._image_statistics.high]
+        statistics = net._image_statistics
+        if isinstance(unwrapped(estimator), ImageClassifier) and statistics is not None:
+            described["value_range"] = [float(statistics.low), float(statistics.high)]
     if profile is not None:
         described["profile"] = profile
     if examples is not None:
@@ -67,7 +70,7 @@ def _name_of(dtype):
 
 def _versions():
     """Return the versions of what a file is made with."""
-    versions = {"skfashion": sys.modules["skfashion"].__version__}
+    versions = {"skfashion": package_version()}
     return versions | {"torch": torch.__version__, "scikit-learn": sklearn.__version__}
 
 
@@ -121,12 +124,7 @@ def check_examples(rows, labels):
             raise ValueError(
                 f"Got {len(rows)} examples and {len(labels)} labels, expected a label for each."
             )
-    return {
-        "dtype": rows.dtype.name,
-        "shape": list(rows.shape),
-        "values": base64.b64encode(np.ascontiguousarray(rows).tobytes()).decode(),
-        "labels": labels,
-    }
+    return packed(rows) | {"labels": labels}
 
 
 def add_metadata(model, described):
@@ -137,10 +135,9 @@ def add_metadata(model, described):
 
 def read_metadata(model):
     """Return the metadata of ours that an ``onnx.ModelProto`` has, texts by name."""
-    texts = {entry.key: entry.value for entry in model.metadata_props}
-    return {name: text for name, text in texts.items() if name.startswith(PREFIX)}
+    return own_texts({entry.key: entry.value for entry in model.metadata_props})
 
 
 def read_value(model, name):
     """Return a value of a model's metadata, by its name behind ``skfashion.``."""
-    return json.loads(read_metadata(model)[PREFIX + name])
+    return value_of(read_metadata(model), name)

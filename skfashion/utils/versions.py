@@ -1,6 +1,7 @@
 """Pickles that know which versions of the libraries have made them."""
 
 import sys
+from importlib import metadata
 
 import sklearn.base
 from sklearn.exceptions import InconsistentVersionWarning
@@ -60,9 +61,14 @@ class PickledWithVersions:
 
 def library_versions():
     """Return the versions of what an estimator is made of, as its pickles and files carry them."""
-    # By name, since they are loaded: PyTorch is not to be imported here, nor what imports this.
-    versions = {name: str(sys.modules[name].__version__) for name in ("skfashion", "torch")}
+    versions = {name: _version_of(name) for name in ("skfashion", "torch")}
     # Builds of a release, such as 2.9.0+cpu, read each other's nets.
     versions["torch"] = versions["torch"].partition("+")[0]
     # The one that scikit-learn's own estimators compare.
     return versions | {"scikit-learn": sklearn.base.__version__}
+
+
+def _version_of(name):
+    """Return the version of a library that is not to be imported for this alone."""
+    module = sys.modules.get(name)
+    return metadata.version(name) if module is None else str(module.__version__)

@@ -51,7 +51,6 @@ def add_parser(subparsers):
     """
     parser = subparsers.add_parser(
         "report",
-        help="one page about fitted classifiers, to send on",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,0 +1,114 @@
+"""The app: limits, models, routes and what is around them, put together."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from skfashion.metadata import package_version
+from skfashion.serving.libraries import import_library
+from skfashion.serving.limits import Limits
+from skfashion.utils.names import advises
+
+# The environment variable with the key that clients must send.
+API_KEY = "SKFASHION_API_KEY"
+
+
+@advises
+def create_app(
+    models,
+    *,
+    max_body_bytes=Limits.max_body_bytes,
+    max_pixels=Limits.max_pixels,
+    max_rows=Limits.max_rows,
+    max_requests=Limits.max_requests,
+    timeout=Limits.timeout,
+    threads=1,
+    follow_prior=False,
+):
+    """Return an app of ASGI that answers with exported files.
+
+    It speaks the Open Inference Protocol, version 2, with binary tensors; ``/v1/predict`` and its
+    like take pictures; ``/metrics`` is for Prometheus, ``/openapi.json`` describes all of it. If
+    the environment variable ``SKFASHION_API_KEY`` is set, clients must send it as ``Authorization:
+    Bearer KEY``. ``python -m skfashion serve`` runs it, and so does anything that runs ASGI.
+
+    Parameters
+    ----------
+    models : path-like, sequence of path-like, or mapping of str to path-like
+        Files of ``to_onnx`` or ``quantize``; the name of a model is the stem of its file, or its
+        key. Each is tried before it is served.
+    max_body_bytes : int from 1, default=1048576
+        Bytes of a request's body; more are told 413, and never kept.
+    max_pixels : int from 1, default=4000000
+        Pixels of a picture, read from its header before it is decoded; more are told 413.
+    max_rows : int from 1, default=1024
+        Images or rows of a request; more are told 413.
+    max_requests : int from 1, default=64
+        Requests at a time; more are told 503, and to come again.
+    timeout : float above 0, default=10.0
+        Seconds for a request; then it is told 504, or 408 if it has not come as a whole.
+    threads : int from 1, default=1
+        Threads for one prediction. Processes of one thread each answer more requests.
+    follow_prior : bool, default=False
+        Whether probabilities are shifted to the frequencies of classes that the monitor of a file
+        with a ``profile=`` has seen in its last window.
+
+    Returns
+    -------
+    app : fastapi.FastAPI
+        With ``app.state.registry``, whose ``reload()`` loads the files again, and
+        ``app.state.gate``, whose ``is_draining`` says that the process is about to end.
+
+    Raises
+    ------
+    ValueError
+        If a file fails its check, a name or a limit is none.
+    OSError
+        If a file cannot be read.
+    ImportError
+        If a library of the extra "serve" is missing.
+
+    Examples
+    --------
+    >>> from skfashion import ConvNetClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> from skfashion.export import to_onnx
+    >>> from skfashion.serving import create_app
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = ConvNetClassifier(channels=(4,), max_epochs=1, random_state=0).fit(X[:500], y[:500])
+    >>> to_onnx(net, "clothes.onnx", X[:100])
+    >>> app = create_app("clothes.onnx")
+    >>> [served.model.name for served in app.state.registry]
+    ['clothes']
+    """
+    for name in ("fastapi", "onnxruntime", "PIL", "prometheus_client", "python_multipart"):
+        import_library(name)
+    limits = Limits(max_body_bytes, max_pixels, max_rows, max_requests, timeout)
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ValueError(f"Got threads={threads!r}, expected an int of at least 1.")
+    if not isinstance(follow_prior, bool):
+        raise ValueError(f"Got follow_prior={follow_prior!r}, expected True or False.")
+    from skfashion.serving.assembling import assemble
+
+    key = os.environ.get(API_KEY) or None
+    return assemble(paths_of(models), limits, threads, follow_prior, key, package_version())
+
+
+def paths_of(models):
+    """Return paths by name, of a path, several, or paths by name.
+
+    Raises
+    ------
+    ValueError
+        If two files would have one name.
+    """
+    if isinstance(models, Mapping):
+        return dict(models)
+    paths = [models] if isinstance(models, str | os.PathLike) else list(models)
+    named = {Path(path).stem: path for path in paths}
+    if len(named) < len(paths):
+        raise ValueError(
+            f"Got files of one name among {[str(path) for path in paths]}, expected different "
+            "stems. Name them: {'name': path, ...}, or NAME=FILE on a command line."
+        )
+    return named

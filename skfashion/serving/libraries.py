@@ -1,0 +1,20 @@
+"""The libraries of the extra "serve", imported where they are needed."""
+
+from importlib import import_module
+
+
+def import_library(name):
+    """Return a module of an optional library.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed, with what to do about it.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"A service needs {name.partition('.')[0]} ({error}); install it with: "
+            'pip install "skfashion[serve]"'
+        ) from error

@@ -1,0 +1,188 @@
+"""Pictures and numbers to labels: ``/v1``."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic_core import to_json
+
+from skfashion.serving import schemas
+from skfashion.serving.bodies import parse, read_sent
+from skfashion.serving.instances import read_instances
+from skfashion.serving.looking import occlusion
+from skfashion.serving.pictures import as_png, decode
+from skfashion.serving.problems import ProblemError
+
+PICTURE = {"type": "string", "format": "binary"}
+INSTANCES = {"$ref": "#/components/schemas/Instances"}
+# The bodies are read by hand, as streams with a limit: FastAPI would take any length.
+MODEL = {
+    "name": "model",
+    "in": "query",
+    "description": "Which model; not needed where there is one.",
+    "schema": {"type": "string"},
+}
+ASKED = {
+    "parameters": [MODEL],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/png": {"schema": PICTURE},
+            "image/jpeg": {"schema": PICTURE},
+            "image/webp": {"schema": PICTURE},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": PICTURE},
+                    "required": ["file"],
+                }
+            },
+            "application/json": {"schema": INSTANCES},
+        },
+    },
+}
+
+
+def as_json(content):
+    """Return JSON's types as an answer."""
+    return Response(to_json(content), media_type="application/json")
+
+
+def find(registry, name):
+    """Return the :class:`Served` of a name.
+
+    Raises
+    ------
+    ProblemError
+        404 if there is none, 422 if none is named among several.
+    """
+    served = registry.get(name)
+    if served is None:
+        names = ", ".join(entry.model.name for entry in registry)
+        status = 422 if name is None else 404
+        raise ProblemError(status, f"Got no name of a model; expected one of: {names}.")
+    return served
+
+
+def inputs_of(sent, served, limits):
+    """Return what a request has brought as inputs (n, *input_shape) of a model."""
+    model = served.model
+    if sent.picture is None:
+        instances = parse(schemas.Instances, sent.json).instances
+        return read_instances(instances, model, limits.max_rows)
+    return model.from_planes(model.scaled(decode(sent.picture, planes_of(model)))[None])
+
+
+def planes_of(model):
+    """Return (c, h, w) of a model that takes pictures.
+
+    Raises
+    ------
+    ProblemError
+        409 of any other.
+    """
+    if model.planes is None or model.planes[0] not in (1, 3):
+        raise ProblemError(
+            409,
+            "This model takes rows of numbers, or images of other channels than grey and "
+            'colour, and no picture. Send {"instances": [[...]]}.',
+        )
+    return model.planes
+
+
+def one_image(sent, served, limits):
+    """Return the one image that a request has brought, (1, c, h, w), as the net's values."""
+    planes_of(served.model)
+    inputs = inputs_of(sent, served, limits)
+    if len(inputs) != 1:
+        raise ProblemError(422, f"Got {len(inputs)} images, expected one.")
+    return served.model.to_planes(inputs)
+
+
+def predicted(served, sent, limits, is_cancelled):
+    """Return the answer to a request for predictions, and what is counted of it."""
+    answer = served.predict(inputs_of(sent, served, limits), is_cancelled)
+    return answer.labels, {
+        "labels": answer.labels,
+        "probabilities": answer.probabilities.tolist(),
+        "classes": served.model.classes,
+    }
+
+
+def explained(served, sent, limits, is_cancelled):
+    """Return where the net looked."""
+    heat, label = occlusion(served.model, one_image(sent, served, limits)[0], is_cancelled)
+    return {"heat": heat.tolist(), "label": label}
+
+
+def seen(served, sent, limits, is_cancelled):
+    """Return the image that the net sees."""
+    planes = one_image(sent, served, limits)
+    return {"png": as_png(served.model.as_pixels(planes)[0])}
+
+
+def neighbors(served, sent, limits, is_cancelled):
+    """Return the examples of a model's file that are nearest to an image."""
+    model = served.model
+    if served.nearest is None:
+        raise ProblemError(404, "This model's file carries no examples; see examples= of to_onnx.")
+    planes = one_image(sent, served, limits)
+    numbers, distances = served.nearest.find(model.from_planes(planes))
+    pixels = model.as_pixels(model.to_planes(model.examples[numbers]))
+    labels = model.example_labels or [None] * len(model.examples)
+    found = zip(numbers, distances.tolist(), pixels, strict=True)
+    return {
+        "examples": [
+            {"label": labels[number], "distance": distance, "png": as_png(image)}
+            for number, distance, image in found
+        ]
+    }
+
+
+def v1_routes(registry, limits, work, telemetry):
+    """Return the routes below ``/v1``."""
+    router = APIRouter(prefix="/v1", tags=["predictions"])
+    options = {"openapi_extra": ASKED, "response_class": JSONResponse}
+
+    async def answer(function, request, rows=1):
+        served = find(registry, request.query_params.get("model"))
+        sent = await read_sent(request, limits)
+        seconds = sent.seconds + rows * served.model.row_seconds
+        return served, await work.run(seconds, function, served, sent, limits)
+
+    @router.post("/predict", response_model=schemas.Prediction, **options)
+    async def predict(request: Request):
+        """Say what a picture shows, or each of several images as numbers."""
+        served, (labels, found) = await answer(predicted, request)
+        telemetry.predictions(served.model.name, labels)
+        return as_json(found)
+
+    @router.post("/explain", response_model=schemas.Explanation, **options)
+    async def explain(request: Request):
+        """Say where in an image the net looked, by covering parts of it."""
+        return as_json((await answer(explained, request, rows=200))[1])
+
+    @router.post("/view", response_model=schemas.View, **options)
+    async def view(request: Request):
+        """Show the image that the net sees of a picture."""
+        return as_json((await answer(seen, request))[1])
+
+    @router.post("/neighbors", response_model=schemas.Neighbors, **options)
+    async def find_neighbors(request: Request):
+        """Show the most similar images that the model's file carries."""
+        return as_json((await answer(neighbors, request))[1])
+
+    @router.get("/models", response_model=schemas.ModelList, response_class=JSONResponse)
+    async def list_models():
+        """Say which models there are."""
+        return as_json({"models": [served.card for served in registry]})
+
+    @router.get("/drift", response_model=schemas.DriftReport, response_class=JSONResponse)
+    async def drift(model: str | None = None):
+        """Say whether the last images were still like those of the training."""
+        served = find(registry, model)
+        if served.watcher is None:
+            raise ProblemError(404, "This model's file has no profile; see profile= of to_onnx.")
+        report = served.watcher.report
+        found = None if report is None else report.to_dict()
+        return as_json({"model": served.model.name, "report": found})
+
+    return router

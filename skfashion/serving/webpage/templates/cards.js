@@ -1,8 +1,11 @@
 // A card a model: its answer, its probabilities, what it sees, where it looked.
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+const points = (share) => `${(100 * share).toFixed(1)} points`;
+const length = (share) => `${100 * share}%`; // as a style has it
 const HEAT = { for: [213, 94, 0], against: [0, 114, 178] };
 const STRONGEST = 0.85; // opacity of the greatest heat
+const WEAK = 0.05; // heat of less than this looks like less
 
 // What is answered of probabilities: the column, and whether the threshold lets it be said.
 function decided(probabilities, threshold) {
@@ -68,7 +71,7 @@ class Card {
     this.root.classList.remove("idle");
     this.rows.forEach(({ row, bar, number }, i) => {
       row.dataset.probability = probabilities[i];
-      bar.style.width = percent(probabilities[i]);
+      bar.style.width = length(probabilities[i]);
       number.textContent = percent(probabilities[i]);
     });
     this.setThreshold(threshold);
@@ -78,7 +81,7 @@ class Card {
     const isBinary = this.classes.length === 2;
     this.rows.forEach(({ mark }, i) => {
       mark.hidden = isBinary && i === 0;
-      mark.style.left = percent(threshold);
+      mark.style.left = length(threshold);
     });
     if (!this.probabilities) return;
     const { best, isSure } = decided(this.probabilities, threshold);
@@ -99,7 +102,7 @@ class Card {
     }
     const size = `${w} by ${h} pixels`;
     this.find(".view").setAttribute("aria-label", picture ? `The picture in ${size}` : "Nothing yet");
-    this.find(".view + figcaption").textContent = `What the net sees: ${w} × ${h}`;
+    this.find(".view + figcaption").textContent = `What the net sees: ${w}\u00a0×\u00a0${h}`;
   }
 
   clearHeat() {
@@ -111,7 +114,7 @@ class Card {
   setHeat({ heat, label }) {
     const largest = Math.max(...heat.flat().map(Math.abs)), canvas = this.find(".heat");
     const draw = canvas.getContext("2d");
-    const scale = STRONGEST / Math.max(largest, 0.01);
+    const scale = STRONGEST / Math.max(largest, WEAK);
     // Dimmed, so that colours are seen on white as well.
     const picture = new ImageData(Uint8ClampedArray.from(this.view.data), canvas.width, canvas.height);
     heat.flat().forEach((value, i) => {
@@ -123,9 +126,8 @@ class Card {
     draw.putImageData(picture, 0, 0);
     this.find(".heat + figcaption").textContent = `Where it looked for: ${label}`;
     this.find(".legend").hidden = false;
-    const most = `By ${percent(largest)} at most.`;
-    this.find(".most").textContent = most;
-    canvas.setAttribute("aria-label", `${placeOf(heat)} ${most}`);
+    this.find(".most").textContent = `${points(largest)} at most`;
+    canvas.setAttribute("aria-label", `${placeOf(heat)} By ${points(largest)} at most.`);
   }
 
   setNeighbors(examples) {
@@ -134,7 +136,7 @@ class Card {
       image.src = url;
       image.alt = "";
       const far = document.createElement("small");
-      far.textContent = `${label === null ? "D" : "d"}istance ${distance.toPrecision(3)}`;
+      far.textContent = `${Number(distance.toPrecision(3))}`;
       item.append(image, label === null ? "" : `${label}`, far);
       return item;
     });

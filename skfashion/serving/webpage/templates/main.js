@@ -36,12 +36,14 @@ async function askAll() {
       const picture = pictureNow();
       if (isBlank(picture)) {
         cards.forEach((card) => card.clear());
+        byId("brief").textContent = "";
         continue;
       }
       await Promise.all(cards.map(async (card) => {
         const answer = await backend.predict(card.model.name, picture);
         card.setProbabilities(answer, share());
       }));
+      byId("brief").textContent = cards.map((card) => card.said).join(" ");
       complain(null);
       await new Promise((go) => setTimeout(go, backend.pause));
     }
@@ -117,6 +119,7 @@ function listen() {
   act("clear", () => { remember(); blank(); });
   act("invert", invert);
   act("square", cutSquare);
+  byId("camera-label").hidden = navigator.maxTouchPoints === 0;
   for (const id of ["file", "camera"]) {
     byId(id).addEventListener("change", ({ target }) => {
       if (target.files[0]) bring(target.files[0]);

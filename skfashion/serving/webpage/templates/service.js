@@ -40,7 +40,7 @@ async function pictureIn(png) {
 }
 
 const backend = {
-  where: "Your picture goes to this service, which keeps none.",
+  where: "Pictures are sent to this service.",
   pause: 120, // milliseconds between two questions while somebody draws
   // In the page already, where no key is needed.
   async models() {

@@ -12,10 +12,10 @@ from prometheus_client import (
     multiprocess,
 )
 
+from skfashion.serving.telemetry_files import SHARED
+
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-# Set by the parent of several processes, for prometheus-client.
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Telemetry:

@@ -1,0 +1,92 @@
+"""One process that answers: uvicorn, with our way to end and to load files again."""
+
+import logging
+import signal
+import threading
+
+from skfashion.serving.libraries import import_library
+from skfashion.serving.logs import say
+
+# Connections that wait for a process to take them.
+BACKLOG = 2048
+# Seconds for which a connection is kept without a request: longer than load balancers keep theirs.
+KEEP_ALIVE = 75
+
+
+def run_server(app, listener, *, drain, max_connections, reload):
+    """Answer on a socket until a signal says otherwise.
+
+    SIGTERM drains: for `drain` seconds the process says that it is not ready, and asks clients to
+    close their connections; then it takes no more, and ends when its last request is answered.
+    SIGINT, Ctrl-C, leaves the first part out. SIGHUP loads the files again.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Of ``create_app``.
+    listener : socket
+        Bound.
+    drain : float
+        Seconds.
+    max_connections : int
+    reload : callable
+        Called in a thread, on SIGHUP.
+    """
+    uvicorn = import_library("uvicorn")
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig, frame):
+            # uvicorn's own would end at once, and by the signal.
+            if app.state.gate.is_draining:
+                self.should_exit = self.force_exit = True
+                return
+            app.state.gate.is_draining = True
+            if sig == signal.SIGTERM and drain > 0:
+                timer = threading.Timer(drain, self._end)
+                timer.daemon = True
+                timer.start()
+            else:
+                self._end()
+
+        def _end(self):
+            self.should_exit = True
+
+        async def startup(self, sockets=None):
+            await super().startup(sockets)
+            say("ready", models=[served.model.name for served in app.state.registry])
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(app.state.limits.timeout) + 1,
+    )
+    on_hangup(lambda: threading.Thread(target=reload, daemon=True).start())
+    Server(config).run(sockets=[listener])
+    say("ended")
+
+
+def on_hangup(call):
+    """Call something on SIGHUP, where there is such a signal; one that waits comes now."""
+    if not hasattr(signal, "SIGHUP"):  # Windows
+        return
+    signal.signal(signal.SIGHUP, lambda *_: call())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+
+def say_reloaded(found, telemetry=None):
+    """Log what has become of files that were loaded again: errors by name, or None."""
+    for name, error in found.items():
+        if error is None:
+            say("loaded", model=name)
+        else:
+            say("refused", logging.ERROR, model=name, error=str(error))
+        if telemetry is not None:
+            telemetry.load(name, "loaded" if error is None else "refused")

@@ -1,12 +1,12 @@
 """The command ``python -m skfashion page``."""
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from skfashion.serving.model import read_file
+from skfashion.serving.staging import Stage
 from skfashion.serving.webpage.offline import offline_page
 from skfashion.serving.webpage.runtime import NAME, VERSION, find_runtime
 from skfashion.utils.files import write_text
@@ -22,17 +22,6 @@ net.save(path), which is exported first and for which PyTorch must be there.
 What computes them is the npm package {NAME} {VERSION}. It is taken from the data folder; else
 brought there by npm, or from --runtime PATH. Its files are compared with known hashes.
 """
-# Another process, since this one does without PyTorch.
-EXPORT = """\
-import sys
-import skfashion
-from skfashion.export import to_onnx
-try:
-    to_onnx(skfashion.load(sys.argv[1]), sys.argv[2])
-except (ImportError, OSError, ValueError) as error:
-    sys.exit(str(error))
-"""
-
 
 def add_parser(subparsers):
     """Add the command ``page``.
@@ -43,7 +32,6 @@ def add_parser(subparsers):
     """
     parser = subparsers.add_parser(
         "page",
-        help="one page on which models are tried, without a network",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,7 +63,11 @@ def main(options):
         raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
     if not Path(options.output).absolute().parent.is_dir():
         raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
-    contents = {name: _content_of(path) for name, path in paths.items()}
+    with tempfile.TemporaryDirectory(prefix="skfashion-") as folder:
+        stage = Stage(paths, folder)
+        for name in paths:
+            stage.fill(name)
+        contents = {name: read_file(path) for name, path in stage.paths.items()}
     page = offline_page(contents, find_runtime(options.runtime))
     write_text(options.output, page)
     size = Path(options.output).stat().st_size
@@ -88,15 +80,3 @@ def _name_and_path(text):
     name, sign, path = text.partition("=")
     is_named = sign and not Path(text).exists()  # whatever signs are in a file's name
     return (name, Path(path)) if is_named else (Path(text).stem, Path(text))
-
-
-def _content_of(path):
-    if path.suffix != ".safetensors":
-        return read_file(path)
-    with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / "model.onnx"
-        command = [sys.executable, "-c", EXPORT, str(path), str(exported)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise ValueError(f"Got {path}, which cannot be exported: {done.stderr.strip()[-1000:]}")
-        return read_file(exported)

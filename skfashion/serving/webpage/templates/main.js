@@ -1,4 +1,5 @@
 // What happens when: a picture changes, models answer, and the slower questions wait for a pause.
+// Which version of the picture has been answered, and looked at as a whole, `body` says in its data.
 
 const QUIET = 250; // milliseconds without a change before the slower questions
 const byId = (id) => document.getElementById(id);
@@ -37,6 +38,7 @@ async function askAll() {
       if (isBlank(picture)) {
         cards.forEach((card) => card.clear());
         byId("brief").textContent = "";
+        document.body.dataset.answered = asked;
         continue;
       }
       await Promise.all(cards.map(async (card) => {
@@ -45,6 +47,7 @@ async function askAll() {
       }));
       byId("brief").textContent = cards.map((card) => card.said).join(" ");
       complain(null);
+      document.body.dataset.answered = asked;
       await new Promise((go) => setTimeout(go, backend.pause));
     }
   } catch (error) {

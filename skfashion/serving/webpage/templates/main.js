@@ -1,5 +1,6 @@
 // What happens when: a picture changes, models answer, and the slower questions wait for a pause.
-// Which version of the picture has been answered, and looked at as a whole, `body` says in its data.
+// Which version of the picture there is, which has been answered, and which looked at as a whole,
+// `body` says in its data.
 
 const QUIET = 250; // milliseconds without a change before the slower questions
 const byId = (id) => document.getElementById(id);
@@ -17,6 +18,7 @@ function complain(error) {
 
 function changed() {
   version += 1;
+  document.body.dataset.version = version;
   byId("hint").hidden = true;
   byId("undo").disabled = steps.length === 0;
   byId("clear").disabled = false;

@@ -110,6 +110,8 @@ def _described(app, has_key):
             for status in statuses:
                 phrase = HTTPStatus(status).phrase
                 operation["responses"][str(status)] = {"description": phrase, "content": problem}
+            for parameter in operation.get("parameters", ()):
+                _narrow(parameter, [served.model.name for served in app.state.registry])
             if path.endswith("/infer"):
                 binary = {"schema": {"type": "string", "format": "binary"}}
                 operation["responses"]["200"]["content"]["application/octet-stream"] = binary
@@ -121,3 +123,12 @@ def _described(app, has_key):
         found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     app.openapi_schema = found
     return found
+
+
+def _narrow(parameter, names):
+    """Say of a parameter which values it may have: models keep their names."""
+    if parameter["name"] in ("name", "model"):
+        parameter["schema"] = {"type": "string", "enum": names}
+        parameter["required"] = parameter["in"] == "path" or len(names) > 1
+    elif parameter["name"] == "version":
+        parameter["schema"] = {"type": "string", "enum": [protocol.VERSION]}

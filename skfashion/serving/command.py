@@ -76,12 +76,7 @@ def add_parser(subparsers):
         action="store_true",
         help="shift probabilities to the frequencies of classes that a file's monitor has seen",
     )
-    add(
-        "--log-level",
-        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
-        default="INFO",
-        help="WARNING leaves a line a request out; default %(default)s",
-    )
+    add("--no-access-log", action="store_true", help="log no line a request")
     parser.set_defaults(command=run)
 
 
@@ -109,7 +104,7 @@ def run(options):
     given = dataclasses.asdict(limits)
     given |= {"threads": options.threads, "follow_prior": options.follow_prior}
     sources = named_sources(options.models)
-    set_up_logs(options.log_level)
+    set_up_logs(not options.no_access_log)
     with (
         _listening(options.host, options.port) as listener,
         tempfile.TemporaryDirectory(prefix="skfashion-") as folder,
@@ -129,7 +124,7 @@ def run(options):
                 stage,
                 given,
                 **shared,
-                log_level=options.log_level,
+                has_access_log=not options.no_access_log,
                 watch=options.watch,
             )
         return _serve_alone(listener, stage, given, options.watch, shared)

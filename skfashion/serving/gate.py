@@ -10,7 +10,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
-from skfashion.serving.logs import say
+from skfashion.serving.logs import ACCESS, say
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, problem_body
 
 # A client's own request id, if it is no more than that.
@@ -69,6 +69,7 @@ class Gate:
             self.telemetry.request(route, scope["method"], status, seconds)
             say(
                 "request",
+                logger=ACCESS,
                 request_id=request_id,
                 route=route,
                 status=status,
@@ -106,7 +107,7 @@ class Gate:
         if self._key is not None and path not in OPEN:
             kind, _, token = headers.get("authorization", "").partition(" ")
             given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key):
+            if not hmac.compare_digest(given.encode("latin-1"), self._key):
                 raise ProblemError(
                     401,
                     "Got no valid key, expected one as 'Authorization: Bearer KEY'.",

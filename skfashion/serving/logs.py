@@ -7,6 +7,8 @@ import time
 import traceback
 
 NAME = "skfashion.serving"
+# A line a request.
+ACCESS = f"{NAME}.access"
 
 
 class JSONFormatter(logging.Formatter):
@@ -33,18 +35,19 @@ class ForgivingHandler(logging.StreamHandler):
         """Forget the line."""
 
 
-def set_up_logs(level="INFO"):
+def set_up_logs(has_access_log=True):
     """Send what the service and uvicorn say to standard error, as JSON."""
     handler = ForgivingHandler(sys.stderr)
     handler.setFormatter(JSONFormatter())
     for name in (NAME, "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers[:], logger.propagate = [handler], False
-        logger.setLevel(level if name == NAME else "WARNING")
+        logger.setLevel("INFO" if name == NAME else "WARNING")
+    logging.getLogger(ACCESS).setLevel("INFO" if has_access_log else "WARNING")
 
 
-def say(event, level=logging.INFO, *, exc_info=None, **fields):
+def say(event, level=logging.INFO, *, logger=NAME, exc_info=None, **fields):
     """Log an event with what belongs to it."""
-    logger = logging.getLogger(NAME)
+    logger = logging.getLogger(logger)
     if logger.isEnabledFor(level):
         logger.log(level, event, exc_info=exc_info, extra={"fields": fields})

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+from importlib import import_module
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
@@ -39,10 +40,10 @@ def page_routes(registry, telemetry):
 def render(cards):
     """Return the page for some models: the one to try them on, else a list of links."""
     try:
-        from skfashion.serving import webpage
+        page = import_module("skfashion.serving.webpage")
     except ImportError:
         return INDEX.format(html.escape(", ".join(card["name"] for card in cards)))
-    return webpage.render(cards)
+    return page.render(cards)
 
 
 def policy_of(text):

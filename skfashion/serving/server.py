@@ -1,6 +1,8 @@
 """One process that answers: uvicorn, with our way to end and to load files again."""
 
+import asyncio
 import logging
+import select
 import signal
 import threading
 
@@ -11,6 +13,8 @@ from skfashion.serving.logs import say
 BACKLOG = 2048
 # Seconds for which a connection is kept without a request: longer than load balancers keep theirs.
 KEEP_ALIVE = 75
+# Seconds for the requests of connections that are taken last.
+LAST_SECONDS = 0.2
 
 
 def run_server(app, listener, *, drain, max_connections, reload):
@@ -55,6 +59,16 @@ def run_server(app, listener, *, drain, max_connections, reload):
             await super().startup(sockets)
             say("ready", models=[served.model.name for served in app.state.registry])
 
+        async def shutdown(self, sockets=None):
+            await _take_the_last(sockets or [])
+            for open_server in self.servers:
+                open_server.close()
+            for sock in sockets or []:
+                sock.close()
+            # uvicorn closes connections without a request: the last ones have yet to send theirs.
+            await asyncio.sleep(LAST_SECONDS)
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -71,6 +85,19 @@ def run_server(app, listener, *, drain, max_connections, reload):
     on_hangup(lambda: threading.Thread(target=reload, daemon=True).start())
     Server(config).run(sockets=[listener])
     say("ended")
+
+
+async def _take_the_last(sockets):
+    """Wait until connections are taken that the system has made already, and let it make no more.
+
+    It resets those that nobody has taken when their socket is closed.
+    """
+    for sock in sockets:
+        sock.listen(0)
+    for _ in range(1000):
+        if not select.select(sockets, [], [], 0)[0]:
+            return
+        await asyncio.sleep(0.001)
 
 
 def on_hangup(call):

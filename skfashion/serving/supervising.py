@@ -21,7 +21,9 @@ WATCH_SECONDS = 1.0
 SHORT_LIFE, MAX_SHORT = 5.0, 10
 
 
-def supervise(n_workers, listener, stage, options, *, drain, max_connections, log_level, watch):
+def supervise(
+    n_workers, listener, stage, options, *, drain, max_connections, has_access_log, watch
+):
     """Keep processes answering until SIGTERM or SIGINT.
 
     Parameters
@@ -33,7 +35,7 @@ def supervise(n_workers, listener, stage, options, *, drain, max_connections, lo
         Filled.
     options : dict
         Of ``create_app``.
-    drain, max_connections, log_level : object
+    drain, max_connections, has_access_log : object
         Of the command.
     watch : bool
         Whether the sources are looked at.
@@ -44,7 +46,7 @@ def supervise(n_workers, listener, stage, options, *, drain, max_connections, lo
         0, or 1 if processes cannot be kept alive.
     """
     with _Signals() as signals:
-        arguments = (listener, stage.paths, options, drain, max_connections, log_level)
+        arguments = (listener, stage.paths, options, drain, max_connections, has_access_log)
         workers = _Workers(n_workers, arguments)
         before, is_kept = stage.signature(), True
         while not signals.is_ended and is_kept:
@@ -169,9 +171,9 @@ def _without_hangup():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(listener, paths, options, drain, max_connections, log_level):
+def _work(listener, paths, options, drain, max_connections, has_access_log):
     """Answer, in a process of its own."""
-    set_up_logs(log_level)
+    set_up_logs(has_access_log)
     app = create_app(paths, **options)
     parent = multiprocessing.parent_process()
 

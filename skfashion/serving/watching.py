@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 
@@ -108,11 +109,11 @@ def watcher_of(model, telemetry):
     if model.profile is None:
         return None
     try:
-        from skfashion.monitoring import DriftMonitor
+        monitoring = import_module("skfashion.monitoring")
     except ImportError as error:
         say("no monitor", logging.WARNING, model=model.name, error=str(error))
         return None
-    return Watcher(model, DriftMonitor(model.profile), telemetry)
+    return Watcher(model, monitoring.DriftMonitor(model.profile), telemetry)
 
 
 def with_prior(answer, classes, before, wanted):

@@ -1,7 +1,8 @@
-"""Make the files of this folder anew: python tests/golden/make.py pickles, then ... saved.
+"""Make the files of this folder anew: python tests/golden/make.py pickles, ... saved, ... exported.
 
 The pickles are of commit a5f25c2, the last whose pickles hold networks as objects, and stay as they
-are; the saved files are of the first version that saves. A later format gets files of its own.
+are; the saved files are of the first version that saves, the exported ones of the first with a
+service. A later format gets files of its own.
 """
 
 import lzma
@@ -14,6 +15,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import skfashion
+from skfashion.export import to_onnx
 
 FOLDER = Path(__file__).parent
 NETS = {
@@ -26,7 +28,10 @@ NETS = {
 
 
 def main(what):
-    """Write pickles and what their nets predict, or the same nets as they are saved."""
+    """Write pickles and what their nets predict, the same nets as they are saved, or exports."""
+    if what == "exported":
+        export()
+        return
     X, y = load_digits(return_X_y=True)
     X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
     expected = {"X": X[:20]}
@@ -48,6 +53,26 @@ def main(what):
         path.write_bytes(lzma.compress(pickle.dumps(net), preset=9))
     if what == "pickles":
         np.savez_compressed(FOLDER / "expected.npz", **expected)
+
+
+def export():
+    """Write files for a service: grey images, colour images, and a table."""
+    from sklearn.datasets import load_wine
+
+    X, y = load_digits(return_X_y=True)
+    X, y = (X[:400] * 15.9).astype(np.uint8), np.asarray(list("abcdefghij"))[y[:400]]
+    net = skfashion.ConvNetClassifier(
+        channels=(4,), hidden_layer_sizes=(8,), max_epochs=8, random_state=0
+    )
+    net.fit(X, y)
+    examples = (X[:20], y[:20])
+    to_onnx(net, FOLDER / "grey.onnx", X, features=True, examples=examples)
+    colour = np.stack([X, X // 2, 255 - X], axis=-1).reshape(-1, 192).astype(np.float32) / 255
+    numbers = np.unique(y, return_inverse=True)[1]
+    to_onnx(net.fit(colour, numbers), FOLDER / "colour.onnx", colour, examples=colour[:20])
+    X, y = load_wine(return_X_y=True)
+    net = skfashion.MLPNetClassifier(hidden_layer_sizes=(8,), random_state=0).fit(X, y > 0)
+    to_onnx(net, FOLDER / "table.onnx", X.astype(np.float32))
 
 
 @torch.no_grad()

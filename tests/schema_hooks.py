@@ -1,0 +1,18 @@
+"""Real pictures for schemathesis, which would make bytes of its own: it imports this."""
+
+import numpy as np
+import schemathesis
+from hypothesis import strategies as st
+from service import picture
+
+
+def pictures(format):
+    """Return a strategy for files of small pictures."""
+    pixels = st.integers(0, 2**32 - 1).map(
+        lambda seed: np.random.default_rng(seed).integers(0, 256, (9, 7, 3), np.uint8)
+    )
+    return pixels.map(lambda image: picture(image, format))
+
+
+for format in ("PNG", "JPEG", "WEBP"):
+    schemathesis.openapi.media_type(f"image/{format.lower()}", pictures(format))

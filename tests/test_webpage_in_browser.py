@@ -116,6 +116,14 @@ def shown(page, name):
     return np.float64(rows.evaluate_all("all => all.map(one => one.dataset.probability)"))
 
 
+def pixels_of(page, name, what):
+    """Return the pixels (h, w, 4) of one of the canvases on a model's card."""
+    canvas = card(page, name).locator(f"canvas.{what}")
+    data = "one.getContext('2d').getImageData(0, 0, one.width, one.height).data"
+    h, w, values = canvas.evaluate(f"one => [one.height, one.width, Array.from({data})]")
+    return np.reshape(values, (h, w, 4))
+
+
 def stroke(page, *points):
     """Draw with the mouse along points, shares of the pad."""
     box = page.locator("#pad").bounding_box()
@@ -161,11 +169,9 @@ def check_views(page, models, content):
         image = model.scaled(decode(open_picture(content, 10**6), model.planes)[None])
         expected = model.predict(model.from_planes(image)).probabilities[0]
         np.testing.assert_allclose(shown(page, name), expected, atol=TOLERANCE)
-        seen = card(page, name).locator(".view").evaluate(
-            "one => Array.from(one.getContext('2d').getImageData(0, 0, one.width, one.height).data)"
-        )
-        c, h, w = model.planes
-        pixels = np.reshape(seen, (h, w, 4))[:, :, :c].transpose(2, 0, 1)
+        seen = pixels_of(page, name, "view")
+        c = model.planes[0]
+        pixels = seen[:, :, :c].transpose(2, 0, 1)
         np.testing.assert_array_equal(pixels, model.as_pixels(image)[0])
 
 
@@ -245,10 +251,7 @@ def test_windows_and_heat_are_those_of_the_service(shape, functions):
 def test_the_heat_lies_where_the_picture_is(page, contents):
     bring(page, picture(TEST[8].reshape(28, 28)))
     looked_at(page)
-    heat = card(page, "conv").locator(".heat").evaluate(
-        "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data)"
-    )
-    colours = np.reshape(heat, (28, 28, 4)).astype(int)
+    colours = pixels_of(page, "conv", "heat").astype(int)
     warm = colours[:, :, 0] - colours[:, :, 2]
     model = load_model("conv", contents["conv"])
     expected, label = occlusion(model, TEST[8].reshape(1, 28, 28))
@@ -269,8 +272,10 @@ def test_a_drawing_is_answered_changed_and_taken_back(page):
     looked_at(page)
     first = shown(page, "conv")
     assert first.sum() == pytest.approx(1, abs=1e-5)
-    widths = card(page, "conv").locator(".bar").evaluate_all(
-        "all => all.map(one => parseFloat(one.style.width))"
+    widths = (
+        card(page, "conv")
+        .locator(".bar")
+        .evaluate_all("all => all.map(one => parseFloat(one.style.width))")
     )
     np.testing.assert_allclose(widths, 100 * first, atol=1e-3)
     stroke(page, (0.5, 0.1), (0.5, 0.9))
@@ -338,9 +343,8 @@ def test_pictures_are_dropped_and_pasted(page):
       const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
       const data = new DataTransfer();
       data.items.add(new File([bytes], "a.png", { type: "image/png" }));
-      const event = type === "drop" ? new DragEvent("drop", { dataTransfer: data, cancelable: true })
-        : new ClipboardEvent("paste", { clipboardData: data });
-      dispatchEvent(event);
+      const paste = new ClipboardEvent("paste", { clipboardData: data });
+      dispatchEvent(type === "drop" ? new DragEvent("drop", { dataTransfer: data }) : paste);
     }"""
     found = []
     for type in ("drop", "paste"):
@@ -380,7 +384,8 @@ def test_a_wide_photograph_is_made_smaller_and_cut(page):
 def test_names_that_look_like_scripts_are_words(page):
     texts = card(page, "rows").locator("tbody th").all_inner_texts()
     assert texts == [BAD, "b"]
-    assert page.evaluate("document.scripts.length") == 3  # the data, the runtime, what the page does
+    # The data, the runtime, what the page does.
+    assert page.evaluate("document.scripts.length") == 3
 
 
 # --- sizes, colours, readers --------------------------------------------------------------------

@@ -23,6 +23,7 @@ What computes them is the npm package {NAME} {VERSION}. It is taken from the dat
 brought there by npm, or from --runtime PATH. Its files are compared with known hashes.
 """
 
+
 def add_parser(subparsers):
     """Add the command ``page``.
 

@@ -64,7 +64,7 @@ def contents(nets, tmp_path_factory):
     shown = [np.flatnonzero(NAMES == name)[0] for name in np.unique(NAMES)]
     to_onnx(nets["conv"], folder / "conv.onnx", examples=(X[shown], NAMES[shown]))
     quantize(folder / "conv.onnx", folder / "int8.onnx", X[:64])
-    rows = RANDOM.uniform(0, 1, (60, 8 * 8 * 3)).astype(np.float32)
+    rows = RANDOM.integers(0, 256, (60, 8 * 8 * 3)).astype(np.float32)
     pipe = make_pipeline(
         MinMaxScaler(), net(MLPNetClassifier, max_epochs=1, image_shape=(8, 8, 3))
     ).fit(rows, [BAD, "b"] * 30)

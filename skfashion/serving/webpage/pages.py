@@ -14,7 +14,7 @@ SERVICE, OFFLINE = ("service.js",), ("occlusion.js", "offline.js")
 LAST = ("cards.js", "main.js")
 TITLE = "Try the nets"
 # What both pages refuse: requests elsewhere, and being put into other pages.
-REFUSED = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:"
+REFUSED = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"
 
 
 def render(models=None, nonce=""):

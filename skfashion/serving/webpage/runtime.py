@@ -161,7 +161,7 @@ def _download():
     npm = shutil.which("npm")
     if npm is None:
         raise OSError(
-            f"Got neither --runtime PATH nor an npm client; expected one of them. Fetch the package "
+            "Got neither --runtime PATH nor an npm client, expected one of them. Fetch the package "
             f"where there is npm, by: npm pack {_package()}; and give the .tgz file as --runtime."
         )
     with tempfile.TemporaryDirectory() as folder:

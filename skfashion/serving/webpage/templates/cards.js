@@ -2,7 +2,7 @@
 
 const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 const points = (share) => `${(100 * share).toFixed(1)} points`;
-const length = (share) => `${100 * share}%`; // as a style has it
+const styleLength = (share) => `${100 * share}%`; // as a style has it
 const HEAT = { for: [213, 94, 0], against: [0, 114, 178] };
 const STRONGEST = 0.85; // opacity of the greatest heat
 const WEAK = 0.05; // heat of less than this looks like less
@@ -71,7 +71,7 @@ class Card {
     this.root.classList.remove("idle");
     this.rows.forEach(({ row, bar, number }, i) => {
       row.dataset.probability = probabilities[i];
-      bar.style.width = length(probabilities[i]);
+      bar.style.width = styleLength(probabilities[i]);
       number.textContent = percent(probabilities[i]);
     });
     this.setThreshold(threshold);
@@ -81,7 +81,7 @@ class Card {
     const isBinary = this.classes.length === 2;
     this.rows.forEach(({ mark }, i) => {
       mark.hidden = isBinary && i === 0;
-      mark.style.left = length(threshold);
+      mark.style.left = styleLength(threshold);
     });
     if (!this.probabilities) return;
     const { best, isSure } = decided(this.probabilities, threshold);

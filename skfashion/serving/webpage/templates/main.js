@@ -47,7 +47,7 @@ async function askAll() {
         const answer = await backend.predict(card.model.name, picture);
         card.setProbabilities(answer, share());
       }));
-      byId("brief").textContent = cards.map((card) => card.said).join(" ");
+      byId("brief").textContent = cards.map((card) => card.said).join("\n");
       complain(null);
       document.body.dataset.answered = asked;
       await new Promise((go) => setTimeout(go, backend.pause));
@@ -98,7 +98,7 @@ function advise(picture) {
 
 async function bring(file) {
   try {
-    await open(file);
+    await openFile(file);
     complain(null);
     changed();
   } catch (error) {

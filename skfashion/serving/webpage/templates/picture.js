@@ -36,7 +36,7 @@ function blank() {
 }
 
 // The picture in a file, as a service reads it: turned as the camera notes, over black.
-async function open(file) {
+async function openFile(file) {
   const exact = { imageOrientation: "from-image", colorSpaceConversion: "none" };
   let bitmap;
   try {

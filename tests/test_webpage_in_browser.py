@@ -39,7 +39,7 @@ BAD = "</script><script>alert(1)</script>"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 RANDOM = np.random.default_rng(0)
 TOLERANCE = 1e-4
-# Images whose probabilities are compared; PAGE_IMAGES=200 takes half a minute.
+# Images whose probabilities are compared; the environment can ask for more, PAGE_IMAGES=200.
 N_IMAGES = int(os.environ.get("PAGE_IMAGES", "20"))
 
 
@@ -427,7 +427,8 @@ def test_pages_of_default_nets_are_small_and_answer_soon(opened, runtime, tmp_pa
     start = time.perf_counter()
     for image in TEST[1:11]:
         bring(page, picture(image.reshape(28, 28)))
-    assert (time.perf_counter() - start) / 10 < 0.5  # a hundredth of it where nothing else runs
+    # The machine may have other work; an answer takes a tenth of it.
+    assert (time.perf_counter() - start) / 10 < 0.5
 
 
 # --- before a service ---------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def test_one_model_needs_no_name_and_several_do(client, made):
     says(made(MODELS["grey"]).post("/v1/predict", content=picture(GREY)), "grey", GREY[None, None])
     refused(client.post("/v1/predict", content=picture(GREY)), 422, "grey, colour, table")
     refused(client.post("/v1/predict?model=../x", content=picture(GREY)), 404)
-    refused(client.post("/v1/predict?model=" + "x" * 99, content=picture(GREY)), 422, "model")
+    refused(client.post("/v1/predict?model=" + "x" * 99, content=picture(GREY)), 404)
 
 
 def test_the_page_runs_its_own_scripts_only(client):
@@ -440,6 +440,8 @@ def test_a_key_is_asked_for(made, monkeypatch):
         assert answer.headers["www-authenticate"] == "Bearer"
     refused(client.get("/metrics"), 401)
     assert client.get("/v2/health/live").status_code == client.get("/").status_code == 200
+    page = client.get("/").text
+    assert '"grey"' not in page and "Models: grey" not in page
     for headers in ({"authorization": "bearer sesame-ä"}, {"x-api-key": "sesame-ä"}):
         headers = {name: value.encode() for name, value in headers.items()}
         assert client.get("/v1/models", headers=headers).status_code == 200
@@ -561,6 +563,27 @@ def test_names_of_models_are_parts_of_addresses(tmp_path):
 
 
 # --- an eye on drift ------------------------------------------------------------------------------
+
+
+def test_a_file_with_a_profile_is_watched(made, monkeypatch, tmp_path):
+    onnx, monitoring = pytest.importorskip("onnx"), pytest.importorskip("skfashion.monitoring")
+    images = np.random.default_rng(0).integers(0, 256, (600, 1, 8, 8), np.uint8)
+    said = ask("grey", images)["probabilities"]
+    profile = monitoring.ReferenceProfile.from_predictions(
+        said, list("abcdefghij") * 60, pixels=images.reshape(600, -1)
+    )
+    model = onnx.load(MODELS["grey"])
+    model.metadata_props.add(key="skfashion.profile", value=json.dumps(profile.to_dict()))
+    onnx.save(model, tmp_path / "net.onnx")
+    client = made(tmp_path / "net.onnx")
+    dark = {"instances": (images[:500] // 4).reshape(500, -1).tolist()}
+    for _ in range(200):
+        assert client.post("/v1/predict", json=dark).status_code == 200
+        report = client.get("/v1/drift").json()["report"]
+        if report is not None:
+            break
+        time.sleep(0.05)
+    assert report["alarm"] and "pixels" in report["alarms"]
 
 
 class Monitor:

@@ -1,4 +1,4 @@
-"""Clients that others have written, as they are: Triton's and KServe's, and schemathesis."""
+"""Clients that others have written, as they are: Triton's and KServe's; and hostile ones."""
 
 import json
 import os
@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from service import onnxruntime
 from test_service_processes import GOLDEN, Server
+
+from benchmarks import hostile_bodies
+from benchmarks.studies import hostile_requests
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +102,10 @@ def test_kserves_client(server):
     assert found["label"] == [[3], label.tolist()]
     shape, values = found["probabilities"]
     np.testing.assert_allclose(np.reshape(values, shape), probabilities, rtol=1e-6)
+
+
+def test_hostile_requests_are_refused_or_answered_rightly():
+    # A request of each kind; the command sends 200.
+    found = hostile_requests.tried(GOLDEN / "grey.onnx", 7, len(hostile_bodies.KINDS))
+    assert found["faults"] == []
+    assert found["ended"]["200"] >= 3 and found["ended"]["422"] >= 5

@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="Signals, and memory as Linux says it."),
 ]
 
+ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 GREY = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
 PNG = picture(GREY)
@@ -34,13 +35,13 @@ PNG = picture(GREY)
 class Server:
     """A server that has been started; `url`, `pid`, and what it has logged."""
 
-    def __init__(self, folder, *words, **environment):
+    def __init__(self, folder, *words, python=sys.executable, cwd=ROOT, **environment):
         self._path = folder / "log"
-        command = [sys.executable, "-m", "skfashion", "serve", "--port", "0", *map(str, words)]
+        command = [python, "-m", "skfashion", "serve", "--port", "0", *map(str, words)]
         self._started = time.perf_counter()
         with open(self._path, "wb") as log:
             self.process = subprocess.Popen(
-                command, stderr=log, env=os.environ | environment, cwd=Path(__file__).parents[1]
+                command, stderr=log, env=os.environ | environment, cwd=cwd
             )
         self.pid = self.process.pid
         try:
@@ -277,7 +278,7 @@ def test_a_full_disk_for_logs_is_no_failed_request():
         str(port),
     ]
     with open("/dev/full", "w") as full:
-        process = subprocess.Popen(command, stderr=full, cwd=Path(__file__).parents[1])
+        process = subprocess.Popen(command, stderr=full, cwd=ROOT)
     try:
         statuses = []
         until = time.monotonic() + 20

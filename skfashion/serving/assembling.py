@@ -59,13 +59,16 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.include_router(v1_routes(registry, limits, work, telemetry))
-    app.include_router(
+    routers = (
+        v1_routes(registry, limits, work, telemetry),
         v2_routes(
             registry, limits, work, telemetry, lambda: not app.state.gate.is_draining, version
-        )
+        ),
+        page_routes(registry, telemetry, api_key is not None),
     )
-    app.include_router(page_routes(registry, telemetry))
+    # Not included as routers, which would be asked one after the other about every request.
+    for router in routers:
+        app.router.routes.extend(router.routes)
     app.openapi = partial(_described, app, api_key is not None)
     # Built now, so that it is there before the first request.
     app.middleware_stack = app.build_middleware_stack()

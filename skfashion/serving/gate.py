@@ -4,10 +4,10 @@ import asyncio
 import hmac
 import logging
 import re
+import secrets
 import time
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from skfashion.serving.logs import ACCESS, say
@@ -18,14 +18,15 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEALTH = "/v2/health/"
 # Open without a key: orchestrators ask for health, and the page brings no data.
 OPEN = {"/"}
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
+# Headers of ASGI, small letters, that an answer gets unless it has one of its own.
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     # The page has one of its own.
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 # Seconds after which a client that was told 503 may come again.
 RETRY_AFTER = "1"
 # What a log says of a request whose client has gone; it is never sent.
@@ -56,7 +57,7 @@ class Gate:
             return
         start, headers = time.perf_counter(), Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         exchange = _Exchange(receive, send, request_id, self)
         scope.setdefault("state", {})["request_id"] = request_id
         self.n_requests += 1
@@ -137,12 +138,12 @@ class _Exchange:
     async def send(self, message):
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(raw=message["headers"])
-            headers["X-Request-ID"] = self.request_id
-            for name, value in SECURITY.items():
-                headers.setdefault(name, value)
-            if self._gate.is_draining:
-                headers["Connection"] = "close"
+            headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
+            given = {name for name, _ in headers}
+            headers += [entry for entry in SECURITY if entry[0] not in given]
+            if self._gate.is_draining and b"connection" not in given:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
         await self._send(message)
 
     async def send_problem(self, problem):

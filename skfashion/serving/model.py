@@ -120,13 +120,16 @@ class Model:
         return Answer(found["label"].tolist(), found["probabilities"], found.get("features"))
 
     def from_planes(self, planes):
-        """Return images (n, c, h, w) as the file takes them: of rows, in the layout of a row."""
+        """Return images (n, c, h, w) as the file takes them."""
         if len(self.input_shape) == 3:
             return np.ascontiguousarray(planes, self.dtype)
-        planes = np.asarray(planes, self.dtype)
-        if channel_axis(self.image_shape) == 2:
-            planes = planes.transpose(0, 2, 3, 1)
-        return planes.reshape(len(planes), -1)
+        return self.to_rows(np.asarray(planes, self.dtype))
+
+    def to_rows(self, inputs):
+        """Return inputs, or images (n, c, h, w), as rows in the order of `image_shape`."""
+        if inputs.ndim == 4 and channel_axis(self.image_shape) == 2:
+            inputs = inputs.transpose(0, 2, 3, 1)
+        return inputs.reshape(len(inputs), -1)
 
     def to_planes(self, inputs):
         """Return inputs of the file as images (n, c, h, w)."""

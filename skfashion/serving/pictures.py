@@ -11,6 +11,8 @@ from skfashion.serving.problems import ProblemError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MODES = {1: "L", 3: "RGB"}
+# Where Pillow finds a camera's note on rotation; to look for it in vain takes a while.
+NOTES = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 
 
 def open_picture(content, max_pixels):
@@ -62,7 +64,9 @@ def decode(picture, shape):
         # JPEG alone: at an eighth of the size, where that is more than enough.
         picture.draft(MODES[channels], (2 * width, 2 * height))
         picture.load()
-        flat = _flattened(ImageOps.exif_transpose(picture), MODES[channels])
+        if not NOTES.isdisjoint(picture.info):
+            picture = ImageOps.exif_transpose(picture)
+        flat = _flattened(picture, MODES[channels])
     if flat.size != (width, height):
         flat = flat.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     pixels = np.asarray(flat)

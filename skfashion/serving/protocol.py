@@ -3,13 +3,13 @@
 https://github.com/kserve/open-inference-protocol, and Triton's extension for binary tensors.
 """
 
-import json
 import math
 import struct
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from skfashion.serving.bodies import parse
 from skfashion.serving.instances import check_rows, in_dtype, numbers_of
@@ -262,7 +262,7 @@ def write_response(request, answer, model):
     response = {"model_name": model.name, "model_version": VERSION, "outputs": outputs}
     if request.id is not None:
         response["id"] = request.id
-    text = json.dumps(response).encode()
+    text = to_json(response)
     return b"".join([text, *parts]), len(text) if parts else None
 
 

@@ -1,16 +1,13 @@
 """What is looked at: the page, and the metrics."""
 
 import base64
-import hashlib
 import html
-import re
+import secrets
 from importlib import import_module
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-# Scripts that are in a page, none of them from elsewhere.
-SCRIPT = re.compile(r"<script\b(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 INDEX = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>skfashion</title>
 <h1>skfashion</h1><p>Models: {}.</p>
@@ -19,15 +16,30 @@ INDEX = """<!doctype html>
 """
 
 
-def page_routes(registry, telemetry):
-    """Return the routes of the page and of the metrics."""
+def page_routes(registry, telemetry, has_key):
+    """Return the routes of the page and of the metrics.
+
+    Parameters
+    ----------
+    registry, telemetry : object
+        Of the app.
+    has_key : bool
+        Whether clients need one: the page itself is for everybody, and says nothing of the models.
+    """
     router = APIRouter()
 
     @router.get("/", response_class=HTMLResponse)
     async def page():
         """Show the page on which the models can be tried."""
-        text = render([served.card for served in registry])
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy_of(text)})
+        cards = None if has_key else [served.card for served in registry]
+        try:
+            webpage = import_module("skfashion.serving.webpage")
+        except ImportError:
+            names = "after the key" if cards is None else ", ".join(card["name"] for card in cards)
+            return HTMLResponse(INDEX.format(html.escape(names)))
+        nonce = base64.b64encode(secrets.token_bytes(16)).decode()
+        policy = {"Content-Security-Policy": webpage.policy(nonce)}
+        return HTMLResponse(webpage.render(cards, nonce), headers=policy)
 
     @router.get("/metrics", response_class=PlainTextResponse, tags=["operation"])
     async def metrics():
@@ -35,24 +47,3 @@ def page_routes(registry, telemetry):
         return Response(telemetry.text(), media_type=telemetry.content_type)
 
     return router
-
-
-def render(cards):
-    """Return the page for some models: the one to try them on, else a list of links."""
-    try:
-        page = import_module("skfashion.serving.webpage")
-    except ImportError:
-        return INDEX.format(html.escape(", ".join(card["name"] for card in cards)))
-    return page.render(cards)
-
-
-def policy_of(text):
-    """Return what a browser may do for a page: run its own scripts, and ask this server."""
-    scripts = (hashlib.sha256(script.encode()).digest() for script in SCRIPT.findall(text))
-    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in scripts]
-    allowed = " ".join(hashes or ["'none'"])
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

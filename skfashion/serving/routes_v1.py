@@ -1,10 +1,8 @@
 """Pictures and numbers to labels: ``/v1``."""
 
-import json
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 
 from skfashion.serving import schemas
 from skfashion.serving.bodies import parse, read_sent
@@ -16,7 +14,14 @@ from skfashion.serving.problems import ProblemError
 PICTURE = {"type": "string", "format": "binary"}
 INSTANCES = {"$ref": "#/components/schemas/Instances"}
 # The bodies are read by hand, as streams with a limit: FastAPI would take any length.
-BODY = {
+MODEL = {
+    "name": "model",
+    "in": "query",
+    "description": "Which model; not needed where there is one.",
+    "schema": {"type": "string"},
+}
+ASKED = {
+    "parameters": [MODEL],
     "requestBody": {
         "required": True,
         "content": {
@@ -32,17 +37,13 @@ BODY = {
             },
             "application/json": {"schema": INSTANCES},
         },
-    }
+    },
 }
-Name = Annotated[
-    str | None,
-    Query(description="Which model; not needed where there is one.", max_length=64, alias="model"),
-]
 
 
 def as_json(content):
     """Return JSON's types as an answer."""
-    return Response(json.dumps(content, allow_nan=False), media_type="application/json")
+    return Response(to_json(content), media_type="application/json")
 
 
 def find(registry, name):
@@ -139,45 +140,45 @@ def neighbors(served, sent, limits, is_cancelled):
 def v1_routes(registry, limits, work, telemetry):
     """Return the routes below ``/v1``."""
     router = APIRouter(prefix="/v1", tags=["predictions"])
-    options = {"openapi_extra": BODY, "response_class": JSONResponse}
+    options = {"openapi_extra": ASKED, "response_class": JSONResponse}
 
-    async def answer(function, request, name, rows=1):
-        served = find(registry, name)
+    async def answer(function, request, rows=1):
+        served = find(registry, request.query_params.get("model"))
         sent = await read_sent(request, limits)
         seconds = sent.seconds + rows * served.model.row_seconds
         return served, await work.run(seconds, function, served, sent, limits)
+
+    @router.post("/predict", response_model=schemas.Prediction, **options)
+    async def predict(request: Request):
+        """Say what a picture shows, or each of several images as numbers."""
+        served, (labels, found) = await answer(predicted, request)
+        telemetry.predictions(served.model.name, labels)
+        return as_json(found)
+
+    @router.post("/explain", response_model=schemas.Explanation, **options)
+    async def explain(request: Request):
+        """Say where in an image the net looked, by covering parts of it."""
+        return as_json((await answer(explained, request, rows=200))[1])
+
+    @router.post("/view", response_model=schemas.View, **options)
+    async def view(request: Request):
+        """Show the image that the net sees of a picture."""
+        return as_json((await answer(seen, request))[1])
+
+    @router.post("/neighbors", response_model=schemas.Neighbors, **options)
+    async def find_neighbors(request: Request):
+        """Show the most similar images that the model's file carries."""
+        return as_json((await answer(neighbors, request))[1])
 
     @router.get("/models", response_model=schemas.ModelList, response_class=JSONResponse)
     async def list_models():
         """Say which models there are."""
         return as_json({"models": [served.card for served in registry]})
 
-    @router.post("/predict", response_model=schemas.Prediction, **options)
-    async def predict(request: Request, name: Name = None):
-        """Say what a picture shows, or each of several images as numbers."""
-        served, (labels, found) = await answer(predicted, request, name)
-        telemetry.predictions(served.model.name, labels)
-        return as_json(found)
-
-    @router.post("/explain", response_model=schemas.Explanation, **options)
-    async def explain(request: Request, name: Name = None):
-        """Say where in an image the net looked, by covering parts of it."""
-        return as_json((await answer(explained, request, name, rows=200))[1])
-
-    @router.post("/view", response_model=schemas.View, **options)
-    async def view(request: Request, name: Name = None):
-        """Show the image that the net sees of a picture."""
-        return as_json((await answer(seen, request, name))[1])
-
-    @router.post("/neighbors", response_model=schemas.Neighbors, **options)
-    async def find_neighbors(request: Request, name: Name = None):
-        """Show the most similar images that the model's file carries."""
-        return as_json((await answer(neighbors, request, name))[1])
-
     @router.get("/drift", response_model=schemas.DriftReport, response_class=JSONResponse)
-    async def drift(name: Name = None):
+    async def drift(model: str | None = None):
         """Say whether the last images were still like those of the training."""
-        served = find(registry, name)
+        served = find(registry, model)
         if served.watcher is None:
             raise ProblemError(404, "This model's file has no profile; see profile= of to_onnx.")
         report = served.watcher.report

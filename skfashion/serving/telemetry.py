@@ -25,6 +25,8 @@ class Telemetry:
 
     def __init__(self):
         self._registry = registry = CollectorRegistry()
+        # To find these by their labels takes longer than to count.
+        self._of_requests = {}
         self._requests = Counter(
             "skfashion_requests_total",
             "Requests that were answered.",
@@ -67,8 +69,12 @@ class Telemetry:
     def request(self, route, method, status, seconds):
         """Count a request; `route` is the template of its path."""
         method = method if method in METHODS else "other"
-        self._requests.labels(route, method, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        found = self._of_requests.get((route, method, status))
+        if found is None:
+            found = self._requests.labels(route, method, status), self._seconds.labels(route)
+            self._of_requests[route, method, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def predictions(self, model, labels):
         """Count labels that were predicted."""

@@ -30,6 +30,8 @@ class Watcher:
 
     def __init__(self, model, monitor, telemetry):
         self._name, self._monitor, self._telemetry = model.name, monitor, telemetry
+        # Of the profile, as the classifier has learned from them.
+        self._rows_of = model.to_rows
         self._takes = {
             name: getattr(monitor.profile, name, None) is not None
             for name in ("features", "pixels")
@@ -70,7 +72,7 @@ class Watcher:
 
     def _update(self, answer, inputs):
         start = time.monotonic()
-        given = {"features": answer.features, "pixels": inputs.reshape(len(inputs), -1)}
+        given = {"features": answer.features, "pixels": self._rows_of(inputs)}
         given = {name: rows for name, rows in given.items() if self._takes[name]}
         try:
             report = self._monitor.update(answer.probabilities, **given)

@@ -30,7 +30,7 @@ function changed() {
 
 // One question at a time, always about the newest picture.
 async function askAll() {
-  if (isAsking) return;
+  if (isAsking || !cards.length) return; // no models yet: their key may be missing
   isAsking = true;
   let asked = -1;
   try {
@@ -61,7 +61,7 @@ async function askAll() {
 
 async function lookCloser() {
   const asked = version, isOld = () => version !== asked, picture = pictureNow();
-  if (isBlank(picture)) return;
+  if (isBlank(picture) || !cards.length) return;
   try {
     advise(picture);
     for (const card of cards) {

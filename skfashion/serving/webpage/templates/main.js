@@ -13,7 +13,7 @@ const say = (text) => { byId("status").textContent = text; };
 function complain(error) {
   byId("trouble").textContent = error?.message ?? "";
   byId("trouble").hidden = !error;
-  byId("key").hidden = !error?.needsKey;
+  if (error?.needsKey) byId("key").hidden = false; // until a key has opened something
 }
 
 function changed() {
@@ -49,6 +49,7 @@ async function askAll() {
       }));
       byId("brief").textContent = cards.map((card) => card.said).join("\n");
       complain(null);
+      byId("key").hidden = true;
       document.body.dataset.answered = asked;
       await new Promise((go) => setTimeout(go, backend.pause));
     }
@@ -198,6 +199,7 @@ async function start() {
   try {
     const models = await backend.models();
     const seen = models.filter((model) => model.image_shape);
+    byId("key").hidden = true;
     byId("models").replaceChildren();
     cards = seen.map((model) => new Card(model, byId("models")));
     complain(seen.length ? null : new Error("None of these models takes pictures."));

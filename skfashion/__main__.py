@@ -8,6 +8,7 @@ from importlib import import_module
 # A module is imported only if its command is chosen: `serve` needs no PyTorch.
 COMMANDS = {
     "report": ("skfashion.inspection.report.command", "one page about fitted classifiers"),
+    "page": ("skfashion.serving.webpage.command", "a page on which models are tried"),
     "serve": ("skfashion.serving.command", "a service over exported files"),
 }
 

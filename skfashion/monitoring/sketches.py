@@ -1,0 +1,65 @@
+"""Distributions in a few numbers, and how far rows are from them: Kolmogorov and Smirnov's test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import kolmogi
+
+# Points at which the distribution functions are compared. The statistic is the largest difference
+# there, which is at most that of all points: no more false alarms than the test promises.
+N_POINTS = 31
+
+
+def rounded(values, digits=4):
+    """Return numbers with so many significant digits, as they are written into a profile."""
+    return np.array([float(f"{v:.{digits}g}") for v in np.ravel(values)]).reshape(np.shape(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """Distributions of some columns, each by its distribution function at some points.
+
+    Attributes
+    ----------
+    points : ndarray of float (n_columns, n_points)
+        Sorted.
+    counts : ndarray of int (n_columns, n_points)
+        The reference's rows that are no larger.
+    n_rows : int
+        All of its rows.
+    """
+
+    points: np.ndarray
+    counts: np.ndarray
+    n_rows: int
+
+    @classmethod
+    def of(cls, values):
+        """Return the sketch of columns, (n, n_columns)."""
+        shares = np.arange(1, N_POINTS + 1) / (N_POINTS + 1)
+        points = np.sort(rounded(np.quantile(values, shares, axis=0).T), axis=1)
+        return cls(points, _counts(values, points), len(values))
+
+    def statistic(self, values):
+        """Return the largest difference of distribution functions, over points and columns."""
+        here = _counts(values, self.points) / len(values)
+        return float(np.abs(here - self.counts / self.n_rows).max())
+
+    def threshold(self, n, rate):
+        """Return what the statistic of `n` rows of the reference exceeds with a chance of `rate`.
+
+        Bonferroni's correction for the columns, and the limit of many rows, which is larger than
+        the threshold of few.
+        """
+        per_column = rate / len(self.points)
+        return float(kolmogi(per_column) * np.sqrt(1 / n + 1 / self.n_rows))
+
+
+def _counts(values, points):
+    """Return how many values of each column are at most as large as its points."""
+    return np.array(
+        [
+            np.searchsorted(np.sort(column), its, side="right")
+            for column, its in zip(values.T, points, strict=True)
+        ]
+    )

@@ -26,6 +26,11 @@ PARTS = {
         "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
         "refused": {"skorch"},
     },
+    # A service without PyTorch uses it.
+    "monitoring": {
+        "allowed": {"monitoring", "utils.names"},
+        "libraries": {"collections", "dataclasses", "json", "numbers", "numpy", "scipy", "typing"},
+    },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {
@@ -37,12 +42,16 @@ PARTS = {
     },
     "fitting": {
         "allowed": {
-            *("exceptions", "fitting", "images", "layouts", "parameters", "training", "utils"),
+            *("exceptions", "fitting", "images", "layouts", "monitoring", "parameters"),
+            *("training", "utils"),
         },
         "refused": {"skorch"},
     },
     "classifiers": {
-        "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training", "utils"},
+        "allowed": {
+            *("classifiers", "fitting", "images", "monitoring", "nets", "parameters", "training"),
+            "utils",
+        },
         "refused": {"torch", "skorch"},
     },
     # Reads them out of files.
@@ -68,7 +77,8 @@ PARTS = {
     # Files of fitted classifiers: what they compute is read, and nothing is trained.
     "export": {
         "allowed": {
-            *("classifiers", "ensemble", "export", "fitting", "images", "training", "utils"),
+            *("classifiers", "ensemble", "export", "fitting", "images", "monitoring", "training"),
+            "utils",
         },
         "refused": {"skorch"},
     },
@@ -82,6 +92,7 @@ PARTS = {
             "datasets",
             "layouts",
             "metrics",
+            "monitoring",
             "parallel",
             "parameters.augmentation",
             "studies",

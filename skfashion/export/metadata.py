@@ -9,6 +9,7 @@ import sklearn
 import torch
 
 from skfashion.export.labels import labels_for_onnx
+from skfashion.monitoring import ReferenceProfile
 from skfashion.utils.pipelines import last_step
 
 PREFIX = "skfashion."
@@ -77,6 +78,8 @@ def check_profile(profile):
     """
     if profile is None:
         return None
+    if isinstance(profile, ReferenceProfile):
+        profile = profile.to_dict()
     try:
         text = json.dumps(dict(profile), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ that a service without PyTorch can use it; nothing here knows a classifier, a fi
 
 from skfashion.monitoring.label_shift import shift_probabilities
 from skfashion.monitoring.monitor import DriftMonitor
-from skfashion.monitoring.profile import ReferenceProfile
+from skfashion.monitoring.profile import ReferenceProfile, document_of_profile
 from skfashion.monitoring.report import DriftReport
 
 __all__ = ["DriftMonitor", "DriftReport", "ReferenceProfile", "shift_probabilities"]

@@ -29,7 +29,10 @@ def document_of(profile):
             "deviation": calibration.deviation,
             "atc": calibration.atc,
         },
-        "confidence": _of_sketch(profile.confidence),
+        "confidence": {
+            "points": profile.confidence.points.tolist(),
+            "counts_by_class": profile.confidence_by_class.tolist(),
+        },
         "features": None,
         "pixels": None,
     }
@@ -111,13 +114,21 @@ def _parts(document):
         atc=_number(its["atc"], "atc", low=0, high=1),
         n_rows=n_rows,
     )
+    its = document["confidence"]
+    by_class = _numbers(
+        its["counts_by_class"], (k, N_POINTS), "counts_by_class", low=0, high=n_rows, whole=True
+    )
+    if (np.diff(by_class, axis=1) < 0).any() or (by_class[:, -1] > confusion.sum(axis=1)).any():
+        raise _wrong("counts_by_class")
+    confidence = {"points": its["points"], "counts": [by_class.sum(axis=0).tolist()]}
     features, pixels = document["features"], document["pixels"]
     return {
         "classes": classes,
         "prior": prior,
         "confusion": confusion,
         "calibration": calibration,
-        "confidence": _sketch(document["confidence"], 1, n_rows),
+        "confidence": _sketch(confidence, 1, n_rows),
+        "confidence_by_class": by_class,
         "features": None if features is None else _features(features, n_rows),
         "pixels": None
         if pixels is None

@@ -202,14 +202,15 @@ class DriftMonitor:
         predicted = probabilities.argmax(axis=1)
         counts = np.bincount(predicted, minlength=len(profile.classes))
         calibrated = calibration.calibrated(probabilities)
-        tests = dict(self._tests(rows, counts, calibration.of_predicted(calibrated, predicted)))
+        likelihoods = calibrated / profile.class_frequencies
+        prior = estimate_prior(likelihoods, np.ones(n), profile.class_frequencies)
+        believed = calibration.of_predicted(calibrated, predicted)
+        tests = dict(self._tests(rows, counts, believed, prior))
         found = {}
         for name, (statistic, threshold) in tests.items():
             values = {"statistic": float(statistic), "threshold": float(threshold(len(tests)))}
             is_alarm = values["statistic"] > values["threshold"]
             found[name] = values | {"window": number, "alarm": is_alarm}
-        likelihoods = calibrated / profile.class_frequencies
-        prior = estimate_prior(likelihoods, np.ones(n), profile.class_frequencies)
         shifted = normalized(likelihoods * prior)
         alarms = tuple(name for name, values in found.items() if values["alarm"])
         return DriftReport(
@@ -217,6 +218,7 @@ class DriftMonitor:
             n_rows=n,
             alarm=bool(alarms),
             alarms=alarms,
+            label_shift="classes" in alarms and "confidence_given_classes" not in alarms,
             tests=found,
             class_prior=tuple(prior.tolist()),
             class_prior_bbse=tuple(prior_of_predictions(counts, profile.confusion).tolist()),
@@ -225,7 +227,7 @@ class DriftMonitor:
             reference_accuracy=calibration.accuracy,
         )
 
-    def _tests(self, rows, counts, believed):
+    def _tests(self, rows, counts, believed, prior):
         """Yield the name of each test, its statistic, and its threshold among so many tests."""
         profile, n = self.profile, self.window
 
@@ -235,7 +237,12 @@ class DriftMonitor:
         statistic, freedom = _chi_squared(counts, profile.confusion.sum(axis=0))
         yield "classes", (statistic, at(lambda _, rate: chdtri(freedom, rate)))
         confidence = rows["probabilities"].max(axis=1, keepdims=True)
-        yield "confidence", (profile.confidence.statistic(confidence), at(profile.confidence.threshold))
+        sketch = profile.confidence
+        yield "confidence", (sketch.statistic(confidence), at(sketch.threshold))
+        by_class = profile.confidence_by_class / profile.confusion.sum(axis=1)[:, None]
+        expected = (prior[:, None] * by_class).sum(axis=0)
+        statistic_given = sketch.distance(confidence, expected)
+        yield "confidence_given_classes", (statistic_given, at(sketch.threshold))
         calibration = profile.calibration
         error = calibration.deviation * np.sqrt(1 / n + 1 / calibration.n_rows)
         drop = calibration.mean - believed.mean()

@@ -12,7 +12,7 @@ from skfashion.monitoring.label_shift import check_frequencies
 from skfashion.monitoring.pixels import pixel_statistics
 from skfashion.monitoring.projections import Embedding, project
 from skfashion.monitoring.reading import read_probabilities, read_rows
-from skfashion.monitoring.sketches import Sketch
+from skfashion.monitoring.sketches import Sketch, counts_up_to
 from skfashion.utils.names import advises
 
 # As JSON: it travels in files that are read whole.
@@ -59,6 +59,8 @@ class ReferenceProfile:
         What makes probabilities true; the accuracy on the validation data is its `accuracy`.
     confidence : Sketch
         The distribution of the largest probability.
+    confidence_by_class : ndarray of int, shape (n_classes, n_points)
+        The same of the rows of each true class: its counts at the sketch's points.
     features, pixels : object or None
         The same of projected features and of statistics of the images.
 
@@ -79,6 +81,7 @@ class ReferenceProfile:
     confusion: np.ndarray
     calibration: Calibration
     confidence: Sketch
+    confidence_by_class: np.ndarray
     features: Features | None = None
     pixels: Pixels | None = None
 
@@ -163,12 +166,15 @@ class ReferenceProfile:
         np.add.at(confusion, (codes, predicted), 1)
         if prior is None:
             prior = confusion.sum(axis=1) / len(codes)
-        parts = {}
+        confidence = probabilities.max(axis=1, keepdims=True)
+        sketch = Sketch.of(confidence)
+        by_class = [counts_up_to(confidence[codes == code], sketch.points)[0] for code in range(k)]
+        parts = {"confidence": sketch, "confidence_by_class": np.array(by_class)}
         if features is not None:
             features = read_rows(features, "features", len(codes)).astype(np.float64)
             projected = project(features)
-            sketch, embedding = Sketch.of(projected), Embedding.of(projected)
-            parts["features"] = Features(features.shape[1], sketch, embedding)
+            its = Sketch.of(projected), Embedding.of(projected)
+            parts["features"] = Features(features.shape[1], *its)
         if pixels is not None:
             pixels = read_rows(pixels, "pixels", len(codes))
             parts["pixels"] = Pixels(pixels.shape[1], Sketch.of(pixel_statistics(pixels)))
@@ -177,7 +183,6 @@ class ReferenceProfile:
             check_frequencies(prior, k, "prior"),
             confusion,
             Calibration.of(probabilities, codes),
-            Sketch.of(probabilities.max(axis=1, keepdims=True)),
             **parts,
         )
         n_bytes = len(json.dumps(found.to_dict()))
@@ -223,6 +228,19 @@ class ReferenceProfile:
             features=None if features is None else Features(**features),
             pixels=None if pixels is None else Pixels(**pixels),
         )
+
+
+def document_of_profile(profile):
+    """Return a profile, or what its `to_dict` has returned, as JSON's types, checked.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(profile, ReferenceProfile):
+        return profile.to_dict()
+    return ReferenceProfile.from_dict(profile).to_dict()
 
 
 def _prior_of(estimator):

@@ -21,6 +21,11 @@ class DriftReport:
         Whether any test has found more than chance explains.
     alarms : tuple of str
         Which tests have.
+    label_shift : bool
+        Whether the classes are predicted in other shares and, as far as confidence tells, nothing
+        else has changed ("classes" gives an alarm, and "confidence_given_classes" none): then
+        `class_prior` can be believed and fed back. Otherwise it is wrong, and feeding it back does
+        harm.
     tests : dict of str to dict
         By their names: ``{"statistic": float, "threshold": float, "window": int, "alarm": bool}``.
         A test gives an alarm where the statistic exceeds the threshold.
@@ -28,6 +33,8 @@ class DriftReport:
         - "classes": how often each class is predicted, Pearson's chi-squared of two samples;
         - "confidence": the largest probability, Kolmogorov and Smirnov's largest difference of
           distribution functions;
+        - "confidence_given_classes": the same, from what the classes would give if they were as
+          frequent as `class_prior` says;
         - "accuracy": by how much calibrated confidence promises less accuracy, from 0 to 1;
         - "features": the largest such difference over projections of the features;
         - "mmd": the squared distance of the features' mean similarities to rows of the reference;
@@ -58,6 +65,7 @@ class DriftReport:
     n_rows: int = 0
     alarm: bool = False
     alarms: tuple[str, ...] = ()
+    label_shift: bool = False
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
     class_prior: tuple[float, ...] | None = None
     class_prior_bbse: tuple[float, ...] | None = None

@@ -38,12 +38,16 @@ class Sketch:
         """Return the sketch of columns, (n, n_columns)."""
         shares = np.arange(1, N_POINTS + 1) / (N_POINTS + 1)
         points = np.sort(rounded(np.quantile(values, shares, axis=0).T), axis=1)
-        return cls(points, _counts(values, points), len(values))
+        return cls(points, counts_up_to(values, points), len(values))
 
     def statistic(self, values):
         """Return the largest difference of distribution functions, over points and columns."""
-        here = _counts(values, self.points) / len(values)
-        return float(np.abs(here - self.counts / self.n_rows).max())
+        return self.distance(values, self.counts / self.n_rows)
+
+    def distance(self, values, expected):
+        """Return the largest difference from a distribution function at the points."""
+        here = counts_up_to(values, self.points) / len(values)
+        return float(np.abs(here - expected).max())
 
     def threshold(self, n, rate):
         """Return what the statistic of `n` rows of the reference exceeds with a chance of `rate`.
@@ -55,7 +59,7 @@ class Sketch:
         return float(kolmogi(per_column) * np.sqrt(1 / n + 1 / self.n_rows))
 
 
-def _counts(values, points):
+def counts_up_to(values, points):
     """Return how many values of each column are at most as large as its points."""
     return np.array(
         [

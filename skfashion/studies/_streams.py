@@ -18,27 +18,41 @@ class Asked:
         "probabilities", and perhaps "features" and "pixels", by the names of a monitor's arguments.
     codes : ndarray of int (n,)
         Classes, -1 for one that the classifier does not know.
-    chances : ndarray of float (n,)
-        With which each row is drawn.
+    frequencies : ndarray of float (k + 1,) or None
+        How often rows of each class, the last of them -1, are drawn; None is as they are.
     """
 
     rows: dict
     codes: np.ndarray
-    chances: np.ndarray
+    frequencies: np.ndarray | None
 
     @property
-    def frequencies(self):
-        """Frequencies of the classes that the classifier knows, among the rows of these, (k,)."""
-        k = self.rows["probabilities"].shape[1]
-        known = self.codes >= 0
-        shares = np.bincount(self.codes[known], self.chances[known], minlength=k)
-        return shares / shares.sum()
+    def prior(self):
+        """How often rows of each class are drawn, (k,), where all of them are known."""
+        if self.frequencies is not None:
+            return self.frequencies[:-1]
+        return np.bincount(self.codes) / len(self.codes)
 
     def streams(self, name, seed, n_streams, n_images):
-        """Yield the rows of each stream, drawn with replacement."""
+        """Yield the rows of each stream, none of them twice until all have come."""
         for number in range(n_streams):
             rng = np.random.default_rng([seed, zlib.crc32(name.encode()), number])
-            yield rng.choice(len(self.codes), n_images, p=self.chances)
+            if self.frequencies is None:
+                yield _in_turn(np.arange(len(self.codes)), n_images, rng)
+                continue
+            codes = rng.choice(len(self.frequencies), n_images, p=self.frequencies)
+            drawn = np.empty(n_images, dtype=int)
+            unknown = len(self.frequencies) - 1
+            for code in np.unique(codes):
+                rows = np.flatnonzero(self.codes == (-1 if code == unknown else code))
+                places = np.flatnonzero(codes == code)
+                drawn[places] = _in_turn(rows, len(places), rng)
+            yield drawn
+
+
+def _in_turn(rows, n, rng):
+    """Return n of some rows in an order that is drawn, from the beginning again after the last."""
+    return np.resize(rng.permutation(rows), n)
 
 
 def monitored(asked, profile, streams, window, rate):
@@ -116,6 +130,7 @@ def _errors(asked, profile, drawn, reports, window):
             ("validation accuracy", reference),
         ):
             yield f"error of {name}", abs(value - accuracy)
+        yield "windows of label shift", report.label_shift
         if (codes >= 0).all():
             truth = np.bincount(codes, minlength=k) / window
             counted = np.bincount(predicted[rows], minlength=k) / window
@@ -140,10 +155,14 @@ def _fed_back(asked, profile, drawn, report, window):
     for name, prior in (
         ("the estimated prior", report.class_prior),
         ("the prior by BBSE", report.class_prior_bbse),
-        ("the true prior", asked.frequencies),
+        ("the true prior", asked.prior),
     ):
         shifted = shift_probabilities(probabilities, profile.prior, prior)
         yield f"accuracy with {name}", (shifted.argmax(axis=1) == codes).mean()
+    # What a report advises.
+    prior = report.class_prior if report.label_shift else profile.prior
+    shifted = shift_probabilities(probabilities, profile.prior, prior)
+    yield "accuracy as advised", (shifted.argmax(axis=1) == codes).mean()
 
 
 def detected(asked, reference, streams, window, make):

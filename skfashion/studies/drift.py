@@ -47,9 +47,9 @@ def drift_study(
     """Let streams of test images drift in known ways, and measure what a monitor makes of them.
 
     Each seed sets part of the training rows aside, fits a clone to the others, and makes a
-    ``ReferenceProfile`` of what was set aside. Then streams are drawn from the test rows, with
-    replacement, that differ in one way from their first image on, and each is given to a new
-    ``DriftMonitor``.
+    ``ReferenceProfile`` of what was set aside. Then streams are drawn from the test rows, none of
+    them twice until all of its class have come, that differ in one way from their first image on,
+    and each is given to a new ``DriftMonitor``.
 
     Parameters
     ----------
@@ -112,9 +112,11 @@ def drift_study(
           confidence" (of the probabilities as they are), "validation accuracy" (nothing changes);
         - "error of class mix", "… by BBSE", "… by counting predictions", "… of the validation
           data": total variation distances from a window's true frequencies, 0 to 1;
+        - "windows of label shift": share of those whose report says `label_shift`;
         - "accuracy before", of all images after the first window, and "accuracy with the
           estimated prior", "… the prior by BBSE", as that window estimates them, and "… the true
-          prior", the frequencies that the stream is drawn with.
+          prior", the frequencies that the stream is drawn with; "accuracy as advised" takes the
+          estimated prior only where `label_shift` is said.
 
         A stream with a class that the classifier does not know has no metrics of class mixes.
 
@@ -232,10 +234,16 @@ def _measure(task, X, y, X_test, y_test):
     found = []
     for name, drift in task["drifts"].items():
         drifted = drift.draw(X_test, y_test, seed)
-        order = {label: code for code, label in enumerate(model.classes_.tolist())}
+        classes = model.classes_.tolist()
+        order = {label: code for code, label in enumerate(classes)}
         codes = np.array([order.get(label, -1) for label in drifted.y.tolist()])
-        chances = drifted.chances / drifted.chances.sum()
-        asked = Asked(_asked(model, drifted.X), codes, chances)
+        frequencies = drifted.frequencies
+        if frequencies is not None:
+            known = [frequencies.get(label, 0.0) for label in classes]
+            # Rounding is no class.
+            frequencies = np.array([*known, max(0.0, round(1 - sum(known), 9))])
+            frequencies /= frequencies.sum()
+        asked = Asked(_asked(model, drifted.X), codes, frequencies)
         streams = list(asked.streams(name, seed, task["n_streams"], task["n_images"]))
         for window in task["windows"]:
             metrics = monitored(asked, profile, streams, window, task["rate"])

@@ -10,11 +10,21 @@ from skfashion.utils.names import advises
 
 
 class Drifted(NamedTuple):
-    """What a stream is drawn from: rows, their labels, and with which chance each (n,) is drawn."""
+    """What a stream is drawn from.
+
+    Attributes
+    ----------
+    X : ndarray
+        Rows.
+    y : ndarray
+        Their labels.
+    frequencies : dict of label to float, or None
+        How often rows of each label are drawn; None takes the rows as they are.
+    """
 
     X: Any
     y: np.ndarray
-    chances: np.ndarray
+    frequencies: dict | None = None
 
 
 @advises
@@ -35,7 +45,7 @@ class Clean:
 
     def draw(self, X, y, seed) -> Drifted:
         """Return what a stream is drawn from."""
-        return Drifted(X, y, np.full(len(y), 1 / len(y)))
+        return Drifted(X, y)
 
 
 @advises
@@ -63,7 +73,7 @@ class Corruption(Clean):
     def draw(self, X, y, seed) -> Drifted:
         """Return what a stream is drawn from."""
         changed = make_corrupted(X, self.kind, self.severity, random_state=seed)
-        return super().draw(changed, y, seed)
+        return Drifted(changed, y)
 
 
 @advises
@@ -92,14 +102,14 @@ class ClassSkew(Clean):
 
     def draw(self, X, y, seed) -> Drifted:
         """Return what a stream is drawn from."""
-        labels, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+        labels = np.unique(y)
         # So many rows of each class that rounding to whole ones is no matter.
         many = np.repeat(labels, 100_000)
         _, kept = make_imbalanced(
             many, many, self.profile, ratio=self.ratio, permutation=int(seed), random_state=0
         )
-        shares = np.unique(kept, return_counts=True)[1] / len(kept)
-        return Drifted(X, y, (shares / counts)[codes])
+        kept, counts = np.unique(kept, return_counts=True)
+        return Drifted(X, y, _frequencies(kept, counts))
 
 
 @advises
@@ -129,7 +139,7 @@ class GroupShare(Clean):
         changed, _ = make_groups(
             X, y, attribute=self.attribute, share=self.share, random_state=int(seed)
         )
-        return super().draw(changed, y, seed)
+        return Drifted(changed, y)
 
 
 @advises
@@ -160,11 +170,14 @@ class NewClass(Clean):
 
     def draw(self, X, y, seed) -> Drifted:
         """Return what a stream is drawn from."""
-        is_new = y == self.left_out(y, seed)
-        chances = np.where(
-            is_new, self.share / is_new.sum(), (1 - self.share) / max(1, (~is_new).sum())
-        )
-        return Drifted(X, y, chances)
+        labels, counts = np.unique(y, return_counts=True)
+        is_new = labels == self.left_out(y, seed)
+        others = (1 - self.share) * counts / counts[~is_new].sum()
+        return Drifted(X, y, _frequencies(labels, np.where(is_new, self.share, others)))
+
+
+def _frequencies(labels, amounts):
+    return dict(zip(labels.tolist(), (amounts / amounts.sum()).tolist(), strict=True))
 
 
 #: The drifts that ``drift_study`` takes by default, by name.

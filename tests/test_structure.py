@@ -29,7 +29,16 @@ PARTS = {
     # A service without PyTorch uses it.
     "monitoring": {
         "allowed": {"monitoring", "utils.names"},
-        "libraries": {"collections", "dataclasses", "json", "numbers", "numpy", "scipy", "typing"},
+        "libraries": {
+            "collections",
+            "dataclasses",
+            "json",
+            "math",
+            "numbers",
+            "numpy",
+            "scipy",
+            "typing",
+        },
     },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},

@@ -15,7 +15,7 @@ from benchmarks.formatting import below, cell, grouped, half_interval, pipe_tabl
 from benchmarks.study import study_of
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000, "windows": [500, 1000], "n_images": 2000}
-FULL |= {"n_streams": 20, "false_alarm_rate": 0.05, "drifts": None, "trees": 100}
+FULL |= {"n_streams": 10, "false_alarm_rate": 0.05, "drifts": None, "trees": 100}
 QUICK = FULL | {"train_rows": 2_000, "valid_rows": 1_000, "n_streams": 4}
 UNITS = ("MLPNetClassifier", "ConvNetClassifier", "RandomForest")
 OURS, ALARMS = "DriftMonitor", "windows with an alarm"
@@ -55,7 +55,7 @@ def classifiers(unit, settings):
 
 
 def measure(unit, seed, asked):
-    """Measure all drifts with one seed: a row a drift, detector and window, with its ``metrics``."""
+    """Measure all drifts with one seed: a row a drift, detector and window, with ``metrics``."""
     from skfashion.studies import DRIFTS, drift_study
 
     settings = asked.settings
@@ -77,7 +77,8 @@ def measure(unit, seed, asked):
     keys = ["drift", "detector", "window"]
     for (drift, detector, window), its in frame.groupby(keys, sort=False):
         # A mean of no alarms is none.
-        metrics = {m: round(v, 6) for m, v in zip(its["metric"], its["value"]) if v == v}
+        pairs = its[["metric", "value"]].dropna().itertuples(index=False)
+        metrics = {metric: round(value, 6) for metric, value in pairs}
         run = {"drift": drift, "detector": detector, "window": int(window)}
         yield run | {"metrics": metrics}
 

@@ -29,7 +29,7 @@ from skfashion.fitting.saved import write_fit
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_rows
-from skfashion.monitoring import document_of_profile
+from skfashion.monitoring.profile import document_of_profile
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import (
     Declared,
@@ -303,7 +303,7 @@ class ImageClassifier(
             "_image_statistics": given.image_statistics,
             "net_": trained.net,
         }
-        # None is all that ends with an underscore. A profile is of the weights that it was made with.
+        # None is all that ends with an underscore. A profile is of the weights it was made with.
         own = {*fitted, "profile_"} if keeps_others else None
         if given.feature_names_in is None:
             del fitted["feature_names_in_"]

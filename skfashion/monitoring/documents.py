@@ -12,6 +12,8 @@ from skfashion.monitoring.sketches import N_POINTS, Sketch
 FORMAT = 1
 # More classes than any profile of 20 kB has.
 MOST_CLASSES = 200
+# More rows than anybody validates on, and few enough for sums of them.
+MOST_COUNT = 2**40
 
 
 def document_of(profile):
@@ -31,7 +33,7 @@ def document_of(profile):
         },
         "confidence": {
             "points": profile.confidence.points.tolist(),
-            "counts_by_class": profile.confidence_by_class.tolist(),
+            "counts_by_class": _steps(profile.confidence_by_class),
         },
         "features": None,
         "pixels": None,
@@ -57,7 +59,12 @@ def document_of(profile):
 
 
 def _of_sketch(sketch):
-    return {"points": sketch.points.tolist(), "counts": sketch.counts.tolist()}
+    return {"points": sketch.points.tolist(), "counts": _steps(sketch.counts)}
+
+
+def _steps(counts):
+    """Return how many rows there are up to each point from the one before: fewer digits."""
+    return np.diff(counts, axis=1, prepend=0).tolist()
 
 
 def profile_parts(document):
@@ -100,7 +107,10 @@ def _parts(document):
         raise _wrong("classes")
     k = len(classes)
     prior = _numbers(document["prior"], (k,), "prior", low=1e-12, high=1)
-    confusion = _numbers(document["confusion"], (k, k), "confusion", low=0, whole=True)
+    shape = (k, k)
+    confusion = _numbers(
+        document["confusion"], shape, "confusion", low=0, high=MOST_COUNT, whole=True
+    )
     n_rows = int(confusion.sum())
     if abs(prior.sum() - 1) > 1e-6 or (confusion.sum(axis=1) == 0).any():
         raise _wrong("prior or confusion")
@@ -115,19 +125,15 @@ def _parts(document):
         n_rows=n_rows,
     )
     its = document["confidence"]
-    by_class = _numbers(
-        its["counts_by_class"], (k, N_POINTS), "counts_by_class", low=0, high=n_rows, whole=True
-    )
-    if (np.diff(by_class, axis=1) < 0).any() or (by_class[:, -1] > confusion.sum(axis=1)).any():
-        raise _wrong("counts_by_class")
-    confidence = {"points": its["points"], "counts": [by_class.sum(axis=0).tolist()]}
+    by_class = _counts(its["counts_by_class"], k, confusion.sum(axis=1))
+    sketch = Sketch(_points(its["points"], 1), by_class.sum(axis=0, keepdims=True), n_rows)
     features, pixels = document["features"], document["pixels"]
     return {
         "classes": classes,
         "prior": prior,
         "confusion": confusion,
         "calibration": calibration,
-        "confidence": _sketch(confidence, 1, n_rows),
+        "confidence": sketch,
         "confidence_by_class": by_class,
         "features": None if features is None else _features(features, n_rows),
         "pixels": None
@@ -160,12 +166,25 @@ def _features(its, n_rows):
 
 
 def _sketch(its, n_columns, n_rows):
-    shape = (n_columns, N_POINTS)
-    points = _numbers(its["points"], shape, "points")
-    counts = _numbers(its["counts"], shape, "counts", low=0, high=n_rows, whole=True)
-    if (np.diff(points, axis=1) < 0).any() or (np.diff(counts, axis=1) < 0).any():
-        raise _wrong("a sketch")
-    return Sketch(points, counts, n_rows)
+    return Sketch(
+        _points(its["points"], n_columns), _counts(its["counts"], n_columns, n_rows), n_rows
+    )
+
+
+def _points(values, n_columns):
+    points = _numbers(values, (n_columns, N_POINTS), "points")
+    if (np.diff(points, axis=1) < 0).any():
+        raise _wrong("points")
+    return points
+
+
+def _counts(values, n_columns, most):
+    """Return counts up to each point, none more than `most`."""
+    steps = _numbers(values, (n_columns, N_POINTS), "counts", low=0, high=MOST_COUNT, whole=True)
+    counts = np.cumsum(steps, axis=1)
+    if (counts[:, -1] > most).any():
+        raise _wrong("counts")
+    return counts
 
 
 def _n_columns(value):
@@ -178,7 +197,10 @@ def _number(value, name, **limits):
 
 def _numbers(values, shape, name, low=-1e300, high=1e300, whole=False):
     """Return numbers of a shape within limits."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):  # lists of different lengths
+        raise _wrong(name) from None
     if array.dtype.kind not in ("i" if whole else "if") or array.shape != shape:
         raise _wrong(name)
     if not ((array >= low) & (array <= high)).all():

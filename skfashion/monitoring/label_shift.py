@@ -72,8 +72,8 @@ def check_frequencies(values, k, name):
 def estimate_prior(likelihoods, weights, prior):
     """Return the frequencies of classes (k,) that explain rows best: the largest likelihood.
 
-    Expectation and maximisation, as in Saerens et al., from a frequency of 1/k each, with half a row
-    of each class added, so that none is taken for impossible because a window had none of it.
+    Expectation and maximisation, as in Saerens et al., with half a row of each class added, so that
+    none is taken for impossible because a window had none of it.
 
     Parameters
     ----------
@@ -98,11 +98,11 @@ def estimate_prior(likelihoods, weights, prior):
 
 
 def prior_of_predictions(counts, confusion):
-    """Return the frequencies of classes by how often each was predicted: black-box shift estimation.
+    """Return the frequencies of classes (k,) by how often each was predicted.
 
-    Lipton, Wang and Smola, "Detecting and correcting for label shift with black box predictors",
-    ICML 2018. Theirs solves equations, which may give negative frequencies; the most likely
-    frequencies solve them wherever the solution is possible.
+    Black-box shift estimation: Lipton, Wang and Smola, "Detecting and correcting for label shift
+    with black box predictors", ICML 2018. Theirs solves equations, which may give negative
+    frequencies; the most likely frequencies solve them wherever the solution is possible.
 
     Parameters
     ----------

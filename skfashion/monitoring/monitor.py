@@ -13,7 +13,7 @@ from skfashion.monitoring.label_shift import (
     normalized,
     prior_of_predictions,
 )
-from skfashion.monitoring.pixels import pixel_statistics
+from skfashion.monitoring.pixels import PixelWindow
 from skfashion.monitoring.profile import ReferenceProfile
 from skfashion.monitoring.projections import project
 from skfashion.monitoring.reading import read_probabilities, read_rows
@@ -102,10 +102,12 @@ class DriftMonitor:
         n_columns = {"probabilities": len(profile.classes)}
         if profile.features is not None:
             n_columns["features"] = profile.features.n_columns
-        if profile.pixels is not None:
-            n_columns["pixels"] = profile.pixels.sketch.points.shape[0]
         self._rows = {name: np.zeros((self.window, n)) for name, n in n_columns.items()}
         self._has = dict.fromkeys(n_columns, True)
+        self._pixels = None
+        if profile.pixels is not None:
+            self._pixels = PixelWindow(self.window, profile.pixels.n_columns)
+            self._has["pixels"] = True
 
     @property
     def reports(self):
@@ -132,8 +134,8 @@ class DriftMonitor:
         probabilities : array-like of shape (n, n_classes)
             What ``predict_proba`` has said of them.
         features : array-like of shape (n, ...), default=None
-            Their features, as the profile was made with: of a classifier that has it, ``transform``.
-            A window in which they are missing for any row has no tests of features.
+            Their features, as the profile was made with: what ``transform`` returns where the
+            classifier has it. A window in which they are missing for any row has no tests of them.
         pixels : array-like of shape (n, ...), default=None
             The images themselves, likewise.
         prior : array-like of shape (n_classes,), default=None
@@ -166,12 +168,10 @@ class DriftMonitor:
             part = getattr(profile, name)
             if part is None:
                 raise ValueError(
-                    f"Got {name}, and a profile that was made without them; expected None. Make the "
-                    f"profile with {name}, or leave them out."
+                    f"Got {name}, and a profile that was made without them; expected None. Make "
+                    f"the profile with {name}, or leave them out."
                 )
             given[name] = read_rows(values, name, n, part.n_columns)
-        if "pixels" in given:
-            given["pixels"] = pixel_statistics(given["pixels"])
         start = 0
         while start < n:
             n_taken = min(n - start, self.window - self._n_rows)
@@ -182,14 +182,18 @@ class DriftMonitor:
     def _take(self, given):
         """Take in rows that still fit into the window."""
         n = len(given["probabilities"])
-        for name, kept in self._rows.items():
-            if name in given:
-                kept[self._n_rows : self._n_rows + n] = given[name]
-            else:
+        for name in self._has:
+            if name not in given:
                 self._has[name] = False
+            elif name == "pixels":
+                self._pixels.put(self._n_rows, given[name])
+            else:
+                self._rows[name][self._n_rows : self._n_rows + n] = given[name]
         self._n_rows += n
         if self._n_rows == self.window:
             rows = {name: kept for name, kept in self._rows.items() if self._has[name]}
+            if self._has.get("pixels"):
+                rows["pixels"] = self._pixels.flush()
             self._reports.append(self._compare(rows))
             self.n_windows += 1
             self._n_rows, self._has = 0, dict.fromkeys(self._has, True)

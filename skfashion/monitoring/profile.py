@@ -9,7 +9,7 @@ import numpy as np
 from skfashion.monitoring.calibration import Calibration
 from skfashion.monitoring.documents import document_of, profile_parts
 from skfashion.monitoring.label_shift import check_frequencies
-from skfashion.monitoring.pixels import pixel_statistics
+from skfashion.monitoring.pixels import PixelWindow
 from skfashion.monitoring.projections import Embedding, project
 from skfashion.monitoring.reading import read_probabilities, read_rows
 from skfashion.monitoring.sketches import Sketch, counts_up_to
@@ -115,7 +115,7 @@ class ReferenceProfile:
         ------
         ValueError
             If rows are missing, or the profile would have more than 20 kB, as one of more than
-            about 60 classes has.
+            about 40 classes has.
         """
         pixels = np.asarray(X_val)
         features = estimator.transform(X_val) if hasattr(estimator, "transform") else None
@@ -177,7 +177,9 @@ class ReferenceProfile:
             parts["features"] = Features(features.shape[1], *its)
         if pixels is not None:
             pixels = read_rows(pixels, "pixels", len(codes))
-            parts["pixels"] = Pixels(pixels.shape[1], Sketch.of(pixel_statistics(pixels)))
+            images = PixelWindow(*pixels.shape)
+            images.put(0, pixels)
+            parts["pixels"] = Pixels(pixels.shape[1], Sketch.of(images.flush()))
         found = cls(
             classes.tolist(),
             check_frequencies(prior, k, "prior"),
@@ -258,8 +260,8 @@ def _codes(y_val, classes, n_rows):
     """Return the numbers (n,) of labels among the classes."""
     if y_val.shape != (n_rows,) or n_rows < LEAST_ROWS:
         raise ValueError(
-            f"Got y_val of shape {y_val.shape} and probabilities of {n_rows} rows, expected a label "
-            f"for each, and {LEAST_ROWS} rows at least. Give more validation data."
+            f"Got y_val of shape {y_val.shape} and probabilities of {n_rows} rows, expected a "
+            f"label for each, and {LEAST_ROWS} rows at least. Give more validation data."
         )
     order = {label: code for code, label in enumerate(classes.tolist())}
     labels = y_val.tolist()

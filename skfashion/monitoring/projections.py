@@ -71,8 +71,10 @@ class Embedding:
         """Return the embedding of projected rows."""
         n = len(projected)
         chosen = projected[np.linspace(0, n - 1, min(n, MOST_ROWS)).round().astype(int)]
-        rows, spread = rounded(chosen, 3), projected.std(axis=0)
-        scales = rounded(np.where(spread > 0, spread, 1.0))
+        spreads = projected.std(axis=0)
+        columns = zip(chosen.T, spreads, strict=True)
+        rows = np.array([rounded(column, 3, spread) for column, spread in columns]).T
+        scales = rounded(np.where(spreads > 0, spreads, 1.0))
         distances = _squared_distances(rows, rows, scales)
         # The usual choice: the median of the distances between rows.
         width = float(np.sqrt(np.median(distances))) or 1.0

@@ -1,5 +1,7 @@
 """Rows that come in, checked: probabilities, features, pixels."""
 
+import math
+
 import numpy as np
 
 # By how much the sum of a row's probabilities may differ from 1: they may come in float16.
@@ -22,7 +24,7 @@ def read_probabilities(values, n_classes=None, name="probabilities"):
             "class. Pass what predict_proba returns."
         )
     sums = array.sum(axis=1)
-    if (array < 0).any() or (np.abs(sums - 1) > SUM_TOLERANCE).any():
+    if array.size and (array.min() < 0 or np.abs(sums - 1).max() > SUM_TOLERANCE):
         raise ValueError(
             f"Got {name} with rows that are no probabilities, from {array.min()} to {array.max()}; "
             "expected numbers from 0 to 1 whose rows sum to 1. Pass what predict_proba returns, "
@@ -45,7 +47,8 @@ def read_rows(values, name, n_rows, n_columns=None):
             f"Got {name} of shape {array.shape} and probabilities of {n_rows} rows, expected a row "
             f"of {name} for each of these. Pass what belongs to the same rows."
         )
-    array = np.ascontiguousarray(array.reshape(n_rows, int(np.prod(array.shape[1:]))))
+    n_of_each = array.size // n_rows if n_rows else math.prod(array.shape[1:])
+    array = np.ascontiguousarray(array.reshape(n_rows, n_of_each))
     if n_columns not in (None, array.shape[1]):
         raise ValueError(
             f"Got {name} of {array.shape[1]} numbers a row, expected {n_columns} as in the "

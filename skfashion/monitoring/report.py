@@ -41,8 +41,8 @@ class DriftReport:
         - "pixels": the largest difference of distribution functions of the images' brightness,
           contrast and roughness.
     class_prior : tuple of float or None
-        Estimated frequencies of the classes, in the order of the profile's `classes`: the ones under
-        which the calibrated probabilities are most likely. They can be given to
+        Estimated frequencies of the classes, in the order of the profile's `classes`: the ones
+        under which the calibrated probabilities are most likely. They can be given to
         ``net.set_params(prior=…)``, and to ``shift_probabilities``.
     class_prior_bbse : tuple of float or None
         The same by black-box shift estimation, which sees the predicted labels alone.

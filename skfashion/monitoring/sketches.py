@@ -1,5 +1,6 @@
 """Distributions in a few numbers, and how far rows are from them: Kolmogorov and Smirnov's test."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,19 @@ from scipy.special import kolmogi
 N_POINTS = 31
 
 
-def rounded(values, digits=4):
-    """Return numbers with so many significant digits, as they are written into a profile."""
-    return np.array([float(f"{v:.{digits}g}") for v in np.ravel(values)]).reshape(np.shape(values))
+def rounded(values, digits=4, spread=None):
+    """Return numbers with so many significant digits, as they are written into a profile.
+
+    Where they lie far from 0, `spread` says how far they lie from each other: of that, one digit
+    less is kept.
+    """
+    flat = np.ravel(values)
+    largest = np.abs(flat).max()
+    if spread is not None and spread > 0 < largest:
+        digits = min(17, max(digits, math.ceil(math.log10(largest / spread)) + digits - 1))
+    elif spread is not None:
+        digits = 17
+    return np.array([float(f"{v:.{digits}g}") for v in flat]).reshape(np.shape(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +48,8 @@ class Sketch:
     def of(cls, values):
         """Return the sketch of columns, (n, n_columns)."""
         shares = np.arange(1, N_POINTS + 1) / (N_POINTS + 1)
-        points = np.sort(rounded(np.quantile(values, shares, axis=0).T), axis=1)
+        quantiles = np.quantile(values, shares, axis=0).T
+        points = np.array([rounded(its, spread=its[-1] - its[0]) for its in quantiles])
         return cls(points, counts_up_to(values, points), len(values))
 
     def statistic(self, values):

@@ -63,9 +63,9 @@ def drift_study(
     X_test, y_test : array-like, shapes (m, ...) and (m,)
         What streams are drawn from; labels are those of `y`.
     drifts : list of str or dict of str to drift, default=None
-        Names of ``skfashion.studies.DRIFTS``; None is all of them. Or drifts by a name of your own:
-        objects of ``Clean``, ``Corruption``, ``ClassSkew``, ``GroupShare`` and ``NewClass``, or of a
-        class of yours with their two methods.
+        Names of ``skfashion.studies.DRIFTS``; None is all of them. Or drifts by a name of your
+        own: objects of ``Clean``, ``Corruption``, ``ClassSkew``, ``GroupShare`` and ``NewClass``,
+        or of a class of yours with their two methods.
     detectors : dict of str to callable, default=None
         Others to compare with: functions ``make(reference)`` that return a function
         ``detect(rows)``, which is given one window after the other and returns after how many of

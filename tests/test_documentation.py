@@ -46,7 +46,7 @@ def test_no_block_escapes_the_tests(path):
 
 
 PUBLIC = ["", ".datasets", ".ensemble", ".exceptions", ".export", ".inspection", ".model_selection"]
-PUBLIC += [".studies"]
+PUBLIC += [".monitoring", ".studies"]
 
 
 def public_classes():

@@ -66,10 +66,10 @@ class DriftMonitor:
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.ensemble import RandomForestClassifier
     >>> from skfashion.monitoring import DriftMonitor, ReferenceProfile
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = LogisticRegression(max_iter=1000).fit(X[:600], y[:600])
+    >>> classifier = RandomForestClassifier(random_state=0).fit(X[:600], y[:600])
     >>> profile = ReferenceProfile.from_estimator(classifier, X[600:1200], y[600:1200])
     >>> monitor = DriftMonitor(profile, window=200)
     >>> dim = X[1200:1400] / 2

@@ -67,10 +67,10 @@ class ReferenceProfile:
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.ensemble import RandomForestClassifier
     >>> from skfashion.monitoring import ReferenceProfile
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = LogisticRegression(max_iter=1000).fit(X[:900], y[:900])
+    >>> classifier = RandomForestClassifier(random_state=0).fit(X[:900], y[:900])
     >>> profile = ReferenceProfile.from_estimator(classifier, X[900:], y[900:])
     >>> round(profile.calibration.accuracy, 2)
     0.92

@@ -131,14 +131,14 @@ def drift_study(
 
     Examples
     --------
-    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.naive_bayes import GaussianNB
     >>> from skfashion.datasets import load_fashion_sample
     >>> from skfashion.studies import drift_study
     >>> X, y = load_fashion_sample(return_X_y=True)
     >>> X_test, y_test = load_fashion_sample(subset="test", return_X_y=True)
     >>> frame = drift_study(
-    ...     {"linear": LogisticRegression(max_iter=20)},
-    ...     *(X[:2000] / 255, y[:2000], X_test / 255, y_test),
+    ...     {"naive Bayes": GaussianNB()},
+    ...     *(X[:2000], y[:2000], X_test, y_test),
     ...     drifts=["noise"],
     ...     windows=[200],
     ...     n_images=400,

@@ -126,6 +126,7 @@ class DriftMonitor:
             return self._reports[-1]
         return DriftReport(reference_accuracy=self.profile.calibration.accuracy)
 
+    @advises
     def update(self, probabilities, features=None, pixels=None, *, prior=None) -> DriftReport:
         """Take in rows that were predicted.
 

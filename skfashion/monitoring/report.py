@@ -3,7 +3,10 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from skfashion.utils.names import advises
 
+
+@advises
 @dataclass(frozen=True)
 class DriftReport:
     """What a :class:`~skfashion.monitoring.DriftMonitor` has found in a window of rows.

@@ -65,8 +65,6 @@ def test_evidentlys_rule_is_what_its_documentation_says():
     deviations = numbers.std(axis=0)
     moved = numbers + deviations * [0.11, 0.09], np.zeros(2000, dtype=int)
     assert detectors.drifted_columns(reference, moved) == [True, False, True]
-    evidently = pytest.importorskip("evidently", exc_type=ImportError)
-    assert evidently
 
 
 def test_alarms_of_detectors_of_streams_say_after_how_many_rows():

@@ -169,7 +169,7 @@ def test_wrong_parameters_are_refused(wrong):
 def test_false_alarms_are_no_more_than_stated(rate):
     # A reference for each: the chance in it is part of the promise.
     found = []
-    for seed in range(40):
+    for seed in range(60):
         profile = profile_of(1000, 1000 + seed)
         X, _, probabilities = draw(2000, seed)
         monitor = DriftMonitor(profile, window=200, false_alarm_rate=rate)
@@ -182,9 +182,12 @@ def test_false_alarms_are_no_more_than_stated(rate):
 def test_each_kind_is_noticed_by_its_tests():
     moved = reports(draw(500, 1, shift=0.8))[0]
     assert {"features", "mmd", "pixels", "confidence_given_classes"} <= set(moved.alarms)
-    wider = reports(draw(500, 1, spread=1.8))[0]
-    assert {"accuracy", "mmd"} <= set(wider.alarms) | {"accuracy"}
     assert not moved.label_shift
+    wider = reports(draw(500, 1, spread=1.8))[0]
+    assert {"mmd", "pixels"} <= set(wider.alarms)
+    nearer = draw(500, 1)[0] * 0.5
+    unsure = DriftMonitor(PROFILE).update(0.5 * draw(500, 1)[2] + 0.125, nearer, nearer)
+    assert "accuracy" in unsure.alarms
     skewed = reports(draw(500, 1, prior=(0.4, 0.2, 0.2, 0.2)))[0]
     assert "classes" in skewed.alarms
     assert skewed.label_shift
@@ -361,7 +364,8 @@ NAMES = np.array([f"digit {label}" for label in range(10)])[Y_DIGITS]
 
 @pytest.fixture(scope="module")
 def net():
-    net = MLPNetClassifier(hidden_layer_sizes=(32,), max_epochs=15, random_state=0, n_threads=1)
+    own = {"hidden_layer_sizes": (32,), "batch_norm": True, "n_threads": 1}
+    net = MLPNetClassifier(**own, max_epochs=15, random_state=0)
     return net.fit(X_DIGITS[:800], NAMES[:800])
 
 
@@ -437,14 +441,7 @@ def test_a_profile_travels_in_the_nets_file(net, profile, tmp_path):
     # What was loaded with one is saved with it, and one that was trained since has none.
     loaded.save(path)
     assert skfashion.load(path).profile_ == loaded.profile_
-    adapted = adapt_batch_norm(
-        MLPNetClassifier(hidden_layer_sizes=(4,), batch_norm=True, max_epochs=1).fit(
-            X_DIGITS[:100], NAMES[:100]
-        )
-        if not loaded.get_params().get("batch_norm")
-        else loaded,
-        X_DIGITS[:100],
-    )
+    adapted = adapt_batch_norm(loaded, X_DIGITS[:100])
     assert not hasattr(adapted, "profile_")
     continued = skfashion.load(path).partial_fit(X_DIGITS[:50], NAMES[:50])
     assert not hasattr(continued, "profile_")
@@ -462,6 +459,7 @@ def test_a_profile_of_others_is_refused_and_nothing_is_written(net, tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_a_profile_travels_in_metadata(net, profile, tmp_path):
     onnx = pytest.importorskip("onnx")
     from skfashion.export import to_onnx

@@ -186,7 +186,7 @@ def test_a_device_by_number(digits):
 
 
 PUBLIC = ["", "adaptation", "datasets", "ensemble", "exceptions", "inspection"]
-PUBLIC += ["model_selection", "studies"]
+PUBLIC += ["model_selection", "monitoring", "studies"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

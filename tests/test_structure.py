@@ -30,6 +30,20 @@ PARTS = {
         "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
         "refused": {"skorch"},
     },
+    # A service without PyTorch uses it.
+    "monitoring": {
+        "allowed": {"monitoring", "utils.names"},
+        "libraries": {
+            "collections",
+            "dataclasses",
+            "json",
+            "math",
+            "numbers",
+            "numpy",
+            "scipy",
+            "typing",
+        },
+    },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {
@@ -41,12 +55,16 @@ PARTS = {
     },
     "fitting": {
         "allowed": {
-            *("exceptions", "fitting", "images", "layouts", "parameters", "training", "utils"),
+            *("exceptions", "fitting", "images", "layouts", "monitoring", "parameters"),
+            *("training", "utils"),
         },
         "refused": {"skorch"},
     },
     "classifiers": {
-        "allowed": {"classifiers", "fitting", "images", "nets", "parameters", "training", "utils"},
+        "allowed": {
+            *("classifiers", "fitting", "images", "monitoring", "nets", "parameters", "training"),
+            "utils",
+        },
         "refused": {"torch", "skorch"},
     },
     # Reads them out of files.
@@ -72,7 +90,8 @@ PARTS = {
     # Files of fitted classifiers: what they compute is read, and nothing is trained.
     "export": {
         "allowed": {
-            *("classifiers", "ensemble", "export", "fitting", "images", "metadata", "training"),
+            *("classifiers", "ensemble", "export", "fitting", "images", "metadata", "monitoring"),
+            "training",
             "utils",
         },
         "refused": {"skorch"},
@@ -93,6 +112,7 @@ PARTS = {
             "datasets",
             "layouts",
             "metrics",
+            "monitoring",
             "parallel",
             "parameters.augmentation",
             "studies",

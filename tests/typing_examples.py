@@ -55,19 +55,32 @@ from skfashion.inspection import (
     make_report,
 )
 from skfashion.model_selection import EpochHalvingSearchCV
+from skfashion.monitoring import (
+    DriftMonitor,
+    DriftReport,
+    ReferenceProfile,
+    shift_probabilities,
+)
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
 from skfashion.studies import (
+    DRIFTS,
     MITIGATIONS,
     TREATMENTS,
     Augment,
+    ClassSkew,
+    Clean,
     CorrelationRemoval,
+    Corruption,
     ExponentiatedGradientReduction,
     GridSearchReduction,
     GroupSampling,
+    GroupShare,
     GroupWeights,
+    NewClass,
     Nothing,
     ThresholdOptimization,
+    drift_study,
     fairness_study,
     group_metrics,
     imbalance_study,
@@ -224,6 +237,31 @@ def report(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
 
     make_report(net, X, y, image_shape="square", n_samples=10)  # pyright: ignore[reportCallIssue]
     make_report(net, X, y, data_limits=1)  # pyright: ignore[reportArgumentType]
+
+
+def monitoring(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
+    profile = assert_type(ReferenceProfile.from_estimator(net, X, y), ReferenceProfile)
+    ReferenceProfile.from_predictions(net.predict_proba(X), y, features=X, pixels=None)
+    net.save("net.safetensors", profile=profile)
+    monitor = DriftMonitor(profile.to_dict(), window=200, false_alarm_rate=0.01)
+    report = assert_type(monitor.update(net.predict_proba(X), pixels=X), DriftReport)
+    assert_type(report.alarm, bool)
+    assert_type(report.alarms, tuple[str, ...])
+    assert_type(monitor.report(), DriftReport)
+    shift_probabilities(net.predict_proba(X), profile.prior, report.class_prior)
+
+    DriftMonitor(profile, 200)  # pyright: ignore[reportCallIssue]
+    monitor.update()  # pyright: ignore[reportCallIssue]
+
+
+def drifts(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
+    own = {"none": Clean(), "blur": Corruption("blur", 2), "dark": GroupShare("lighting", 0.1)}
+    own |= {"skew": ClassSkew("exponential", 100), "new": NewClass(share=0.2)}
+    drift_study({"net": net}, X, y, X, y, drifts=own, windows=[200], seeds=(0, 1))
+    drift_study({"net": net}, X, y, X, y, drifts=list(DRIFTS))
+
+    drift_study(net, X, y)  # pyright: ignore[reportCallIssue]
+    Corruption(severity="3")  # pyright: ignore[reportArgumentType]
 
 
 def studies(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray, groups: np.ndarray):

@@ -29,6 +29,7 @@ from skfashion.fitting.saved import write_fit
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.fitting.watching import Tasks
 from skfashion.images import as_rows
+from skfashion.monitoring.profile import document_of_profile
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import (
     Declared,
@@ -302,7 +303,8 @@ class ImageClassifier(
             "_image_statistics": given.image_statistics,
             "net_": trained.net,
         }
-        own = set(fitted) if keeps_others else None  # None is all that ends with an underscore
+        # None is all that ends with an underscore. A profile is of the weights it was made with.
+        own = {*fitted, "profile_"} if keeps_others else None
         if given.feature_names_in is None:
             del fitted["feature_names_in_"]
         replace_fitted(self, fitted, own)
@@ -314,7 +316,9 @@ class ImageClassifier(
 
     def _with_net(self, net, **changes):
         """Return this fitted estimator with another net, and what else changes with it."""
-        return snapshot(self, net_=net, **changes)
+        copied = snapshot(self, net_=net, **changes)
+        vars(copied).pop("profile_", None)  # of the weights that it was made with
+        return copied
 
     @advises
     @fit_context(prefer_skip_nested_validation=True)
@@ -369,7 +373,8 @@ class ImageClassifier(
         """Tell whether :meth:`_remember` has taken effect."""
         return getattr(self, "class_count_", None) is trained.frequencies.count
 
-    def save(self, path) -> None:
+    @advises
+    def save(self, path, *, profile=None) -> None:
         """Write the fitted classifier to one file, which :func:`skfashion.load` reads.
 
         A safetensors file: weights as tensors, all else as JSON in its metadata. It holds no code,
@@ -382,6 +387,11 @@ class ImageClassifier(
         path : path-like
             The file; one that is there is replaced in one step, or stays as it is if something goes
             wrong.
+        profile : ReferenceProfile or mapping, default=None
+            What validation data look like to the classifier, of :mod:`skfashion.monitoring`, to
+            travel in the file: the one that is loaded has it as ``profile_``, a dict that
+            ``DriftMonitor`` takes. None is its own ``profile_``, where it was loaded with one and
+            not trained since.
 
         Raises
         ------
@@ -390,7 +400,8 @@ class ImageClassifier(
         ImportError
             If safetensors is not installed: ``pip install -e '.[persistence]'``.
         ValueError
-            If a parameter that predictions need cannot be held, or the network was changed by hand.
+            If a parameter that predictions need cannot be held, the network was changed by hand, or
+            the profile is none of this classifier's classes.
         OSError
             If the file cannot be written.
 
@@ -402,7 +413,10 @@ class ImageClassifier(
         check_is_fitted(self)
         if not isinstance(path, str | os.PathLike):
             raise ValueError(f"Got path={path!r}, expected the path of a file to write.")
-        left_out = write_fit(path, type(self), self.__getstate__())
+        state = self.__getstate__()
+        if profile is not None:
+            state["profile_"] = document_of_profile(profile)
+        left_out = write_fit(path, type(self), state)
         if left_out:
             warn_the_caller(
                 f"Got {', '.join(left_out)}, which no file without code can hold; predictions do "

@@ -20,6 +20,7 @@ from skfashion.metadata import (
     packed,
     value_of,
 )
+from skfashion.monitoring import ReferenceProfile
 from skfashion.utils.pipelines import last_step
 
 
@@ -84,6 +85,8 @@ def check_profile(profile):
     """
     if profile is None:
         return None
+    if isinstance(profile, ReferenceProfile):
+        profile = profile.to_dict()
     try:
         text = json.dumps(dict(profile), allow_nan=False)
     except (TypeError, ValueError) as error:

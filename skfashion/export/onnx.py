@@ -58,9 +58,9 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     features : bool, default=False
         Whether the activations before the last layer go out, as those of ``transform``; of a
         single net only.
-    profile : mapping or None, default=None
-        What a service is to know besides, such as statistics of the training: JSON's types, at most
-        1 MiB; stored as ``skfashion.profile``.
+    profile : ReferenceProfile, mapping or None, default=None
+        What a service is to know besides, such as what validation data look like to the classifier
+        (``skfashion.monitoring``): JSON's types, at most 1 MiB; stored as ``skfashion.profile``.
     examples : array-like, tuple of (array-like, labels), or None, default=None
         Images to show, in any layout that `model` accepts: at most 100 of at most 1 MiB together.
         Stored as ``skfashion.examples``: ``dtype``, ``shape``, ``values`` (base64 of the array in

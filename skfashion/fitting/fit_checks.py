@@ -12,6 +12,7 @@ from skfashion.fitting.frequencies import check_prior
 from skfashion.fitting.plain import DTYPES, SETTINGS, build_for, from_plain_fit
 from skfashion.fitting.words import array_from_words, from_words
 from skfashion.images import planes_shape
+from skfashion.monitoring import ReferenceProfile
 from skfashion.parameters.declaring import constraints_of
 from skfashion.training import NAMED_DTYPES, OPTIMIZERS, RECORDS, resolve_optimizer
 from skfashion.utils._sklearn import validate_parameter_constraints
@@ -121,6 +122,10 @@ def _described(cls, document, shapes, size):
     if (output := document["output"]) is not None:
         _check(output in OUTPUTS, "output")
         fitted["_sklearn_output_config"] = output
+    if (profile := document.get("profile")) is not None:  # earlier versions wrote none
+        if ReferenceProfile.from_dict(profile).classes != classes.tolist():
+            raise ValueError("its profile is of other classes")
+        fitted["profile_"] = profile
     statistics = document["image_statistics"]
     if statistics is not None:
         numbers = {name: value for name, value in statistics.items() if name != "is_uint8"}

@@ -154,6 +154,7 @@ def _document_of(cls, state):
         "image_shape": list(state["image_shape_"]),
         "image_statistics": statistics,
         "output": state.get("_sklearn_output_config"),
+        "profile": state.get("profile_"),
         "net": {
             **{name: plain[name] for name in SETTINGS},
             **{name: plain[name] for name in ("dtype", "n_columns", "head_scale")},

@@ -3,6 +3,8 @@
 They reach a classifier as a user does. Studies of the package itself are in ``benchmarks``.
 """
 
+from skfashion.studies.drift import drift_study
+from skfashion.studies.drifts import DRIFTS, ClassSkew, Clean, Corruption, GroupShare, NewClass
 from skfashion.studies.fairlearn_mitigations import (
     CorrelationRemoval,
     ExponentiatedGradientReduction,
@@ -23,16 +25,23 @@ from skfashion.studies.summary import summarize_study
 from skfashion.studies.treatments import TREATMENTS
 
 __all__ = [
+    "DRIFTS",
     "MITIGATIONS",
     "TREATMENTS",
     "Augment",
+    "ClassSkew",
+    "Clean",
     "CorrelationRemoval",
+    "Corruption",
     "ExponentiatedGradientReduction",
     "GridSearchReduction",
     "GroupSampling",
+    "GroupShare",
     "GroupWeights",
+    "NewClass",
     "Nothing",
     "ThresholdOptimization",
+    "drift_study",
     "fairness_study",
     "group_metrics",
     "imbalance_study",

@@ -1,8 +1,9 @@
-"""Commands: ``python -m skfashion report``."""
+"""Commands: ``python -m skfashion report`` and ``dashboard``."""
 
 import argparse
 import sys
 
+from skfashion.inspection.dashboard import command as dashboard
 from skfashion.inspection.report import command
 
 
@@ -22,6 +23,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m skfashion", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     command.add_parser(subparsers)
+    dashboard.add_parser(subparsers)
     options = parser.parse_args(arguments)
     try:
         return options.command(options)

@@ -12,11 +12,14 @@ function fitted(chart, width) {
   return { ...chart, width: Math.min(chart.width, width - ASIDE) };
 }
 
+// What draws each chart, once it does.
+const VIEWS = {};
+
 for (const place of document.querySelectorAll("[data-chart]")) {
   const width = place.clientWidth, chart = CHARTS[place.dataset.chart];
   // Where words stand beside points they would lie on each other: such a chart is scrolled.
   const isNarrow = width < 600 && !("scrolled" in place.dataset);
-  vegaEmbed(place, isNarrow ? fitted(chart, width) : chart, {
+  VIEWS[place.dataset.chart] = vegaEmbed(place, isNarrow ? fitted(chart, width) : chart, {
     actions: false,
     // Expressions are interpreted: the policy of the page lets no text become code.
     ast: true,
@@ -33,5 +36,5 @@ for (const place of document.querySelectorAll("[data-chart]")) {
       },
       text: { color: words },
     },
-  });
+  }).then((embedded) => embedded.view);
 }

@@ -58,7 +58,10 @@ def drift_section(name, frame):
             f"Got {name}, whose statistics and thresholds are no numbers, expected one of each a "
             "test. Reports from before the first full window have none: leave them out."
         )
-    n_windows, n_alarms = len({row["place"] for row in rows}), sum(r["alarm"] == "alarm" for r in rows)
+    n_windows, n_alarms = (
+        len({row["place"] for row in rows}),
+        sum(r["alarm"] == "alarm" for r in rows),
+    )
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     return {
         "name": name,
@@ -89,31 +92,28 @@ def _tests_of(frame):
 def _chart(kinds, along, is_time):
     import altair as alt
 
-    # A number between logs is a window; seconds since 1970 are a time.
-    x = alt.X("place:T" if is_time else "place:Q", title=along, scale=alt.Scale(zero=False))
+    place = "place:T" if is_time else "place:Q"
+    tip = ["kind:N", alt.Tooltip(place, title=along), "statistic:Q", "threshold:Q", "alarm:N"]
     base = alt.Chart(alt.NamedData("rows")).encode(
-        x=x,
+        x=alt.X(place, title=along, scale=alt.Scale(zero=False)),
         y=alt.Y("ratio:Q", title="statistic / threshold"),
         color=alt.Color(
             "kind:N",
             scale=alt.Scale(domain=kinds, range=list(CLASS_COLORS)),
-            legend=alt.Legend(title=None, orient="bottom", columns=4),
+            legend=alt.Legend(title=None),
         ),
     )
-    points = base.mark_point(filled=True, size=60, opacity=1).encode(
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(
         shape=alt.Shape(
             "alarm:N",
             scale=alt.Scale(domain=["alarm", "no alarm"], range=["triangle-up", "circle"]),
-            legend=alt.Legend(title=None, orient="bottom"),
+            legend=alt.Legend(title=None),
         ),
-        size=alt.Size(
-            "alarm:N",
-            legend=None,
-            scale=alt.Scale(domain=["alarm", "no alarm"], range=[110, 25]),
-        ),
-        tooltip=["kind:N", alt.Tooltip("place:Q", title=along), "statistic:Q", "threshold:Q", "alarm:N"],
+        tooltip=tip,
     )
-    if is_time:
-        points = points.encode(tooltip=["kind:N", "place:T", "statistic:Q", "threshold:Q", "alarm:N"])
-    rule = alt.Chart(alt.InlineData([{"y": 1}])).mark_rule(strokeDash=[6, 4]).encode(y="y:Q")
-    return (base.mark_line(opacity=0.5) + points + rule).properties(width=680, height=260)
+    rule = (
+        alt.Chart(alt.InlineData([{"y": 1}]))
+        .mark_rule(strokeDash=[6, 4], color="#8a8a8a", size=2)
+        .encode(y="y:Q")
+    )
+    return (base.mark_line(opacity=0.5) + points + rule).properties(width=640, height=260)

@@ -44,7 +44,9 @@ def parallel_coordinates(axes):
         ],
         "axes": [_drawn_axis(place, axis) for place, axis in enumerate(axes)],
         "marks": [
-            _lines("lines", {"stroke": {"value": CLASS_COLORS[5]}, "strokeOpacity": {"value": 0.55}}),
+            _lines(
+                "lines", {"stroke": {"value": CLASS_COLORS[5]}, "strokeOpacity": {"value": 0.4}}
+            ),
             _lines("chosen", {"stroke": chosen, "strokeWidth": {"value": 3}}),
             {
                 "type": "rect",

@@ -2,7 +2,6 @@
 
 import io
 import json
-from pathlib import Path
 
 import pandas as pd
 
@@ -58,7 +57,7 @@ def read_tables(path, memory=None):
     except Exception as error:  # whatever a file of another kind makes a reader do
         raise ValueError(
             f"Got {path}, which cannot be read as {path.suffix} ({type(error).__name__}: "
-            f"{str(error):.200}). Expected a table; write it anew."
+            f"{error!s:.200}). Expected a table; write it anew."
         ) from error
 
 

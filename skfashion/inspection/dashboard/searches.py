@@ -90,8 +90,10 @@ def _axis(column, values):
     missing = [as_text(value) == NONE for value in values]
     known = [number for number in numbers if number is not None]
     # Besides numbers, a parameter may be None, which then is a value of its own.
-    if known and (is_score or column in BESIDE or not any(missing)) and all(
-        number is not None or gap for number, gap in zip(numbers, missing, strict=True)
+    if (
+        known
+        and (is_score or column in BESIDE or not any(missing))
+        and all(number is not None or gap for number, gap in zip(numbers, missing, strict=True))
     ):
         low, high = min(known), max(known)
         is_log = low > 0 and high >= LOG_FROM * low
@@ -155,17 +157,13 @@ def _curves_chart(along):
     import altair as alt
 
     title = {"n_resources": "resources", "split": "split"}[along]
+    axis = alt.Axis(labelAngle=0)
     base = alt.Chart(alt.NamedData("rows")).encode(
-        x=alt.X("along:O" if along == "split" else "along:Q", title=title),
+        x=alt.X("along:O" if along == "split" else "along:Q", title=title, axis=axis),
         y=alt.Y("value:Q", title="score", scale=alt.Scale(zero=False)),
-        color=alt.Color(
-            "candidate:N",
-            sort=None,
-            scale=alt.Scale(range=list(CLASS_COLORS)),
-            legend=alt.Legend(title="candidate", orient="bottom", columns=5),
-        ),
+        color=alt.Color("candidate:N", sort=None, scale=alt.Scale(range=list(CLASS_COLORS))),
         tooltip=["candidate:N", "params:N", alt.Tooltip("along:Q", title=title), "value:Q"],
     )
-    shape = alt.Shape("candidate:N", sort=None, scale=alt.Scale(range=list(SHAPES)))
+    shape = alt.Shape("candidate:N", sort=None, scale=alt.Scale(range=list(SHAPES)), legend=None)
     points = base.mark_point(filled=True, size=70).encode(shape=shape)
-    return (base.mark_line() + points).properties(width=620, height=260)
+    return (base.mark_line() + points).properties(width=640, height=260)

@@ -78,6 +78,8 @@ def _section(name, tidy, values, run_columns, compared):
         "places": [i for i, column in enumerate(factors) if len(columns[column][0]) > 1],
         "metrics": [{"metric": metric, "by": kind} for metric, kind in known_metrics],
         "parts": known_parts,
+        "colors": CLASS_COLORS,
+        "shapes": SHAPES,
         "runs": [list(key) for key in runs],
         "rows": [
             [runs[key], known_metrics[metric], part, value]
@@ -87,7 +89,7 @@ def _section(name, tidy, values, run_columns, compared):
     n = len(data["values"])
     charts = {"overview": _overview(n)}
     if any(kind for _, kind in known_metrics):
-        charts["parts"] = _parts_chart()
+        charts["parts"] = _parts_chart(known_parts)
     words = f"{len(runs):,} runs, {len(values):,} values; {n} of {compared} compared."
     return {"name": name, "kind": "study", "summary": words, "data": data, "charts": charts}
 
@@ -160,55 +162,47 @@ def _overview(n):
     import altair as alt
 
     base = alt.Chart(alt.NamedData("rows")).encode(
-        y=alt.Y("compared:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
-        color=alt.Color(
-            "chosen:N",
-            legend=None,
-            scale=alt.Scale(domain=["yes", "no"], range=[CLASS_COLORS[0], "#8a8a8a"]),
-        ),
+        y=alt.Y("compared:N", sort=None, title=None, axis=alt.Axis(labelLimit=170)),
+        color=alt.Color("color:N", scale=None),
+        shape=alt.Shape("shape:N", scale=None),
     )
-    x = alt.X("value:Q", title="value", scale=alt.Scale(zero=False))
-    runs = base.mark_point(size=25, opacity=0.6).encode(
-        x=x, tooltip=["compared:N", "repeat:N", "value:Q"]
-    )
-    mean = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=alt.X("mean(value):Q", title="value", scale=alt.Scale(zero=False)),
-        shape=alt.Shape(
-            "chosen:N", legend=None, scale=alt.Scale(domain=["yes", "no"], range=["square", "circle"])
-        ),
-        tooltip=["compared:N", alt.Tooltip("mean(value):Q", title="mean", format=".5g")],
-    )
-    chart = (runs + mean).properties(width=560, height=max(90, 22 * n))
-    return chart
+    return _runs_and_means(base, alt.X, "compared:N").properties(width=620, height=max(90, 22 * n))
 
 
-def _parts_chart():
+def _parts_chart(parts):
     """Return the chart of classes or groups of what is chosen."""
     import altair as alt
 
+    angle = 0 if max(map(len, parts)) < 6 else -40
     base = alt.Chart(alt.NamedData("rows")).encode(
-        x=alt.X("part:N", sort=None, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=110)),
+        x=alt.X("part:N", sort=None, title=None, axis=alt.Axis(labelAngle=angle)),
         xOffset=alt.XOffset("compared:N", sort=None),
         color=_by("compared", alt.Color, CLASS_COLORS),
-    )
-    runs = base.mark_point(size=14, opacity=0.55).encode(
-        y=alt.Y("value:Q", title="value", scale=alt.Scale(zero=False)),
-        tooltip=["part:N", "compared:N", "repeat:N", "value:Q"],
-    )
-    mean = base.mark_point(filled=True, size=70, opacity=1).encode(
-        y=alt.Y("mean(value):Q", title="value", scale=alt.Scale(zero=False)),
         shape=_by("compared", alt.Shape, SHAPES),
-        tooltip=[
-            *("part:N", "compared:N"),
-            alt.Tooltip("mean(value):Q", title="mean", format=".5g"),
-        ],
     )
-    return (runs + mean).properties(width=680, height=280)
+    chart = _runs_and_means(base, alt.Y, "part:N", "compared:N")
+    return chart.properties(width=640, height=280)
+
+
+def _runs_and_means(base, channel, *names):
+    """Return small points, one a run, and large ones, their means, along `channel`."""
+    import altair as alt
+
+    axis = channel.__name__.lower()
+    of_run = channel("value:Q", title="value", scale=alt.Scale(zero=False))
+    of_mean = channel("mean(value):Q", title="value", scale=alt.Scale(zero=False))
+    mean = alt.Tooltip("mean(value):Q", title="mean", format=".5g")
+    return base.mark_point(size=18, opacity=0.6).encode(
+        tooltip=[*names, "repeat:N", "value:Q"], **{axis: of_run}
+    ) + base.mark_point(filled=True, size=80, opacity=1).encode(
+        tooltip=[*names, mean], **{axis: of_mean}
+    )
 
 
 def _by(field, channel, values):
     """Return a channel whose values repeat where there are more names than these."""
     import altair as alt
 
-    legend = alt.Legend(title=None, orient="bottom", columns=3, labelLimit=220, direction="vertical")
+    # Shape and colour make one legend where both have the same.
+    legend = alt.Legend(title=None)
     return channel(f"{field}:N", sort=None, scale=alt.Scale(range=list(values)), legend=legend)

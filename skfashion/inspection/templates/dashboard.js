@@ -39,9 +39,22 @@ function fill(table, headings, rows) {
 
 const short = (value) => (value === null || value === undefined ? "–" : String(+value.toPrecision(4)));
 
-async function show(name, rows, data = "rows") {
-  const view = await VIEWS[name];
-  await view.data(data, rows).runAsync();
+// Draw a chart with other rows; without any there is a sentence in its place.
+async function show(name, rows, whenNew = () => {}) {
+  const place = document.querySelector(`[data-chart="${name}"]`), around = place.parentElement;
+  around.hidden = !rows.length;
+  if (!around.nextElementSibling?.matches("[data-nothing]"))
+    around.insertAdjacentHTML("afterend", '<p class="note" data-nothing>Nothing is chosen.</p>');
+  around.nextElementSibling.hidden = Boolean(rows.length);
+  if (!rows.length) return;
+  if (name in VIEWS) {
+    const view = await VIEWS[name];
+    await view.data("rows", rows).runAsync();
+  } else {
+    // Scales of no rows would be without end.
+    CHARTS[name].datasets = { ...CHARTS[name].datasets, rows };
+    whenNew(await embed(place));
+  }
 }
 
 // Boxes, menus and buttons of a section; whatever changes is drawn again.

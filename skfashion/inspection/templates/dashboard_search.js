@@ -41,6 +41,14 @@ function startSearch(section) {
   const points = (candidates) => candidates.flatMap((candidate) =>
     axes.map((_, axis) => ({ candidate, axis, place: data.places[candidate][axis] })));
 
+  async function parallel() {
+    if (!(charts.parallel in VIEWS)) {
+      const chart = document.querySelector(`[data-chart="${charts.parallel}"]`);
+      brushes(await embed(chart), chart, setRange, toggle);
+    }
+    return VIEWS[charts.parallel];
+  }
+
   async function draw() {
     const left = inside(), chosen = left.filter((one) => state.chosen.includes(one));
     place.querySelector("[data-said]").textContent =
@@ -48,7 +56,7 @@ function startSearch(section) {
     candidates(left);
     inputs();
     if (charts.curves) curves(chosen);
-    const view = await VIEWS[charts.parallel];
+    const view = await parallel();
     view.data("lines", points(left)).data("chosen", points(chosen));
     view.data("ranges", ranges().map(([axis, low, high]) => ({ axis, low, high })));
     await view.runAsync();
@@ -110,19 +118,13 @@ function startSearch(section) {
   });
   place.querySelector("[data-more]").addEventListener("click", () => { showsAll = true; draw(); });
 
-  brushes(charts.parallel, setRange, (item) => {
-    const line = item?.datum?.candidate ?? item?.items?.[0]?.datum?.candidate;
-    if (line !== undefined) toggle(line);
-  });
   draw();
 }
 
 // A drag along an axis, by mouse, pen or finger; a click on it takes its range away.
-async function brushes(name, setRange, clicked) {
-  const view = await VIEWS[name];
-  const root = document.querySelector(`[data-chart="${name}"] svg`);
+function brushes(view, place, setRange, toggle) {
   const at = (event) => {
-    const y = event.clientY - root.getBoundingClientRect().top - view.origin()[1];
+    const y = event.clientY - place.querySelector("svg").getBoundingClientRect().top - view.origin()[1];
     return Math.min(1, Math.max(0, 1 - y / view.height()));
   };
   view.addEventListener("pointerdown", (event, item) => {
@@ -143,6 +145,6 @@ async function brushes(name, setRange, clicked) {
     window.addEventListener("pointercancel", end, { once: true });
   });
   view.addEventListener("click", (event, item) => {
-    if (item?.mark?.name === "lines" || item?.mark?.name === "chosen") clicked(item);
+    if (["lines", "chosen"].includes(item?.mark?.name)) toggle(item.datum.candidate);
   });
 }

@@ -1,7 +1,6 @@
 // A study: all that is compared, and the classes of what is chosen.
 function startStudy(section) {
   const { data, charts } = section;
-  // What was first, and what is best on the first measure, unless the reader has chosen.
   const { place, state, setting, toggle } = controls(section, data.values.slice(0, 3), draw);
 
   function rowsOf(wanted) {
@@ -24,13 +23,21 @@ function startStudy(section) {
   function draw() {
     const chosen = new Set(state.chosen);
     const all = rowsOf(named(setting("metric") ?? setting("detail")));
-    for (const row of all) row.chosen = chosen.has(row.compared) ? "yes" : "no";
+    const rows = rowsOf(named(setting("detail"))).filter((row) => chosen.has(row.compared));
+    // Colours and shapes are those of the chart of classes; what is not chosen is grey.
+    const order = data.values.filter((name) => chosen.has(name));
+    for (const row of all) {
+      const at = order.indexOf(row.compared);
+      row.color = at < 0 ? "#8a8a8a" : data.colors[at % data.colors.length];
+      row.shape = at < 0 ? "circle" : data.shapes[at % data.shapes.length];
+    }
     place.querySelector("[data-said]").textContent =
       all.length ? "" : "There is no run with these settings: choose others.";
-    show(charts.overview, all);
+    show(charts.overview, all, (view) => view.addEventListener("click", (event, item) => {
+      if (item?.datum?.compared) toggle(item.datum.compared);
+    }));
     if (!charts.parts) return;
-    const rows = rowsOf(named(setting("detail"))).filter((row) => chosen.has(row.compared));
-    show(charts.parts, rows);
+    show(charts.parts, rows.sort((a, b) => order.indexOf(a.compared) - order.indexOf(b.compared)));
     numbers(rows);
   }
 
@@ -47,8 +54,5 @@ function startStudy(section) {
       ([part, line]) => [part, ...names.map((name) => short(mean(line.get(name))))]));
   }
 
-  VIEWS[charts.overview].then((view) => view.addEventListener("click", (event, item) => {
-    if (item?.datum?.compared) toggle(item.datum.compared);
-  }));
   draw();
 }

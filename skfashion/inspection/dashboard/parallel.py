@@ -21,9 +21,9 @@ def parallel_coordinates(axes):
     Returns
     -------
     dict
-        Specification of Vega. "lines" and "chosen" have a row a candidate and axis, with
-        "candidate", "axis" and "place", from 0 to 1; "ranges" a row a brushed axis, with "axis",
-        "low" and "high", from 0 to 1.
+        Specification of Vega. "lines" and "chosen" have a row a candidate, with "candidate" and
+        "path", as SVG has it; "ranges" a row a brushed axis, with "axis", "low" and "high", from 0
+        to 1.
     """
     x = {"signal": f"datum.axis * {BETWEEN}"}
     columns = [{"axis": place, "label": axis["label"]} for place, axis in enumerate(axes)]
@@ -45,9 +45,11 @@ def parallel_coordinates(axes):
         "axes": [_drawn_axis(place, axis) for place, axis in enumerate(axes)],
         "marks": [
             _lines(
-                "lines", {"stroke": {"value": CLASS_COLORS[5]}, "strokeOpacity": {"value": 0.4}}
+                "line",
+                "lines",
+                {"stroke": {"value": CLASS_COLORS[5]}, "strokeOpacity": {"value": 0.4}},
             ),
-            _lines("chosen", {"stroke": chosen, "strokeWidth": {"value": 3}}),
+            _lines("chosen-line", "chosen", {"stroke": chosen, "strokeWidth": {"value": 3}}),
             {
                 "type": "rect",
                 "name": "brush",
@@ -119,22 +121,9 @@ def _drawn_axis(place, axis):
     }
 
 
-def _lines(name, style):
-    x = {"signal": f"datum.axis * {BETWEEN}"}
-    y = {"scale": "place", "field": "place"}
-    defined = {"signal": "isValid(datum.place)"}
-    return {
-        "type": "group",
-        "from": {"facet": {"name": f"each_{name}", "data": name, "groupby": "candidate"}},
-        "marks": [
-            {
-                "type": "line",
-                "name": name,
-                "from": {"data": f"each_{name}"},
-                "encode": {"update": {"x": x, "y": y, "defined": defined, **style}},
-            }
-        ],
-    }
+def _lines(name, data, style):
+    style = {"path": {"field": "path"}, **style}
+    return {"type": "path", "name": name, "from": {"data": data}, "encode": {"update": style}}
 
 
 def _ordinal(name, values):

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from skfashion.inspection.dashboard.parallel import parallel_coordinates
+from skfashion.inspection.dashboard.parallel import BETWEEN, HEIGHT, parallel_coordinates
 from skfashion.inspection.dashboard.texts import NONE, as_number, as_text, codes_of
 from skfashion.inspection.drawing import CLASS_COLORS, SHAPES
 
@@ -48,6 +48,8 @@ def search_section(name, frame):
             [as_text(value) for value in row]
             for row in frame[[axis["column"] for axis in axes]].itertuples(index=False, name=None)
         ],
+        "between": BETWEEN,
+        "height": HEIGHT,
         "scores": scores,
         "curves": {score: _curves(frame, params, score) for score in scores},
         "order": _order(frame, scores[0]),

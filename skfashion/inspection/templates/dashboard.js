@@ -42,7 +42,8 @@ const short = (value) => (value === null || value === undefined ? "–" : String
 // Draw a chart with other rows; without any there is a sentence in its place.
 async function show(name, rows, whenNew = () => {}) {
   const place = document.querySelector(`[data-chart="${name}"]`), around = place.parentElement;
-  around.hidden = !rows.length;
+  // It keeps its place, so that nothing moves under a pointer that brushes.
+  around.style.visibility = rows.length ? "" : "hidden";
   if (!around.nextElementSibling?.matches("[data-nothing]"))
     around.insertAdjacentHTML("afterend", '<p class="note" data-nothing>Nothing is chosen.</p>');
   around.nextElementSibling.hidden = Boolean(rows.length);

@@ -38,8 +38,16 @@ function startSearch(section) {
     }));
   }
 
-  const points = (candidates) => candidates.flatMap((candidate) =>
-    axes.map((_, axis) => ({ candidate, axis, place: data.places[candidate][axis] })));
+  // A line over all axes, with a gap where there is no value.
+  function lineOf(candidate) {
+    let path = "";
+    data.places[candidate].forEach((at, i, all) => {
+      if (at === null) return;
+      const begins = i === 0 || all[i - 1] === null;
+      path += `${begins ? "M" : "L"}${i * data.between},${(1 - at) * data.height}`;
+    });
+    return { candidate, path };
+  }
 
   async function parallel() {
     if (!(charts.parallel in VIEWS)) {
@@ -57,7 +65,7 @@ function startSearch(section) {
     inputs();
     if (charts.curves) curves(chosen);
     const view = await parallel();
-    view.data("lines", points(left)).data("chosen", points(chosen));
+    view.data("lines", left.map(lineOf)).data("chosen", chosen.map(lineOf));
     view.data("ranges", ranges().map(([axis, low, high]) => ({ axis, low, high })));
     await view.runAsync();
   }
@@ -136,8 +144,9 @@ function brushes(view, place, setRange, toggle) {
       isDrag ||= Math.abs(at(moved) - start) > 0.01;
       if (isDrag) setRange(axis, start, at(moved));
     };
-    const end = () => {
+    const end = (ended) => {
       window.removeEventListener("pointermove", move);
+      if (ended.type === "pointerup") move(ended);
       if (!isDrag) setRange(axis, null);
     };
     window.addEventListener("pointermove", move);
@@ -145,6 +154,6 @@ function brushes(view, place, setRange, toggle) {
     window.addEventListener("pointercancel", end, { once: true });
   });
   view.addEventListener("click", (event, item) => {
-    if (["lines", "chosen"].includes(item?.mark?.name)) toggle(item.datum.candidate);
+    if (["line", "chosen-line"].includes(item?.mark?.name)) toggle(item.datum.candidate);
   });
 }

@@ -132,12 +132,15 @@ function startSearch(section) {
 // A drag along an axis, by mouse, pen or finger; a click on it takes its range away.
 function brushes(view, place, setRange, toggle) {
   const at = (event) => {
-    const y = event.clientY - place.querySelector("svg").getBoundingClientRect().top - view.origin()[1];
+    const { top } = place.querySelector("svg").getBoundingClientRect();
+    const y = event.clientY - top - view.padding().top - view.origin()[1];
     return Math.min(1, Math.max(0, 1 - y / view.height()));
   };
   view.addEventListener("pointerdown", (event, item) => {
     if (item?.mark?.name !== "hit") return;
     event.preventDefault();
+    // Outside of the window, too.
+    place.setPointerCapture(event.pointerId);
     const { axis } = item.datum, start = at(event);
     let isDrag = false;
     const move = (moved) => {
@@ -145,13 +148,15 @@ function brushes(view, place, setRange, toggle) {
       if (isDrag) setRange(axis, start, at(moved));
     };
     const end = (ended) => {
-      window.removeEventListener("pointermove", move);
+      place.removeEventListener("pointermove", move);
+      place.removeEventListener("pointerup", end);
+      place.removeEventListener("pointercancel", end);
       if (ended.type === "pointerup") move(ended);
       if (!isDrag) setRange(axis, null);
     };
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", end, { once: true });
-    window.addEventListener("pointercancel", end, { once: true });
+    place.addEventListener("pointermove", move);
+    place.addEventListener("pointerup", end);
+    place.addEventListener("pointercancel", end);
   });
   view.addEventListener("click", (event, item) => {
     if (["line", "chosen-line"].includes(item?.mark?.name)) toggle(item.datum.candidate);

@@ -22,8 +22,8 @@ function startStudy(section) {
 
   function draw() {
     const chosen = new Set(state.chosen);
-    const all = rowsOf(named(setting("metric") ?? setting("detail")));
-    const rows = rowsOf(named(setting("detail"))).filter((row) => chosen.has(row.compared));
+    const all = rowsOf(named(setting("metric") || setting("detail")));
+    const rows = !charts.parts ? [] : rowsOf(named(setting("detail"))).filter((row) => chosen.has(row.compared));
     // Colours and shapes are those of the chart of classes; what is not chosen is grey.
     const order = data.values.filter((name) => chosen.has(name));
     for (const row of all) {

@@ -2,8 +2,8 @@
 Which treatment suits which class, and which parameters go together?
 ====================================================================
 
-One page answers both: choose treatments and see their classes, brush an axis and see which candidates
-are left. It replaces no older example: those draw one picture each, this one links several.
+One page answers both: choose treatments and see their classes, brush an axis and see which
+candidates are left, choose some of these and see their scores.
 """
 
 # %%
@@ -28,6 +28,6 @@ grid = {"lr": loguniform(3e-4, 3e-2), "dropout": np.linspace(0, 0.5, 6), "batch_
 search = RandomizedSearchCV(net, grid, n_iter=40, cv=2, random_state=0).fit(X[:1500], y[:1500])
 
 # %%
-# A notebook shows the page by itself; ``save("dashboard.html")`` writes it, and ``python -m skfashion
-# dashboard CACHE --watch`` follows a study that still runs.
+# A notebook shows the page by itself; ``save("dashboard.html")`` writes it, and
+# ``python -m skfashion dashboard CACHE --watch`` follows a study that still runs.
 make_dashboard({"Rare classes": table, "Search": search.cv_results_})

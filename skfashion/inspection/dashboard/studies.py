@@ -90,7 +90,7 @@ def _section(name, tidy, values, run_columns, compared):
     charts = {"overview": _overview(n)}
     if any(kind for _, kind in known_metrics):
         charts["parts"] = _parts_chart(known_parts)
-    words = f"{len(runs):,} runs, {len(values):,} values; {n} of {compared} compared."
+    words = f"{n} of the column {compared!r} compared: {len(runs):,} runs, {len(values):,} values."
     return {"name": name, "kind": "study", "summary": words, "data": data, "charts": charts}
 
 
@@ -204,5 +204,5 @@ def _by(field, channel, values):
     import altair as alt
 
     # Shape and colour make one legend where both have the same.
-    legend = alt.Legend(title=None)
+    legend = alt.Legend(title=None, symbolLimit=60)
     return channel(f"{field}:N", sort=None, scale=alt.Scale(range=list(values)), legend=legend)

@@ -50,7 +50,8 @@ async function show(name, rows, whenNew = () => {}) {
   if (!rows.length) return;
   if (name in VIEWS) {
     const view = await VIEWS[name];
-    await view.data("rows", rows).runAsync();
+    // A longer legend needs more room.
+    await view.data("rows", rows).resize().runAsync();
   } else {
     // Scales of no rows would be without end.
     CHARTS[name].datasets = { ...CHARTS[name].datasets, rows };

@@ -91,16 +91,14 @@ def _read_cache(folder, memory):
         if not isinstance(about, dict) or not {"names", "columns"} <= about.keys():
             n_silent += 1
             continue
-        rows = tables.setdefault(file.parent.name.rpartition(".")[2].lstrip("_"), {})
-        table = rows.setdefault(file.parent.name, [])
-        table += [about["names"] | dict(zip(about["columns"], row, strict=True)) for row in result]
-    found = [(folder, rows) for table in tables.values() for folder, rows in table.items()]
-    if n_silent and not found:
+        rows = tables.setdefault(file.parent.name, [])
+        rows += [about["names"] | dict(zip(about["columns"], row, strict=True)) for row in result]
+    if n_silent and not tables:
         raise ValueError(
             f"Got {folder}, whose {n_silent} runs do not say what they are, expected the cache of "
             "imbalance_study or fairness_study of this version. Save what the study returns: "
             "frame.to_csv(...)."
         )
-    if len(found) == 1:
-        return {"": pd.DataFrame(found[0][1])}
-    return {name.split(".")[-2]: pd.DataFrame(rows) for name, rows in found}
+    # Folders are called as functions are: skfashion.studies.imbalance._run.
+    names = {name: name.split(".")[-2] if len(tables) > 1 else "" for name in tables}
+    return {names[name]: pd.DataFrame(rows) for name, rows in tables.items()}

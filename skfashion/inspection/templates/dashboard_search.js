@@ -112,12 +112,12 @@ function startSearch(section) {
 
   for (const set of place.querySelectorAll("[data-axis]")) {
     const i = Number(set.dataset.axis), ends = [...set.querySelectorAll("[data-end]")];
-    set.addEventListener("change", () => {
-      const values = ends.map((end) => (axes[i].kind === "category" ? end.value : Number(end.value)));
-      const wide = axes[i].kind !== "category" && ends.map((end, k) => end.value === "" && k);
-      const [low, high] = values.map((value, k) =>
-        (wide && wide[k] !== false ? k : placeOf(axes[i], value)));
-      setRange(i, low, high);
+    set.addEventListener("change", ({ target }) => {
+      // The other end stays what it is: the number in it is rounded.
+      const range = [...(state.ranges[axes[i].column] ?? [0, 1])], k = ends.indexOf(target);
+      const value = axes[i].kind === "category" ? target.value : Number(target.value);
+      range[k] = target.value === "" ? k : placeOf(axes[i], value);
+      setRange(i, ...range);
     });
   }
   place.querySelector("[data-clear]").addEventListener("click", () => {

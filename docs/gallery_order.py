@@ -4,6 +4,7 @@
 ORDER = (
     "grid_search_an_architecture",
     "how_many_neurons",
+    "compare_results_on_one_page",
     "stop_at_a_target",
     "where_does_it_fail",
     "calibrated_probabilities",

@@ -1,4 +1,4 @@
-"""Commands: ``python -m skfashion report``, ``serve``."""
+"""Commands: ``python -m skfashion report``, ``dashboard``, ``page``, ``serve``."""
 
 import argparse
 import sys
@@ -8,6 +8,10 @@ from importlib import import_module
 # A module is imported only if its command is chosen: `serve` needs no PyTorch.
 COMMANDS = {
     "report": ("skfashion.inspection.report.command", "one page about fitted classifiers"),
+    "dashboard": (
+        "skfashion.inspection.dashboard.command",
+        "one page of studies, searches and drift logs",
+    ),
     "page": ("skfashion.serving.webpage.command", "a page on which models are tried"),
     "serve": ("skfashion.serving.command", "a service over exported files"),
 }

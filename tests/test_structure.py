@@ -122,7 +122,10 @@ PARTS = {
     },
     # Pictures and reports are made of what is public, too; torch is for weights and gradients.
     "inspection": {
-        "allowed": {"datasets", "images", "inspection", "metrics", "persistence", "utils"},
+        "allowed": {
+            *("datasets", "images", "inspection", "metrics", "parallel.kept", "persistence"),
+            "utils",
+        },
         "refused": {"skorch"},
     },
     # It imports the module of a command, by name, when that is chosen.

@@ -43,6 +43,7 @@ from skfashion.exceptions import DataShiftWarning
 from skfashion.inspection import (
     AttributionDisplay,
     ClassDistributionDisplay,
+    Dashboard,
     EmbeddingDisplay,
     ErrorAnalysisDisplay,
     FilterDisplay,
@@ -52,6 +53,7 @@ from skfashion.inspection import (
     Report,
     SampleGridDisplay,
     TrainingCurveDisplay,
+    make_dashboard,
     make_report,
 )
 from skfashion.model_selection import EpochHalvingSearchCV
@@ -228,6 +230,8 @@ def displays(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
 
 
 def report(net: ConvNetClassifier, X: np.ndarray, y: np.ndarray):
+    assert_type(make_dashboard({"a study": "study.csv"}, title="Mine"), Dashboard)
+    make_dashboard("study.csv", name="Mine")  # pyright: ignore[reportCallIssue]
     page = make_report({"net": net}, X, y, data_limits=["One shop."], random_state=None)
     assert_type(page, Report)
     assert_type(page.html, str)

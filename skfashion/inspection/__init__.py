@@ -3,6 +3,7 @@
 Nothing here trains: what is given is fitted already, or data.
 """
 
+from skfashion.inspection.dashboard import Dashboard, make_dashboard
 from skfashion.inspection.displays.attribution import AttributionDisplay
 from skfashion.inspection.displays.class_distribution import ClassDistributionDisplay
 from skfashion.inspection.displays.embedding import EmbeddingDisplay
@@ -18,6 +19,7 @@ from skfashion.inspection.report import Report, make_report
 __all__ = [
     "AttributionDisplay",
     "ClassDistributionDisplay",
+    "Dashboard",
     "EmbeddingDisplay",
     "ErrorAnalysisDisplay",
     "FilterDisplay",
@@ -27,5 +29,6 @@ __all__ = [
     "Report",
     "SampleGridDisplay",
     "TrainingCurveDisplay",
+    "make_dashboard",
     "make_report",
 ]

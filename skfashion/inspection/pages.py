@@ -1,9 +1,11 @@
 """Pages of HTML that need no network: images and charts inside the file."""
 
 import base64
+import html
 import io
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -131,5 +133,21 @@ def _bundle():
 
 def write_chart(path, chart, title, about):
     """Write a page that holds one chart, a heading and a paragraph about it."""
-    html = render("chart.html", charts={"chart": specification(chart)}, title=title, about=about)
-    write_text(path, html)
+    page = render("chart.html", charts={"chart": specification(chart)}, title=title, about=about)
+    write_text(path, page)
+
+
+def framed(page, title):
+    """Return a page within a frame that cannot reach the notebook around it, as HTML."""
+    return (
+        f'<iframe srcdoc="{html.escape(page)}" title="{title}" sandbox="allow-scripts" '
+        'style="width:100%;height:800px;border:0"></iframe>'
+    )
+
+
+def name_and_path(text):
+    """Return the name and the path in ``NAME=FILE``, or ``FILE``, whose name is its own."""
+    if Path(text).exists():  # whatever signs are in its name
+        return Path(text).stem, Path(text)
+    name, sign, path = text.partition("=")
+    return (name, Path(path)) if sign else (Path(text).stem, Path(text))

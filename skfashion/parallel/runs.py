@@ -13,10 +13,11 @@ import joblib
 from sklearn import config_context, get_config
 
 from skfashion.parallel.cluster import SharedData, nothing_leaves, results_of, without_future
+from skfashion.parallel.kept import read_run
 from skfashion.parallel.progress import make_bar
 from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import sweep
-from skfashion.utils.values import read_values, write_values
+from skfashion.utils.values import write_values
 
 # A result that was kept under another version of one of these is not taken for one of today.
 LIBRARIES = ("skfashion", "scikit-learn", "imbalanced-learn", "skorch", "torch", "numpy")
@@ -47,6 +48,7 @@ def run_all(
     n_jobs=None,
     cache=None,
     kept=None,
+    about=None,
     verbose=1,
     on_error="raise",
 ):
@@ -79,6 +81,9 @@ def run_all(
         ``kept(result) -> value``: what of a result the cache keeps, and gives back instead of it: a
         value that ``skfashion.utils.values`` can write, or None to keep nothing. The default keeps
         all.
+    about : list of dict or None
+        What each run's file says of it to whoever reads the cache without the call: numbers and
+        words. The cache need not look at it to tell runs apart.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"raise", "warn"}, default="raise"
@@ -135,7 +140,7 @@ def run_all(
         elif files[i] is not None:
             value = result if kept is None else kept(result)
             if kept is None or value is not None:
-                _keep(files[i], value)
+                _keep(files[i], value, None if about is None else about[i])
     return [ended[i] for i in range(len(tasks))]
 
 
@@ -147,28 +152,19 @@ def _results_in(files):
     for i, file in enumerate(files):
         if file is not None and file.is_file():
             try:
-                ended[i] = _kept_result(file)
+                ended[i] = read_run(file).result
             except ValueError as error:
                 message = f"{error} Its run is done again."
                 warn_the_caller(message, RuntimeWarning)
     return ended
 
 
-def _kept_result(file):
-    """Return the result in a file, which says itself of which run it is."""
-    content = read_values(file)
-    if not isinstance(content, dict) or content.keys() != {"run", "result"}:
-        raise ValueError(f"Got the file {file}, which holds no result of a run.")
-    if content["run"] != file.stem:
-        raise ValueError(f"Got the file {file}, which holds the result of another run.")
-    return content["result"]
-
-
-def _keep(file, result):
+def _keep(file, result, about):
     """Write a result; a run that is finished is not lost because a disk is full."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_values(file, {"run": file.stem, "result": result})
+        said = {} if about is None else {"about": about}
+        write_values(file, {"run": file.stem, "result": result, **said})
     except (OSError, TypeError) as error:  # TypeError: it is more than numbers and words
         reason = getattr(error, "strerror", None) or error
         warn_the_caller(

@@ -48,3 +48,24 @@ def count_rows(y, groups, classes, names):
         for j, label in [(-1, None), *enumerate(classes)]
         for i, group in [(-1, None), *enumerate(names)]
     ]
+
+
+def described_runs(columns, cells, measured):
+    """Return what the files of a cache say of runs: names, and what their results are columns of.
+
+    Parameters
+    ----------
+    columns : list of str
+    cells : list of tuple
+        Of each run the names in `columns`.
+    measured : list of str
+        Columns of a result, which is a list of tuples.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [
+        {"names": dict(zip(columns, cell, strict=True)), "columns": list(measured)}
+        for cell in cells
+    ]

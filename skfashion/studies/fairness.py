@@ -14,14 +14,15 @@ from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_estimators, checked_seeds
 from skfashion.studies._groups import read_groups
 from skfashion.studies._mitigation import GroupPredictor
-from skfashion.studies._tables import as_table, count_rows
+from skfashion.studies._tables import as_table, count_rows, described_runs
 from skfashion.studies.group_metrics import group_metrics, require_fairlearn
 from skfashion.studies.mitigations import MITIGATIONS
 from skfashion.utils.labels import encode_labels, refuse_missing, with_known_dtype
 from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
-COLUMNS = ["estimator", "mitigation", "seed", "metric", "group", "class", "value", "note"]
+RUN = ["estimator", "mitigation", "seed"]
+MEASURED = ["metric", "group", "class", "value", "note"]
 
 
 @advises
@@ -129,15 +130,23 @@ def fairness_study(
         _check_that_each_applies(functions, tasks, skipped)
     if cache is not None:
         _check_that_it_can_be_kept(tasks)
+    cells = [tuple(task[name] for name in RUN) for task in tasks]
     results = run_all(
-        _run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose, on_error=on_error
+        _run,
+        tasks,
+        shared,
+        n_jobs=n_jobs,
+        cache=cache,
+        about=described_runs(RUN, cells, MEASURED),
+        verbose=verbose,
+        on_error=on_error,
     )
     rows = [
-        (task["estimator"], task["mitigation"], task["seed"], *row)
-        for task, found in zip(tasks, results, strict=True)
+        (*cell, *row)
+        for cell, found in zip(cells, results, strict=True)
         for row in ([_failed_row(found)] if isinstance(found, Failed) else found)
     ]
-    table = as_table(rows, COLUMNS)
+    table = as_table(rows, [*RUN, *MEASURED])
     table.attrs["skipped"] = skipped
     return table
 

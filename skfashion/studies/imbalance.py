@@ -14,6 +14,7 @@ from skfashion.metrics import classification_metrics
 from skfashion.parallel.progress import say
 from skfashion.parallel.runs import Failed, run_all
 from skfashion.studies._checks import check_each_once, check_estimators, checked_seeds
+from skfashion.studies._tables import described_runs
 from skfashion.studies.treatments import (
     COUNTER,
     find_treatments,
@@ -28,6 +29,7 @@ from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
 COLUMNS = ["estimator", "treatment", "profile", "ratio", "permutation", "seed"]
+MEASURED = ["metric", "class", "value"]
 
 # The profile that takes all rows of the data.
 AS_IS = "as_is"
@@ -179,7 +181,14 @@ def imbalance_study(
                 tasks.append({"model": set_seeds(clone(model), seed), **skew["task"], "seed": seed})
     shared = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
     results = run_all(
-        _run, tasks, shared, n_jobs=n_jobs, cache=cache, verbose=verbose, on_error=on_error
+        _run,
+        tasks,
+        shared,
+        n_jobs=n_jobs,
+        cache=cache,
+        about=described_runs(COLUMNS, cells, MEASURED),
+        verbose=verbose,
+        on_error=on_error,
     )
     return _frame(cells, results)
 
@@ -236,7 +245,7 @@ def _frame(cells, results):
     rows = [
         (*cell, *row) for cell, found in zip(cells, results, strict=True) for row in _rows_of(found)
     ]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "metric", "class", "value", "note"])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *MEASURED, "note"])
     frame["ratio"] = frame["ratio"].astype(float)
     frame["value"] = frame["value"].astype(float)
     for name in ("permutation", "class"):

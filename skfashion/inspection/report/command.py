@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skfashion.inspection.pages import name_and_path
 from skfashion.persistence import load
 from skfashion.utils.forms import COMPRESSED, PICKLE, form_of, refuse_other_forms
 from skfashion.utils.streams import Forgiving
@@ -102,12 +103,12 @@ def main(options):
     """
     from skfashion.inspection.report.report import make_report
 
-    paths = dict(_name_and_path(model) for model in options.models)
+    paths = dict(name_and_path(model) for model in options.models)
     if len(paths) < len(options.models):
         raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
     if not Path(options.output).absolute().parent.is_dir():
         raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
-    tables = {heading: _read_table(path) for heading, path in map(_name_and_path, options.table)}
+    tables = {heading: _read_table(path) for heading, path in map(name_and_path, options.table)}
     data = _read_data(options.data)
     models = {name: _load_model(path) for name, path in paths.items()}
     data = _with_labels_of(data, next(iter(models.values())))
@@ -131,14 +132,6 @@ def main(options):
     path = report.save(options.output)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=Forgiving(sys.stderr))
     return 0
-
-
-def _name_and_path(text):
-    """Return the name and the path in ``NAME=FILE``, or ``FILE``, whose name is its own."""
-    if Path(text).exists():  # whatever signs are in its name
-        return Path(text).stem, Path(text)
-    name, sign, path = text.partition("=")
-    return (name, Path(path)) if sign else (Path(text).stem, Path(text))
 
 
 def _read_table(path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skfashion.inspection.pages import import_charts
+from skfashion.inspection.pages import framed, import_charts
 from skfashion.inspection.report.findings import measure
 from skfashion.inspection.report.page import write_page
 from skfashion.utils._sklearn import Interval, validate_params
@@ -71,13 +71,7 @@ class Report:
         return path
 
     def _repr_html_(self):
-        import html
-
-        return (
-            # Its scripts run, but reach nothing of the notebook.
-            f'<iframe srcdoc="{html.escape(self.html)}" title="Report" sandbox="allow-scripts" '
-            'style="width:100%;height:800px;border:0"></iframe>'
-        )
+        return framed(self.html, "Report")
 
 
 @advises

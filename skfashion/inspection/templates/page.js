@@ -7,16 +7,21 @@ const line = getComputedStyle(document.documentElement).getPropertyValue("--line
 const ASIDE = 90;
 
 // A chart no wider than its place, with a margin for these.
-function fitted(chart, width) {
-  if (chart.vconcat) return { ...chart, vconcat: chart.vconcat.map((c) => fitted(c, width)) };
-  return { ...chart, width: Math.min(chart.width, width - ASIDE) };
+function fitted(chart, width, aside) {
+  if (chart.vconcat) return { ...chart, vconcat: chart.vconcat.map((c) => fitted(c, width, aside)) };
+  return { ...chart, width: Math.min(chart.width, width - aside) };
 }
 
-for (const place of document.querySelectorAll("[data-chart]")) {
+// What draws each chart, once it does.
+const VIEWS = {};
+
+// Draw the chart of a place, and keep what draws it.
+function embed(place) {
   const width = place.clientWidth, chart = CHARTS[place.dataset.chart];
+  const aside = Number(place.dataset.aside ?? ASIDE);
   // Where words stand beside points they would lie on each other: such a chart is scrolled.
   const isNarrow = width < 600 && !("scrolled" in place.dataset);
-  vegaEmbed(place, isNarrow ? fitted(chart, width) : chart, {
+  VIEWS[place.dataset.chart] = vegaEmbed(place, isNarrow ? fitted(chart, width, aside) : chart, {
     actions: false,
     // Expressions are interpreted: the policy of the page lets no text become code.
     ast: true,
@@ -25,7 +30,7 @@ for (const place of document.querySelectorAll("[data-chart]")) {
     tooltip: { theme: isDark ? "dark" : "light" },
     config: {
       background: "transparent",
-      axis: { gridColor: line, ...(isNarrow && { labelLimit: ASIDE - 10 }) },
+      axis: { gridColor: line, ...(isNarrow && { labelLimit: aside - 10 }) },
       legend: {
         symbolBaseFillColor: words,
         symbolBaseStrokeColor: words,
@@ -33,5 +38,9 @@ for (const place of document.querySelectorAll("[data-chart]")) {
       },
       text: { color: words },
     },
-  });
+  }).then((embedded) => embedded.view);
+  return VIEWS[place.dataset.chart];
 }
+
+// Those that wait for their rows are drawn by the script of the page.
+document.querySelectorAll("[data-chart]:not([data-later])").forEach(embed);

@@ -6,7 +6,6 @@ import threading
 import time
 import weakref
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 
@@ -111,11 +110,11 @@ def watcher_of(model, telemetry):
     if model.profile is None:
         return None
     try:
-        monitoring = import_module("skfashion.monitoring")
+        from skfashion.monitoring import DriftMonitor  # which needs SciPy
     except ImportError as error:
         say("no monitor", logging.WARNING, model=model.name, error=str(error))
         return None
-    return Watcher(model, monitoring.DriftMonitor(model.profile), telemetry)
+    return Watcher(model, DriftMonitor(model.profile), telemetry)
 
 
 def with_prior(answer, classes, before, wanted):

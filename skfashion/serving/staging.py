@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skfashion.serving.model import load_model, read_file
 from skfashion.serving.problems import in_one_line
+from skfashion.utils.extras import installed_by
 from skfashion.utils.files import write_atomically
 
 # Run by another process, which has PyTorch: this one is to stay small.
@@ -90,7 +91,8 @@ class Stage:
             said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
             raise ValueError(
                 f"Got {source}, which could not be exported: {in_one_line(said)}. A file of "
-                "net.save is exported by another process, which needs PyTorch: install "
-                '"skfashion[export]" here, or export it elsewhere by skfashion.export.to_onnx.'
+                "net.save is exported by another process, which needs PyTorch and what "
+                f"{installed_by('export')} brings; or export it elsewhere by "
+                "skfashion.export.to_onnx."
             )
         return read_file(exported)

@@ -9,6 +9,7 @@ from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
+from skfashion.utils.forms import form_of
 from skfashion.utils.tensors import looks_like_tensors
 
 # The classes that a file may name: nothing is imported by a name in a file.
@@ -53,14 +54,6 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.utils._bunch.Bunch",
 )
 
-# First bytes of files that other functions read, and how.
-OTHERS = {
-    b"PK": "a zip file, as skops.io.dump writes: use skops.io.load(path, "
-    "trusted=skfashion.TRUSTED_TYPES)",
-    b"\x80": "a pickle, or a file of joblib.dump: use joblib.load(path), which runs code that is "
-    "in the file, so only if you trust whoever wrote it",
-}
-
 
 def load(path: str | os.PathLike) -> ImageClassifier:
     """Return the classifier in a file that its `save` has written.
@@ -83,7 +76,7 @@ def load(path: str | os.PathLike) -> ImageClassifier:
     Raises
     ------
     ImportError
-        If safetensors is not installed: ``pip install "skfashion[persistence]"``.
+        If safetensors is not installed: ``pip install -e '.[persistence]'``.
     OSError
         If the file cannot be opened.
     ValueError
@@ -123,9 +116,5 @@ def _reason(path, error):
     text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600])
     if not os.path.isfile(path) or looks_like_tensors(path):
         return f"which cannot be loaded: {text}"
-    with open(path, "rb") as stream:
-        start = stream.read(2)
-    for sign, what in OTHERS.items():
-        if start.startswith(sign):
-            return f"which is {what}"
-    return f"which cannot be loaded: {text}"
+    form = form_of(path)
+    return f"which cannot be loaded: {text}" if form is None else f"which is {form.text}"

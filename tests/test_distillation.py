@@ -128,6 +128,16 @@ def test_a_net_learns_what_its_labels_do_not_say(digits):
     assert net.history_.train_accuracy.iloc[-1] < 0.05  # which is that of the labels
 
 
+def test_a_low_temperature_leaves_the_most_probable_class(digits):
+    # 0.4 to the power of 1,000 is no number of float64: the label would be all that is left.
+    X, y = digits
+    others = 0.4 * np.eye(10)[(y + 1) % 10] + 0.06
+    net = distilled(MLPNetClassifier, max_epochs=20, distillation_temperature=1e-3)
+    # The square of the temperature is a factor of the loss.
+    net.set_params(optimizer="adam").fit(X, y, soft_targets=others)
+    assert np.mean(net.predict(X) == (y + 1) % 10) > 0.9
+
+
 def test_columns_are_in_the_order_of_the_sorted_labels(digits, soft):
     X, y = digits
     names = np.array(list("jihgfedcba"))[y]  # sorted the other way round
@@ -466,6 +476,22 @@ def test_a_checkpoint_belongs_to_what_its_teacher_says(tmp_path, digits, teacher
     other = RandomForestClassifier(3, random_state=1).fit(X, y)
     interrupt(net.set_params(teacher=FrozenEstimator(other)), X, y, 2)
     assert len(list(tmp_path.glob("*.ckpt"))) == 2
+
+
+def test_the_last_digits_of_a_teacher_are_nothing_to_a_checkpoint(tmp_path, digits):
+    class Trembling(LogisticRegression):
+        """A teacher whose sums are made in another order each time."""
+
+        def predict_proba(self, X):
+            self.asked_ = getattr(self, "asked_", 0) + 1
+            return super().predict_proba(X) * (1 + 1e-15 * self.asked_)
+
+    X, y = digits
+    teacher = FrozenEstimator(make_pipeline(StandardScaler(), Trembling()).fit(X, y))
+    net = noisy(MLPNetClassifier, checkpoint_dir=tmp_path, teacher=teacher)
+    for _ in range(2):
+        interrupt(net, X, y, 2)
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
 
 
 def test_paused_trainings_are_taught_in_each_part(digits, soft, teacher):

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 from numpydoc.validate import validate
@@ -140,6 +141,20 @@ def test_bash_blocks_name_targets_and_options_that_exist():
             build_parser().parse_args(words[2:])
         else:
             assert line.startswith("pip install -e "), line
+
+
+def test_extras_are_installed_from_a_clone_everywhere():
+    """The package is on no index: by its name alone pip would find somebody else's."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    known = set(known["project"]["optional-dependencies"])
+    sources = [*(ROOT / "skfashion").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    for path in [*PAGES, *sources]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"skfashion\[[a-z,]+\]", text), path
+        named = re.findall(
+            r"pip install (?:-e\s+)?'\.\[([a-z]+)\]'|installed_by\('([a-z]+)'\)", text
+        )
+        assert {one or other for one, other in named} <= known, path
 
 
 def test_make_alone_lists_every_target():

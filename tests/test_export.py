@@ -6,6 +6,7 @@ import logging
 import pickle
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.svm import LinearSVC
 
 from skfashion import (
     AttentionNetClassifier,
@@ -31,7 +33,7 @@ from skfashion import (
 )
 from skfashion.datasets import load_fashion_sample
 from skfashion.ensemble import SnapshotEnsembleClassifier
-from skfashion.export import quantize, to_onnx, to_torch_export
+from skfashion.export import quantize, to_c, to_onnx, to_torch_export
 from skfashion.export.deployed import DeployedNet
 from skfashion.model_selection import EpochHalvingSearchCV
 
@@ -214,6 +216,7 @@ def test_a_file_says_what_it_is(mlp, digits, path):
     assert said["class"] == said["network"] == "MLPNetClassifier"
     assert said["labels"] == {"dtype": "str", "values": mlp.classes_.tolist()}
     assert said["image_shape"] == [8, 8]
+    assert said["value_range"] == [X.min(), X.max()]
     assert said["prior"]["predictions"] is None
     assert said["prior"]["training"] == mlp.class_prior_.tolist()
     assert {"skfashion", "torch", "scikit-learn"} <= set(said["versions"])
@@ -314,6 +317,23 @@ def test_calibrated_nets_are_written(method, labels, digits, path):
 
 
 @pytest.mark.slow
+def test_a_method_that_a_search_has_chosen_is_known(digits, path):
+    X, y = digits
+    search = GridSearchCV(CalibratedClassifierCV(tiny(), cv=2), {"method": ["isotonic"]}, cv=2)
+    model = VotingClassifier([("a", search), ("b", linear())], voting="soft").fit(X / 16, NAMES[y])
+    to_onnx(model, path, X / 16)
+    assert_says_the_same(path, model, X / 16, (X / 16).astype(np.float32), atol=1e-3)
+
+
+def test_neighbours_without_probabilities_are_calibrated(digits, path):
+    X, y = digits
+    svm = CalibratedClassifierCV(LinearSVC(), cv=2)
+    model = VotingClassifier([("net", tiny()), ("svm", svm)], voting="soft").fit(X / 16, y)
+    to_onnx(model, path, X / 16)
+    assert_says_the_same(path, model, X / 16, (X / 16).astype(np.float32), atol=1e-5)
+
+
+@pytest.mark.slow
 def test_folds_that_lack_a_class_are_calibrated_without_it(digits, path):
     X, y = digits
     net = tiny().fit(X[y != 3], y[y != 3])
@@ -386,12 +406,125 @@ def test_a_wrong_file_is_never_written(fault, message, digits, path, monkeypatch
         assert sorted(path.parent.glob(".*")) == []
 
 
+@pytest.mark.parametrize("wrong", ["probabilities", "features"])
+def test_small_differences_are_refused(wrong, mlp, digits, path, monkeypatch):
+    compute = DeployedNet.forward
+
+    def differ(self, x):
+        codes, probabilities, features = compute(self, x)
+        if wrong == "features":
+            return codes, probabilities, features * 1.0001
+        return codes, probabilities + 1e-5, features
+
+    monkeypatch.setattr(DeployedNet, "forward", differ)
+    with pytest.raises(ValueError, match=f"Got {wrong} that differ by up to"):
+        to_onnx(mlp, path, digits[0], features=True)
+    assert not path.exists()
+
+
+def be_right_about_single_rows(self, x):
+    logits = self.network(x)
+    return logits.argmax(1), logits.softmax(1) / torch.ones_like(logits[:, 0]).sum()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_few_rows_are_tried_in_batches_of_three_sizes(n_rows, mlp, digits, path, monkeypatch):
+    X, y = digits
+    sizes = []
+    run_batch = onnxruntime.InferenceSession.run
+
+    def noted(session, names, inputs, *more):
+        sizes.append(len(*inputs.values()))
+        return run_batch(session, names, inputs, *more)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", noted)
+    to_onnx(mlp, path, X[:n_rows])
+    assert sizes == [1, 2, 7]
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    to_onnx(table_behind_pca().fit(frame, y), path, frame[:n_rows])
+    assert sizes == 2 * [1, 2, 7]
+    monkeypatch.undo()
+    monkeypatch.setattr(DeployedNet, "forward", be_right_about_single_rows)
+    for write in (to_onnx, to_torch_export):
+        with pytest.raises(ValueError, match="Got probabilities that differ by up to"):
+            write(mlp, path, X[:n_rows])
+
+
+def test_what_cannot_be_run_is_an_error_in_words(digits, path, capfd):
+    X, y = digits
+    members = [("net", tiny()), ("linear", linear())]
+    model = StackingClassifier(members, linear(), cv=2, stack_method="predict")
+    with pytest.raises(ValueError, match=r"ONNX Runtime cannot run \(.*set stack_method"):
+        to_onnx(model.fit(X, y), path, X)
+    with pytest.raises(ValueError, match="X of 0 rows, expected one at least"):
+        to_onnx(model, path, X[:0])
+    assert not path.exists()
+    assert capfd.readouterr().err == ""
+
+
 def test_a_difference_is_an_error_in_words(mlp, digits, path, monkeypatch):
     monkeypatch.setattr(DeployedNet, "forward", give_other_labels)
     message = "Got [0-9]+ other labels of 300 between the ONNX file and the estimator.*the same"
     with pytest.raises(ValueError, match=message):
         to_onnx(mlp, path, digits[0])
     assert not path.exists()
+
+
+def test_the_advice_on_isotonic_steps_is_of_them(digits, path, monkeypatch):
+    X, y = digits
+    net = tiny().fit(X, y > 4)
+    for name in ("ISOTONIC_TOLERANCE", "PIPELINE_TOLERANCE"):
+        monkeypatch.setattr(f"skfashion.export.checking.{name}", -1)
+    for method, advice in (("isotonic", "Isotonic.*method='sigmoid'"), ("sigmoid", "Inputs far")):
+        model = CalibratedClassifierCV(FrozenEstimator(net), method=method, ensemble=False)
+        model.fit(X, y > 4)
+        with pytest.raises(ValueError, match=f"Nothing was written. {advice}"):
+            to_onnx(model, path, X)
+
+
+SWAPPED = {
+    "to_onnx": lambda net, X, y: to_onnx("net.onnx", net),
+    "to_torch_export": lambda net, X, y: to_torch_export(Path("net.onnx"), net, X),
+    "quantize": lambda net, X, y: quantize("net.onnx", net, X),
+    "to_c": lambda net, X, y: to_c("folder", "there.onnx"),
+}
+
+
+@pytest.mark.parametrize("function", SWAPPED)
+def test_swapped_arguments_are_named(function, mlp, digits, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    Path("there.onnx").touch()
+    said = rf"Got '\S+' first and .* second, expected them the other way round: {function}\("
+    with pytest.raises(ValueError, match=said):
+        SWAPPED[function](mlp, *digits)
+    assert sorted(Path().iterdir()) == [Path("there.onnx")]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda net, X: to_onnx(net, X, "net.onnx"),
+            r"an array of shape \(300, 64\) as path.*: to_onnx\(model, path\)",
+        ),
+        (
+            lambda net, X: quantize(net, X, "net.onnx"),
+            r"as path, expected that of the new file: quantize\(model, path, X_calibration\)",
+        ),
+        (lambda net, X: to_torch_export(net, None), "Got None as path"),
+        (
+            lambda net, X: to_c(net, "folder"),
+            "Got a MLPNetClassifier, expected the path of an int8",
+        ),
+        (lambda net, X: to_c("there.onnx", "there.onnx"), "the file 'there.onnx', expected a fold"),
+    ],
+)
+def test_what_is_no_path_is_described(call, message, mlp, digits, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    Path("there.onnx").touch()
+    with pytest.raises(ValueError, match=message):
+        call(mlp, digits[0])
 
 
 @pytest.mark.parametrize(
@@ -439,7 +572,9 @@ def test_models_that_cannot_be_written_are_refused(mlp, digits, path):
 @pytest.mark.parametrize("library", ["onnx", "onnxruntime", "onnxscript", "skl2onnx"])
 def test_a_missing_library_is_named(library, mlp, path, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=re.escape(f"{library} (") + ".*skfashion\\[export\\]"):
+    with pytest.raises(
+        ImportError, match=re.escape(f"{library} (") + r".*pip install -e '\.\[export\]' in"
+    ):
         to_onnx(mlp, path)
     assert not path.exists()
 
@@ -586,6 +721,48 @@ def test_what_cannot_be_quantized_is_refused(mlp, digits, tmp_path):
     with pytest.raises(ValueError, match="method"):
         quantize(mlp, out, X, method="int4")
     assert not out.exists()
+
+
+def test_rows_that_show_no_ranges_are_warned_of(digits, tmp_path):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    to_onnx(net, tmp_path / "net.onnx")
+    rows = {"31": X[:31], "equal": np.repeat(X[:1], 100, axis=0), "black": X[:100] * 0}
+    for name, few in rows.items():
+        n = 31 if name == "31" else 1
+        with pytest.warns(
+            UserWarning, match=f"{len(few)} rows, {n} of them different; expected 32"
+        ):
+            quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", few, method="static")
+    # Without a warning:
+    quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", X[:32], method="static")
+    quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", X[:2], method="dynamic")
+
+
+def test_nets_behind_any_scaler_become_int8(digits, tmp_path, caplog):
+    X, y = digits
+    for scaler in (Normalizer(), StandardScaler()):
+        model = make_pipeline(scaler, small(ConvNetClassifier, max_epochs=2)).fit(X, y)
+        report = quantize(model, tmp_path / "net.onnx", X)
+        assert report.method == "static"
+        assert report.labels_changed < 0.1
+        kinds = [t.data_type for t in onnx.load(tmp_path / "net.onnx").graph.initializer]
+        assert onnx.TensorProto.INT8 in kinds
+    assert [record for record in caplog.records if record.name == "root"] == []
+
+
+def test_attention_keeps_floats_where_they_cost_less(digits, tmp_path, caplog):
+    X, y = digits
+    net = small(AttentionNetClassifier, max_epochs=1).fit(X, y)
+    report = quantize(net, tmp_path / "net.onnx", X)
+    assert report.method == "static" and report.labels_changed < 0.1
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    quantized = {name for node in graph.node if "Quantize" in node.op_type for name in node.output}
+    for node in graph.node:
+        if node.op_type in ("LayerNormalization", "Gelu", "Softmax"):
+            assert not quantized & set(node.input[:1]), node.op_type
+    assert sum(t.data_type == onnx.TensorProto.INT8 for t in graph.initializer) > 4
+    assert [record for record in caplog.records if record.name == "root"] == []
 
 
 # --- many rows, many architectures --------------------------------------------------------------

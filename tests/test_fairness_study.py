@@ -347,7 +347,7 @@ def test_without_fairlearn_the_error_says_what_to_install(monkeypatch):
         lambda: group_metrics([0, 1], [0, 1], ["a", "b"]),
         lambda: fairness_study({"refuser": Refuser()}, *TRAIN, *TEST),
     ):
-        with pytest.raises(ImportError, match=r'pip install "skfashion\[fairness\]"'):
+        with pytest.raises(ImportError, match=r"pip install -e '\.\[fairness\]'"):
             call()
 
 

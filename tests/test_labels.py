@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from common import small
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import GroupShuffleSplit
+from sklearn.naive_bayes import GaussianNB
 
 from skfashion import MLPNetClassifier
 from skfashion.datasets import make_groups, make_imbalanced
@@ -182,3 +184,47 @@ def test_a_single_image_gets_advice(digits):
         coloured.predict(np.stack([images[0]] * 3, 2))
     with pytest.raises(ValueError, match=r"has 9 features, .* as input\.$"):
         net.predict(np.zeros((4, 9)))
+
+
+NUMBERS = np.arange(60) % 3
+
+
+@pytest.mark.parametrize(
+    ("act", "shown"),
+    [
+        (lambda net: net.fit(X, NUMBERS * 0), "only one class: 0"),
+        (
+            lambda net: net.set_params(class_weight={np.int64(7): 1.0}).fit(X, NUMBERS),
+            r"class_weight with the labels \[7\]",
+        ),
+        (
+            lambda net: net.set_params(sampling={np.int64(7): 1.0}).fit(X, NUMBERS),
+            r"sampling with the labels \[7\]",
+        ),
+        (
+            lambda net: net.partial_fit(X, NUMBERS, classes=np.arange(3)).partial_fit(
+                X, NUMBERS, classes=list(np.arange(4))
+            ),
+            r"`classes=\[0, 1, 2, 3\]` is not the same.*was: \[0, 1, 2\]",
+        ),
+        (
+            lambda net: net.set_params(teacher=FrozenEstimator(GaussianNB().fit(X, NUMBERS))).fit(
+                X, NUMBERS + 1
+            ),
+            r"it has the classes \[0, 1, 2\], and y those of \[1, 2, 3\]",
+        ),
+        (
+            lambda net: make_imbalanced(X, NUMBERS, {np.int64(0): 3}),
+            r"a profile of the labels \[0\]",
+        ),
+        (
+            lambda net: imbalance_study({"net": net}, X, NUMBERS, X, NUMBERS + 0.5),
+            "int64 and y_test of float64, 0 and 0.5 say",
+        ),
+    ],
+    ids=["one", "class_weight", "sampling", "partial_fit", "teacher", "profile", "study"],
+)
+def test_messages_show_labels_as_plain_numbers(act, shown):
+    with pytest.raises(ValueError, match=shown) as caught:
+        act(MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1, n_threads=1))
+    assert "np." not in str(caught.value)

@@ -700,7 +700,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
     with pytest.raises(FileNotFoundError):
         skfashion.load(tmp_path / "nothing")
     (tmp_path / "empty").touch()
-    with pytest.raises(ValueError, match="no safetensors file"):
+    with pytest.raises(ValueError, match="which is empty"):
         skfashion.load(tmp_path / "empty")
 
 

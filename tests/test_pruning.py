@@ -14,7 +14,8 @@ from sklearn.frozen import FrozenEstimator
 import skfashion
 from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.adaptation import adapt_batch_norm
-from skfashion.export import prune
+from skfashion.exceptions import DataShiftWarning
+from skfashion.export import prune, pruning
 
 pytest.importorskip("torch_pruning")
 STILL = {"lr": 1e-30, "max_epochs": 1, "batch_size": 300}
@@ -45,6 +46,15 @@ def test_a_part_of_a_net_is_a_net_of_its_widths(fast_class, keep, digits):
     assert torch.equal(part.net_.module_.standardize.mean, wide.net_.module_.standardize.mean)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_what_is_around_does_not_matter(mode, digits):
+    X, y = digits
+    wide = small(MLPNetClassifier).fit(X, y)
+    with mode(), torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+        part = prune(wide, X, y, max_epochs=1)
+    np.testing.assert_array_equal(weights_of(part), weights_of(prune(wide, X, y, max_epochs=1)))
+
+
 def test_all_of_a_net_is_that_net(fast_class, digits):
     X, y = digits
     wide = small(fast_class, batch_norm=False).fit(X, y)
@@ -71,6 +81,16 @@ def test_what_matters_is_kept(fast_class, batch_norm, digits):
     np.testing.assert_allclose(part.predict_proba(X), wide.predict_proba(X), atol=1e-3)
 
 
+def test_all_rows_and_their_labels_tell_what_matters(digits, monkeypatch):
+    order = np.argsort(digits[1], kind="stable")
+    X, y = (part[order] for part in digits)
+    wide = small(MLPNetClassifier, batch_norm=False, hidden_layer_sizes=(32,)).fit(X, y)
+    part = weights_of(prune(wide, X, y, **STILL))
+    assert not np.allclose(part, weights_of(prune(wide, X, (y + 1) % 10, **STILL)))
+    monkeypatch.setattr(pruning, "BLOCK", 7)
+    np.testing.assert_allclose(weights_of(prune(wide, X, y, **STILL)), part)
+
+
 def test_what_is_cut_out_may_be_taught(digits):
     X, y = digits
     wide = small(MLPNetClassifier).fit(X, y)
@@ -93,6 +113,23 @@ def test_what_cannot_be_cut_is_refused(digits):
         prune(small(ResNetClassifier).fit(X[:50], y[:50]), X, y)
     with pytest.raises(ValueError, match="with loss='ldam', whose head"):
         prune(small(MLPNetClassifier, loss="ldam").fit(X, y), X, y)
+
+
+def test_rows_of_another_scale_are_noticed(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    with pytest.warns(DataShiftWarning, match="much smaller values than those of the training"):
+        prune(net, X / 255, y, max_epochs=1)
+
+
+def test_swapped_arguments_are_named(digits):
+    X, y = digits
+    net = small(MLPNetClassifier, max_epochs=1).fit(X, y)
+    said = r"shape \(300, 64\), an array.* a MLPNetClassifier, expected the classifier first: prune"
+    with pytest.raises(ValueError, match=said):
+        prune(X, y, net)
+    with pytest.raises(ValueError, match=r"\(300,\) as X and .* the other way round: prune\(est"):
+        prune(net, y, X)
 
 
 def test_a_net_that_is_not_fitted_is_refused(digits):

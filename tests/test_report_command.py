@@ -87,6 +87,7 @@ def test_the_command_takes_models_that_have_learned_names(tmp_path, monkeypatch)
         (["x.joblib", "--data", "images.csv"], "expected sample, fashion-mnist or an .npz file"),
         (["dict.joblib"], "dict.joblib, which holds dict, expected a fitted classifier"),
         (["class.joblib"], "class.joblib, which holds the class LinearSVC"),
+        (["damaged.joblib"], "Got damaged.joblib, which cannot be read as a file of joblib.dump ("),
         (
             ["new.joblib", "--data", "cut.npz"],
             "cut.npz, which cannot be read as an .npz file (BadZipFile",
@@ -103,7 +104,8 @@ def test_errors_of_the_command_are_short(words, message, capsys, tmp_path, monke
     for name, content in {"new": LinearSVC(), "dict": {"a": 1}, "class": LinearSVC}.items():
         joblib.dump(content, f"{name}.joblib")
     # As a class of a script that has ended.
-    Path("gone.joblib").write_bytes(b"c__main__\nGoneClassifier\n.")
+    Path("gone.joblib").write_bytes(b"\x80\x02c__main__\nGoneClassifier\n.")
+    Path("damaged.joblib").write_bytes(Path("dict.joblib").read_bytes()[:-4])
     np.savez("whole.npz", X=X[:10], y=y[:10])
     Path("cut.npz").write_bytes(Path("whole.npz").read_bytes()[:500])
     with open("one.npz", "wb") as file:
@@ -146,7 +148,7 @@ def test_what_cannot_be_compared_is_refused(models):
 
 def test_without_altair_the_error_says_what_to_install(models, monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)
-    with pytest.raises(ImportError, match=r"pip install 'skfashion\[report\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[report\]'"):
         make_report(models["net"], X, y)
 
 

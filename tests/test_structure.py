@@ -30,8 +30,8 @@ PARTS = {
     "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
     "training": {
         "allowed": {
-            *("parallel", "training", "utils.callers", "utils.files", "utils.streams"),
-            "utils.values",
+            *("parallel", "training", "utils.callers", "utils.extras", "utils.files"),
+            *("utils.streams", "utils.values"),
         },
         "refused": {"sklearn"},
     },

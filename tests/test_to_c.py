@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 from pages import ROOT, blocks
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skfashion import AttentionNetClassifier, ConvNetClassifier, MLPNetClassifier, ResNetClassifier
 from skfashion.datasets import load_fashion_sample
@@ -119,7 +121,7 @@ def clothes():
     """6,000 images, and names of their classes that are hard to write in C."""
     bunch = load_fashion_sample()
     names = np.asarray(bunch.target_names, dtype=object)
-    names[:4] = ['T-shirt/top "large"', "what??/", "Pullover\\n\n\t", "Kleid ä 衣服 %s"]
+    names[:4] = ['T-shirt/top "large"', "what??/", "Pullover\\n\n\t7", "Kleid ä 衣服 %s"]
     return bunch.data, names.astype(str)[bunch.target]
 
 
@@ -280,6 +282,47 @@ def test_activations_beside_the_probabilities_are_left_out(tmp_path):
     check_same(tmp_path / "net.onnx", tmp_path, as_images(X[-100:]))
 
 
+@needs_compiler
+def test_a_net_of_pixels_from_0_to_1_takes_bytes(tmp_path):
+    X, y = clothes()
+    net = small_conv(channels=(2,), hidden_layer_sizes=()).fit(X[:300] / 255, y[:300])
+    path = tmp_path / "net.onnx"
+    quantize(net, path, X[:100] / 255, method="static")
+    said = r"float32, of a net that was fitted on values from 0 to 1; .*input_scale=1 / 255"
+    with pytest.raises(ValueError, match=said):
+        to_c(path, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+    report = to_c(path, tmp_path, input_scale=1 / 255)
+    assert report.input_scale == 1 / 255
+    numbers, probabilities = answers_in_c(tmp_path, as_images(X[-100:]))
+    _, wanted = answers_of_runtime(path, as_images(X[-100:] / 255).astype(np.float32))
+    np.testing.assert_allclose(probabilities, wanted, atol=1e-5)
+    assert np.mean(net.classes_[numbers] == net.predict(X[-100:] / 255)) >= 0.97
+    header = (tmp_path / "skfashion.h").read_text()
+    assert "A byte times 0.00392156863 is the pixel's value." in header
+    assert "Values of the training lay between 0 and 1." in header
+    for scale in (0, -1, "1/255"):
+        with pytest.raises(ValueError, match="'input_scale' parameter"):
+            to_c(path, tmp_path / "c", input_scale=scale)
+
+
+def test_pixels_below_0_are_no_bytes(tmp_path):
+    X, y = clothes()
+    rows = X[:100] / 127.5 - 1
+    net = small_conv(channels=(2,), hidden_layer_sizes=()).fit(rows, y[:100])
+    quantize(net, tmp_path / "net.onnx", rows, method="static")
+    with pytest.raises(ValueError, match="no byte can stand for.*from -1 to 1; expected uint8"):
+        to_c(tmp_path / "net.onnx", tmp_path / "c", input_scale=1 / 127.5)
+
+
+def test_the_header_says_what_a_byte_is(conv_file, tmp_path):
+    assert to_c(conv_file, tmp_path).input_scale == 1
+    header = (tmp_path / "skfashion.h").read_text()
+    assert (
+        "A byte is the pixel's value.\n * Values of the training lay between 0 and 255." in header
+    )
+
+
 # --- layers, one by one ---------------------------------------------------------------------------
 
 
@@ -357,6 +400,10 @@ LAYERS = {
     "max-pool with padding": lambda: behind_conv(
         node("MaxPool", "h", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     ),
+    # Its output is as large as what it reads, and lies behind what later windows read.
+    "max-pool with padding, step 1": lambda: behind_conv(
+        node("MaxPool", "h", kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
+    ),
     "max-pool that overlaps": lambda: behind_conv(
         node("MaxPool", "h", kernel_shape=[3, 2], strides=[1, 1])
     ),
@@ -418,6 +465,16 @@ REFUSED = {
 }
 
 
+def test_a_parameter_that_has_no_c_is_named(tmp_path):
+    X, y = clothes()
+    net = MLPNetClassifier(
+        hidden_layer_sizes=(4,), max_epochs=1, n_threads=1, random_state=0, tta="flip"
+    )
+    path = quantized(tmp_path, net, X, y, n_rows=100)
+    with pytest.raises(ValueError, match=r"several views of an image \(tta\), the operator"):
+        to_c(path, tmp_path / "c")
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_other_operators_are_refused_by_name(kind, tmp_path):
     path, _ = graph_file(tmp_path, *REFUSED[kind]())
@@ -428,19 +485,31 @@ def test_other_operators_are_refused_by_name(kind, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("net", "operator"),
+    ("net", "parameter"),
     [
-        (small_conv(tta="flip"), "Gather"),
-        (small_conv(activation="tanh"), "Tanh"),
-        (small_resnet(block="depthwise"), "Sigmoid"),
-        (AttentionNetClassifier(width=8, depth=1, n_heads=2, max_epochs=1), ""),
+        (small_conv(tta="flip"), r"several views of an image \(tta\), the operator Gather"),
+        (small_conv(activation="tanh"), "activation='tanh', the operator Tanh"),
+        (small_conv(activation="elu"), "activation='elu', the operator Elu"),
+        (small_conv(activation="gelu"), "activation='gelu', the operator Gelu"),
+        (small_conv(activation="leaky_relu"), "activation='leaky_relu', the operator"),
+        (small_conv(activation="silu"), "activation='logistic' or 'silu', or squeeze"),
+        (small_conv(loss="ldam"), r"a head of cosines \(loss='ldam'\), the operator ReduceL2"),
+        (small_resnet(block="depthwise"), r"\(block='depthwise'\), the operator Sigmoid"),
+        (
+            AttentionNetClassifier(width=8, depth=1, n_heads=2, max_epochs=1),
+            r"attention layers \(AttentionNetClassifier\), the operator LayerNormalization",
+        ),
+        (
+            make_pipeline(StandardScaler(), small_conv()),
+            r"a step of a pipeline beside the net, the operator ai\.onnx\.ml\.Scaler",
+        ),
     ],
-    ids=["tta", "tanh", "depthwise", "attention"],
+    ids=["tta", *"tanh elu gelu leaky_relu silu ldam depthwise attention pipeline".split()],
 )
-def test_nets_that_are_not_plain_are_refused(net, operator, tmp_path):
+def test_nets_that_are_not_plain_are_refused(net, parameter, tmp_path):
     X, y = clothes()
     path = quantized(tmp_path, net, X, y, n_rows=100)
-    with pytest.raises(ValueError, match=f"the operator {operator}.*use other parameters"):
+    with pytest.raises(ValueError, match=f"{parameter}.*use other parameters"):
         to_c(path, tmp_path / "c")
     assert not (tmp_path / "c").exists()
 
@@ -469,8 +538,11 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="whose weights are no integers"):
         to_c(tmp_path / "float.onnx", folder)
     path, _ = graph_file(tmp_path, *conv(), dtype=proto.FLOAT)
-    with pytest.raises(ValueError, match="'X' is not uint8"):
+    with pytest.raises(ValueError, match="'X' is float32; expected uint8 images, or input_scale"):
         to_c(path, folder)
+    path, _ = graph_file(tmp_path, *conv())
+    with pytest.raises(ValueError, match="Got input_scale=0.5, expected none for .* takes bytes"):
+        to_c(path, folder, input_scale=0.5)
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ValueError, match="no ONNX file that runs"):
         to_c(tmp_path / "text.onnx", folder)
@@ -518,10 +590,30 @@ def other_zero(model):
             tensor.CopyFrom(numpy_helper.from_array(np.ones_like(values), tensor.name))
 
 
+def other_axis(model):
+    for step in model.graph.node:
+        if step.op_type == "Softmax":
+            step.attribute[0].i = 0
+
+
+def other_logits(model):
+    """Let the label come of logits that are shifted by themselves."""
+    steps = [type(step).FromString(step.SerializeToString()) for step in model.graph.node]
+    (last,) = (step for step in steps if step.op_type == "ArgMax")
+    (shift,) = (step for step in steps if last.input[0] in step.output)
+    again = helper.make_node("Add", shift.input, ["again"], "again")
+    last.input[0] = "again"
+    place = steps.index(last)
+    del model.graph.node[:]
+    model.graph.node.extend([*steps[:place], again, *steps[place:]])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (cut_label, "without NUL"),
+        (other_axis, "not stand behind a dense layer"),
+        (other_logits, "come from different logits"),
         (other_labels, "3 labels and 10 logits"),
         (scale_of_0, "a scale of 0"),
         (large_bias, "more than 32 bits"),

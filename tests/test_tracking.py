@@ -237,7 +237,7 @@ def test_a_full_disk_ends_the_log_and_not_the_training(tmp_path):
 
 def test_without_tensorboard_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(ImportError, match=r"pip install 'skfashion\[tracking\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[tracking\]'"):
         net(MLPNetClassifier, log_dir=tmp_path).fit(X, y)
 
 

@@ -69,7 +69,7 @@ def test_weights_from_a_file(digits, tmp_path):
         ("text.pt", ValueError, "which is no file of weights"),
         ("flipped.pt", ValueError, "flipped.pt', .* or a damaged one .the checksum of"),
         ("cut.pt", ValueError, "cut.pt', .* or a damaged one"),
-        ("empty.pt", ValueError, "empty.pt', .* or a damaged one"),
+        ("empty.pt", ValueError, "empty.pt', which is empty"),
         ("sparse.pt", ValueError, "sparse.pt', which holds a dict, expected weights by name"),
         ("missing.pt", OSError, "missing.pt"),
     ):

@@ -388,7 +388,7 @@ class ImageClassifier(
         sklearn.exceptions.NotFittedError
             If the classifier is not fitted.
         ImportError
-            If safetensors is not installed: ``pip install "skfashion[persistence]"``.
+            If safetensors is not installed: ``pip install -e '.[persistence]'``.
         ValueError
             If a parameter that predictions need cannot be held, or the network was changed by hand.
         OSError
@@ -534,10 +534,14 @@ class ImageClassifier(
 
     def _run(self, X, function):
         """Return what a function of planes (n, c, h, w), tensors, makes of images in any layout."""
+        return function(as_images(self._read_rows_like_training(X), self.image_shape_))
+
+    def _read_rows_like_training(self, X):
+        """Return images as rows, and warn if they are none like those of the fit."""
         rows = self._read_rows(X)
         if self._image_statistics is not None:
             self._image_statistics.warn_of(rows)
-        return function(as_images(rows, self.image_shape_))
+        return rows
 
     def _read_rows(self, X):
         """Return images to predict as rows, checked against those of the fit."""

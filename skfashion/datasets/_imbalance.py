@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skfashion.utils._sklearn import take_rows
-from skfashion.utils.labels import check_label_per_row, encode_labels
+from skfashion.utils.labels import check_label_per_row, encode_labels, plain_labels
 from skfashion.utils.names import advises
 
 # Rows of each class, from the most frequent to the rarest, of the DeepSMOTE paper.
@@ -130,8 +130,8 @@ def _wanted_by_label(profile, classes, available, permutation):
         )
     if set(profile) != set(classes):
         raise ValueError(
-            f"Got a profile of the labels {list(profile)}, expected all labels of y and no others: "
-            f"{classes}. Give each of them a number of rows."
+            f"Got a profile of the labels {plain_labels(profile)}, expected all labels of y "
+            f"and no others: {classes}. Give each of them a number of rows."
         )
     for label, size in zip(classes, available.tolist(), strict=True):
         if not isinstance(profile[label], Integral) or not 1 <= profile[label] <= size:

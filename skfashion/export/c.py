@@ -2,21 +2,24 @@
 
 import re
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
+from skfashion.export.arguments import check_file_and_folder, in_order
 from skfashion.export.c_plan import read_plan
 from skfashion.export.c_source import write_sources
 from skfashion.export.checking import session_of
 from skfashion.export.libraries import import_library
 from skfashion.export.metadata import read_metadata
-from skfashion.utils._sklearn import validate_params
+from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.files import write_atomically
 from skfashion.utils.names import advises
 
 # Headers that are included: "math.h" beside the source would take the place of C's.
 TAKEN = ("math", "stdint")
+SCALE = [Interval(Real, 0, None, closed="neither"), None]
 
 
 @dataclass(frozen=True)
@@ -34,26 +37,32 @@ class CReport:
         Weights of one byte each, without biases.
     n_multiply_accumulates : int
         Multiplications by a weight for one image.
+    input_scale : float, default=1.0
+        What a byte of an image is multiplied by, in the table: 1 / 255 for a net that was fitted on
+        pixels from 0 to 1, if :func:`to_c` was told so.
 
     Examples
     --------
     >>> from skfashion.export import CReport
-    >>> CReport(flash_bytes=9000, ram_bytes=4000, n_weights=8000, n_multiply_accumulates=500_000)
-    CReport(flash_bytes=9000, ram_bytes=4000, n_weights=8000, n_multiply_accumulates=500000)
+    >>> report = CReport(flash_bytes=9000, ram_bytes=4000, n_weights=8000, n_multiply_accumulates=9)
+    >>> report.input_scale
+    1.0
     """
 
     flash_bytes: int
     ram_bytes: int
     n_weights: int
     n_multiply_accumulates: int
+    input_scale: float = 1.0
 
 
 @advises
+@in_order(check_file_and_folder)
 @validate_params(
-    {"onnx_file": [str, Path], "folder": [str, Path], "name": [str]},
+    {"onnx_file": [str, Path], "folder": [str, Path], "name": [str], "input_scale": SCALE},
     prefer_skip_nested_validation=True,
 )
-def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
+def to_c(onnx_file, folder, *, name="skfashion", input_scale=None) -> CReport:
     """Write an int8 ONNX file as a header and a source in C99.
 
     They need ``<stdint.h>`` and ``<math.h>``, allocate nothing, and hold the labels' names, the
@@ -68,12 +77,18 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     Parameters
     ----------
     onnx_file : path-like
-        A file that :func:`quantize` has written with ``method="static"``, whose input is uint8.
+        A file that :func:`quantize` has written with ``method="static"``, whose input is uint8, or
+        float32 with `input_scale`.
     folder : path-like
         It is made, if it is not there. The files are NAME.h and NAME.c; older ones are replaced.
     name : str, default="skfashion"
         How all public names begin: of the files, the function ``NAME_predict``, the labels
         ``NAME_labels`` and, in capitals, the macros.
+    input_scale : float, default=None
+        What a byte is multiplied by before the net sees it, where the file's input is float32: 1 /
+        255 if the net was fitted on pixels from 0 to 1, and the device has bytes from 0 to 255. It
+        becomes part of the table, and the header says it. None takes uint8 files only, in which a
+        byte is the pixel's value.
 
     Returns
     -------
@@ -84,7 +99,9 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     ------
     ValueError
         If the file is none of these, or has an operator that there is no C for, which is named;
-        if `name` cannot begin names in C. Nothing is written then.
+        with the parameter that it comes from; if its input is float32 and there is no
+        `input_scale`, or uint8 and there is one; if `name` cannot begin names in C. Nothing is
+        written then.
     ImportError
         If a library of the extra "export" is missing.
     OSError
@@ -117,7 +134,7 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
     except Exception as error:  # of protobuf and ONNX Runtime, which name none
         raise ValueError(f"Got {onnx_file}, which is no ONNX file that runs ({error}).") from error
     with np.errstate(all="ignore"):  # what is not finite is refused when it is written
-        plan = read_plan(model)
+        plan = read_plan(model, input_scale)
         files = write_sources(plan, name)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,4 +147,5 @@ def to_c(onnx_file, folder, *, name="skfashion") -> CReport:
         ram_bytes=files.ram_bytes,
         n_weights=sum(layer.constants["weights"].size for layer in layers),
         n_multiply_accumulates=sum(layer.n_products for layer in layers),
+        input_scale=plan.input_scale,
     )

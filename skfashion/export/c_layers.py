@@ -83,6 +83,10 @@ class Plan:
     labels : list of str
     described : dict of str to str
         What is said of the net in a comment.
+    input_scale : float, default=1.0
+        What a byte is multiplied by; it is part of the table.
+    value_range : tuple of two floats or None, default=None
+        The smallest and the largest value of the training's images, if they are known.
     """
 
     input: Activation
@@ -93,3 +97,5 @@ class Plan:
     shift: np.ndarray | None
     labels: list
     described: dict
+    input_scale: float = 1.0
+    value_range: tuple[float, float] | None = None

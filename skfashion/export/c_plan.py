@@ -14,8 +14,23 @@ from skfashion.export.metadata import PREFIX, read_metadata, read_value
 DYNAMIC = ("DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul")
 # What a file says of itself, as far as it is read.
 SAID = ("labels", "class", "versions")
+# Where the values of the training's images lie.
+RANGE = "value_range"
+# Operators, and the parameters of a classifier that they come from, for which there is no C.
+OF_PARAMETERS = {
+    "LayerNormalization": "attention layers (AttentionNetClassifier)",
+    "ReduceL2": "a head of cosines (loss='ldam')",
+    "LeakyRelu": "activation='leaky_relu'",
+    "Elu": "activation='elu'",
+    "Gelu": "activation='gelu'",
+    "Tanh": "activation='tanh'",
+    "Sigmoid": "activation='logistic' or 'silu', or squeeze-and-excitation (block='depthwise')",
+}
+VIEWS, STEPS = "several views of an image (tta)", "a step of a pipeline beside the net"
 # What is done to the pixels before they become integers.
 OF_PIXELS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+# Of operators that are ONNX's own.
+OWN_DOMAINS = ("", "ai.onnx")
 # What may stand behind the logits.
 LAST = ("ArgMax", "Softmax", "Gather")
 
@@ -55,13 +70,15 @@ class _Computed:
     shift: np.ndarray | None = None
 
 
-def read_plan(model):
+def read_plan(model, input_scale=None):
     """Return the :class:`Plan` of a file.
 
     Parameters
     ----------
     model : onnx.ModelProto
         Of :func:`quantize`.
+    input_scale : float or None
+        What a byte is multiplied by where the file takes floats.
 
     Raises
     ------
@@ -70,7 +87,8 @@ def read_plan(model):
     """
     nodes = _needed(model.graph)
     _check_quantized(model, nodes)
-    return _Reader(model).plan(nodes)
+    _check_parameters(model.graph, nodes)
+    return _Reader(model, input_scale).plan(nodes)
 
 
 def _needed(graph):
@@ -99,14 +117,64 @@ def _check_quantized(model, nodes):
         )
 
 
-def refuse(node, why="there is no C for it"):
-    """Raise an error that names an operator."""
-    domain = f"{node.domain}." if node.domain not in ("", "ai.onnx") else ""
+def _check_parameters(graph, nodes):
+    """Refuse operators of which it is known what parameter of a classifier they come from."""
+    constants = {tensor.name for tensor in graph.initializer}
+    for kind, what in OF_PARAMETERS.items():
+        for node in nodes:
+            if node.op_type == kind:
+                refuse(node, what=what)
+    for node in nodes:
+        if node.domain not in OWN_DOMAINS:
+            refuse(node, what=STEPS)
+        if node.op_type == "Gather" and not constants & set(node.input[:1]):
+            refuse(node, what=VIEWS)
+
+
+def refuse(node, why="there is no C for it", what=""):
+    """Raise an error that names an operator, and what it is part of, if that is known."""
+    domain = "" if node.domain in OWN_DOMAINS else f"{node.domain}."
     raise ValueError(
-        f"Got a file with the operator {domain}{node.op_type} (node {node.name!r}), expected a "
-        f"plain net of uint8 images: {why}. In C there are convolutions, dense layers, max-pools, "
-        "means, sums, batch norm and ReLU; use other parameters, or run the file by ONNX Runtime."
+        f"Got a file with {what and f'{what}, '}the operator {domain}{node.op_type} (node "
+        f"{node.name!r}), expected a plain net of uint8 images: {why}. In C there are "
+        "convolutions, dense layers, max-pools, means, sums, batch norm and ReLU; use other "
+        "parameters, or run the file by ONNX Runtime."
     )
+
+
+def _value_range(model):
+    """Return the smallest and the largest value of the training's images, None if not known."""
+    if PREFIX + RANGE not in read_metadata(model):
+        return None
+    low, high = read_value(model, RANGE)
+    return float(low), float(high)
+
+
+def _checked_scale(value, input_scale, value_range):
+    """Return what a byte is multiplied by before a net sees it; `value` is the file's input."""
+    proto, kind = import_library("onnx").TensorProto, value.type.tensor_type.elem_type
+    if kind == proto.UINT8:
+        if input_scale not in (None, 1):
+            raise ValueError(
+                f"Got input_scale={input_scale}, expected none for a file whose input "
+                f"{value.name!r} is uint8: it takes bytes as they are."
+            )
+        return 1.0
+    said = ""
+    if value_range is not None:
+        said = ", of a net that was fitted on values from {:g} to {:g}".format(*value_range)
+    if kind != proto.FLOAT or (value_range is not None and value_range[0] < 0):
+        raise ValueError(
+            f"Got a file whose input {value.name!r} no byte can stand for{said}; expected uint8 "
+            "images, or float32 ones that are not negative. Fit with pixels from 0 to 255."
+        )
+    if input_scale is None:
+        raise ValueError(
+            f"Got a file whose input {value.name!r} is float32{said}; expected uint8 images, or "
+            "input_scale besides: what a byte is multiplied by before the net sees it. Give "
+            "input_scale=1 / 255 if the net was fitted on pixels from 0 to 1."
+        )
+    return float(input_scale)
 
 
 def _table(values, scale, zero):
@@ -129,8 +197,10 @@ def _labels(model):
 class _Reader:
     """Reads nodes, one after the other; `values` are what their outputs' names mean."""
 
-    def __init__(self, model):
+    def __init__(self, model, input_scale=None):
         self.model, self.layers, self.table = model, [], None
+        self.value_range = _value_range(model)
+        self.input_scale = _checked_scale(model.graph.input[0], input_scale, self.value_range)
         numpy_helper = import_library("onnx.numpy_helper")
         constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         self.values = {"": None, **constants}
@@ -163,29 +233,24 @@ class _Reader:
             shift=self.logits.shift,
             labels=labels,
             described=described,
+            input_scale=self.input_scale,
+            value_range=self.value_range,
         )
 
     def _read_input(self):
         value = self.model.graph.input[0]
-        uint8 = import_library("onnx").TensorProto.UINT8
-        if value.type.tensor_type.elem_type != uint8:
-            raise ValueError(
-                f"Got a file whose input {value.name!r} is not uint8, expected uint8 images: a "
-                "table of 256 entries takes the place of scaling. Write it with X as uint8."
-            )
         self.shape = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)[1:]
         if not self.shape or min(self.shape) < 1:
             raise ValueError(f"Got images of shape {self.shape}, expected sides that are known.")
         n_channels = self.shape[0] if len(self.shape) == 3 else 1
-        pixels = np.tile(np.arange(256, dtype=np.float32), (1, n_channels, 1, 1))
+        values = (np.arange(256) * self.input_scale).astype(np.float32)
+        pixels = np.tile(values, (1, n_channels, 1, 1))
         self.values[value.name] = _Pixels(pixels, self.shape)
 
     def _read(self, node):
         """Note what the output of a node is."""
         first = self.values[node.input[0]] if node.input else None
         kind = node.op_type
-        if node.domain not in ("", "ai.onnx"):
-            refuse(node)
         if kind == "DequantizeLinear":
             value = self._dequantized(node, first)
         elif kind == "QuantizeLinear":
@@ -258,7 +323,11 @@ class _Reader:
             refuse(node)
         by_channel = (1, pixels.values.shape[1], 1, 1)
         if constant.size != 1 and constant.shape != by_channel:
-            refuse(node, "columns have numbers of their own, and a table of 256 entries would each")
+            refuse(
+                node,
+                "columns have numbers of their own, as in a table or behind a scaler, and each "
+                "would need a table of 256 entries",
+            )
         constant = constant.reshape(()) if constant.size == 1 else constant
         return replace(pixels, values=OF_PIXELS[node.op_type](pixels.values, constant))
 
@@ -299,7 +368,7 @@ class _Reader:
         is_dense = isinstance(first, _Computed) and first.is_dense and not first.has_relu
         if not is_dense or axis not in (1, -1):
             refuse(node, "it does not stand behind a dense layer")
-        if self.logits is not None and self.logits != first:
+        if self.logits is not None and self.logits is not first:
             refuse(node, "labels and probabilities come from different logits")
         self.logits = first
         return None

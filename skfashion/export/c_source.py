@@ -20,7 +20,9 @@ HEADER = """\
 
 #include <stdint.h>
 
-/* An image: channel after channel, row after row, a byte for each pixel. */
+/* An image: channel after channel, row after row, a byte for each pixel.
+ * {pixels}
+ */
 #define {NAME}_CHANNELS {channels}
 #define {NAME}_HEIGHT {height}
 #define {NAME}_WIDTH {width}
@@ -129,6 +131,7 @@ def write_sources(plan, name):
         "name": name,
         "NAME": name.upper(),
         "about": _about(plan),
+        "pixels": _pixels(plan),
         "channels": channels,
         "height": height,
         "width": width,
@@ -157,6 +160,20 @@ def _about(plan):
         f"A fitted {remark(plan.described['class'])} with weights of 8 bits, written by\n"
         f" * skfashion.export.to_c, trained with {made}."
     )
+
+
+def _pixels(plan):
+    """Return what a comment says of the values of an image."""
+    said = "A byte is the pixel's value."
+    if plan.input_scale != 1:
+        said = (
+            f"A byte times {plan.input_scale:.9g} is the pixel's value. The table does that: pass\n"
+            " * bytes as they are."
+        )
+    if plan.value_range is None:
+        return said
+    low, high = plan.value_range
+    return f"{said}\n * Values of the training lay between {low:g} and {high:g}."
 
 
 def _constants(plan, name):

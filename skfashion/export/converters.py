@@ -152,10 +152,16 @@ def _scores(graph, fold, inputs):
     alias = skl2onnx.get_model_alias(type(estimator))
     inner = scope.declare_local_operator(alias, estimator)
     inner.inputs = inputs
+    wanted = {"zipmap": False}
+    if hasattr(estimator, "decision_function"):
+        wanted["raw_scores"] = True
     for model in [estimator, *_last_steps(estimator)]:
+        # Those without probabilities make no dictionaries of them.
+        known = {
+            k: v for k, v in wanted.items() if k != "zipmap" or container.has_options(model, k)
+        }
         for options in (scope, container):
-            raw = {"raw_scores": True} if hasattr(estimator, "decision_function") else {}
-            options.add_options(id(model), {"zipmap": False, **raw})
+            options.add_options(id(model), known)
     inner.outputs.append(scope.declare_local_variable("label", types.Int64TensorType()))
     scores = scope.declare_local_variable("scores", types.FloatTensorType())
     inner.outputs.append(scores)

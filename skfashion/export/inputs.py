@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skfashion.classifiers.base import ImageClassifier
+from skfashion.export.checking import BATCHES
 from skfashion.export.deployed import takes_rows
 from skfashion.export.plain import plain, unwrapped
 from skfashion.images import as_planes, channel_axis, dense, planes_shape
@@ -12,6 +13,8 @@ from skfashion.utils._sklearn import take_rows
 
 # At most so many of the rows that are given, and of those that are made.
 N_GIVEN, N_MADE = 2000, 16
+# At least so many: what three batches of different sizes take.
+N_LEAST = sum(BATCHES)
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,20 @@ class Trial:
 def trial_of(model, X=None):
     """Return the :class:`Trial` of a classifier, with rows of `X` or, for None, some that are made.
 
+    Few rows are repeated, so that there are enough for all sizes of batches.
+
     Raises
     ------
     ValueError
         If `X` is nothing that it can predict, or is None where no rows can be made.
     """
     of = _trial_of_net if isinstance(model, ImageClassifier) else _trial_of_pipeline
-    return of(model, X)
+    trial = of(model, X)
+    n_rows = len(trial.inputs)
+    if n_rows >= N_LEAST:
+        return trial
+    again = np.arange(N_LEAST) % n_rows
+    return Trial(trial.name, trial.inputs[again], take_rows(trial.asked, again))
 
 
 def inputs_of(model, X):
@@ -68,6 +78,8 @@ def _trial_of_pipeline(model, X):
 
 def _inputs_of_pipeline(model, X):
     rows = np.asarray(dense(X))
+    if not len(rows):
+        raise ValueError("Got X of 0 rows, expected one at least: the file is tried with them.")
     rows = rows.reshape(len(rows), -1)
     expected = getattr(model, "n_features_in_", rows.shape[1])  # not every first step says it
     if rows.shape[1] != expected:

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from skfashion.utils.extras import installed_by
+
 
 def import_library(name):
     """Return a module of an optional library.
@@ -16,5 +18,5 @@ def import_library(name):
     except ImportError as error:
         raise ImportError(
             f"Exports need {name.partition('.')[0]} ({error}); install it with: "
-            'pip install "skfashion[export]"'
+            f"{installed_by('export')}"
         ) from error

@@ -8,7 +8,9 @@ import numpy as np
 import sklearn
 import torch
 
+from skfashion.classifiers.base import ImageClassifier
 from skfashion.export.labels import labels_for_onnx
+from skfashion.export.plain import unwrapped
 from skfashion.utils.pipelines import last_step
 
 PREFIX = "skfashion."
@@ -50,6 +52,8 @@ def describe(estimator, profile=None, examples=None):
             "learned": net.effective_class_prior_.tolist(),
             "predictions": None if wanted is None else wanted.tolist(),
         }
+        if isinstance(unwrapped(estimator), ImageClassifier) and net._image_statistics is not None:
+            described["value_range"] = [net._image_statistics.low, net._image_statistics.high]
     if profile is not None:
         described["profile"] = profile
     if examples is not None:

@@ -1,6 +1,7 @@
 """ONNX files of fitted classifiers, tried before they are written."""
 
 from skfashion.classifiers.base import ImageClassifier
+from skfashion.export.arguments import check_model_and_path, in_order
 from skfashion.export.checking import answers_of_file, check_against
 from skfashion.export.deployed import DeployedNet, takes_rows
 from skfashion.export.graphs import as_onnx, exported_program, with_labels
@@ -16,6 +17,7 @@ from skfashion.utils.names import advises
 
 
 @advises
+@in_order(check_model_and_path)
 @validate_params(
     {
         "model": [HasMethods(["predict", "predict_proba"])],
@@ -37,8 +39,8 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n, n_features_out).
 
     Metadata are JSON, by names that begin with ``skfashion.``: ``format``, ``class``, ``network``,
-    ``labels``, ``image_shape`` (the layout of a flat row), ``prior``, ``versions``, and what is
-    given here.
+    ``labels``, ``image_shape`` (the layout of a flat row), ``value_range`` (the smallest and the
+    largest value of a net's training images), ``prior``, ``versions``, and what is given here.
 
     Parameters
     ----------

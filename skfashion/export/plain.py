@@ -51,21 +51,28 @@ def on_cpu(model):
     GPUs round the factors of a product to fewer digits, by PyTorch's default.
     """
     copied = copy.deepcopy(model)
-    waiting, seen = [copied], set()
+    for part in parts_of(copied):
+        if isinstance(part, ImageClassifier):
+            part.device = "cpu"
+    return copied
+
+
+def parts_of(model):
+    """Return an estimator and all that are inside of it, calibrated folds included."""
+    parts, waiting, seen = [], [model], set()
     while waiting:
         part = waiting.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, ImageClassifier):
-            part.device = "cpu"
-        elif isinstance(part, list | tuple):
+        if isinstance(part, list | tuple):
             waiting += part
         elif isinstance(part, dict):
             waiting += part.values()
         elif hasattr(part, "get_params") or hasattr(part, "calibrators"):
-            waiting += vars(part).values()
-    return copied
+            parts.append(part)
+            waiting += () if isinstance(part, ImageClassifier) else vars(part).values()
+    return parts
 
 
 def plain(model, classes=None):

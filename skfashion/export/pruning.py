@@ -11,8 +11,10 @@ from torch.nn.functional import cross_entropy
 
 from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.export.arguments import check_model_and_rows, in_order
 from skfashion.export.libraries import import_library
 from skfashion.fitting.inputs import as_images, encode_labels
+from skfashion.training import own_modes
 from skfashion.utils.labels import check_label_per_row
 
 # Rows from which it is learned what matters.
@@ -20,6 +22,7 @@ ROWS = 2048
 BLOCK = 512
 
 
+@in_order(check_model_and_rows)
 def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     """Return a narrower net made of a fitted one.
 
@@ -58,7 +61,7 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ImportError
-        If torch-pruning is not installed: ``pip install "skfashion[export]"``.
+        If torch-pruning is not installed: ``pip install -e '.[export]'``.
 
     Examples
     --------
@@ -84,7 +87,8 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     import_library("torch_pruning")
     net = copy.deepcopy(estimator)
     module = net.net_.module_
-    _cut(module, *_some_rows(net, X, y), keep)
+    with own_modes(gradients=True):
+        _cut(module, *_some_rows(net, X, y), keep)
     # Weights to begin with were for the old widths.
     net.set_params(**_widths(net, module), init_from=None)
     training = {"warm_start": True} | ({} if soft_targets is None else {"teacher": None}) | training
@@ -106,7 +110,7 @@ def _check_kind(estimator):
 
 def _some_rows(net, X, y):
     """Return rows at equal distances as images (n, c, h, w) and the numbers of their labels."""
-    rows = net._read_rows(X)
+    rows = net._read_rows_like_training(X)
     chosen = np.linspace(0, rows.shape[0] - 1, min(ROWS, rows.shape[0])).astype(int)
     _, codes = encode_labels(np.asarray(y)[chosen], net.classes_)
     return as_images(rows[chosen], net.image_shape_)[:], torch.as_tensor(codes)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import issparse
 
+from skfashion.export.arguments import check_model_and_path, in_order
 from skfashion.export.checking import answers_of_file
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
@@ -15,10 +16,15 @@ from skfashion.export.onnx import onnx_content
 from skfashion.export.pipelines import nodes_of_nets
 from skfashion.images import as_planes, as_rows, dense
 from skfashion.utils._sklearn import HasMethods, StrOptions, validate_params
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import write_atomically
 from skfashion.utils.labels import check_label_per_row, column_of_labels, encode_labels
 from skfashion.utils.names import advises
 
+# Of n rows drawn alike, a further one goes beyond the highest value of an activation with a
+# probability of 1/(n + 1), and below the lowest likewise, in each of dozens of activations. With
+# fewer different rows than this, that is more than 3 % each.
+FEWEST_ROWS = 32
 # Operators with weights.
 WEIGHTED = ("Conv", "Gemm", "MatMul")
 # Rows of a batch with which ranges are measured.
@@ -70,6 +76,7 @@ class QuantizationReport:
 
 
 @advises
+@in_order(check_model_and_path)
 @validate_params(
     {
         "model": [HasMethods(["predict", "predict_proba"]), str, Path],
@@ -96,12 +103,14 @@ def quantize(
         The new file; its folder is there.
     X_calibration : array-like
         Rows of the training, as `model` takes them; a few hundred show in which ranges activations
-        lie. Their type is that of the file's input.
+        lie. Their type is that of the file's input. "static" warns of fewer than 32 different ones.
     method : {"auto", "static", "dynamic"}, default="auto"
         "static" fixes the range of each activation by `X_calibration`, and each filter has a scale
         of its own; "dynamic" measures ranges batch by batch, so that a row's probabilities
         depend a little on its company. "auto" takes "static" where there are convolutions, whose
-        dynamic form is slow, and "dynamic" for nets of dense layers, which lose less by it.
+        dynamic form is slow, and "dynamic" for nets of dense layers, which lose less by it. Of
+        nets with attention "static" leaves all but layers with weights in float32: 8 bits save
+        less of them, and may save no time.
     X_test, y_test : array-likes, default=None
         Rows, and their labels, to compare the two files with. None compares labels on
         `X_calibration`.
@@ -149,10 +158,27 @@ def quantize(
     if method == "auto":
         has_filters = any(node.op_type == "Conv" for node in nodes)
         method = "static" if has_filters else "dynamic"
+    if method == "static":
+        _warn_of_narrow_ranges(calibration)
     after = _quantized(graph, nodes, calibration, method)
     report = _compare(method, before, after, compared, y_test)
     write_atomically(path, lambda stream: stream.write(after))
     return report
+
+
+def _warn_of_narrow_ranges(calibration):
+    """Warn if rows are too few, or too much alike, to measure ranges of activations with."""
+    different = set()
+    for row in calibration:
+        different.add(row.tobytes())
+        if len(different) == FEWEST_ROWS:
+            return
+    warn_the_caller(
+        f"Got X_calibration with {len(calibration)} rows, {len(different)} of them different; "
+        f"expected {FEWEST_ROWS} different ones at least, better a few hundred of all classes: "
+        "what later rows have beyond the ranges of these is cut off. Give more rows of the "
+        'training, or use method="dynamic" for a net of dense layers.'
+    )
 
 
 def _content_of(model, X):
@@ -198,6 +224,10 @@ def _inputs_of_file(model, X, name):
 def _nodes_to_quantize(model):
     """Return the nodes of nets that have weights, or lie between two of them.
 
+    Of a net with layer norm, which attention needs, it is the former alone: norms, softmax and GELU
+    compute in float32, and to turn every activation between them into integers and back takes more
+    time and space than it saves.
+
     Raises
     ------
     ValueError
@@ -208,6 +238,8 @@ def _nodes_to_quantize(model):
     weighted = [n for n in nodes if n.op_type in WEIGHTED and constants & set(n.input[1:2])]
     if not weighted:
         raise ValueError("Got a model without a net in it, expected layers with weights.")
+    if any(node.op_type == "LayerNormalization" for node in nodes):
+        return weighted
     behind = _reached(nodes, weighted, constants)
     before = _reached(nodes[::-1], weighted, constants, backwards=True)
     return [node for node in nodes if id(node) in behind & before]
@@ -229,6 +261,7 @@ def _quantized(model, nodes, calibration, method):
     onnx, quantization = import_library("onnx"), import_library("onnxruntime.quantization")
     metadata = read_metadata(model)
     _name_nodes(model)
+    _type_what_enters_nets(model)
     names = [node.name for node in nodes]
     kinds = sorted({node.op_type for node in nodes})
     add_metadata(model, READY)
@@ -265,6 +298,20 @@ def _quantized(model, nodes, calibration, method):
     del quantized.metadata_props[:], quantized.graph.value_info[:]
     add_metadata(quantized, metadata | {"skfashion.quantized": f'"{method}"'})
     return quantized.SerializeToString()
+
+
+def _type_what_enters_nets(model):
+    """Say of what comes in from scikit-learn's operators that it is float32.
+
+    Of some of them, such as Normalizer, onnx infers no type, nor then of all that follows.
+    """
+    onnx, nodes = import_library("onnx"), nodes_of_nets(model.graph)
+    made = {name for node in nodes for name in node.output}
+    made |= {value.name for value in (*model.graph.input, *model.graph.initializer)}
+    entering = {name for node in nodes for name in node.input if name} - made
+    for name in sorted(entering):
+        value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        model.graph.value_info.append(value)
 
 
 def _name_nodes(model):

@@ -6,6 +6,7 @@ import json
 import torch
 
 from skfashion.classifiers.base import ImageClassifier
+from skfashion.export.arguments import check_model_and_path, in_order
 from skfashion.export.checking import Answers, batches, check_against
 from skfashion.export.deployed import DeployedNet, takes_rows
 from skfashion.export.graphs import exported_program
@@ -24,6 +25,7 @@ METADATA = "skfashion.json"
 
 
 @advises
+@in_order(check_model_and_path)
 @validate_params(
     {"model": [HasMethods(["predict", "predict_proba"])], "features": ["boolean"]},
     prefer_skip_nested_validation=True,

@@ -32,7 +32,7 @@ from skfashion.layouts import Layout, find_layout
 from skfashion.training import ClassSampler, ImageDataset
 from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.fitted import snapshot, unfitted
-from skfashion.utils.labels import column_of_labels
+from skfashion.utils.labels import column_of_labels, plain_labels
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def read(
     if len(classes) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
-            f"data contains only one class: {classes[0]!r}."
+            f"data contains only one class: {plain_labels(classes)[0]!r}."
         )
     sample_weight = check_weights(sample_weight, X)
     class_weight, weights = _total_weights(estimator, classes, codes, sample_weight)
@@ -320,8 +320,8 @@ def _check_partial_fit(estimator, classes, before):
     if known is not None and classes is not None:
         if not np.array_equal(known, np.unique(column_of_labels(classes, "classes"))):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{known!r}."
+                f"`classes={plain_labels(classes)}` is not the same as on last call to "
+                f"partial_fit, was: {plain_labels(known)}."
             )
 
 

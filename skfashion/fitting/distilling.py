@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfashion.fitting.frequencies import sum_tolerance
 from skfashion.fitting.inputs import refuse_masked
-from skfashion.utils.labels import encode_labels
+from skfashion.utils.labels import encode_labels, plain_labels
 
 
 def read_soft_targets(estimator, X, classes, codes, soft_targets=None):
@@ -98,8 +98,9 @@ def _ask(teacher, X, classes, codes):
         _, columns = encode_labels(classes, known)
     except ValueError as error:
         raise ValueError(
-            f"Got {name} for labels that it does not know: it has the classes {list(known)}, and y "
-            f"those of {classes.tolist()}; expected a teacher that has learned all labels of y."
+            f"Got {name} for labels that it does not know: it has the classes "
+            f"{plain_labels(known)}, and y those of {classes.tolist()}; expected a teacher "
+            "that has learned all labels of y."
         ) from error
     expected = f"what its classes_ promise, {len(known)} probabilities a row"
     found = _check_probabilities(

@@ -15,6 +15,7 @@ from skfashion.parameters.losses import (
     loss_terms,
     without_zeros,
 )
+from skfashion.utils.labels import plain_labels
 
 # By how much the sum of shares, such as a `prior`, may differ from 1.
 SUM_TOLERANCE = 1e-5
@@ -41,8 +42,8 @@ def sampling_shares(sampling, classes, prior):
         labels = classes.tolist()
         if not set(labels) <= set(sampling):  # more is no fault: a fold may lack a class
             raise ValueError(
-                f"Got sampling with the labels {list(sampling)}, expected a share for each label "
-                f"of y: {labels}."
+                f"Got sampling with the labels {plain_labels(sampling)}, expected a share for "
+                f"each label of y: {labels}."
             )
         for label, share in sampling.items():
             if not isinstance(share, Real) or not 0 < share < np.inf:

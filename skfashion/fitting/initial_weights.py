@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import pickle
+import re
 import secrets
 import warnings
 import zipfile
@@ -13,7 +15,15 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from skfashion.fitting.fit_files import weights_in
+from skfashion.utils.forms import TORCH, refuse_other_forms
 from skfashion.utils.tensors import looks_like_tensors
+
+# What a file of weights is made by.
+EXPECTED = (
+    "Expected one that net.save(path), net.net_.save_params(f_params=path) or "
+    "torch.save(module.state_dict(), path) has written. An estimator in a file is loaded first and "
+    "then given as FrozenEstimator(net)."
+)
 
 
 def read_initial_weights(init_from, classes, module=None):
@@ -94,6 +104,7 @@ def read_file(path, parameter):
     given = f"Got {parameter}={os.fspath(path)!r}"
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{given}, expected a file of weights, which is not there.")
+    refuse_other_forms(path, given, EXPECTED, but=[TORCH])
     with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about pickles of another kind: refused below
         try:
@@ -103,10 +114,8 @@ def read_file(path, parameter):
             raise
         except Exception as error:
             raise ValueError(
-                f"{given}, which is no file of weights, or a damaged one ({error}); expected one "
-                "that net.save(path), net.net_.save_params(f_params=path) or "
-                "torch.save(module.state_dict(), path) has written. A pickled estimator is loaded "
-                "first and then given as FrozenEstimator(net)."
+                f"{given}, which is no file of weights, or a damaged one ({_reason(error)}). "
+                f"{EXPECTED}"
             ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as many training scripts write them
@@ -116,6 +125,15 @@ def read_file(path, parameter):
             "net.net_.save_params(f_params=path) writes them."
         )
     return state
+
+
+def _reason(error):
+    """Return what PyTorch says of a file, without its advice to let the file run code."""
+    if not isinstance(error, pickle.UnpicklingError):
+        return str(error).partition("\n")[0]
+    found = re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error))
+    more = f"a {found[1]}" if found else "something"
+    return f"it holds {more} beside tensors, such as a whole module, and no code is run"
 
 
 def _check_sums(stream):

@@ -175,9 +175,9 @@ def weigh_classes(class_weight, classes, codes, sample_weight):
         # A fold may lack a class; a misspelt label leaves its own class without an entry.
         if unknown and without:
             raise ValueError(
-                f"Got class_weight with the labels {unknown}, expected only labels of y: "
-                f"{classes.tolist()}. Others are ignored where each label of y has a weight, but "
-                f"{without} have none."
+                f"Got class_weight with the labels {labels.plain_labels(unknown)}, expected only "
+                f"labels of y: {classes.tolist()}. Others are ignored where each label of y has a "
+                f"weight, but {without} have none."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= weight < np.inf:

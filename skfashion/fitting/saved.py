@@ -16,6 +16,7 @@ from skfashion.fitting.plain import SETTINGS
 from skfashion.fitting.words import array_to_words, to_words
 from skfashion.parameters.declaring import constraints_of
 from skfashion.parameters.options import TrainingOptions
+from skfashion.utils.labels import plain_labels
 from skfashion.utils.tensors import read_json, write_tensors
 from skfashion.utils.versions import KEY
 
@@ -133,8 +134,8 @@ def _document_of(cls, state):
         names = None if names is None else array_to_words(np.asarray(names, dtype=object))
     except TypeError as error:
         raise ValueError(
-            f"Got a {cls.__name__} with the classes {state['classes_']!r}, of which {error}; "
-            "expected numbers or text. Use such labels, or pickle it."
+            f"Got a {cls.__name__} with the classes {plain_labels(state['classes_'])}, of which "
+            f"{error}; expected numbers or text. Use such labels, or pickle it."
         ) from None
     optimizer = plain["optimizer"]
     try:

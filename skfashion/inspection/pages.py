@@ -7,6 +7,7 @@ from importlib import resources
 
 import numpy as np
 
+from skfashion.utils.extras import installed_by
 from skfashion.utils.files import write_text
 
 # Where the templates of the package are; those of others extend ``page.html`` there.
@@ -53,7 +54,7 @@ def import_charts():
     except ImportError as error:
         raise ImportError(
             f"Interactive pages need altair and vl-convert-python ({error}); install them with: "
-            "pip install 'skfashion[report]'"
+            f"{installed_by('report')}"
         ) from error
     return altair
 

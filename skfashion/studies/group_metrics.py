@@ -6,6 +6,7 @@ import numpy as np
 
 from skfashion.studies._groups import read_groups
 from skfashion.studies._tables import as_table, count_rows
+from skfashion.utils.extras import installed_by
 from skfashion.utils.labels import encode_labels, refuse_missing
 from skfashion.utils.names import advises
 
@@ -112,8 +113,8 @@ def require_fairlearn():
     """Raise an ImportError that says how to install fairlearn, where it is missing."""
     if find_spec("fairlearn") is None:
         raise ImportError(
-            "Fairness is measured with fairlearn, which is not installed: pip install "
-            '"skfashion[fairness]".'
+            "Fairness is measured with fairlearn, which is not installed; install it with: "
+            f"{installed_by('fairness')}"
         )
 
 

@@ -23,7 +23,7 @@ from skfashion.studies.treatments import (
 )
 from skfashion.utils import memory
 from skfashion.utils.callers import each_warning_once
-from skfashion.utils.labels import check_label_per_row, column_of_labels
+from skfashion.utils.labels import check_label_per_row, column_of_labels, plain_labels
 from skfashion.utils.names import advises
 from skfashion.utils.seeds import set_seeds
 
@@ -263,7 +263,8 @@ def _check_data(X, y, X_test, y_test, treatments):
     unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=repr)
     if unknown and y.dtype.kind != y_test.dtype.kind:
         raise ValueError(
-            f"Got y of {y.dtype} and y_test of {y_test.dtype}, {y[0]!r} and {y_test[0]!r} say, "
+            f"Got y of {y.dtype} and y_test of {y_test.dtype}, {plain_labels(y)[0]!r} and "
+            f"{plain_labels(y_test)[0]!r} say, "
             "expected the same kind of labels."
         )
     if unknown:

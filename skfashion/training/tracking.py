@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 
 from skfashion.training.callbacks import KeepBestWeights
 from skfashion.utils.callers import warn_the_caller
+from skfashion.utils.extras import installed_by
 
 # Records of the history, by the names of their charts; those of one group stand in one section.
 CHARTS = {
@@ -166,8 +167,7 @@ def _import_writer():
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ImportError(
-            "Got a log_dir, which needs TensorBoard; install it with: pip install "
-            "'skfashion[tracking]'"
+            f"Got a log_dir, which needs TensorBoard; install it with: {installed_by('tracking')}"
         ) from error
     return SummaryWriter
 

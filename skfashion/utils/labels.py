@@ -134,6 +134,17 @@ def encode_labels(y, classes=None, name="y"):
     return classes, codes
 
 
+def plain_labels(labels):
+    """Return labels as a list of Python's own objects, as messages show them: 0, not np.int64(0).
+
+    Parameters
+    ----------
+    labels : iterable
+        An array, or the keys of a dict.
+    """
+    return [label.item() if isinstance(label, np.generic) else label for label in labels]
+
+
 def check_label_per_row(X, y, end=""):
     """Raise a ValueError unless there are as many labels as rows; `end` completes their names."""
     n_rows, n_labels = (part.shape[0] if hasattr(part, "shape") else len(part) for part in (X, y))

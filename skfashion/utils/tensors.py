@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from skfashion.utils.extras import installed_by
 from skfashion.utils.files import sweep, write_atomically
 
 # Bytes of the header, and what it may consist of: lists and objects, and values in them. As
@@ -181,8 +182,8 @@ def _safetensors():
         import safetensors.numpy
     except ImportError as error:
         raise ImportError(
-            "Saved models are safetensors files, for which a package is not installed: pip install "
-            "'skfashion[persistence]'"
+            "Saved models are safetensors files, for which a package is not installed; install it "
+            f"with: {installed_by('persistence')}"
         ) from error
     return safetensors
 

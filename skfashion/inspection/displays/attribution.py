@@ -17,6 +17,7 @@ from skfashion.inspection.arguments import (
     validated,
 )
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
+from skfashion.utils.extras import installed_by
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.names import advises
 from skfashion.utils.pipelines import input_of_last_step
@@ -218,8 +219,8 @@ def attributions(net, X, codes, methods, baseline):
         from captum import attr
     except ImportError as error:
         raise ImportError(
-            "Attributions need captum, which is not installed; install it with: pip install "
-            "'skfashion[attribution]'"
+            "Attributions need captum, which is not installed; install it with: "
+            f"{installed_by('attribution')}"
         ) from error
     import torch
 

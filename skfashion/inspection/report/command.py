@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skfashion.persistence import load
+from skfashion.utils.forms import COMPRESSED, PICKLE, form_of, refuse_other_forms
 from skfashion.utils.streams import Forgiving
 from skfashion.utils.tensors import looks_like_tensors
 from skfashion.utils.values import read_arrays
@@ -22,6 +23,11 @@ A MODEL is a file of net.save(path), FILE.safetensors, which may be anybody's; o
 joblib.dump has written. Loading the latter runs code that is in it: open only files of people whom
 you trust with your computer.
 """
+# What the command opens.
+EXPECTED = (
+    "The command takes files of net.save and joblib.dump; open others in Python, and give the "
+    "classifier to skfashion.inspection.make_report."
+)
 # A limit of data that the command line does not describe.
 UNSAID = "Nothing was said about where these images are from."
 
@@ -152,6 +158,12 @@ def _load_model(path):
 
     if path.suffix == ".safetensors" or (path.is_file() and looks_like_tensors(path)):
         return load(path)
+    if path.is_file():  # others are joblib's to refuse, by name
+        refuse_other_forms(path, f"Got {path}", EXPECTED, but=[PICKLE, COMPRESSED])
+        if form_of(path) is None:
+            raise ValueError(
+                f"Got {path}, which cannot be read as a file of joblib.dump. {EXPECTED}"
+            )
     try:
         model = joblib.load(path)
     except OSError:

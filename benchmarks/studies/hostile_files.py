@@ -8,6 +8,7 @@ forged one may describe another net, which is then asked about an image. Process
 them: one that dies is a crash.
 """
 
+import copy
 import json
 import multiprocessing
 import queue
@@ -288,9 +289,10 @@ def _replace_one(document, rng):
         if choice < 0.1:
             del place[key]
         elif choice < 0.2 and isinstance(place, dict):
-            place[f"{key}_"] = place[key]
+            place[f"{key}_"] = copy.deepcopy(place[key])
         else:
-            place[key] = VALUES[rng.integers(len(VALUES))]
+            # A copy: what is replaced next may be inside of it.
+            place[key] = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
         return
 
 

@@ -26,7 +26,7 @@ TOLERANCE = 0.01
 KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
 KEYS += ("machine", "commit", "command", "date")
 # Names of what is not the same when a row is measured again.
-CLOCKS = re.compile("second|dur|memory|bytes|warnings|^(one|many)_(us|ratio)$")
+CLOCKS = re.compile("second|dur|memory|bytes|warnings|^load_ms$|^(one|many)_(us|ratio)$")
 
 
 def verify(studies, names):

@@ -324,7 +324,7 @@ def test_what_cannot_be_served_is_said_in_a_line(tmp_path, monkeypatch, capsys):
         (["none.onnx"], "none.onnx"),
         (["bad.onnx"], "ONNX Runtime cannot open"),
         (["net.safetensors"], "not here. A file of net.save is exported by another process"),
-        ([f"a={GOLDEN / 'grey.onnx'}", f"a={GOLDEN / 'table.onnx'}"], "two models"),
+        ([f"a={GOLDEN / 'grey.onnx'}", f"a={GOLDEN / 'table.onnx'}"], "equal names"),
         ([f"a b={GOLDEN / 'grey.onnx'}"], "name of a model"),
         ([str(GOLDEN / "grey.onnx"), "--max-rows", "0"], "max_rows=0"),
     ):

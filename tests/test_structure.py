@@ -101,7 +101,7 @@ PARTS = {
     "serving": {
         "allowed": {
             *("images", "metadata", "monitoring", "serving"),
-            *("utils.extras", "utils.files", "utils.names"),
+            *("utils.command_line", "utils.extras", "utils.files", "utils.names"),
         },
         "refused": {"torch", "skorch", "sklearn", "scipy", "pandas"},
     },

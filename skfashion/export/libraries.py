@@ -1,22 +1,7 @@
 """The libraries of the extra "export", imported where they are needed."""
 
-from importlib import import_module
+from functools import partial
 
-from skfashion.utils.extras import installed_by
+from skfashion.utils.extras import import_library as import_of_extra
 
-
-def import_library(name):
-    """Return a module of an optional library.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed, with what to do about it.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"Exports need {name.partition('.')[0]} ({error}); install it with: "
-            f"{installed_by('export')}"
-        ) from error
+import_library = partial(import_of_extra, extra="export", what="Exports need")

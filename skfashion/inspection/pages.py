@@ -5,7 +5,6 @@ import html
 import io
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -143,11 +142,3 @@ def framed(page, title):
         f'<iframe srcdoc="{html.escape(page)}" title="{title}" sandbox="allow-scripts" '
         'style="width:100%;height:800px;border:0"></iframe>'
     )
-
-
-def name_and_path(text):
-    """Return the name and the path in ``NAME=FILE``, or ``FILE``, whose name is its own."""
-    if Path(text).exists():  # whatever signs are in its name
-        return Path(text).stem, Path(text)
-    name, sign, path = text.partition("=")
-    return (name, Path(path)) if sign else (Path(text).stem, Path(text))

@@ -17,6 +17,7 @@ from skfashion.serving.server import BACKLOG, run_server, say_reloaded
 from skfashion.serving.staging import Stage
 from skfashion.serving.supervising import WATCH_SECONDS, supervise
 from skfashion.serving.telemetry_files import share_metrics
+from skfashion.utils.command_line import paths_by_name
 
 DESCRIPTION = f"""\
 Answer over HTTP with exported files: pictures and numbers in, labels and probabilities out, as the
@@ -103,7 +104,9 @@ def run(options):
     limits = Limits(**{name: getattr(options, name) for name in names})
     given = dataclasses.asdict(limits)
     given |= {"threads": options.threads, "follow_prior": options.follow_prior}
-    sources = named_sources(options.models)
+    sources = paths_by_name(options.models)
+    for name in sources:
+        check_name(name)
     set_up_logs(not options.no_access_log)
     with (
         _listening(options.host, options.port) as listener,
@@ -128,29 +131,6 @@ def run(options):
                 watch=options.watch,
             )
         return _serve_alone(listener, stage, given, options.watch, shared)
-
-
-def named_sources(words):
-    """Return paths by name, of words such as ``FILE`` and ``NAME=FILE``.
-
-    Raises
-    ------
-    ValueError
-        If a name is none, or given twice.
-    """
-    found = {}
-    for word in words:
-        name, is_named, path = word.partition("=")
-        if not is_named or os.path.exists(word):
-            name, path = Path(word).stem, word
-        check_name(name)
-        if name in found:
-            raise ValueError(
-                f"Got two models of the name {name!r}, expected different ones. Name one by "
-                "NAME=FILE."
-            )
-        found[name] = path
-    return found
 
 
 def _serve_alone(listener, stage, given, watch, shared):

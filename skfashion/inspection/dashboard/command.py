@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from skfashion.inspection.pages import import_charts, name_and_path
+from skfashion.inspection.pages import import_charts
+from skfashion.utils.command_line import checked_output, paths_by_name
 from skfashion.utils.files import write_text
 from skfashion.utils.streams import Forgiving
 
@@ -36,7 +36,7 @@ def add_parser(subparsers):
         "results",
         nargs="+",
         metavar="RESULTS",
-        help="file or cache folder; HEADING=FILE names it",
+        help="file or cache folder; NAME=FILE names it",
     )
     add("--title", default="Dashboard")
     add(
@@ -65,14 +65,8 @@ def main(options):
     from skfashion.inspection.dashboard.page import write_page
     from skfashion.inspection.dashboard.watching import watch
 
-    paths = dict(map(name_and_path, options.results))
-    if len(paths) < len(options.results):
-        raise ValueError(
-            f"Got results of equal names, expected HEADING=FILE of each: {options.results}"
-        )
-    output = Path(options.output)
-    if not output.absolute().parent.is_dir():
-        raise ValueError(f"Got -o {output}, whose folder does not exist. Make it first.")
+    paths = paths_by_name(options.results, "results")
+    output = checked_output(options.output)
     import_charts()
     memory = {} if options.watch else None
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skfashion.inspection.pages import name_and_path
 from skfashion.persistence import load
+from skfashion.utils.command_line import checked_output, name_and_path, paths_by_name
 from skfashion.utils.forms import COMPRESSED, PICKLE, form_of, refuse_other_forms
 from skfashion.utils.streams import Forgiving
 from skfashion.utils.tensors import looks_like_tensors
@@ -103,11 +103,8 @@ def main(options):
     """
     from skfashion.inspection.report.report import make_report
 
-    paths = dict(name_and_path(model) for model in options.models)
-    if len(paths) < len(options.models):
-        raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
-    if not Path(options.output).absolute().parent.is_dir():
-        raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
+    paths = paths_by_name(options.models)
+    checked_output(options.output)
     tables = {heading: _read_table(path) for heading, path in map(name_and_path, options.table)}
     data = _read_data(options.data)
     models = {name: _load_model(path) for name, path in paths.items()}

@@ -9,6 +9,7 @@ from skfashion.serving.model import read_file
 from skfashion.serving.staging import Stage
 from skfashion.serving.webpage.offline import offline_page
 from skfashion.serving.webpage.runtime import NAME, VERSION, find_runtime
+from skfashion.utils.command_line import checked_output, paths_by_name
 from skfashion.utils.files import write_text
 
 DESCRIPTION = f"""\
@@ -59,11 +60,8 @@ def main(options):
     int
         0.
     """
-    paths = dict(_name_and_path(model) for model in options.models)
-    if len(paths) < len(options.models):
-        raise ValueError(f"Got models of equal names, expected NAME=FILE of each: {options.models}")
-    if not Path(options.output).absolute().parent.is_dir():
-        raise ValueError(f"Got -o {options.output}, whose folder does not exist.")
+    paths = paths_by_name(options.models)
+    checked_output(options.output)
     with tempfile.TemporaryDirectory(prefix="skfashion-") as folder:
         stage = Stage(paths, folder)
         for name in paths:
@@ -74,10 +72,3 @@ def main(options):
     size = Path(options.output).stat().st_size
     print(f"{options.output}: {size / 1e6:.1f} MB", file=sys.stderr)
     return 0
-
-
-def _name_and_path(text):
-    """Return the name and the path in ``NAME=FILE``, or ``FILE``, whose name is its own."""
-    name, sign, path = text.partition("=")
-    is_named = sign and not Path(text).exists()  # whatever signs are in a file's name
-    return (name, Path(path)) if is_named else (Path(text).stem, Path(text))

@@ -13,8 +13,9 @@ from skfashion.serving.logs import say
 BACKLOG = 2048
 # Seconds for which a connection is kept without a request: longer than load balancers keep theirs.
 KEEP_ALIVE = 75
-# Seconds for the requests of connections that are taken last.
-LAST_SECONDS = 0.2
+# Seconds for the requests of connections that are taken last: a client on a busy machine has its
+# connection long before it comes to send.
+LAST_SECONDS = 1.0
 
 
 def run_server(app, listener, *, drain, max_connections, reload):

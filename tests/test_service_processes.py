@@ -244,6 +244,17 @@ def test_ending_drains(serve, n_workers):
     assert load.faults == [] and load.refused == 4
 
 
+def test_one_process_that_is_ended_leaves_the_socket_to_the_others(serve):
+    server = serve(GOLDEN / "grey.onnx", "--workers", 2, "--drain", 0)
+    server.wait_for("ready", 2)
+    with Load(server) as load:
+        os.kill(server.workers[0], signal.SIGTERM)
+        server.wait_for("ready", 3)
+        for _ in range(10):
+            server.predict()  # each by a new connection
+    assert load.faults == [] and load.refused == 0
+
+
 def test_ctrl_c_ends_it_and_all_its_processes(serve):
     server = serve(GOLDEN / "grey.onnx", "--workers", 2)
     server.wait_for("ready", 2)

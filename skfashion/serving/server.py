@@ -1,9 +1,13 @@
 """One process that answers: uvicorn, with our way to end and to load files again."""
 
 import asyncio
+import ctypes
 import logging
 import select
 import signal
+import socket
+import struct
+import sys
 import threading
 
 from skfashion.serving.libraries import import_library
@@ -16,9 +20,12 @@ KEEP_ALIVE = 75
 # Seconds for the requests of connections that are taken last: a client on a busy machine has its
 # connection long before it comes to send.
 LAST_SECONDS = 1.0
+# Linux: an option of sockets that Python does not name, and a program of one step, "drop it".
+SO_ATTACH_FILTER = 26
+DROP = struct.pack("HBBI", 0x06, 0, 0, 0)
 
 
-def run_server(app, listener, *, drain, max_connections, reload):
+def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda: True):
     """Answer on a socket until a signal says otherwise.
 
     SIGTERM drains: for `drain` seconds the process says that it is not ready, and asks clients to
@@ -36,6 +43,8 @@ def run_server(app, listener, *, drain, max_connections, reload):
     max_connections : int
     reload : callable
         Called in a thread, on SIGHUP.
+    is_last : callable
+        Asked at the end: whether nobody else goes on answering on the socket.
     """
     uvicorn = import_library("uvicorn")
 
@@ -61,7 +70,8 @@ def run_server(app, listener, *, drain, max_connections, reload):
             say("ready", models=[served.model.name for served in app.state.registry])
 
         async def shutdown(self, sockets=None):
-            await _take_the_last(sockets or [])
+            if is_last():
+                await _take_the_last(sockets or [])
             for open_server in self.servers:
                 open_server.close()
             for sock in sockets or []:
@@ -94,11 +104,22 @@ async def _take_the_last(sockets):
     It resets those that nobody has taken when their socket is closed.
     """
     for sock in sockets:
-        sock.listen(0)
+        _refuse(sock)
     for _ in range(1000):
         if not select.select(sockets, [], [], 0)[0]:
             return
         await asyncio.sleep(0.001)
+
+
+def _refuse(sock):
+    """Let the system make no new connections for a socket; those that it has made stay."""
+    if sys.platform != "linux":
+        sock.listen(0)
+        return
+    # Whoever asks now asks again a second later, when the socket is closed, and is refused.
+    program = ctypes.create_string_buffer(DROP, len(DROP))
+    head = struct.pack("HL", 1, ctypes.addressof(program))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, head)
 
 
 def on_hangup(call):

@@ -68,7 +68,9 @@ class _Workers:
     """Processes, each with the time at which it was started."""
 
     def __init__(self, n_workers, arguments):
-        self._context, self._arguments = multiprocessing.get_context("spawn"), arguments
+        self._context = multiprocessing.get_context("spawn")
+        self._ending = self._context.Event()
+        self._arguments = (*arguments, self._ending)
         self._n_short, self._not_before = 0, 0.0
         self._n_workers, self._alive = n_workers, {}
         self._fill()
@@ -106,6 +108,7 @@ class _Workers:
 
     def end(self, seconds):
         """Let all end, and kill those that have not within some seconds."""
+        self._ending.set()
         self.send(signal.SIGTERM)
         until = time.monotonic() + seconds
         for process in self._alive:
@@ -171,7 +174,7 @@ def _without_hangup():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(listener, paths, options, drain, max_connections, has_access_log):
+def _work(listener, paths, options, drain, max_connections, has_access_log, ending):
     """Answer, in a process of its own."""
     set_up_logs(has_access_log)
     app = create_app(paths, **options)
@@ -186,4 +189,11 @@ def _work(listener, paths, options, drain, max_connections, has_access_log):
     def reload():
         say_reloaded(app.state.registry.reload(), app.state.telemetry)
 
-    run_server(app, listener, drain=drain, max_connections=max_connections, reload=reload)
+    run_server(
+        app,
+        listener,
+        drain=drain,
+        max_connections=max_connections,
+        reload=reload,
+        is_last=lambda: ending.is_set() or not parent.is_alive(),
+    )

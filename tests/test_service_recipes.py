@@ -103,16 +103,18 @@ def test_mlflow_serves_the_file(tmp_path):
     from mlflow.types import Schema, TensorSpec
 
     # As on the page.
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    mlflow.create_experiment("clothes", artifact_location=(tmp_path / "runs").as_uri())
-    mlflow.set_experiment("clothes")
+    # Not set_experiment, which would hold for the tests after this one.
+    number = mlflow.create_experiment("clothes", artifact_location=(tmp_path / "runs").as_uri())
     model = onnx.load(GOLDEN / "grey.onnx")
     signature = ModelSignature(Schema([TensorSpec(np.dtype("uint8"), (-1, 1, 8, 8), "images")]))
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id=number):
         info = mlflow.onnx.log_model(model, name="net", signature=signature)
     path = mlflow.artifacts.download_artifacts(info.model_uri, dst_path=str(tmp_path / "there"))
     found = mlflow.pyfunc.load_model(path).predict({"images": IMAGES})
     np.testing.assert_allclose(found["probabilities"], wanted()[1], rtol=1e-6)
+    mlflow.set_tracking_uri(before)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

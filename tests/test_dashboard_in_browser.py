@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -273,7 +274,10 @@ def test_a_new_row_of_the_cache_appears(opened, tmp_path):
     cache, path = tmp_path / "cache", tmp_path / "page.html"
     run_study(cache, ["nothing", "RandomOverSampler"])
     words = ["dashboard", str(cache), "--watch", "-o", str(path)]
-    watcher = subprocess.Popen([sys.executable, "-m", "skfashion", *words], cwd=ROOT)
+    # What a shell starts in the background ignores Ctrl-C, with all that it starts in turn.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-m", "skfashion", *words]
+    watcher = subprocess.Popen(command, cwd=ROOT, preexec_fn=listens)
     try:
         wait_until(path.exists, LONGEST)
         page = opened(path)

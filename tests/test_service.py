@@ -448,6 +448,32 @@ def test_a_key_is_asked_for(made, monkeypatch):
     assert client.get("/openapi.json", headers=headers).json()["components"]["securitySchemes"]
 
 
+def test_pages_of_other_sites_read_answers_where_they_are_named(made, monkeypatch):
+    monkeypatch.setenv("SKFASHION_API_KEY", "open sesame")
+    ours, other = "https://shop.example", "https://other.example"
+    key, body = {"Authorization": "Bearer open sesame"}, {"content": picture(GREY)}
+    before = {"Access-Control-Request-Method": "POST"}
+    before |= {"Access-Control-Request-Headers": "authorization, content-type"}
+    options = {"models": MODELS["grey"], "cors_origins": [ours]}
+    for given, allowed in (({}, None), (options, ours)):
+        client = made(**given)
+        for origin in (ours, other):
+            path = "/v1/predict?model=grey"
+            sent = {**key, "Origin": origin, "Content-Type": "image/png"}
+            answer = client.post(path, headers=sent, **body)
+            assert answer.status_code == 200
+            found = answer.headers.get("access-control-allow-origin")
+            assert found == (origin if origin == allowed else None)
+            # Browsers ask beforehand, and without the key.
+            asked = client.request("OPTIONS", path, headers={**before, "Origin": origin})
+            found = asked.headers.get("access-control-allow-origin")
+            assert (asked.status_code == 200 and found == origin) == (origin == allowed)
+    with pytest.raises(ValueError, match="https://shop.example"):
+        create_app(MODELS["grey"], cors_origins="https://shop.example")
+    with pytest.raises(ValueError, match="no path"):
+        create_app(MODELS["grey"], cors_origins=["https://shop.example/page"])
+
+
 def test_what_fails_inside_is_logged_and_not_told(made, monkeypatch, caplog):
     client = made(MODELS["grey"])
     (served,) = client.app.state.registry
@@ -644,7 +670,7 @@ def test_a_busy_monitor_looks_at_less_and_nobody_waits():
     watcher = Watcher(model, Busy(), telemetry)
     answer, inputs = model.predict(GREY[None, None]), GREY[None, None]
     start = time.perf_counter()
-    for _ in range(500):
+    for _ in range(5000):
         watcher.see(answer, inputs)
     assert time.perf_counter() - start < 1
     go.set()

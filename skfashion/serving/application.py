@@ -1,7 +1,8 @@
 """The app: limits, models, routes and what is around them, put together."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from skfashion.metadata import package_version
@@ -11,6 +12,8 @@ from skfashion.utils.names import advises
 
 # The environment variable with the key that clients must send.
 API_KEY = "SKFASHION_API_KEY"
+# Of a site, as browsers send it.
+ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\[\]:-]+")
 
 
 @advises
@@ -24,6 +27,7 @@ def create_app(
     timeout=Limits.timeout,
     threads=1,
     follow_prior=False,
+    cors_origins=(),
 ):
     """Return an app of ASGI that answers with exported files.
 
@@ -52,6 +56,9 @@ def create_app(
     follow_prior : bool, default=False
         Whether probabilities are shifted to the frequencies of classes that the monitor of a file
         with a ``profile=`` has seen in its last window.
+    cors_origins : sequence of str, default=()
+        Other sites whose pages may read answers, such as ``"https://shop.example"``; ``"*"`` for
+        all. Browsers let no other page do so.
 
     Returns
     -------
@@ -88,10 +95,26 @@ def create_app(
         raise ValueError(f"Got threads={threads!r}, expected an int of at least 1.")
     if not isinstance(follow_prior, bool):
         raise ValueError(f"Got follow_prior={follow_prior!r}, expected True or False.")
+    origins = _checked_origins(cors_origins)
     from skfashion.serving.assembling import assemble
 
     key = os.environ.get(API_KEY) or None
-    return assemble(paths_of(models), limits, threads, follow_prior, key, package_version())
+    return assemble(
+        paths_of(models), limits, threads, follow_prior, origins, key, package_version()
+    )
+
+
+def _checked_origins(origins):
+    """Return origins as a tuple of str."""
+    is_many = not isinstance(origins, str) and isinstance(origins, Iterable)
+    found = tuple(origins) if is_many else (None,)
+    for origin in found:
+        if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"Got cors_origins={origins!r}, expected a list of scheme, host and port, no path, "
+                "such as ['https://shop.example'], or ['*'] for all."
+            )
+    return found
 
 
 def paths_of(models):

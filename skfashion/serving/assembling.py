@@ -8,6 +8,7 @@ from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from skfashion.serving import protocol, schemas
 from skfashion.serving.gate import Gate
@@ -23,10 +24,16 @@ from skfashion.serving.work import Work
 # Errors that any request may get; those of a body, and of what is named.
 ALWAYS = (401, 404, 405, 408, 422, 500, 503, 504)
 OF_BODIES = (400, 409, 413, 415)
+# What pages of other sites may send and read, where they may at all; no cookies.
+CORS = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "X-API-Key", "X-Request-ID", "Content-Type"],
+    "expose_headers": ["X-Request-ID", "Retry-After", "Inference-Header-Content-Length"],
+}
 DESCRIPTION = "Predictions of exported files: pictures, numbers, and the Open Inference Protocol."
 
 
-def assemble(paths, limits, threads, follow_prior, api_key, version):
+def assemble(paths, limits, threads, follow_prior, origins, api_key, version):
     """Return the app; see ``create_app``, which has checked the arguments."""
     telemetry, work = Telemetry(), Work()
     watch = partial(watcher_of, telemetry=telemetry)
@@ -55,11 +62,14 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
         return gates[0]
 
     app.add_middleware(gate)
+    if origins:
+        # Around the gate: browsers ask beforehand, without the key, whether they may.
+        app.add_middleware(CORSMiddleware, allow_origins=origins, **CORS)
     app.state.registry, app.state.telemetry, app.state.limits = registry, telemetry, limits
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    routers = (
+    groups = (
         v1_routes(registry, limits, work, telemetry),
         v2_routes(
             registry, limits, work, telemetry, lambda: not app.state.gate.is_draining, version
@@ -67,8 +77,8 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
         page_routes(registry, telemetry, api_key is not None),
     )
     # Not included as routers, which would be asked one after the other about every request.
-    for router in routers:
-        app.router.routes.extend(router.routes)
+    for routes in groups:
+        app.router.routes.extend(routes)
     app.openapi = partial(_described, app, api_key is not None)
     # Built now, so that it is there before the first request.
     app.middleware_stack = app.build_middleware_stack()

@@ -77,6 +77,14 @@ def add_parser(subparsers):
         action="store_true",
         help="shift probabilities to the frequencies of classes that a file's monitor has seen",
     )
+    add(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="another site, such as https://shop.example, whose pages may read answers; may be "
+        "given several times; default none",
+    )
     add("--no-access-log", action="store_true", help="log no line a request")
     parser.set_defaults(command=run)
 
@@ -104,6 +112,7 @@ def run(options):
     limits = Limits(**{name: getattr(options, name) for name in names})
     given = dataclasses.asdict(limits)
     given |= {"threads": options.threads, "follow_prior": options.follow_prior}
+    given |= {"cors_origins": options.cors_origin}
     sources = paths_by_name(options.models)
     for name in sources:
         check_name(name)

@@ -7,7 +7,6 @@ import re
 import secrets
 import time
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from skfashion.serving.logs import ACCESS, say
@@ -55,8 +54,9 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, headers = time.perf_counter(), Headers(scope=scope)
-        given = headers.get("x-request-id", "")
+        # The last one of a name counts. By Starlette's class each look goes through all of them.
+        start, headers = time.perf_counter(), dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         exchange = _Exchange(receive, send, request_id, self)
         scope.setdefault("state", {})["request_id"] = request_id
@@ -106,9 +106,9 @@ class Gate:
                 {"Retry-After": RETRY_AFTER},
             )
         if self._key is not None and path not in OPEN:
-            kind, _, token = headers.get("authorization", "").partition(" ")
-            given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-            if not hmac.compare_digest(given.encode("latin-1"), self._key):
+            kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+            given = token.strip() if kind.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+            if not hmac.compare_digest(given, self._key):
                 raise ProblemError(
                     401,
                     "Got no valid key, expected one as 'Authorization: Bearer KEY'.",

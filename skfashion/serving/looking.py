@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Windows of a quarter of a side, moved by a quarter of their own: 13 x 13 of them at most.
+# Windows of a quarter of a side, moved by a quarter of their own or more: 13 x 13 of them at most.
 PARTS, STEPS = 4, 4
 # Examples that are shown.
 N_NEAREST = 5
@@ -48,7 +48,7 @@ def occlusion(model, image, is_cancelled=lambda: False):
 def _spans(side):
     """Return slices of a side that cover all of it."""
     length = max(1, round(side / PARTS))
-    step = max(1, length // STEPS)
+    step = -(-length // STEPS)
     starts = [*range(0, side - length, step), side - length]
     return [slice(start, start + length) for start in starts]
 

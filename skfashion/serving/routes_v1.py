@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from skfashion.serving import schemas
@@ -39,6 +40,14 @@ ASKED = {
         },
     },
 }
+
+
+class PlainRoute(APIRoute):
+    """A route whose function takes the request alone: FastAPI need not look for more in it."""
+
+    def get_route_handler(self):
+        """Return the function itself."""
+        return self.endpoint
 
 
 def as_json(content):
@@ -140,6 +149,7 @@ def neighbors(served, sent, limits, is_cancelled):
 def v1_routes(registry, limits, work, telemetry):
     """Return the routes below ``/v1``."""
     router = APIRouter(prefix="/v1", tags=["predictions"])
+    asked = APIRouter(prefix="/v1", tags=["predictions"], route_class=PlainRoute)
     options = {"openapi_extra": ASKED, "response_class": JSONResponse}
 
     async def answer(function, request, rows=1):
@@ -148,24 +158,24 @@ def v1_routes(registry, limits, work, telemetry):
         seconds = sent.seconds + rows * served.model.row_seconds
         return served, await work.run(seconds, function, served, sent, limits)
 
-    @router.post("/predict", response_model=schemas.Prediction, **options)
+    @asked.post("/predict", response_model=schemas.Prediction, **options)
     async def predict(request: Request):
         """Say what a picture shows, or each of several images as numbers."""
         served, (labels, found) = await answer(predicted, request)
         telemetry.predictions(served.model.name, labels)
         return as_json(found)
 
-    @router.post("/explain", response_model=schemas.Explanation, **options)
+    @asked.post("/explain", response_model=schemas.Explanation, **options)
     async def explain(request: Request):
         """Say where in an image the net looked, by covering parts of it."""
         return as_json((await answer(explained, request, rows=200))[1])
 
-    @router.post("/view", response_model=schemas.View, **options)
+    @asked.post("/view", response_model=schemas.View, **options)
     async def view(request: Request):
         """Show the image that the net sees of a picture."""
         return as_json((await answer(seen, request))[1])
 
-    @router.post("/neighbors", response_model=schemas.Neighbors, **options)
+    @asked.post("/neighbors", response_model=schemas.Neighbors, **options)
     async def find_neighbors(request: Request):
         """Show the most similar images that the model's file carries."""
         return as_json((await answer(neighbors, request))[1])
@@ -185,4 +195,4 @@ def v1_routes(registry, limits, work, telemetry):
         found = None if report is None else report.to_dict()
         return as_json({"model": served.model.name, "report": found})
 
-    return router
+    return [*asked.routes, *router.routes]

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import select
 import signal
@@ -67,6 +68,9 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
 
         async def startup(self, sockets=None):
             await super().startup(sockets)
+            # What is there now stays: nobody need go through it again, while requests wait.
+            gc.collect()
+            gc.freeze()
             say("ready", models=[served.model.name for served in app.state.registry])
 
         async def shutdown(self, sockets=None):

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from skfashion.serving import protocol, schemas
 from skfashion.serving.gate import Gate
+from skfashion.serving.plain import plain_routes
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, in_one_line, problem_body
 from skfashion.serving.registry import Registry
 from skfashion.serving.routes_page import page_routes
@@ -54,17 +55,6 @@ def assemble(paths, limits, threads, follow_prior, origins, api_key, version):
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    gates = []
-
-    def gate(inner):
-        gates.append(Gate(inner, limits, api_key, telemetry))
-        app.state.gate = gates[0]
-        return gates[0]
-
-    app.add_middleware(gate)
-    if origins:
-        # Around the gate: browsers ask beforehand, without the key, whether they may.
-        app.add_middleware(CORSMiddleware, allow_origins=origins, **CORS)
     app.state.registry, app.state.telemetry, app.state.limits = registry, telemetry, limits
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
@@ -80,8 +70,13 @@ def assemble(paths, limits, threads, follow_prior, origins, api_key, version):
     for routes in groups:
         app.router.routes.extend(routes)
     app.openapi = partial(_described, app, api_key is not None)
-    # Built now, so that it is there before the first request.
-    app.middleware_stack = app.build_middleware_stack()
+    # Built now, and before FastAPI's own layers.
+    plain = plain_routes(app.router.routes)
+    app.state.gate = Gate(app.build_middleware_stack(), plain, limits, api_key, telemetry)
+    app.middleware_stack = app.state.gate
+    if origins:
+        # Around the gate: browsers ask beforehand, without the key, whether they may.
+        app.middleware_stack = CORSMiddleware(app.state.gate, allow_origins=origins, **CORS)
     return app
 
 

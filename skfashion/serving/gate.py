@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import itertools
 import logging
 import re
 import secrets
@@ -9,7 +10,7 @@ import time
 
 from starlette.requests import ClientDisconnect
 
-from skfashion.serving.logs import ACCESS, say
+from skfashion.serving.logs import say, say_request
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, problem_body
 
 # A client's own request id, if it is no more than that.
@@ -39,15 +40,19 @@ class Gate:
     ----------
     app : callable
         Of ASGI.
+    plain : dict of (str, str) to callable
+        What answers a method and a path in place of the app.
     limits : Limits
     api_key : str or None
     telemetry : Telemetry
     """
 
-    def __init__(self, app, limits, api_key, telemetry):
-        self.app, self.limits, self.telemetry = app, limits, telemetry
+    def __init__(self, app, plain, limits, api_key, telemetry):
+        self.app, self._plain, self.limits, self.telemetry = app, plain, limits, telemetry
         self._key = None if api_key is None else api_key.encode()
         self.n_requests, self.is_draining = 0, False
+        # Of request ids: no other process has the same, and none needs to be a secret.
+        self._begin, self._count = f"{secrets.token_hex(8)}-", itertools.count()
 
     async def __call__(self, scope, receive, send):
         """Answer a request."""
@@ -57,7 +62,7 @@ class Gate:
         # The last one of a name counts. By Starlette's class each look goes through all of them.
         start, headers = time.perf_counter(), dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        request_id = given if REQUEST_ID.fullmatch(given) else f"{self._begin}{next(self._count)}"
         exchange = _Exchange(receive, send, request_id, self)
         scope.setdefault("state", {})["request_id"] = request_id
         self.n_requests += 1
@@ -68,9 +73,7 @@ class Gate:
             seconds, status = time.perf_counter() - start, exchange.status or GONE
             route = getattr(scope.get("route"), "path", "unknown")
             self.telemetry.request(route, scope["method"], status, seconds)
-            say(
-                "request",
-                logger=ACCESS,
+            say_request(
                 request_id=request_id,
                 route=route,
                 status=status,
@@ -80,8 +83,9 @@ class Gate:
     async def _answer(self, scope, headers, exchange):
         try:
             self._check(scope["path"], headers)
+            answer = self._plain.get((scope["method"], scope["path"]), self.app)
             async with asyncio.timeout(self.limits.timeout):
-                await self.app(scope, exchange.receive, exchange.send)
+                await answer(scope, exchange.receive, exchange.send)
             return
         except ProblemError as problem:
             answer = problem

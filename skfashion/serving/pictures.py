@@ -69,8 +69,11 @@ def decode(picture, shape):
         flat = _flattened(picture, MODES[channels])
     if flat.size != (width, height):
         flat = flat.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    pixels = np.asarray(flat)
-    return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    # NumPy's own way to ask for the pixels takes three times as long for a small picture.
+    pixels = np.frombuffer(flat.tobytes(), np.uint8)
+    if channels == 1:
+        return pixels.reshape(1, height, width)
+    return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
 from skfashion.serving import schemas
@@ -10,6 +9,7 @@ from skfashion.serving.bodies import parse, read_sent
 from skfashion.serving.instances import read_instances
 from skfashion.serving.looking import occlusion
 from skfashion.serving.pictures import as_png, decode
+from skfashion.serving.plain import PlainRoute
 from skfashion.serving.problems import ProblemError
 
 PICTURE = {"type": "string", "format": "binary"}
@@ -40,14 +40,6 @@ ASKED = {
         },
     },
 }
-
-
-class PlainRoute(APIRoute):
-    """A route whose function takes the request alone: FastAPI need not look for more in it."""
-
-    def get_route_handler(self):
-        """Return the function itself."""
-        return self.endpoint
 
 
 def as_json(content):

@@ -14,6 +14,7 @@ from dashboards import IMBALANCE, imbalance_values, search_of
 from pages import ROOT
 from sklearn.naive_bayes import GaussianNB
 
+from benchmarks.browsing import SIZES, violations
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import make_dashboard
 from skfashion.studies import imbalance_study
@@ -22,7 +23,6 @@ pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 pytestmark = pytest.mark.slow
 
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 BAD = "</script><script>alert(1)</script>"
 # Seconds in which a new row must be there on a busy machine; on an idle one it takes under five.
 LONGEST = 50
@@ -242,9 +242,11 @@ def test_tests_of_a_drift_log_are_chosen(drawn):
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("desktop", "light")])
-def test_nothing_is_wider_than_the_window(size, scheme, drawn):
+def test_nothing_is_wider_than_the_window_and_readers_are_served(size, scheme, drawn):
     page = drawn(size=size, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    pytest.importorskip("axe_playwright_python")
+    assert violations(page) == []
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert back == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 22, 22)")
     unnamed = page.locator("input, select, button").evaluate_all(

@@ -21,6 +21,7 @@ from PIL import Image
 from service import Client, onnxruntime, picture
 
 from skfashion.serving import create_app
+from skfashion.serving.logs import ACCESS, ForgivingHandler, JSONFormatter, say, say_request
 from skfashion.serving.model import load_model
 from skfashion.serving.telemetry import Telemetry
 from skfashion.serving.watching import Watcher, with_prior
@@ -509,6 +510,44 @@ def test_nothing_of_a_client_becomes_a_label_or_a_log_line(made, caplog):
     for record in caplog.records:
         assert "evil" not in json.dumps(record.fields).lower()
         assert re.fullmatch(r"mine-1|[0-9a-f]{16}-[0-9]+", record.fields["request_id"])
+
+
+def test_lines_of_requests_come_together_and_before_those_after_them(tmp_path):
+    handler = ForgivingHandler(open(tmp_path / "log", "w"))
+    handler.setFormatter(JSONFormatter())
+    logger = logging.getLogger("skfashion.serving")
+    logger.addHandler(handler)
+    access, level = logging.getLogger(ACCESS), logger.level
+    logger.setLevel("INFO")
+
+    def events():
+        lines = (tmp_path / "log").read_text().splitlines()
+        return [(line["event"], line.get("status")) for line in map(json.loads, lines)]
+
+    try:
+        for status in (200, 404):
+            say_request(route="/", status=status)
+        assert events() == []
+        say("loaded", model="net")
+        assert events() == [("request", 200), ("request", 404), ("loaded", None)]
+        say_request(route="/", status=500)
+        for _ in range(100):
+            if len(events()) == 4:
+                break
+            time.sleep(0.05)
+        assert events()[3:] == [("request", 500)]
+        access.setLevel("WARNING")
+        say_request(route="/", status=500)
+        handler.flush()
+        assert len(events()) == 4
+        # A line that cannot be written is lost, and nothing else.
+        handler.stream.close()
+        say("loaded", model="net")
+        say_request(route="/", status=200)
+    finally:
+        access.setLevel("NOTSET")
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def test_openapi_describes_all_that_is_answered(client):

@@ -1,7 +1,6 @@
 """The page in a real browser: the same numbers as in Python, hands and keys, no request."""
 
 import base64
-import os
 import re
 import threading
 import time
@@ -16,6 +15,7 @@ from service import picture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from benchmarks.browsing import SIZES, bring, card, looked_at, ready, shown, violations
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.export import quantize, to_onnx
@@ -36,11 +36,10 @@ SAMPLE = load_fashion_sample()
 X, NAMES = SAMPLE.data[:600], np.asarray(SAMPLE.target_names)[SAMPLE.target[:600]]
 TEST = load_fashion_sample(subset="test").data
 BAD = "</script><script>alert(1)</script>"
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 RANDOM = np.random.default_rng(0)
 TOLERANCE = 1e-4
-# Images whose probabilities are compared; the environment can ask for more, PAGE_IMAGES=200.
-N_IMAGES = int(os.environ.get("PAGE_IMAGES", "20"))
+# Images whose probabilities are compared; `python -m benchmarks webpage` compares 200.
+N_IMAGES = 20
 
 
 @pytest.fixture(scope="module")
@@ -83,37 +82,6 @@ def page_file(contents, runtime, tmp_path_factory):
 @pytest.fixture
 def page(opened, page_file):
     return ready(opened(page_file))
-
-
-def ready(page):
-    page.context.set_offline(True)
-    page.wait_for_selector("body[data-ready]", timeout=60_000)
-    return page
-
-
-def bring(page, content, name="picture.png", waits=True):
-    """Give the page a picture by its file input, and wait for the answers."""
-    version = int(page.evaluate("document.body.dataset.version ?? 0"))
-    file = {"name": name, "mimeType": "image/png", "buffer": content}
-    page.set_input_files("#file", file)
-    if waits:
-        page.wait_for_selector(f'body[data-answered="{version + 1}"]')
-
-
-def looked_at(page):
-    """Wait until the slower questions are answered, too."""
-    version = page.evaluate("document.body.dataset.version")
-    page.wait_for_selector(f'body[data-answered="{version}"][data-done="{version}"]')
-
-
-def card(page, name):
-    return page.locator(f'article[aria-label="{name}"]')
-
-
-def shown(page, name):
-    """Return the probabilities that a model's card shows."""
-    rows = card(page, name).locator("tbody tr")
-    return np.float64(rows.evaluate_all("all => all.map(one => one.dataset.probability)"))
 
 
 def pixels_of(page, name, what):
@@ -394,7 +362,7 @@ def test_names_that_look_like_scripts_are_words(page):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_reader_a_phone_and_the_night_are_served(size, scheme, opened, page_file):
-    axe = resources.files(pytest.importorskip("axe_playwright_python")) / "axe.min.js"
+    pytest.importorskip("axe_playwright_python")
     page = ready(opened(page_file, size=SIZES[size], scheme=scheme))
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", back))) > 384) == (scheme == "light")
@@ -405,9 +373,7 @@ def test_a_reader_a_phone_and_the_night_are_served(size, scheme, opened, page_fi
             looked_at(page)
             page.locator("summary").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-        page.evaluate(axe.read_text("utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        assert not [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found]
+        assert violations(page) == []
     assert page.locator("#brief").is_visible() == (size == "phone")
 
 

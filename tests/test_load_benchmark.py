@@ -13,6 +13,7 @@ ABOUT = {"machine": {}, "versions": {}, "commit": "1", "command": "c"}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # MLflow's own
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed, which asks.")
 def test_all_services_are_asked_in_turn():
     for name in ("mlflow", "onnx", "fastapi"):

@@ -216,6 +216,8 @@ def test_no_import_closes_a_circle():
 # that change an object of their own. What ends with an underscore in `training` is a net's, and in
 # `plot` a display's.
 SETTERS = {
+    # No estimator, but a record of logging, whose formatters read its dictionary.
+    ("serving/logs.py", "__init__"),
     ("classifiers/base.py", "_remember"),
     ("ensemble/snapshots.py", "_remember"),
     ("studies/thresholds.py", "_remember"),

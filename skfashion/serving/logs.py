@@ -29,7 +29,8 @@ class RequestRecord(logging.LogRecord):
 
     def __init__(self, fields):
         created = time.time()
-        self.__dict__.update(OF_REQUESTS, fields=fields, created=created, msecs=created % 1 * 1000)
+        about = {"fields": fields, "created": created, "msecs": created % 1 * 1000}
+        vars(self).update(OF_REQUESTS | about)
 
 
 class JSONFormatter(logging.Formatter):

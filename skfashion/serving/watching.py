@@ -12,7 +12,7 @@ import numpy as np
 from skfashion.serving.logs import say
 
 # The share of the time that may be spent, and how many seconds of it may be saved up.
-SHARE, SAVED = 0.04, 0.2
+SHARE, SAVED = 0.02, 0.2
 # Rows are looked at together: so many, or those of so many seconds.
 TOGETHER, SECONDS = 64, 0.1
 # Groups of rows that wait to be looked at; others are dropped.

@@ -276,6 +276,26 @@ def test_processes_end_with_a_killed_parent(serve):
         time.sleep(0.1)
 
 
+def test_headers_without_end_are_refused(serve):
+    server = serve(GOLDEN / "grey.onnx")
+    host, _, port = urlsplit(server.url).netloc.rpartition(":")
+    chunked = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for begin in (
+        b"GET / HTTP/1.1\r\nX-Long: ",
+        b"GET /",
+        chunked + b"1\r\na\r\n0\r\nX-Behind: ",
+        chunked + b"1;more=",
+    ):
+        with socket.create_connection((host, int(port)), 5) as connection:
+            connection.sendall(begin)
+            with contextlib.suppress(OSError):  # it may be closed while we send
+                for _ in range(100):
+                    connection.sendall(b"a" * 10_000)
+                    time.sleep(0.001)
+                pytest.fail(f"A megabyte was taken behind {begin}.")
+    assert server.predict()["labels"]
+
+
 def test_a_full_disk_for_logs_is_no_failed_request():
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]

@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 
+from skfashion.serving.heads import bounded_protocol
 from skfashion.serving.libraries import import_library
 from skfashion.serving.logs import say
 
@@ -86,6 +87,7 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
 
     config = uvicorn.Config(
         app,
+        http=bounded_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 import time
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -357,6 +358,33 @@ def test_bodies_that_are_no_picture_are_refused(client):
     refused(client.post("/v1/predict?model=grey", content=png, headers=broken), 422, "form")
     encoded = {"content-encoding": "gzip"}
     refused(client.post("/v1/predict?model=grey", content=png, headers=encoded), 415, "compressed")
+
+
+def test_a_small_file_that_takes_long_is_refused_or_waits_elsewhere(client):
+    progressive = picture(np.zeros((250, 250), np.uint8), "JPEG", progressive=True)
+    start = progressive.rfind(b"\xff\xda")
+    scan = progressive[start:-2]
+    content = progressive[:start] + scan * 500 + progressive[-2:]
+    refused(client.post("/v1/predict?model=grey", content=content), 422, "100 scans")
+    assert client.post("/v1/predict?model=grey", content=progressive).status_code == 200
+    # Thousands of parts are gone through by a thread, and health is told meanwhile.
+    png, part = picture(GREY), b"\0\0\0\0teSt" + zlib.crc32(b"teSt").to_bytes(4, "big")
+    content = png[:33] + part * 50_000 + png[33:]
+    ended = []
+
+    async def ask_both():
+        async def ask(method, path, **options):
+            answer = await client._request(method, path, **options)
+            ended.append(path)
+            return answer
+
+        long = asyncio.create_task(ask("POST", "/v1/predict?model=grey", content=content))
+        await asyncio.sleep(0)
+        await ask("GET", "/v2/health/live")
+        return await long
+
+    says(client._runner.run(ask_both()), "grey", GREY[None, None])
+    assert ended == ["/v2/health/live", "/v1/predict?model=grey"]
 
 
 def test_every_limit_is_held(made):

@@ -339,6 +339,16 @@ def test_numbers_that_no_float32_holds_are_refused(client, values):
     refused(client.post("/v1/predict?model=table", content=text, headers=headers), 422, "finite")
 
 
+def test_numbers_that_are_too_large_for_the_net_are_refused(client):
+    huge = {"table": np.full((1, 13), 3e38), "colour": np.full((1, 3, 8, 8), 3e38)}
+    for name, values in huge.items():
+        sent = {"instances": values.tolist()}
+        refused(client.post(f"/v1/predict?model={name}", json=sent), 422, "too large")
+    sent = {"instances": huge["colour"].tolist()}
+    refused(client.post("/v1/explain?model=colour", json=sent), 422, "too large")
+    refused(infer(client, "table", tensor(huge["table"], "X", "FP32")), 422, "too large")
+
+
 def test_bodies_that_are_no_picture_are_refused(client):
     png = picture(GREY)
     moving = picture(GREY, save_all=True, append_images=[Image.fromarray(GREY.T)])

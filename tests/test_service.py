@@ -522,10 +522,33 @@ def test_what_fails_inside_is_logged_and_not_told(made, monkeypatch, caplog):
         raise RuntimeError("a secret of the inside")
 
     monkeypatch.setattr(served, "predict", fail)
-    with caplog.at_level(logging.ERROR, "skfashion.serving"):
-        answer = client.post("/v1/predict", content=picture(GREY))
-    refused(answer, 500, "has failed")
-    assert "secret" not in answer.text and "secret" in caplog.text
+    for ask_it in (
+        lambda: client.post("/v1/predict", content=picture(GREY)),
+        lambda: infer(client, "grey", tensor(GREY[None, None])),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.ERROR, "skfashion.serving"):
+            answer = ask_it()
+        refused(answer, 500, "has failed")
+        assert "secret" not in answer.text and "secret" in caplog.text
+
+
+def test_who_has_gone_is_told_nothing_and_counted_as_gone(made):
+    client, sent = made(MODELS["grey"]), []
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    for path in ("/v1/predict", "/v2/models/grey/infer"):
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+        asyncio.run(client.app(scope, gone, send))
+    assert sent == []
+    metrics = client.get("/metrics").text
+    for route in ("/v1/predict", "/v2/models/{name}/infer"):
+        assert f'{{method="POST",route="{route}",status="499"}} 1.0' in metrics
 
 
 # --- what is written down -------------------------------------------------------------------------

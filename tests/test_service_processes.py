@@ -228,13 +228,15 @@ def test_a_changed_file_is_noticed(serve, tmp_path):
     assert server.events("request") == []
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_ending_drains(serve, n_workers):
+@pytest.mark.parametrize(("n_workers", "tells_all"), [(1, False), (2, False), (2, True)])
+def test_ending_drains(serve, n_workers, tells_all):
     server = serve(GOLDEN / "grey.onnx", "--workers", n_workers, "--drain", 1)
     server.wait_for("ready", n_workers)
     with Load(server) as load:
         n_before = load.n_answers
-        server.process.send_signal(signal.SIGTERM)
+        # As systemd does it; then the parent tells its workers once more.
+        for pid in [*(server.workers if tells_all else ()), server.pid]:
+            os.kill(pid, signal.SIGTERM)
         time.sleep(0.5)
         # It says that it is not ready, and answers all the same.
         assert server.ask()[0] == 503

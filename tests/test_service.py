@@ -24,6 +24,7 @@ from service import Client, onnxruntime, picture
 from skfashion.serving import create_app
 from skfashion.serving.logs import ACCESS, ForgivingHandler, JSONFormatter, say, say_request
 from skfashion.serving.model import load_model
+from skfashion.serving.staging import Stage
 from skfashion.serving.telemetry import Telemetry
 from skfashion.serving.watching import Watcher, with_prior
 
@@ -640,6 +641,19 @@ def test_a_file_that_fails_its_check_leaves_the_old_one(made, tmp_path):
     os.unlink(path)
     assert isinstance(registry.reload()["net"], OSError)
     assert client.post("/v1/predict", content=picture(COLOUR)).status_code == 200
+
+
+def test_a_change_between_reading_a_file_and_watching_it_is_noticed(tmp_path):
+    path = tmp_path / "net.onnx"
+    shutil.copy(MODELS["grey"], path)
+    stage = Stage({"net": path}, tmp_path)
+    stage.fill("net")
+    assert not stage.has_changed()
+    stage.fill("net")
+    shutil.copy(MODELS["colour"], path)
+    assert stage.has_changed() and not stage.has_changed()
+    path.unlink()
+    assert stage.has_changed()
 
 
 def changed(change):

@@ -204,6 +204,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("refused")
         assert server.predict()["probabilities"] == first
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="refused"} 1.0' in counted
         if n_workers > 1:
             # What is started anew has the old one, too.
             os.kill(server.workers[0], signal.SIGKILL)
@@ -214,6 +216,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("loaded", n_loaded + 1 + (n_workers if n_workers > 1 else 0))
         assert all(server.predict()["probabilities"] != first for _ in range(8))
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="loaded"} 1.0' in counted
     assert load.faults == [] and load.n_answers > 50
 
 

@@ -158,12 +158,9 @@ def _serve_alone(listener, stage, given, watch, shared):
             say_reloaded(found, app.state.telemetry)
 
     def look():
-        before = stage.signature()
         while True:
             time.sleep(WATCH_SECONDS)
-            now = stage.signature()
-            if now != before:
-                before = now
+            if stage.has_changed():
                 reload()
 
     if watch:

@@ -55,7 +55,8 @@ def create_app(
         Threads for one prediction. Processes of one thread each answer more requests.
     follow_prior : bool, default=False
         Whether probabilities are shifted to the frequencies of classes that the monitor of a file
-        with a ``profile=`` has seen in its last window.
+        with a ``profile=`` has seen in its last window, where it says that nothing else has
+        changed (``label_shift``).
     cors_origins : sequence of str, default=()
         Other sites whose pages may read answers, such as ``"https://shop.example"``; ``"*"`` for
         all. Browsers let no other page do so.

@@ -487,6 +487,23 @@ def test_a_key_is_asked_for(made, monkeypatch):
         headers = {name: value.encode() for name, value in headers.items()}
         assert client.get("/v1/models", headers=headers).status_code == 200
     assert client.get("/openapi.json", headers=headers).json()["components"]["securitySchemes"]
+    # A secret that was not found lets nobody in.
+    monkeypatch.setenv("SKFASHION_API_KEY", " ")
+    with pytest.raises(ValueError, match="empty SKFASHION_API_KEY"):
+        create_app(MODELS["grey"])
+
+
+def test_below_a_path_of_another_app_it_is_the_same(made, monkeypatch):
+    monkeypatch.setenv("SKFASHION_API_KEY", "sesame")
+    app = create_app(MODELS["grey"])
+    client, key = Client(Starlette(routes=[Mount("/net", app)])), {"x-api-key": "sesame"}
+    for path in ("/net/", "/net/v2/health/ready"):
+        assert client.get(path).status_code == 200
+    for path in ("/net/v1/models", "/net//", "/net/v2/health/../models/grey"):
+        assert client.get(path).status_code == 401
+    body = {"content": picture(GREY), "headers": key}
+    says(client.post("/net/v1/predict", **body), "grey", GREY[None, None])
+    client.close()
 
 
 def test_pages_of_other_sites_read_answers_where_they_are_named(made, monkeypatch):

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from skfashion.serving.application import API_KEY, create_app
+from skfashion.serving.application import API_KEY, create_app, read_key
 from skfashion.serving.limits import Limits
 from skfashion.serving.logs import say, set_up_logs
 from skfashion.serving.registry import check_name
@@ -116,6 +116,7 @@ def run(options):
     sources = paths_by_name(options.models)
     for name in sources:
         check_name(name)
+    read_key()
     set_up_logs(not options.no_access_log)
     with (
         _listening(options.host, options.port) as listener,

@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from service import Client, onnxruntime, picture
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from skfashion.serving import create_app
 from skfashion.serving.logs import ACCESS, ForgivingHandler, JSONFormatter, say, say_request

@@ -24,7 +24,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from skfashion.serving import create_app
-from skfashion.serving.logs import ACCESS, ForgivingHandler, JSONFormatter, say, say_request
+from skfashion.serving.logs import (
+    ACCESS,
+    ForgivingHandler,
+    JSONFormatter,
+    RequestRecord,
+    say,
+    say_request,
+)
 from skfashion.serving.model import load_model
 from skfashion.serving.staging import Stage
 from skfashion.serving.telemetry import Telemetry
@@ -629,6 +636,12 @@ def test_lines_of_requests_come_together_and_before_those_after_them(tmp_path):
         access.setLevel("NOTSET")
         logger.setLevel(level)
         logger.removeHandler(handler)
+
+
+def test_the_end_of_a_second_is_not_its_beginning(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 5.9997)
+    line = json.loads(JSONFormatter().format(RequestRecord({"status": 200})))
+    assert line["time"] == "1970-01-01T00:00:05.999Z"
 
 
 def test_openapi_describes_all_that_is_answered(client):

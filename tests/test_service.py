@@ -330,7 +330,7 @@ def test_infer_refuses_tensors_that_are_none(client, change, status):
         ('{"instances": "x"}', 422),
         ('{"instances": [[NaN]]}', 422),
         ('{"instances": [[1e999]]}', 422),
-        ('{"instances": [[' + "9" * 5000 + "]]}", 422),
+        ('{"instances": [[' + "9" * 5000 + "]]}", 400),
         ('{"instances": [[0]], "more": 1}', 422),
     ],
 )
@@ -338,8 +338,7 @@ def test_json_that_is_none_of_ours_is_refused(client, text, status):
     headers = {"content-type": "application/json"}
     for name in ("grey", "table"):
         answer = client.post(f"/v1/predict?model={name}", content=text, headers=headers)
-        refused(answer, answer.status_code)
-        assert answer.status_code in {status, 400, 422}
+        refused(answer, status)
 
 
 @pytest.mark.parametrize("values", [[[math.nan] * 13], [[math.inf] * 13], [[1e300] * 13]])
@@ -370,9 +369,7 @@ def test_bodies_that_are_no_picture_are_refused(client):
         (png[:20], 422),
         (moving, 422),
     ):
-        answer = client.post("/v1/predict?model=grey", content=content)
-        refused(answer, answer.status_code)
-        assert answer.status_code in {status, 415, 422}, content[:20]
+        refused(client.post("/v1/predict?model=grey", content=content), status)
     refused(client.post("/v1/predict?model=grey", files={"other": png}), 422, "'file'")
     broken = {"content-type": "multipart/form-data"}
     refused(client.post("/v1/predict?model=grey", content=png, headers=broken), 422, "form")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from common import ESTIMATORS, SMALL
+from common import ESTIMATORS, sizes_of
 
 from benchmarks.environment import machine
 from skfashion import ConvNetClassifier
@@ -61,7 +61,7 @@ def data_of(scope):
 
 def digest_of(cls, scope, params):
     """Return a digest of what a training of one thread has made of all weights and statistics."""
-    settings = SMALL | {"max_epochs": 2, "batch_size": 32, "random_state": 0} | params
+    settings = sizes_of(cls) | {"max_epochs": 2, "batch_size": 32, "random_state": 0} | params
     known = cls().get_params()
     net = cls(n_threads=1, device="cpu", **{k: v for k, v in settings.items() if k in known})
     digest = hashlib.sha256()

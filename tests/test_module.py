@@ -48,7 +48,9 @@ def net(module=Plain, **params):
     return small(ModuleClassifier, **({"module": module, "max_epochs": 2} | params))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(
+    params=[pytest.param(k, marks=pytest.mark.slow if k == "torchvision" else ()) for k in KINDS]
+)
 def kind(request):
     """The parameters of three modules, one after the other."""
     return KINDS[request.param]
@@ -66,7 +68,7 @@ def checks():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("params", "check"), checks())
+@pytest.mark.parametrize(("params", "check"), list(checks()))
 def test_scikit_learn_checks(params, check):
     learns = "classifier" in getattr(check, "func", check).__name__
     check(ModuleClassifier(max_epochs=10 if learns else 1, **params))
@@ -183,7 +185,7 @@ def test_a_signature_gets_what_it_names(digits):
     seen = {}
 
     def make(n_classes, num_classes, in_channels, in_chans, in_features, image_shape, width=3):
-        seen.update(locals())
+        seen.update({name: value for name, value in locals().items() if name != "seen"})
         return perceptron(in_features, n_classes)
 
     net(make, module_input="rows", channels=3, module_params={"width": 5}).fit(X, y)
@@ -282,7 +284,7 @@ def test_an_odd_use_of_layers_is_left_as_it_is(digits):
     estimator = net(Odd, max_epochs=5).fit(X, y)
     module = estimator.net_.module_
     assert not module.has_head
-    images = torch.from_numpy(X.reshape(-1, 1, 8, 8))
+    images = torch.from_numpy(X.reshape(-1, 1, 8, 8).copy())
     with torch.no_grad():
         expected = module.features.module(module.standardize(images)).double().softmax(1)
     np.testing.assert_allclose(estimator.predict_proba(X), expected, atol=1e-6)

@@ -1,5 +1,7 @@
 """Graphs: what PyTorch records of a module for batches of any size, and the same as ONNX."""
 
+import warnings
+
 import torch
 
 from skfashion.export.libraries import import_library
@@ -25,7 +27,9 @@ def exported_program(module, example):
     """
     rows = torch.from_numpy(example[[0] * N_EXAMPLE])
     batch = ({0: torch.export.Dim(BATCH, min=1)},)
-    with own_modes(gradients=False), torch.no_grad():
+    with own_modes(gradients=False), torch.no_grad(), warnings.catch_warnings():
+        # Of layers that keep a list of their weights beside them, as recurrent ones do.
+        warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
         try:
             return torch.export.export(module, (rows,), dynamic_shapes=batch)
         except Exception as error:

@@ -15,6 +15,7 @@ from skfashion.nets.trying import (
     logits_of,
     made_module,
     name_of,
+    suits_channels_last,
     works,
 )
 
@@ -156,11 +157,9 @@ class ModuleNet(Network):
                 "predictions, expected logits in both. Turn off what it returns besides, such as "
                 "aux_logits=False."
             )
-        layers = [layer for layer in copied.modules() if isinstance(layer, nn.Conv2d)]
-        if layers:
+        if any(isinstance(layer, nn.Conv2d) for layer in copied.modules()):
             self.suits_autocast = works(copied, images, torch.bfloat16)
-            filters = copied.to(memory_format=torch.channels_last)
-            self.suits_channels_last = works(filters, images)
+            self.suits_channels_last = suits_channels_last(copied, images)
         copied = copy_for_trial(self.features).train()
         training = drawing_layers(copied.module, copied.prepared(images))
         self.draws_from_process = bool(training)
@@ -224,9 +223,9 @@ class _Body(nn.Module):
         """Return images as the module takes them."""
         if self.repeats > 1:
             x = x.repeat(1, self.repeats, 1, 1)
-        # Whoever writes `x.view` expects that.
-        x = x.contiguous()
-        return x.flatten(1) if self.takes_rows else x
+        # By way of rows, steps along a side of one, too, are those that `x.view` expects.
+        rows = x.contiguous().flatten(1)
+        return rows if self.takes_rows else rows.unflatten(1, x.shape[1:])
 
     def forward(self, x):
         """Return what the module makes of images."""

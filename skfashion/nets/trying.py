@@ -8,6 +8,8 @@ from torch import nn
 
 # Rows that a module is tried with: as few as batch norm can learn from.
 N_ROWS = 2
+# How often it is tried again whether a layer draws.
+REPETITIONS = 8
 # By how much the sum of a row of probabilities may differ from 1.
 ROUNDING = 1e-4
 
@@ -160,12 +162,24 @@ def linear_calls(module, images):
 def drawing_layers(module, images):
     """Return the layers of a module that draw from PyTorch's process-wide generator, in words.
 
+    Whether they do so is told by its state; of what other threads do to that meanwhile, a few
+    repetitions tell.
+
     Parameters
     ----------
     module : torch.nn.Module
-        Called once; hooks stay on it.
+        Called several times.
     images : tensor
     """
+    found = _drawing_layers(module, images)
+    for _ in range(REPETITIONS):
+        if found:
+            again = _drawing_layers(module, images)
+            found = [words for words in found if words in again]
+    return found
+
+
+def _drawing_layers(module, images):
     names = {id(layer): name for name, layer in module.named_modules()}
     found, inside, last = {}, [], [torch.get_rng_state()]
 
@@ -185,12 +199,38 @@ def drawing_layers(module, images):
         look(layer)
         inside.pop()
 
+    handles = []
     for layer in module.modules():
-        layer.register_forward_pre_hook(begin)
-        layer.register_forward_hook(end)
+        handles.append(layer.register_forward_pre_hook(begin))
+        handles.append(layer.register_forward_hook(end))
     with torch.no_grad():
         module(images)
+    for handle in handles:
+        handle.remove()
     return list(found.values())
+
+
+def suits_channels_last(module, images):
+    """Tell whether a module computes anything where convolutions return images channels last.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its weights lie channels last afterwards.
+    images : tensor
+    """
+
+    def lay_out(layer, args, output):
+        return output.contiguous(memory_format=torch.channels_last)
+
+    module = module.to(memory_format=torch.channels_last)
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+    # Which layout it is hangs on the library and the sizes.
+    handles = [layer.register_forward_hook(lay_out) for layer in layers]
+    found = works(module, images)
+    for handle in handles:
+        handle.remove()
+    return found
 
 
 def works(module, images, dtype=None):

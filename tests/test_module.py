@@ -217,7 +217,7 @@ def test_parameters_of_the_module_are_parameters(digits):
     copied = clone(estimator.set_params(module__width=2, module_params={"dropout": 0.1}))
     assert copied.module_params == {"dropout": 0.1, "width": 2}
     assert copied.get_params()["module__width"] == 2
-    with pytest.raises(ValueError, match="Invalid parameter module__'widht' .* Did you mean 'width"):
+    with pytest.raises(ValueError, match="Invalid parameter 'module__widht' .* Did you mean 'w"):
         copied.set_params(module__widht=3, lr=1.0)
     assert copied.lr != 1.0
     search = GridSearchCV(net(), {"module__width": [1, 2], "lr": [1e-2]}, cv=2).fit(X, y)
@@ -414,10 +414,10 @@ def test_one_number_refuses_weights(digits):
     with pytest.raises(ValueError, match=r"Got shape \(32, 10\) from criterion"):
         net(criterion=lambda logits, targets: logits).fit(X, y)
     with pytest.raises(ValueError, match="cannot be made without arguments"):
-        net(criterion=row_losses_of).fit(X, y)
+        net(criterion=RowLosses).fit(X, y)
 
 
-class row_losses_of:  # noqa: N801
+class RowLosses:
     def __init__(self, needed):
         pass
 

@@ -170,9 +170,8 @@ class ModuleClassifier(ImageClassifier):
         for name in own if module is not None else ():
             if not takes(module, name):
                 known = list(parameters_of(module) or ())
-                message = f"Invalid parameter {PREFIX}{name!r} for module={name_of(module)}, "
-                message += f"expected one of {known}."
-                raise ValueError(with_advice(message, name, known))
+                message = f"Invalid parameter {PREFIX + name!r} for module={name_of(module)}, "
+                raise ValueError(with_advice(f"{message}expected one of {known}.", name, known))
         before = others.pop("module_params", self.module_params)
         return super().set_params(**others, module_params={**(before or {}), **own})
 

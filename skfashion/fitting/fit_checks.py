@@ -167,8 +167,8 @@ def _check_tensors(module, net, k, n_pixels, shapes):
 
 def _architecture_of(words, given):
     """Return the parameters that say how a network is built."""
-    read = {n: from_words(value) if isinstance(value, dict) else value for n, value in words.items()}
-    return read | given
+    nested = {name: from_words(value) for name, value in words.items() if isinstance(value, dict)}
+    return words | nested | given
 
 
 def _parameters_of(cls, document, given):
@@ -262,9 +262,10 @@ def _check_size(cls, architecture, shapes, size):
 
 def _flat(value):
     """Return the values in lists and dicts, however deep, and any other as a list of one."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [v for part in value for v in _flat(part)] if isinstance(value, list | tuple) else [value]
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(parts, list | tuple):
+        return [value]
+    return [inner for part in parts for inner in _flat(part)]
 
 
 def _check(is_right, name):

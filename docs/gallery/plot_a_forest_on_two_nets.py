@@ -2,13 +2,13 @@
 A forest on the features of two nets
 ====================================
 
-A trained net is a transformer, too: it returns what its last layer looks at. ``make_union`` puts the
-features of two nets side by side, and a forest decides on them.
+A trained net is a transformer, too: it returns what its last layer looks at. ``make_union`` puts
+the features of two nets side by side, and a forest decides on them.
 """
 
 # %%
-# The nets learn on one half of the images and the forest on the other. Features of images that a net was
-# trained on look too good, and the forest would trust them too much.
+# The nets learn on one half of the images and the forest on the other. Features of images that a
+# net was trained on look too good, and the forest would trust them too much.
 import matplotlib.pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator

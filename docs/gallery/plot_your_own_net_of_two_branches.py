@@ -2,8 +2,9 @@
 A net of your own, with two branches
 ====================================
 
-A hybrid net looks at an image in two ways and decides on both. Here one branch convolves, and the other
-one reads the rows of the image with a recurrent layer. ``ModuleClassifier`` trains any such module.
+A hybrid net looks at an image in two ways and decides on both. Here one branch convolves, and the
+other one reads the rows of the image with a recurrent layer. ``ModuleClassifier`` trains any such
+module.
 """
 
 # %%
@@ -46,8 +47,8 @@ class TwoBranches(nn.Module):
 
 
 # %%
-# Each branch by itself, and both, on training images that none of them has seen. With one seed, differences
-# below a point may be luck.
+# Each branch by itself, and both, on training images that none of them has seen. With one seed,
+# differences below a point may be luck.
 X, y = load_fashion_sample(return_X_y=True)
 X, y, X_held, y_held = X[:3000], y[:3000], X[3000:], y[3000:]
 accuracies = {}

@@ -26,7 +26,7 @@ class ModuleNet(Network):
     The module may do what it likes, so that nothing is taken for granted: it is tried with random
     images when it is made. Where its last step is a linear layer, that becomes ``head``, and all
     before it ``features``; elsewhere ``features`` is the whole module. Its dropout becomes the
-    package's own. It draws from the process-wide generator while it is made, which the caller lends.
+    package's own. While it is made it draws from the process-wide generator; the caller lends it.
 
     Parameters
     ----------

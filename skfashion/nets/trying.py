@@ -1,4 +1,4 @@
-"""Somebody's module, made and tried: what it is made with, what it returns, and what draws in it."""
+"""Somebody's module, made and tried: what it takes, what it returns, and what draws in it."""
 
 import copy
 import inspect

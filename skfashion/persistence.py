@@ -12,6 +12,7 @@ from skfashion.classifiers.resnet import ResNetClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
 from skfashion.utils.forms import form_of
+from skfashion.utils.names import advises
 from skfashion.utils.tensors import looks_like_tensors
 
 # The classes that a file may name: nothing is imported by a name in a file.
@@ -59,6 +60,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 
 
+@advises
 def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageClassifier:
     """Return the classifier in a file that its `save` has written.
 

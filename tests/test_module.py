@@ -227,6 +227,8 @@ def test_parameters_of_the_module_are_parameters(digits):
     with pytest.raises(ValueError, match="Invalid parameter 'module__widht' .* Did you mean 'w"):
         copied.set_params(module__widht=3, lr=1.0)
     assert copied.lr != 1.0
+    with pytest.raises(TypeError, match=r"Did you mean module_params=\{'width': \.\.\.\}\?"):
+        ModuleClassifier(module=Plain, **{"module__width": 2})
     search = GridSearchCV(net(), {"module__width": [1, 2], "lr": [1e-2]}, cv=2).fit(X, y)
     width = search.best_params_["module__width"]
     assert search.best_estimator_.net_.module_.features.module.conv.out_channels == width

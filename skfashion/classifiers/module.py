@@ -8,7 +8,7 @@ from skfashion.nets import ModuleNet
 from skfashion.nets.trying import name_of, parameters_of, takes
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
 from skfashion.utils._sklearn import StrOptions
-from skfashion.utils.names import with_advice
+from skfashion.utils.names import advises, with_advice
 
 # What precedes the names of the module's own parameters.
 PREFIX = "module__"
@@ -123,6 +123,7 @@ class ModuleClassifier(ImageClassifier):
     def _takes_tables(self):
         return self.module_input == "rows"
 
+    @advises
     def get_params(self, deep=True) -> dict:
         """Return the parameters by name.
 

@@ -31,7 +31,13 @@ from torch import nn
 
 import skfashion
 from skfashion import ConvNetClassifier, ModuleClassifier
-from skfashion.nets.layers import ChannelDropout, Dropout, GroupedConv2d
+from skfashion.nets.layers import (
+    ChannelDropout,
+    Dropout,
+    GroupedConv2d,
+    StochasticDepth,
+    StridedConv2d,
+)
 
 # Three of public style: what is made small, and whether the tests of it take long.
 KINDS = {
@@ -254,12 +260,16 @@ def test_a_module_is_copied_and_its_weights_are_the_first(digits):
 
 
 def test_layers_that_go_wrong_in_sixteen_bits_are_the_packages_own(digits):
-    def make(n_classes):
-        layers = [nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Flatten()]
-        return nn.Sequential(*layers, nn.Linear(64, n_classes))
+    ops = pytest.importorskip("torchvision.ops")
 
-    module = net(make).fit(*digits).net_.module_
-    assert isinstance(module.features.module[1], GroupedConv2d)
+    def make(n_classes):
+        layers = [nn.Conv2d(1, 4, 3, 2, padding=1), nn.Conv2d(4, 4, 3, groups=4)]
+        layers += [nn.Conv2d(4, 4, 1, 2, padding="valid"), ops.StochasticDepth(0.2, "row")]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4, n_classes))
+
+    layers = list(net(make).fit(*digits).net_.module_.features.module)
+    expected = [StridedConv2d, GroupedConv2d, nn.Conv2d, StochasticDepth]
+    assert [type(layer) for layer in layers[:4]] == expected
 
 
 def test_a_generator_of_its_own_stays(digits):
@@ -312,6 +322,15 @@ def aux_in_training(n_classes):
     return Aux(n_classes, lambda x: x, 64)
 
 
+class Uncalled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = nn.Linear(64, 10), nn.LazyLinear(3)
+
+    def forward(self, x):
+        return self.used(x.flatten(1))
+
+
 def returning(function):
     return lambda n_classes, in_features: Returning(n_classes, function, in_features)
 
@@ -325,6 +344,8 @@ BAD = {
     "no default": (lambda depth: nn.Flatten(), r"cannot be made: .*\(\) ends with TypeError"),
     "no weights": (nn.Flatten, "no weights that are trained"),
     "other sizes": (lambda: nn.Linear(3, 10), "fails on a batch of shape .*channels=3 repeats"),
+    "written in C": (dict, "which returns a dict, expected"),
+    "never called": (lambda: Uncalled(), "in which lazy layers are not called"),
     "training": (aux_in_training, "Got a tuple from .* in training"),
 }
 
@@ -424,6 +445,8 @@ def test_one_number_refuses_weights(digits):
         net(criterion=lambda logits, targets: logits).fit(X, y)
     with pytest.raises(ValueError, match="cannot be made without arguments"):
         net(criterion=RowLosses).fit(X, y)
+    with pytest.raises(ValueError, match="whose objects cannot be called"):
+        net(criterion=dict).fit(X, y)
 
 
 class RowLosses:

@@ -11,6 +11,8 @@ ORDER = (
     "cnn_in_a_pipeline_with_smote",
     "weights_samplers_or_losses",
     "stack_a_net_with_a_forest",
+    "your_own_net_of_two_branches",
+    "a_forest_on_two_nets",
     "augmentation",
     "would_more_images_help",
     "learn_from_few_labels",

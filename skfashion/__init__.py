@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from skfashion.classifiers.attention import AttentionNetClassifier
     from skfashion.classifiers.conv import ConvNetClassifier
     from skfashion.classifiers.mlp import MLPNetClassifier
+    from skfashion.classifiers.module import ModuleClassifier
     from skfashion.classifiers.resnet import ResNetClassifier
     from skfashion.classifiers.torchvision import TorchvisionClassifier
     from skfashion.parameters.augmentation import Augmentation
@@ -36,6 +37,7 @@ __all__ = [
     "LDAMLoss",
     "LogitAdjustedLoss",
     "MLPNetClassifier",
+    "ModuleClassifier",
     "ResNetClassifier",
     "TorchvisionClassifier",
     "load",
@@ -53,6 +55,7 @@ _HOMES = {
     "LDAMLoss": "parameters.losses",
     "LogitAdjustedLoss": "parameters.losses",
     "MLPNetClassifier": "classifiers.mlp",
+    "ModuleClassifier": "classifiers.module",
     "ResNetClassifier": "classifiers.resnet",
     "TorchvisionClassifier": "classifiers.torchvision",
     "load": "persistence",

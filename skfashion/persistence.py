@@ -1,15 +1,18 @@
 """Fitted classifiers out of files, and what whole pipelines need to be trusted."""
 
 import os
+from collections.abc import Callable
 
 from skfashion.classifiers.attention import AttentionNetClassifier
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.classifiers.module import ModuleClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
 from skfashion.utils.forms import form_of
+from skfashion.utils.names import advises
 from skfashion.utils.tensors import looks_like_tensors
 
 # The classes that a file may name: nothing is imported by a name in a file.
@@ -19,6 +22,7 @@ CLASSES = {
         AttentionNetClassifier,
         ConvNetClassifier,
         MLPNetClassifier,
+        ModuleClassifier,
         ResNetClassifier,
         TorchvisionClassifier,
     )
@@ -35,6 +39,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.classifiers.attention.AttentionNetClassifier",
     "skfashion.classifiers.conv.ConvNetClassifier",
     "skfashion.classifiers.mlp.MLPNetClassifier",
+    "skfashion.classifiers.module.ModuleClassifier",
     "skfashion.classifiers.resnet.ResNetClassifier",
     "skfashion.classifiers.torchvision.TorchvisionClassifier",
     "skfashion.ensemble.snapshots.SnapshotEnsembleClassifier",
@@ -55,7 +60,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 
 
-def load(path: str | os.PathLike) -> ImageClassifier:
+@advises
+def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageClassifier:
     """Return the classifier in a file that its `save` has written.
 
     The file may be anybody's: loading runs no code from it, and opens no other file. Predictions
@@ -66,6 +72,9 @@ def load(path: str | os.PathLike) -> ImageClassifier:
     ----------
     path : path-like
         A file that ``net.save(path)`` has written, by this version or an earlier one.
+    module : callable or None, default=None
+        The `module` of a :class:`ModuleClassifier`, which its file names and does not hold: it is
+        called, as in a fit, with the parameters in the file. None for all other classifiers.
 
     Returns
     -------
@@ -80,7 +89,8 @@ def load(path: str | os.PathLike) -> ImageClassifier:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no such file, is damaged, was written by a later version, or says what cannot be.
+        If it is no such file, is damaged, was written by a later version, or says what cannot be;
+        if it needs a `module` and there is none, or of other layers, or one is given in vain.
 
     See Also
     --------
@@ -102,7 +112,7 @@ def load(path: str | os.PathLike) -> ImageClassifier:
             f"Got path={path!r}, expected the path of a file that net.save(path) has written."
         )
     try:
-        cls, state = read_fit(path, CLASSES)
+        cls, state = read_fit(path, CLASSES, {"module": module})
     except ValueError as error:
         raise ValueError(f"Got {os.fspath(path)!r}, {_reason(path, error)}.") from error
     estimator = object.__new__(cls)

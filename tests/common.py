@@ -4,8 +4,10 @@ import inspect
 
 import pytest
 import torch
+from modules import Plain
 
 import skfashion
+from skfashion import ModuleClassifier
 from skfashion.classifiers.base import ImageClassifier
 
 ESTIMATORS = [
@@ -43,7 +45,14 @@ SMALL = {
     "n_heads": 2,
     "n_stem_blocks": 1,
     "backbone": "mobilenet_v3_small",
+    "module": Plain,
 }
+
+
+def sizes_of(cls):
+    """Return those of `SMALL` that a class has, and means so: channels of a module are images'."""
+    known = set(cls().get_params()) - ({"channels"} if cls is ModuleClassifier else set())
+    return {name: value for name, value in SMALL.items() if name in known}
 
 
 def light(cls, **params):
@@ -55,9 +64,10 @@ def light(cls, **params):
     """
     if cls in FAST:
         return cls(max_epochs=10, **params)
-    known = cls().get_params()
-    tiny = {k: v for k, v in (SMALL | {"backbone": "regnet_y_400mf"}).items() if k in known}
-    return cls(max_epochs=5 if "backbone" in known else 10, **tiny, **params)
+    tiny = sizes_of(cls)
+    if "backbone" in tiny:
+        return cls(max_epochs=5, **(tiny | {"backbone": "regnet_y_400mf"}), **params)
+    return cls(max_epochs=10, **tiny, **params)
 
 
 def small(cls, **params):
@@ -65,9 +75,9 @@ def small(cls, **params):
 
     Parameters of an architecture that `cls` has not are left out.
     """
-    defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **SMALL}
+    defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **sizes_of(cls)}
     known = cls().get_params()
-    for name in set(params) - set(defaults):
+    for name in set(params) - set(defaults) - set(SMALL):
         assert name in known or name in ARCHITECTURE, name
     return cls(**{k: v for k, v in (defaults | params).items() if k in known})
 

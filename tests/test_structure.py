@@ -16,7 +16,13 @@ PACKAGE = Path(skfashion.__file__).parent
 # What each folder, and each module beside them, may import: parts of the package, and libraries
 # that are refused. Whatever is not named here has no rule, and fails.
 PARTS = {
-    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
+    "nets": {
+        "allowed": {"nets"},
+        "libraries": {
+            *("contextlib", "copy", "inspect", "math", "re", "threading", "torch"),
+            "torchvision",
+        },
+    },
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
@@ -243,6 +249,8 @@ SETTERS = {
     # Layers of a network.
     ("nets/backbone.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),
+    ("nets/module.py", "_replaced"),
+    ("nets/own_layers.py", "use_own_layers"),
 }
 WRITES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"}
 

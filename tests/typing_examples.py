@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+from torch import nn
 
 from skfashion import (
     TRUSTED_TYPES,
@@ -23,6 +24,7 @@ from skfashion import (
     LDAMLoss,
     LogitAdjustedLoss,
     MLPNetClassifier,
+    ModuleClassifier,
     ResNetClassifier,
     TorchvisionClassifier,
     load,
@@ -93,6 +95,7 @@ from skfashion.studies import (
 def files():
     MLPNetClassifier().save(Path("net.safetensors"))
     assert_type(load("net.safetensors"), ImageClassifier)
+    assert_type(load("net.safetensors", module=nn.Flatten), ImageClassifier)
     assert_type(TRUSTED_TYPES, tuple[str, ...])
     load(3)  # pyright: ignore[reportArgumentType]
 
@@ -104,6 +107,9 @@ def own_parameters():
     ResNetClassifier(width=8, depth=1, block="preact", stem_stride=1, stochastic_depth=0.1)
     AttentionNetClassifier(width=8, depth=1, n_heads=2, mlp_ratio=1, n_stem_blocks=1)
     TorchvisionClassifier(backbone="resnet18", weights=Path("w.pt"), freeze=2, layer_lr_decay=0.5)
+    ModuleClassifier(module=nn.Flatten, module_params={"start_dim": 1}, module_input="rows")
+    ModuleClassifier(module=nn.Flatten(), channels=3, criterion=nn.NLLLoss, features="0")
+    ModuleClassifier(module="nn.Flatten")  # pyright: ignore[reportArgumentType]
 
     MLPNetClassifier((3, 2))  # pyright: ignore[reportCallIssue]
     MLPNetClassifier(hidden_layers=3)  # pyright: ignore[reportCallIssue]

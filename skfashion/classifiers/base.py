@@ -151,6 +151,10 @@ class ImageClassifier(
     _default_group = "architecture"
     # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
     _takes_tables = False
+    # Whether a network that is built draws its weights by itself, from the process-wide generator.
+    _makes_own_draws = False
+    # Parameters that a file names and does not hold: whoever loads it gives them.
+    _given_to_load = ()
 
     def _least_size(self):
         """Return how many tensors and bytes a file has at least; no network is built."""

@@ -61,7 +61,7 @@ class DeployedNet(nn.Module):
 
     @property
     def _shares_features(self):
-        return self.n_views is None
+        return self.n_views is None and self.network.has_head
 
     def _scores(self, logits):
         if not self.raw_scores:

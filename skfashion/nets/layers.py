@@ -148,6 +148,30 @@ class Dropout(nn.Module):
         return {**super().__getstate__(), "generator": None}
 
 
+class ChannelDropout(Dropout):
+    """Zero whole channels with probability `p` while training: ``(n, c, ...) -> (n, c, ...)``.
+
+    What ``torch.nn.Dropout2d`` and its like do, from a generator of its own, as :class:`Dropout`.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability that a channel of a row is dropped; the others are scaled by ``1 / (1 - p)``.
+
+    References
+    ----------
+    Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+    """
+
+    def forward(self, x):
+        """Return `x` with channels dropped (training) or as it is (evaluation)."""
+        if not self.training or self.p == 0:
+            return x
+        keep = 1 - self.p
+        mask = x.new_empty(x.shape[:2] + (1,) * (x.ndim - 2))
+        return x * mask.bernoulli_(keep, generator=self.generator).div_(keep)
+
+
 class GroupedConv2d(nn.Conv2d):
     """A convolution in groups that the CPU computes in the type of its weights.
 

@@ -29,6 +29,18 @@ class Network(nn.Module):
     # large filters, and attention, need 16.
     inference_rows_multiple = 16
 
+    # Whether layers may be merged, filled up and exchanged for predictions: the code of somebody
+    # else's module may look at them.
+    may_be_rebuilt = True
+    # Whether filters may lie in memory channels last, and products be computed in 16 bits.
+    suits_channels_last = suits_autocast = True
+    # Whether `head` makes the logits of what `transform` returns.
+    has_head = True
+    # Whether layers draw from PyTorch's process-wide generator in training.
+    draws_from_process = False
+    # What a fit is to warn of.
+    doubts = ()
+
     def __init__(self, n_channels):
         super().__init__()
         self.standardize = Standardize(n_channels)
@@ -75,6 +87,11 @@ class Network(nn.Module):
             if (isinstance(module, nn.Linear) and module.out_features > 1)
             or (isinstance(module, nn.Conv2d) and module.groups == 1)
         ]
+
+    def begin(self, generator):
+        """Give a network that was built without storage its memory, and initial weights."""
+        self.to_empty(device="cpu")
+        self.initialize(generator)
 
     @torch.no_grad()
     def initialize(self, generator):

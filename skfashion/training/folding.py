@@ -35,9 +35,10 @@ def fold_batch_norm(module):
     Parameters
     ----------
     module : torch.nn.Module
-        In evaluation mode; returned as it is where there is nothing to fold.
+        In evaluation mode; returned as it is where there is nothing to fold, or its code may look
+        at these layers.
     """
-    if not batch_norms(module):
+    if not getattr(module, "may_be_rebuilt", True) or not batch_norms(module):
         return module
     folded = copy.deepcopy(module)
     _fold(folded, FOLDED)

@@ -74,6 +74,7 @@ NOTES = {
 }
 # What to say of words for things that another class or function has, and this one perhaps not.
 OTHER_PLACES = {
+    "criterion": "A loss of PyTorch's form is the criterion of ModuleClassifier.",
     "eval_set": "Validation data are given to fit: fit(X, y, X_val=…, y_val=…).",
     "filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
     "n_filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
@@ -96,6 +97,11 @@ def advice_on(word, known):
         Those that there are.
     """
     known = list(known)
+    owner, _, inner = word.partition("__")
+    if inner and f"{owner}_params" in known:
+        return (
+            f"Did you mean {owner}_params={{{inner!r}: ...}}? {word!r} is for set_params and grids."
+        )
     names = TRANSLATIONS.get(word, ())
     names = (names,) if isinstance(names, str) else names
     name = next((name for name in names if name in known), None)

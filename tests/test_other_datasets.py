@@ -391,7 +391,7 @@ def test_clothes_in_the_folder_of_digits_are_named(small, clothes):
 
 def test_an_archive_that_holds_something_else_is_refused(small, monkeypatch):
     too_few, floats = b"\0\0\x08\x01\0\0\0\x09" + bytes(8), b"\0\0\x0d" + idx(9)[3:]
-    for content in (b"", b"\0\0\x08\x01", too_few, floats):
+    for content in (b"", b"\0\0\x08\x01", b"\0\0\x08\0x", too_few, floats):
         blob = gzip.compress(content)
         key, file = ("train", "labels"), "train-labels-idx1-ubyte.gz"
         expect(monkeypatch.setitem, _archives.KMNIST_FILES, key, blob)

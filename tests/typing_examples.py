@@ -34,7 +34,11 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.datasets import (
     SEVERITIES,
     data_hash,
+    fetch_cifar10,
+    fetch_emnist,
     fetch_fashion_mnist,
+    fetch_kmnist,
+    fetch_mnist,
     load_fashion_sample,
     make_corrupted,
     make_groups,
@@ -206,6 +210,10 @@ def around_a_classifier(X: np.ndarray, y: np.ndarray):
 
 def data(X: np.ndarray, y: np.ndarray):
     fetch_fashion_mnist(subset="all", data_home=Path("there"), download_if_missing=False)
+    fetch_mnist(subset="test", data_home="there", return_X_y=True)
+    fetch_kmnist(as_frame=True)
+    fetch_emnist(split="letters", subset="all")
+    fetch_cifar10(download_if_missing=False)
     load_fashion_sample(subset="test", return_X_y=True)
     load_fashion_sample(as_frame=True)
     assert_type(data_hash(X, y), str)

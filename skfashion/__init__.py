@@ -69,6 +69,7 @@ _MODULES = (
     "model_selection",
     "parameters",
     "persistence",
+    "preprocessing",
     "serving",
     "studies",
 )

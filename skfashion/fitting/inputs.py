@@ -15,6 +15,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skfashion.fitting.no_numbers import refuse_pictures
 from skfashion.fitting.times import without_times
 from skfashion.images import advice_on_one_image, as_planes, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
@@ -48,6 +49,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
+    refuse_pictures(X)
     refuse_masked(X, "X")
     X = without_times(X)
     if has_labels:

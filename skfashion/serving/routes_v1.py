@@ -69,7 +69,8 @@ def inputs_of(sent, served, limits):
     if sent.picture is None:
         instances = parse(schemas.Instances, sent.json).instances
         return read_instances(instances, model, limits.max_rows)
-    return model.from_planes(model.scaled(decode(sent.picture, planes_of(model)))[None])
+    pixels = decode(sent.picture, planes_of(model), model.crop)
+    return model.from_planes(model.scaled(pixels)[None])
 
 
 def planes_of(model):

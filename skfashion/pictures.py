@@ -1,4 +1,4 @@
-"""Pictures: files of PNG, JPEG, WebP, BMP or TIFF as arrays of one shape, by the same steps for all.
+"""Pictures: files of PNG, JPEG, WebP, BMP or TIFF as arrays, by the same steps for all.
 
 Training images, a transformer and a service read theirs here, so a picture looks the same to each.
 It needs NumPy and Pillow alone.
@@ -76,7 +76,9 @@ def checked_size(size):
     """
     sides = (size, size) if isinstance(size, Integral) else size
     is_pair = isinstance(sides, tuple | list) and len(sides) == 2
-    if is_pair and all(isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sides):
+    if is_pair and all(
+        isinstance(s, Integral) and not isinstance(s, bool) and s > 0 for s in sides
+    ):
         return int(sides[0]), int(sides[1])
     raise ValueError(
         f"Got size={size!r}, expected (height, width) in pixels, or one integer for a square."

@@ -3,6 +3,7 @@
 import io
 import pickle
 import warnings
+import zlib
 from pathlib import Path
 
 import joblib
@@ -37,6 +38,14 @@ def content(pixels, format="PNG", mode=None, **options):
     stream = io.BytesIO()
     (image if mode is None else image.convert(mode)).save(stream, format, **options)
     return stream.getvalue()
+
+
+def bomb_of(side):
+    """Return a small PNG whose header claims another size."""
+    bomb = bytearray(content(Image.new("1", (8, 8))))
+    bomb[16:24] = side.to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    return bytes(bomb)
 
 
 def read(*items, **params):
@@ -196,11 +205,12 @@ def test_a_cameras_note_on_rotation_is_followed():
         (found,) = reader.transform([turned])
         if format in ("PNG", "TIFF"):
             np.testing.assert_array_equal(found, np.rot90(GREY, -1))
-    # Of a narrow image that lies on its side no side is decoded smaller than it is wanted.
-    steps = np.kron(RANDOM.integers(0, 2, (1, 40), np.uint8) * 255, np.ones((80, 8), np.uint8))
-    (found,) = read(content(steps, "JPEG", exif=exif), size=(40, 10), mode="L", crop="stretch")
-    wanted = np.repeat(np.rot90(steps[:1, 4::8], -1), 10, axis=1)
-    assert np.abs(found.astype(int) - wanted).mean() < 10
+    # What lies on its side is not decoded smaller than it is wanted when it stands.
+    steps = np.kron(RANDOM.integers(0, 2, (20, 1), np.uint8) * 255, np.ones((4, 320), np.uint8))
+    params = {"size": (10, 40), "mode": "L"}
+    (found,) = read(content(steps, "JPEG", exif=exif), **params)
+    (wanted,) = read(content(np.rot90(steps, -1), "JPEG"), **params)
+    assert np.abs(found.astype(int) - wanted).mean() < 3
 
 
 def test_crop_keeps_the_middle_or_all():
@@ -253,17 +263,14 @@ def test_damaged_files_are_refused_or_read(format, data):
 
 
 def test_bombs_animations_and_pages_are_refused():
-    bomb = bytearray(content(Image.new("1", (8, 8))))
-    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # what its header claims
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     options = {"save_all": True, "append_images": frames[1:]}
     with pytest.raises(ValueError, match="pixels, more than 89478485"):
-        read(bytes(bomb), size=8)
+        read(bomb_of(60_000), size=8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow's, of what is not twice its limit
         with pytest.raises(ValueError, match="pixels, more than 89478485"):
-            bomb[16:24] = (10_000).to_bytes(4, "big") * 2
-            read(bytes(bomb), size=8)
+            read(bomb_of(10_000), size=8)
     for format in ("WEBP", "TIFF", "PNG"):
         with pytest.raises(ValueError, match="moves or has pages"):
             read(content(frames[0], format, **options), size=8)
@@ -290,7 +297,7 @@ def test_checks_of_scikit_learn(estimator):
         estimator_checks.check_no_attributes_set_in_init,
         estimator_checks.check_estimator_repr,
         estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_do_not_raise_errors_in_init_or_set_param,
+        estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
         estimator_checks.check_estimator_tags_renamed,
         estimator_checks.check_valid_tag_types,
     ):
@@ -341,7 +348,8 @@ def test_a_pipeline_is_fitted_searched_and_saved_on_paths(files, tmp_path):
     wanted = small().fit(images, labels).predict_proba(images)
     np.testing.assert_array_equal(model.predict_proba(paths), wanted)
     grid = {"imagereader__size": [7, 14]}
-    search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(pd.Series(paths), labels)
+    with joblib.parallel_config("threading"):
+        search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(pd.Series(paths), labels)
     assert search.best_estimator_[0].size_ in {(7, 7), (14, 14)}
     assert search.score(paths, labels) > 0.8
     io_of_skops = pytest.importorskip("skops.io")
@@ -408,14 +416,12 @@ def test_a_photograph_becomes_its_image_again():
     photographs = [photograph(image) for image in originals]
     found = PhotoToFashion(sharpen=0).fit_transform(photographs)
     assert found.shape == (40, 28, 28) and found.dtype == np.uint8
-    # Where a garment is as high or wide as the image, only what is close to the ground differs.
-    rows, columns = ((originals > 23).any(axis=axis).sum(axis=1) for axis in (2, 1))
+    # Where a garment fills the image from edge to edge, only what is close to the ground differs.
+    rows, columns = ((originals > 12).any(axis=axis).sum(axis=1) for axis in (2, 1))
     is_whole = np.maximum(rows, columns) == 28
-    assert is_whole.sum() > 10
+    assert is_whole.sum() > 30
     apart = np.abs(found.astype(int) - originals)[is_whole].mean(axis=(1, 2))
-    assert np.median(apart) < 12
-    assert np.median([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in
-                      zip(found[is_whole], originals[is_whole], strict=True)]) > 0.95
+    assert np.median(apart) < 0.2 and np.mean(apart < 1) > 0.9
 
 
 def test_steps_of_a_photograph():

@@ -21,8 +21,8 @@ from skfashion.serving import create_app
 from skfashion.serving.model import load_model
 
 pytest.importorskip("onnx")
-from skfashion.export import quantize, to_onnx, to_torch_export  # noqa: E402
-from skfashion.serving.webpage.offline import _card  # noqa: E402
+from skfashion.export import quantize, to_onnx, to_torch_export
+from skfashion.serving.webpage.offline import _card
 
 RANDOM = np.random.default_rng(0)
 
@@ -49,9 +49,7 @@ def pipeline_of(files, crop="centre", size=(14, 12), mode="L"):
     return make_pipeline(ImageReader(size, mode=mode, crop=crop), net).fit(*files)
 
 
-@pytest.mark.parametrize(
-    ("crop", "mode"), [("centre", "L"), ("pad", "RGB"), ("stretch", "L")]
-)
+@pytest.mark.parametrize(("crop", "mode"), [("centre", "L"), ("pad", "RGB"), ("stretch", "L")])
 def test_a_service_sees_a_picture_as_the_training_did(files, tmp_path, crop, mode):
     contents, _ = files
     model = pipeline_of(files, crop, mode=mode)
@@ -73,7 +71,9 @@ def test_a_file_says_how_pictures_are_read(files, tmp_path):
     to_onnx(model, tmp_path / "net.onnx", features=True, examples=(contents[:3], labels[:3]))
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     (entry,) = session.get_inputs()
-    assert entry.name == "images" and entry.type == "tensor(uint8)" and entry.shape[1:] == [1, 14, 12]
+    assert (
+        entry.name == "images" and entry.type == "tensor(uint8)" and entry.shape[1:] == [1, 14, 12]
+    )
     texts = session.get_modelmeta().custom_metadata_map
     told = json.loads(texts["skfashion.image_reader"])
     assert told == {"size": [14, 12], "mode": "L", "crop": "centre"}
@@ -97,7 +97,9 @@ def test_readers_before_pipelines_and_in_searches(files, tmp_path):
         search = GridSearchCV(model, {"imagereader__crop": ["pad"]}, cv=2).fit(contents, labels)
         to_onnx(search, tmp_path / "net.onnx", contents)
         client = Client(create_app(tmp_path / "net.onnx"))
-        found = [client.post("/v1/predict", content=one).json()["labels"][0] for one in contents[:40]]
+        found = [
+            client.post("/v1/predict", content=one).json()["labels"][0] for one in contents[:40]
+        ]
         assert found == search.predict(contents[:40]).tolist()
         client.close()
 

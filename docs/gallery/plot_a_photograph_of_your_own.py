@@ -2,9 +2,9 @@
 A photograph of your own
 ========================
 
-A net that has learned Fashion-MNIST has seen grey garments on black, cut to their edges. A photograph
-is coloured, on white, and the garment is somewhere in it. ``PhotoToFashion`` goes the way of
-Fashion-MNIST's makers from the one to the other.
+A net that has learned Fashion-MNIST has seen grey garments on black, cut to their edges. A
+photograph is coloured, on white, and the garment is somewhere in it. ``PhotoToFashion`` goes the
+way of Fashion-MNIST's makers from the one to the other.
 """
 
 # %%
@@ -37,8 +37,8 @@ def photograph(image):
 photographs = [photograph(image) for image in test.images]
 
 # %%
-# A net for the images as they are, and three ways to ask it: about the test images themselves, about
-# the photographs made small, and about what ``PhotoToFashion`` makes of them.
+# A net for the images as they are, and three ways to ask it: about the test images themselves,
+# about the photographs made small, and about what ``PhotoToFashion`` makes of them.
 net = ConvNetClassifier(channels=(16, 32), max_epochs=5, random_state=0)
 net.fit(train.images, train.target)
 ways = {

@@ -141,8 +141,8 @@ def load_image_folder(
     """
     check_labels(labels)
     size = None if size is None else checked_size(size)
-    if out is not None and os.path.splitext(out)[1] != ".npy":
-        raise ValueError(f"Got out={os.fspath(out)!r}, expected a name that ends with .npy.")
+    if out is not None and (os.path.splitext(out)[1] != ".npy" or os.path.isdir(out)):
+        raise ValueError(f"Got out={os.fspath(out)!r}, expected a file whose name ends with .npy.")
     found = labelled_files(path, labels)
     _warn_of_folders(found)
     refused = {}
@@ -156,9 +156,8 @@ def load_image_folder(
     images = store(_readable(blocks, handle), len(found.files), steps.shape)
     kept = np.ones(len(found.files), bool)
     kept[list(refused)] = False
-    left_out = list(refused.values())
-    if left_out:
-        _warn_of_left_out(left_out)
+    if refused:
+        _warn_of_left_out([refused[number] for number in sorted(refused)])
     return Bunch(
         data=images.reshape(len(images), -1),
         images=images,
@@ -209,8 +208,6 @@ def _in_file(out, blocks, n_images, shape):
         stream.seek(0)
         _write_header(stream, n_found, shape)
 
-    if os.path.exists(out) and not os.path.isfile(out):
-        raise ValueError(f"Got out={os.fspath(out)!r}, expected a file.")
     write_atomically(out, write)
     return np.load(out, mmap_mode="r")
 

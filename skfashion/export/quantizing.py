@@ -13,8 +13,8 @@ from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
 from skfashion.export.metadata import add_metadata, read_metadata, read_value
 from skfashion.export.onnx import onnx_content
-from skfashion.export.readers import read_for_file
 from skfashion.export.pipelines import nodes_of_nets
+from skfashion.export.readers import read_for_file
 from skfashion.images import as_planes, as_rows, dense
 from skfashion.utils._sklearn import HasMethods, StrOptions, validate_params
 from skfashion.utils.callers import warn_the_caller

@@ -47,7 +47,7 @@ def split_reader(model):
 
 
 def refuse_readers(model):
-    """Refuse readers of pictures anywhere inside of a classifier, where a file has no place for them.
+    """Refuse readers of pictures inside of a classifier: a file has no place for them.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """PhotoToFashion: photographs of garments, made as the images of Fashion-MNIST were."""
 
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
@@ -70,7 +71,7 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
     ((28, 28), 0, 240)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar = {
         "size": [Interval(Integral, 1, None, closed="left")],
         "tolerance": [Interval(Real, 0, 1, closed="both")],
         "ground": [StrOptions({"auto", "bright", "dark"})],
@@ -85,6 +86,7 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
         self.sharpen = sharpen
         self.n_jobs = n_jobs
 
+    @advises
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Check the parameters; nothing is learned.
@@ -160,9 +162,10 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
             percent = round(100 * self.sharpen)
             small = small.filter(ImageFilter.UnsharpMask(radius=1, percent=percent, threshold=0))
         whole = Image.new("RGB", (self.size, self.size), (level,) * 3)
-        whole.paste(small, ((self.size - small.width) // 2, (self.size - small.height) // 2))
-        grey = np.asarray((ImageOps.invert(whole) if is_bright else whole).convert("L"))
-        return grey
+        # Of an odd margin the larger part is at the left and at the top, as in Fashion-MNIST.
+        left, top = ((self.size - side + 1) // 2 for side in small.size)
+        whole.paste(small, (left, top))
+        return np.asarray((ImageOps.invert(whole) if is_bright else whole).convert("L"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

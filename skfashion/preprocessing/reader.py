@@ -2,6 +2,7 @@
 
 from collections import Counter
 from numbers import Integral
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -79,7 +80,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
     (20, 16, 16)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar = {
         "size": [None, Interval(Integral, 1, None, closed="left"), tuple, list],
         "mode": [StrOptions({"auto", "L", "RGB"})],
         "crop": [StrOptions(set(CROPS))],
@@ -94,6 +95,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
         self.flatten = flatten
         self.n_jobs = n_jobs
 
+    @advises
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn size and mode of the images, where they are not given.

@@ -1,4 +1,4 @@
-"""What pictures may be given as: paths, bytes, pictures of Pillow's, arrays, Hugging Face's dicts."""
+"""What pictures may be given as: paths, bytes, Pillow's, arrays, Hugging Face's dicts."""
 
 import os
 from collections.abc import Mapping, Sized

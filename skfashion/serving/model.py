@@ -250,7 +250,9 @@ def _crop_of(reader, image_shape):
     sides = tuple(reader["size"])
     shape = (*sides, 3) if reader["mode"] == "RGB" else sides
     if reader["crop"] not in CROPS or image_shape is None or tuple(image_shape) != shape:
-        raise ValueError(f"Got a file of image_shape={image_shape} that reads pictures as {reader}.")
+        raise ValueError(
+            f"Got a file of image_shape={image_shape} that reads pictures as {reader}."
+        )
     return reader["crop"]
 
 

@@ -4,6 +4,7 @@ import io
 import pickle
 import warnings
 import zlib
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import joblib
@@ -26,6 +27,7 @@ from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.pictures import CROPS, PictureError, Steps, decode, open_picture
 from skfashion.preprocessing import ImageReader, PhotoToFashion
+from skfashion.preprocessing.blocks import thread_count
 
 RANDOM = np.random.default_rng(0)
 GREY = RANDOM.integers(0, 256, (12, 16), np.uint8)
@@ -319,6 +321,9 @@ def test_threads_read_the_same_in_the_same_order():
         np.testing.assert_array_equal(read(*pictures, size=6, n_jobs=n_jobs), wanted)
     with joblib.parallel_config(n_jobs=3):
         np.testing.assert_array_equal(read(*pictures, size=6), wanted)
+    # Within a worker of a search, one thread is its share.
+    with ThreadPool(1) as pool:
+        assert pool.apply(thread_count, (None,)) == 1
     pictures[257] = b"x"
     with pytest.raises(ValueError, match=r"X\[257\], 1 bytes"):
         read(*pictures, size=6, mode="L", n_jobs=2)

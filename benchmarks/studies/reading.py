@@ -42,10 +42,10 @@ def measure(unit, seed, asked):
     settings = asked.settings | ({"files": 200, "rounds": 1, "images": 500} if asked.brief else {})
     with tempfile.TemporaryDirectory() as folder:
         if unit == "memory":
-            draw(folder, settings["images"], LARGER)
+            write_files(folder, settings["images"], LARGER)
             found = call("benchmarks.studies.reading:memory", child_environment(None), path=folder)
             return {"anonymous_MB": round(found["MB"], 1), "target_MB": MEGABYTES}
-        draw(folder, settings["files"], SIDE)
+        write_files(folder, settings["files"], SIDE)
         functions = {OURS: "ours", THEIRS: "by_hand"}
         competitors = {
             name: (f"{__name__}:{function}", child_environment(None), {"path": folder})
@@ -55,7 +55,7 @@ def measure(unit, seed, asked):
     return side_by_side.compared(found, OURS, TARGETS)
 
 
-def draw(folder, n_files, side):
+def write_files(folder, n_files, side):
     """Write JPEG files of two classes: smooth in colour, with some noise, as photographs have."""
     from PIL import Image
 

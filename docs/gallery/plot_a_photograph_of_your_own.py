@@ -38,7 +38,8 @@ photographs = [photograph(image) for image in test.images]
 
 # %%
 # A net for the images as they are, and three ways to ask it: about the test images themselves,
-# about the photographs made small, and about what ``PhotoToFashion`` makes of them.
+# about the photographs made small, and about what ``PhotoToFashion`` makes of them. Of the second a
+# warning says that light and dark look the wrong way round.
 net = ConvNetClassifier(channels=(16, 32), max_epochs=5, random_state=0)
 net.fit(train.images, train.target)
 ways = {

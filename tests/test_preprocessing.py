@@ -25,6 +25,12 @@ from sklearn.utils import estimator_checks
 import skfashion
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
+from skfashion.inspection import (
+    AttributionDisplay,
+    PredictionGridDisplay,
+    ProbabilityDisplay,
+    make_report,
+)
 from skfashion.pictures import CROPS, PictureError, Steps, decode, open_picture
 from skfashion.preprocessing import ImageReader, PhotoToFashion
 from skfashion.preprocessing.blocks import thread_count
@@ -458,3 +464,26 @@ def test_photographs_in_a_pipeline():
     net = MLPNetClassifier(hidden_layer_sizes=8, max_epochs=15, random_state=0)
     model = make_pipeline(PhotoToFashion(n_jobs=1), net).fit(photographs, labels)
     assert model.score(photographs, labels) > 0.9
+
+
+# --- behind the door ------------------------------------------------------------------------------
+
+
+def test_reports_and_displays_show_files(files):
+    pytest.importorskip("altair")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    paths, labels = files
+    images = [np.asarray(Image.open(path)) for path in paths]
+    model = make_pipeline(ImageReader(14, mode="L"), small()).fit(paths, labels)
+    for X in (paths, images, np.array(paths)):
+        report = make_report(model, X, labels, n_resamples=2)
+        assert "a picture that the classifiers read" in report.html
+    grid = PredictionGridDisplay.from_estimator(model, paths, labels)
+    assert grid.pictures.shape[1:] == (64, 64)
+    one = ProbabilityDisplay.from_estimator(model, Path(paths[0]).read_bytes(), labels[0])
+    assert one.picture.shape == (64, 64)
+    pytest.importorskip("captum")
+    for X, n in ((paths[:2], 2), (paths[0], 1), (images[:2], 2)):
+        display = AttributionDisplay.from_estimator(model, X, methods=["saliency"])
+        assert display.maps["saliency"].shape == display.pictures.shape == (n, 14, 14)
+    pyplot.close("all")

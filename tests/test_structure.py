@@ -139,7 +139,7 @@ PARTS = {
     "inspection": {
         "allowed": {
             *("datasets", "images", "inspection", "metrics", "parallel.kept", "persistence"),
-            "utils",
+            *("preprocessing", "utils"),
         },
         "refused": {"skorch"},
     },

@@ -216,7 +216,9 @@ def test_pictures_are_made_smaller_as_pillow_does(functions):
         whole = np.concatenate([pixels, np.full((h, w, 1), 255, np.uint8)], axis=2)
         value = {"text": base64.b64encode(whole.tobytes()).decode(), "w": int(w), "h": int(h)}
         call = "viewOf({width: value.w, height: value.h, data: "
-        call += f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)}, '{crop}')"
+        call += (
+            f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)}, '{crop}')"
+        )
         found = np.reshape(functions(f"Array.from({call})", value), shape)
         np.testing.assert_array_equal(found, expected)
 

@@ -15,13 +15,13 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skfashion.fitting.no_numbers import refuse_pictures
 from skfashion.fitting.times import without_times
 from skfashion.images import advice_on_one_image, as_planes, planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.training import SparseImages, check_reachable, has_cuda
 from skfashion.utils import labels
 from skfashion.utils._sklearn import check_sample_weight
+from skfashion.utils.no_numbers import refuse_pictures
 
 NO_LABELS = object()
 

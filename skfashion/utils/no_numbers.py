@@ -24,14 +24,19 @@ def refuse_pictures(X):
     ------
     ValueError
     """
-    found = _kind_of(X)
+    found = kind_of_pictures(X)
     if found is not None:
         raise ValueError(f"Got {found} as X, {WAY_OUT}.")
 
 
-def _kind_of(X):
+def is_one_picture(X):
+    """Tell whether something is a single picture that is no array: a path, bytes, or a dict."""
+    return isinstance(X, str | bytes | os.PathLike | Mapping)
+
+
+def kind_of_pictures(X):
     """Return in words what pictures there are in place of numbers, None where there are none."""
-    if isinstance(X, str | bytes | os.PathLike | Mapping):
+    if is_one_picture(X):
         return _kind_of_item(X)
     is_frame = hasattr(X, "columns") and hasattr(X, "iloc")
     if is_frame and len(X.columns) == 1:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from functools import partial
 from numbers import Integral
 
@@ -43,10 +44,10 @@ def load_image_folder(
     size=None,
     mode="auto",
     crop="centre",
-    labels="folders",
+    labels: str | os.PathLike | Mapping = "folders",
     on_error="raise",
     n_jobs=None,
-    out=None,
+    out: str | os.PathLike | None = None,
     verbose=1,
 ):
     """Load pictures from a folder (classification), each folder inside of it a class.

@@ -124,6 +124,8 @@ def test_broken_files_are_named_or_left_out(root, tmp_path):
         assert left_out == {"cut.png", "empty.jpg", "bomb.png"}
         assert len(found.data) == len(found.target) == len(found.filenames) == 6
         np.testing.assert_array_equal(found.images[-1], np.asarray(Image.open(found.filenames[-1])))
+        names = [Path(name).parent.name for name in found.filenames]
+        assert found.target_names[found.target].tolist() == names
     for file in root.rglob("*.png"):
         file.write_bytes(b"x")
     for size in (None, 8):

@@ -160,14 +160,12 @@ def decode(picture, steps):
     """
     with _in_words(picture.width * picture.height), picture:
         height, width = steps.size
-        has_notes = not NOTES.isdisjoint(picture.info)
-        if has_notes:
-            # It may lie on its side.
-            height = width = max(height, width)
+        if height != width and _lies_on_its_side(picture):
+            height, width = width, height
         # JPEG alone: at an eighth of the size, where that is more than enough.
         picture.draft(steps.mode, (2 * width, 2 * height))
         picture.load()
-        if has_notes or not NOTES.isdisjoint(picture.info):
+        if not NOTES.isdisjoint(picture.info):
             picture = ImageOps.exif_transpose(picture)
         flat = _fitted(flattened(picture, steps.mode), steps)
     # NumPy's own way to ask for the pixels takes three times as long for a small picture.
@@ -177,11 +175,15 @@ def decode(picture, steps):
 def upright_size(picture):
     """Return the height and the width of an opened picture, as its note on rotation says."""
     width, height = picture.size
-    if not NOTES.isdisjoint(picture.info):
-        with _in_words(width * height):
-            if picture.getexif().get(ORIENTATION) in ON_ITS_SIDE:
-                return width, height
-    return height, width
+    with _in_words(width * height):
+        return (width, height) if _lies_on_its_side(picture) else (height, width)
+
+
+def _lies_on_its_side(picture):
+    """Tell whether a camera has noted that a picture is to be turned by a quarter."""
+    if NOTES.isdisjoint(picture.info):
+        return False
+    return picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
 
 
 def is_grey(picture):

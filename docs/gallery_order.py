@@ -6,6 +6,7 @@ ORDER = (
     "how_many_neurons",
     "compare_results_on_one_page",
     "stop_at_a_target",
+    "a_photograph_of_your_own",
     "where_does_it_fail",
     "calibrated_probabilities",
     "cnn_in_a_pipeline_with_smote",

@@ -72,6 +72,7 @@ _MODULES = (
     "model_selection",
     "parameters",
     "persistence",
+    "preprocessing",
     "serving",
     "studies",
 )

@@ -50,6 +50,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.parameters.losses.FocalLoss",
     "skfashion.parameters.losses.LDAMLoss",
     "skfashion.parameters.losses.LogitAdjustedLoss",
+    "skfashion.preprocessing.fashion.PhotoToFashion",
+    "skfashion.preprocessing.reader.ImageReader",
     "skfashion.studies.thresholds.ClassFactorsClassifier",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

@@ -85,7 +85,7 @@ def test_fit_and_studies_are_asked_in_neighbours_words(digits):
 
 
 MODULES = ["", ".adaptation", ".datasets", ".ensemble", ".inspection", ".model_selection"]
-MODULES += [".monitoring"]
+MODULES += [".monitoring", ".preprocessing"]
 MODULES = [import_module(f"skfashion{name}") for name in [*MODULES, ".serving", ".studies"]]
 PUBLIC = {name: getattr(module, name) for module in MODULES for name in module.__all__}
 PUBLIC["ClassFactorsClassifier"] = ClassFactorsClassifier

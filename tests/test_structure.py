@@ -26,6 +26,14 @@ PARTS = {
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "pictures": {
+        "allowed": set(),
+        "libraries": {"contextlib", "dataclasses", "io", "numbers", "numpy", "PIL"},
+    },
+    "preprocessing": {
+        "allowed": {"pictures", "preprocessing", "utils"},
+        "refused": {"torch", "skorch"},
+    },
     "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "metadata": {
@@ -51,7 +59,12 @@ PARTS = {
         },
     },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
-    "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
+    "datasets": {
+        "allowed": {
+            *("datasets", "images", "parallel.progress", "pictures", "preprocessing", "utils"),
+        },
+        "refused": {"torch", "skorch"},
+    },
     "training": {
         "allowed": {
             *("parallel", "training", "utils.callers", "utils.extras", "utils.files"),
@@ -97,8 +110,7 @@ PARTS = {
     "export": {
         "allowed": {
             *("classifiers", "ensemble", "export", "fitting", "images", "metadata", "monitoring"),
-            "training",
-            "utils",
+            *("preprocessing", "training", "utils"),
         },
         "refused": {"skorch"},
     },
@@ -106,7 +118,7 @@ PARTS = {
     # imported within functions is counted, too: models are exported by another process.
     "serving": {
         "allowed": {
-            *("images", "metadata", "monitoring", "serving"),
+            *("images", "metadata", "monitoring", "pictures", "serving"),
             *("utils.command_line", "utils.extras", "utils.files", "utils.names"),
         },
         "refused": {"torch", "skorch", "sklearn", "scipy", "pandas"},
@@ -133,7 +145,7 @@ PARTS = {
     "inspection": {
         "allowed": {
             *("datasets", "images", "inspection", "metrics", "parallel.kept", "persistence"),
-            "utils",
+            *("preprocessing", "utils"),
         },
         "refused": {"skorch"},
     },
@@ -236,6 +248,7 @@ SETTERS = {
     ("model_selection/epoch_halving.py", "_refit"),
     ("model_selection/epoch_halving.py", "fit"),
     ("model_selection/stepping.py", "fit"),
+    ("preprocessing/reader.py", "fit"),
     ("studies/treatments.py", "fit"),
     ("studies/treatments.py", "fit_resample"),
     # How attributes are replaced and copied.

@@ -179,11 +179,14 @@ def test_pictures_are_made_smaller_as_pillow_does(functions):
         h, w = RANDOM.integers(1, 400, 2) if i % 2 else RANDOM.integers(1, 60, 2)
         shape = [(1, 28, 28), (3, 32, 32), (3, 20, 9)][i % 3]
         pixels = RANDOM.integers(0, 256, (h, w, 3), np.uint8)
-        expected = decode(open_picture(picture(pixels), 10**6), shape)
+        crop = ["stretch", "centre", "pad"][i // 3 % 3]
+        expected = decode(open_picture(picture(pixels), 10**6), shape, crop)
         whole = np.concatenate([pixels, np.full((h, w, 1), 255, np.uint8)], axis=2)
         value = {"text": base64.b64encode(whole.tobytes()).decode(), "w": int(w), "h": int(h)}
         call = "viewOf({width: value.w, height: value.h, data: "
-        call += f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)})"
+        call += (
+            f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)}, '{crop}')"
+        )
         found = np.reshape(functions(f"Array.from({call})", value), shape)
         np.testing.assert_array_equal(found, expected)
 

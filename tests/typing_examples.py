@@ -40,9 +40,11 @@ from skfashion.datasets import (
     fetch_kmnist,
     fetch_mnist,
     load_fashion_sample,
+    load_image_folder,
     make_corrupted,
     make_groups,
     make_imbalanced,
+    read_idx,
 )
 from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
 from skfashion.exceptions import DataShiftWarning
@@ -71,6 +73,7 @@ from skfashion.monitoring import (
 )
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
+from skfashion.preprocessing import ImageReader, PhotoToFashion
 from skfashion.studies import (
     DRIFTS,
     MITIGATIONS,
@@ -102,6 +105,15 @@ def files():
     assert_type(load("net.safetensors", module=nn.Flatten), ImageClassifier)
     assert_type(TRUSTED_TYPES, tuple[str, ...])
     load(3)  # pyright: ignore[reportArgumentType]
+
+
+def pictures():
+    load_image_folder("photos", size=28, mode="L", crop="pad", labels={"a.png": 1}, out="x.npy")
+    ImageReader((28, 20), mode="RGB", flatten=True, n_jobs=2).fit(["a.png"]).transform([b""])
+    PhotoToFashion(tolerance=0.1).fit_transform([np.zeros((9, 9))])
+    assert_type(read_idx("labels-idx1-ubyte").shape, tuple[int, ...])
+
+    ImageReader(shape=28)  # pyright: ignore[reportCallIssue]
 
 
 def own_parameters():

@@ -24,7 +24,7 @@ from skfashion.monitoring import ReferenceProfile
 from skfashion.utils.pipelines import last_step
 
 
-def describe(estimator, profile=None, examples=None):
+def describe(estimator, profile=None, examples=None, more=None):
     """Return the metadata of a file, texts by name.
 
     Parameters
@@ -35,6 +35,8 @@ def describe(estimator, profile=None, examples=None):
         JSON's types only.
     examples : tuple of (ndarray, sequence or None), or None
         Inputs of the file, and their labels.
+    more : dict or None
+        Other values by name.
     """
     labels = labels_for_onnx(estimator.classes_)
     net = last_step(estimator)
@@ -62,6 +64,7 @@ def describe(estimator, profile=None, examples=None):
         described["profile"] = profile
     if examples is not None:
         described["examples"] = examples
+    described |= more or {}
     return {PREFIX + name: json.dumps(value) for name, value in described.items()}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from skfashion.images import as_planes, channel_axis, planes_shape
-from skfashion.metadata import FORMAT, own_texts, unpacked, value_of
+from skfashion.metadata import FORMAT, READER, own_texts, unpacked, value_of
+from skfashion.pictures import CROPS
 from skfashion.serving.libraries import import_library
 from skfashion.serving.problems import ProblemError
 
@@ -81,6 +82,8 @@ class Model:
     outputs : tuple of str
     row_seconds : float
         What a row takes, measured when the file was checked.
+    crop : {"stretch", "centre", "pad"}
+        What becomes of a picture of other proportions.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Model:
     example_labels: list | None = field(repr=False)
     outputs: tuple
     row_seconds: float = 0.0
+    crop: str = "stretch"
 
     @property
     def planes(self):
@@ -233,7 +237,7 @@ def _described(name, session, texts):
         raise ValueError(f"Got an ONNX file of {entry.type} to {outputs}, expected a classifier.")
     known = {
         key: value_of(texts, key)
-        for key in ("image_shape", "prior", "profile", "value_range")
+        for key in ("image_shape", READER, "prior", "profile", "value_range")
         if f"skfashion.{key}" in texts
     }
     examples, labels = None, None
@@ -257,7 +261,21 @@ def _described(name, session, texts):
         examples,
         labels,
         outputs,
+        crop=_crop_of(known.get(READER), shape),
     )
+
+
+def _crop_of(reader, image_shape):
+    """Return how a file's reader brings pictures to its shape; they are stretched without one."""
+    if reader is None:
+        return "stretch"
+    sides = tuple(reader["size"])
+    shape = (*sides, 3) if reader["mode"] == "RGB" else sides
+    if reader["crop"] not in CROPS or image_shape is None or tuple(image_shape) != shape:
+        raise ValueError(
+            f"Got a file of image_shape={image_shape} that reads pictures as {reader}."
+        )
+    return reader["crop"]
 
 
 def _tried(model):

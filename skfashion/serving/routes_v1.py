@@ -69,7 +69,7 @@ def inputs_of(sent, served, limits):
     if sent.json is not None:
         instances = parse(schemas.Instances, sent.json).instances
         return read_instances(instances, model, limits.max_rows)
-    pixels = decode(sent.open(limits.max_pixels), planes_of(model))
+    pixels = decode(sent.open(limits.max_pixels), planes_of(model), model.crop)
     return model.from_planes(model.scaled(pixels)[None])
 
 

@@ -70,6 +70,7 @@ def _card(model):
         "name": model.name,
         "classes": model.classes,
         "image_shape": list(model.planes),
+        "crop": model.crop,
         "has_examples": model.examples is not None and len(model.examples) > 0,
         "input": model.input_name,
         "dtype": model.dtype.name,

@@ -40,7 +40,7 @@ def open_picture(content, max_pixels):
     """
     with _as_problems(max_pixels):
         picture = pictures.open_picture(bytes(content), max_pixels, FORMATS)
-    if picture.format != "PNG" and content.count(SCAN) > MOST_SCANS:
+    if picture.format in ("JPEG", "MPO") and content.count(SCAN) > MOST_SCANS:
         raise ProblemError(
             422, f"Got a JPEG of more than {MOST_SCANS} scans, expected fewer. Save it anew."
         )

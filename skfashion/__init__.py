@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skfashion.classifiers.conv import ConvNetClassifier
     from skfashion.classifiers.mlp import MLPNetClassifier
     from skfashion.classifiers.resnet import ResNetClassifier
+    from skfashion.classifiers.timm import TimmClassifier
     from skfashion.classifiers.torchvision import TorchvisionClassifier
     from skfashion.parameters.augmentation import Augmentation
     from skfashion.parameters.losses import (
@@ -37,6 +38,7 @@ __all__ = [
     "LogitAdjustedLoss",
     "MLPNetClassifier",
     "ResNetClassifier",
+    "TimmClassifier",
     "TorchvisionClassifier",
     "load",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "LogitAdjustedLoss": "parameters.losses",
     "MLPNetClassifier": "classifiers.mlp",
     "ResNetClassifier": "classifiers.resnet",
+    "TimmClassifier": "classifiers.timm",
     "TorchvisionClassifier": "classifiers.torchvision",
     "load": "persistence",
 }

@@ -7,6 +7,7 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
+from skfashion.classifiers.timm import TimmClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
 from skfashion.utils.forms import form_of
@@ -20,6 +21,7 @@ CLASSES = {
         ConvNetClassifier,
         MLPNetClassifier,
         ResNetClassifier,
+        TimmClassifier,
         TorchvisionClassifier,
     )
 }
@@ -36,6 +38,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.classifiers.conv.ConvNetClassifier",
     "skfashion.classifiers.mlp.MLPNetClassifier",
     "skfashion.classifiers.resnet.ResNetClassifier",
+    "skfashion.classifiers.timm.TimmClassifier",
     "skfashion.classifiers.torchvision.TorchvisionClassifier",
     "skfashion.ensemble.snapshots.SnapshotEnsembleClassifier",
     "skfashion.model_selection.epoch_halving.EpochHalvingSearchCV",

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import skfashion
+from skfashion import TimmClassifier
 from skfashion.classifiers.base import ImageClassifier
 
 ESTIMATORS = [
@@ -44,6 +45,8 @@ SMALL = {
     "n_stem_blocks": 1,
     "backbone": "mobilenet_v3_small",
 }
+# Of timm's, which has names of its own: a network of a few layers, not downloaded.
+TIMM = {"backbone": "test_efficientnet", "weights": None, "resize": None}
 
 
 def light(cls, **params):
@@ -57,6 +60,7 @@ def light(cls, **params):
         return cls(max_epochs=10, **params)
     known = cls().get_params()
     tiny = {k: v for k, v in (SMALL | {"backbone": "regnet_y_400mf"}).items() if k in known}
+    tiny |= TIMM if cls is TimmClassifier else {}
     return cls(max_epochs=5 if "backbone" in known else 10, **tiny, **params)
 
 
@@ -66,6 +70,7 @@ def small(cls, **params):
     Parameters of an architecture that `cls` has not are left out.
     """
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **SMALL}
+    defaults |= TIMM if cls is TimmClassifier else {}
     known = cls().get_params()
     for name in set(params) - set(defaults):
         assert name in known or name in ARCHITECTURE, name

@@ -16,7 +16,10 @@ PACKAGE = Path(skfashion.__file__).parent
 # What each folder, and each module beside them, may import: parts of the package, and libraries
 # that are refused. Whatever is not named here has no rule, and fails.
 PARTS = {
-    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
+    "nets": {
+        "allowed": {"nets"},
+        "libraries": {"torch", "torchvision", "timm", "copy", "difflib", "functools", "math", "re"},
+    },
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
@@ -237,7 +240,7 @@ SETTERS = {
     # A copy of what is exported, with plain estimators inside.
     ("export/plain.py", "_with"),
     # Layers of a network.
-    ("nets/backbone.py", "_use_own_layers"),
+    ("nets/adopting.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),
 }
 WRITES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"}

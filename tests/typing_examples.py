@@ -24,6 +24,7 @@ from skfashion import (
     LogitAdjustedLoss,
     MLPNetClassifier,
     ResNetClassifier,
+    TimmClassifier,
     TorchvisionClassifier,
     load,
 )
@@ -104,6 +105,7 @@ def own_parameters():
     ResNetClassifier(width=8, depth=1, block="preact", stem_stride=1, stochastic_depth=0.1)
     AttentionNetClassifier(width=8, depth=1, n_heads=2, mlp_ratio=1, n_stem_blocks=1)
     TorchvisionClassifier(backbone="resnet18", weights=Path("w.pt"), freeze=2, layer_lr_decay=0.5)
+    TimmClassifier(backbone="resnet10t", weights=None, resize=64, freeze="backbone")
 
     MLPNetClassifier((3, 2))  # pyright: ignore[reportCallIssue]
     MLPNetClassifier(hidden_layers=3)  # pyright: ignore[reportCallIssue]
@@ -113,6 +115,7 @@ def own_parameters():
     ConvNetClassifier(kernel_size=2.5)  # pyright: ignore[reportArgumentType]
     ResNetClassifier(block="bottleneck")  # pyright: ignore[reportArgumentType]
     AttentionNetClassifier(n_heads="2")  # pyright: ignore[reportArgumentType]
+    TimmClassifier(resize="large")  # pyright: ignore[reportArgumentType]
     TorchvisionClassifier(freeze="all")  # pyright: ignore[reportArgumentType]
 
 

@@ -8,5 +8,6 @@ from skfashion.nets.backbone import TorchvisionNet
 from skfashion.nets.conv import ConvNet
 from skfashion.nets.mlp import MLP
 from skfashion.nets.residual import ResNet
+from skfashion.nets.timm import TimmNet
 
-__all__ = ["MLP", "AttentionNet", "ConvNet", "ResNet", "TorchvisionNet"]
+__all__ = ["MLP", "AttentionNet", "ConvNet", "ResNet", "TimmNet", "TorchvisionNet"]

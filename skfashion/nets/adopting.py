@@ -105,7 +105,7 @@ class BackboneNet(Network):
             patterns = [f"{prefix}{name}.*" for name in names]
             self.lr_factors = tuple(zip(patterns, factors, strict=True))
         if pretrained is not None:
-            self.pretrained = _adapted(pretrained, image_shape[0], prefix)
+            self.pretrained = _adapted(pretrained, image_shape[0], prefix, _first_of(module))
 
     def train(self, mode=True):
         """Switch to training, but for the parts that are frozen; their statistics are, too."""
@@ -137,7 +137,7 @@ def output_shape(module, image_shape):
     try:
         with torch.no_grad(), torch.device("meta"):
             return copy.deepcopy(module).to("meta")(torch.empty(2, *image_shape)).shape
-    except (RuntimeError, ValueError):
+    except Exception:  # each architecture has its own ways to refuse
         return None
 
 
@@ -146,20 +146,23 @@ def _accepts(module, image_shape):
     return output_shape(module, image_shape) is not None
 
 
-def _adapted(state, n_channels, prefix):
+def _first_of(module):
+    """Return the name of an architecture's first convolution, None where it has none."""
+    return next((n for n, layer in module.named_modules() if isinstance(layer, nn.Conv2d)), None)
+
+
+def _adapted(state, n_channels, prefix, first):
     """Return an architecture's weights under the names that they have in a network.
 
     The first convolution's filters for red, green and blue are added up and shared out where
     images have another number of channels: a grey image is a picture in grey.
     """
-    adapted, is_first = {}, True
-    for name, tensor in state.items():
-        if tensor.ndim == 4 and is_first:
-            is_first = False
-            if tensor.shape[1] != n_channels:
-                shared = tensor.sum(1, keepdim=True) / n_channels
-                tensor = shared.expand(-1, n_channels, -1, -1).contiguous()
-        adapted[f"{prefix}{name}"] = tensor
+    adapted = {f"{prefix}{name}": tensor for name, tensor in state.items()}
+    name = f"{prefix}{first}.weight"
+    filters = adapted.get(name)
+    if filters is not None and filters.ndim == 4 and filters.shape[1] != n_channels:
+        shared = filters.sum(1, keepdim=True) / n_channels
+        adapted[name] = shared.expand(-1, n_channels, -1, -1).contiguous()
     return adapted
 
 
@@ -177,7 +180,7 @@ def _use_own_layers(module, n_channels):
 
     The first convolution gets as many inputs as images have channels.
     """
-    first = next((n for n, m in module.named_modules() if isinstance(m, nn.Conv2d)), None)
+    first = _first_of(module)
     for name, layer in list(module.named_modules()):
         parent, _, child = name.rpartition(".")
         kind = type(layer).__name__

@@ -218,7 +218,7 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     expected = (
         r"Got weights='DEFAULT' for backbone='test_efficientnet', which could not be downloaded "
-        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\)\. Where there is no network"
+        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\); where there is no network, fetch the file"
     )
     with pytest.raises(OSError, match=expected):
         tiny(weights="DEFAULT").fit(*few)

@@ -140,13 +140,12 @@ def read_weights(backbone):
     try:
         module = _built(backbone, pretrained=True)
     except Exception as error:  # of whatever library timm downloads by
-        place = known.url or f"https://huggingface.co/{known.hf_hub_id}"
+        place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(
             f"Got weights='DEFAULT' for backbone={backbone!r}, which could not be downloaded from "
-            f"{place} ({why:.200}). Where there is no network, fetch the weights' file from there "
-            "with another machine (model.safetensors or pytorch_model.bin), and give its path as "
-            "weights."
+            f"{place} ({why:.200}); where there is no network, fetch the file from there with "
+            "another machine (model.safetensors), and give its path as weights."
         ) from error
     return module.state_dict()
 

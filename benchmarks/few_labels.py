@@ -96,7 +96,7 @@ def measure(unit, draw, asked):
         seconds = time.perf_counter() - start
         yield {
             "task": TASK,
-            "way": way,
+            "method": way,
             "rows_a_class": n,
             "repeat": repeat,
             "accuracy": round(float(model.score(X_test, y_test)), 6),
@@ -151,14 +151,16 @@ _TURNED = {}
 def lines(rows):
     """Return the lines of the table, accuracies and what each way gains over a net from scratch."""
     numbers = sorted(grouped(rows, "rows_a_class"))
-    found = {key: _by_draw(group) for key, group in grouped(rows, "way", "rows_a_class").items()}
+    found = {key: _by_draw(group) for key, group in grouped(rows, "method", "rows_a_class").items()}
     accuracies, differences = [], []
     for way, name in WAYS.items():
         its = [found.get((way, n), {}) for n in numbers]
         if not any(its):
             continue
         accuracies.append([name, *(cell(it.values(), 100, 1) if it else "" for it in its)])
-        gains = [_gain(it, found.get(("scratch", n), {})) for it, n in zip(its, numbers, strict=True)]
+        gains = [
+            _gain(it, found.get(("scratch", n), {})) for it, n in zip(its, numbers, strict=True)
+        ]
         if way != "scratch":
             differences.append([f"{name}: gain", *gains])
     headings = [f"{n} label{'s' * (n > 1)} a class" for n in numbers]

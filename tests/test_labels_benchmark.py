@@ -137,18 +137,31 @@ def test_pretrained_weights_are_compared_draw_by_draw(rows):
     assert len(rows) == 3 * 2 * (2 * 1 + 4 * 2)
     for way in ("pixels", "scratch"):
         one, five = (
-            np.mean([row["accuracy"] for row in of_task(rows, few_labels.TASK, way=way, rows_a_class=n)])
+            np.mean(
+                [
+                    row["accuracy"]
+                    for row in of_task(rows, few_labels.TASK, method=way, rows_a_class=n)
+                ]
+            )
             for n in (1, 5)
         )
         assert 0.1 < one < five
-    settings = {way: of_task(rows, few_labels.TASK, way=way)[0]["settings"] for way in few_labels.WAYS}
+    settings = {
+        way: of_task(rows, few_labels.TASK, method=way)[0]["settings"] for way in few_labels.WAYS
+    }
     assert "pretext_rows" in settings["init_from"]
     assert settings["features"]["packages"]["timm"]
     assert "packages" not in settings["scratch"]
     assert "episodes" not in settings["scratch"]
     means = [
         [
-            np.mean([r["accuracy"] for r in rows if (r["way"], r["rows_a_class"], r["seed"]) == (way, 5, draw)])
+            np.mean(
+                [
+                    r["accuracy"]
+                    for r in rows
+                    if (r["method"], r["rows_a_class"], r["seed"]) == (way, 5, draw)
+                ]
+            )
             for draw in range(3)
         ]
         for way in ("head", "scratch")

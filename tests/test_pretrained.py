@@ -1,4 +1,4 @@
-"""Architectures of timm's and torchvision's: their weights, their standardisation, enlarged images."""
+"""Architectures of timm's and torchvision's: weights, standardisation, enlarged images."""
 
 import sys
 
@@ -12,7 +12,6 @@ from torch.nn import functional
 import skfashion
 from skfashion import TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers import timm as classifiers_timm
-from skfashion.nets import TimmNet
 from skfashion.nets.layers import SameConv2d
 from skfashion.nets.timm import check_name
 
@@ -218,7 +217,7 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     expected = (
         r"Got weights='DEFAULT' for backbone='test_efficientnet', which could not be downloaded "
-        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\); where there is no network, fetch the file"
+        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\); where there is no network,"
     )
     with pytest.raises(OSError, match=expected):
         tiny(weights="DEFAULT").fit(*few)
@@ -226,7 +225,9 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
 
 @pytest.mark.parametrize("name", ["resnt18", "hf-hub:timm/resnet18", "local-dir:/tmp/x", "", "a/b"])
 def test_unknown_architectures_are_refused_with_those_that_are_near(name, few):
-    with pytest.raises(ValueError, match=rf"Got backbone='{name}', expected one of timm's 1,.* such"):
+    with pytest.raises(
+        ValueError, match=rf"Got backbone='{name}', expected one of timm's 1,.* such"
+    ):
         tiny(backbone=name).fit(*few)
 
 
@@ -237,13 +238,17 @@ def test_a_name_may_say_which_weights():
 
 
 def test_transformers_are_refused_by_what_they_have(few):
-    with pytest.raises(ValueError, match=r"Got backbone='test_vit' .* architecture of convolutions"):
+    with pytest.raises(
+        ValueError, match=r"Got backbone='test_vit' .* architecture of convolutions"
+    ):
         tiny(backbone="test_vit").fit(*few)
 
 
 def test_without_timm_the_message_says_how_to_install_it(few, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ImportError, match=r"TimmClassifier needs timm .*pip install -e '\.\[timm\]'"):
+    with pytest.raises(
+        ImportError, match=r"TimmClassifier needs timm .*pip install -e '\.\[timm\]'"
+    ):
         tiny().fit(*few)
 
 

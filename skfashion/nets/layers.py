@@ -181,9 +181,10 @@ class StridedConv2d(nn.Conv2d):
 
 
 class SameConv2d(GroupedConv2d):
-    """A convolution that leaves of a side of ``p`` pixels ``ceil(p / step)``, as TensorFlow's "same".
+    """A convolution that leaves of a side of ``p`` pixels ``ceil(p / step)``.
 
-    Zeros continue the edges, the odd one at the lower right. Its own ``padding`` is 0.
+    As TensorFlow's padding "same" does: zeros continue the edges, the odd one at the lower
+    right. Its own ``padding`` is 0.
     """
 
     def forward(self, x):

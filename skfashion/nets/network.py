@@ -133,7 +133,9 @@ def _draw_uniform(module, generator):
 FILLED = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "mean", "scale"}
 DRAWERS = {
     (nn.Linear, nn.Conv2d): _draw_uniform,
-    (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm): lambda module, _: module.reset_parameters(),
+    (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm): lambda module, _: (
+        module.reset_parameters()
+    ),
     Standardize: lambda module, _: module.set_statistics(
         [0.0] * module.mean.numel(), [1.0] * module.mean.numel()
     ),

@@ -364,7 +364,7 @@ TABLES = {
 
 STUDY = study_of(
     __name__,
-    cost="4 h",
+    cost="3 h",
     page="little_labels.md",
     packages=("skada",),
     cheap=UNITS[:1],

@@ -14,6 +14,7 @@ from skfashion import TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers import timm as classifiers_timm
 from skfashion.nets.layers import SameConv2d
 from skfashion.nets.timm import check_name
+from skfashion.training.inference import fold_batch_norm
 
 timm = pytest.importorskip("timm")
 
@@ -136,6 +137,14 @@ def test_predictions_are_those_of_the_network_itself(backbone, few):
         np.testing.assert_array_equal(net.predict_proba(X[:n]), net.predict_proba(X)[:n])
 
 
+def test_layers_that_do_more_than_their_base_class_are_not_folded():
+    torch.manual_seed(0)
+    pair = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), timm.layers.BatchNormAct2d(4)).eval()
+    x = torch.randn(2, 1, 5, 5)
+    assert (pair(x) >= 0).all()
+    torch.testing.assert_close(fold_batch_norm(pair)(x), pair(x))
+
+
 @pytest.mark.parametrize("backbone", TINY)
 def test_seeds_decide_and_the_global_generator_is_left_alone(backbone, few):
     before = torch.get_rng_state()
@@ -193,7 +202,8 @@ def test_weights_from_files_of_other_kinds(few, state, file, tmp_path):
     turned = dict(reversed(other.items()))
     fewer = dict(list(other.items())[1:])
     larger = {name: torch.cat([tensor, tensor]) for name, tensor in other.items()}
-    for wrong in (turned, fewer, larger):
+    roles = {name.replace("running_mean", "running_var_"): it for name, it in other.items()}
+    for wrong in (turned, fewer, larger, roles):
         torch.save(wrong, tmp_path / "wrong.pt")
         with pytest.raises(ValueError, match="Got weights with weights of another architecture"):
             tiny(weights=tmp_path / "wrong.pt").fit(X, y)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from skfashion.classifiers.mlp import MLPNetClassifier
     from skfashion.classifiers.module import ModuleClassifier
     from skfashion.classifiers.resnet import ResNetClassifier
+    from skfashion.classifiers.timm import TimmClassifier
     from skfashion.classifiers.torchvision import TorchvisionClassifier
     from skfashion.parameters.augmentation import Augmentation
     from skfashion.parameters.losses import (
@@ -39,6 +40,7 @@ __all__ = [
     "MLPNetClassifier",
     "ModuleClassifier",
     "ResNetClassifier",
+    "TimmClassifier",
     "TorchvisionClassifier",
     "load",
 ]
@@ -57,6 +59,7 @@ _HOMES = {
     "MLPNetClassifier": "classifiers.mlp",
     "ModuleClassifier": "classifiers.module",
     "ResNetClassifier": "classifiers.resnet",
+    "TimmClassifier": "classifiers.timm",
     "TorchvisionClassifier": "classifiers.torchvision",
     "load": "persistence",
 }

@@ -9,6 +9,7 @@ from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
 from skfashion.classifiers.module import ModuleClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
+from skfashion.classifiers.timm import TimmClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
 from skfashion.utils.forms import form_of
@@ -24,6 +25,7 @@ CLASSES = {
         MLPNetClassifier,
         ModuleClassifier,
         ResNetClassifier,
+        TimmClassifier,
         TorchvisionClassifier,
     )
 }
@@ -41,6 +43,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.classifiers.mlp.MLPNetClassifier",
     "skfashion.classifiers.module.ModuleClassifier",
     "skfashion.classifiers.resnet.ResNetClassifier",
+    "skfashion.classifiers.timm.TimmClassifier",
     "skfashion.classifiers.torchvision.TorchvisionClassifier",
     "skfashion.ensemble.snapshots.SnapshotEnsembleClassifier",
     "skfashion.model_selection.epoch_halving.EpochHalvingSearchCV",

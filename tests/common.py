@@ -7,7 +7,7 @@ import torch
 from modules import Plain
 
 import skfashion
-from skfashion import ModuleClassifier
+from skfashion import ModuleClassifier, TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers.base import ImageClassifier
 
 ESTIMATORS = [
@@ -47,12 +47,15 @@ SMALL = {
     "backbone": "mobilenet_v3_small",
     "module": Plain,
 }
+# Of timm's, which has names of its own: a network of a few layers, not downloaded.
+TIMM = {"backbone": "test_efficientnet", "weights": None, "resize": None}
 
 
 def sizes_of(cls):
     """Return those of `SMALL` that a class has, and means so: channels of a module are images'."""
     known = set(cls().get_params()) - ({"channels"} if cls is ModuleClassifier else set())
-    return {name: value for name, value in SMALL.items() if name in known}
+    sizes = SMALL | (TIMM if cls is TimmClassifier else {})
+    return {name: value for name, value in sizes.items() if name in known}
 
 
 def light(cls, **params):
@@ -65,9 +68,9 @@ def light(cls, **params):
     if cls in FAST:
         return cls(max_epochs=10, **params)
     tiny = sizes_of(cls)
-    if "backbone" in tiny:
-        return cls(max_epochs=5, **(tiny | {"backbone": "regnet_y_400mf"}), **params)
-    return cls(max_epochs=10, **tiny, **params)
+    if cls is TorchvisionClassifier:
+        tiny |= {"backbone": "regnet_y_400mf"}
+    return cls(max_epochs=5 if "backbone" in tiny else 10, **tiny, **params)
 
 
 def small(cls, **params):

@@ -499,8 +499,12 @@ def test_golden_files_load(cls, tmp_path):
     assert_golden(net)
 
 
+# Classes that came when pickles were plain data already.
+NEWER = {"TimmClassifier"}
+
+
 @pytest.mark.filterwarnings("ignore::skfashion.utils.versions.OtherVersionsWarning")
-@pytest.mark.parametrize("cls", GOLDEN_CLASSES)
+@pytest.mark.parametrize("cls", [cls for cls in GOLDEN_CLASSES if cls.__name__ not in NEWER])
 def test_pickles_of_nets_as_objects_load(cls, tmp_path):
     """They hold the network itself, as all did before there was plain data."""
     net = pickle.loads(golden(cls, "pickle"))

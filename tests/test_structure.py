@@ -19,8 +19,8 @@ PARTS = {
     "nets": {
         "allowed": {"nets"},
         "libraries": {
-            *("contextlib", "copy", "inspect", "math", "re", "threading", "torch"),
-            "torchvision",
+            *("contextlib", "copy", "difflib", "functools", "inspect", "math", "re", "threading"),
+            *("torch", "torchvision", "timm"),
         },
     },
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
@@ -50,6 +50,7 @@ PARTS = {
         "libraries": {
             "collections",
             "dataclasses",
+            "functools",
             "json",
             "math",
             "numbers",
@@ -234,8 +235,6 @@ def test_no_import_closes_a_circle():
 # that change an object of their own. What ends with an underscore in `training` is a net's, and in
 # `plot` a display's.
 SETTERS = {
-    # No estimator, but a record of logging, whose formatters read its dictionary.
-    ("serving/logs.py", "__init__"),
     ("classifiers/base.py", "_remember"),
     ("ensemble/snapshots.py", "_remember"),
     ("studies/thresholds.py", "_remember"),
@@ -260,7 +259,7 @@ SETTERS = {
     # A record of a log, made at once.
     ("serving/logs.py", "__init__"),
     # Layers of a network.
-    ("nets/backbone.py", "_use_own_layers"),
+    ("nets/adopting.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),
     ("nets/module.py", "_replaced"),
     ("nets/own_layers.py", "use_own_layers"),

@@ -26,6 +26,7 @@ from skfashion import (
     MLPNetClassifier,
     ModuleClassifier,
     ResNetClassifier,
+    TimmClassifier,
     TorchvisionClassifier,
     load,
 )
@@ -126,6 +127,7 @@ def own_parameters():
     ModuleClassifier(module=nn.Flatten, module_params={"start_dim": 1}, module_input="rows")
     ModuleClassifier(module=nn.Flatten(), channels=3, criterion=nn.NLLLoss, features="0")
     ModuleClassifier(module="nn.Flatten")  # pyright: ignore[reportArgumentType]
+    TimmClassifier(backbone="resnet10t", weights=None, resize=64, freeze="backbone")
 
     MLPNetClassifier((3, 2))  # pyright: ignore[reportCallIssue]
     MLPNetClassifier(hidden_layers=3)  # pyright: ignore[reportCallIssue]
@@ -135,6 +137,7 @@ def own_parameters():
     ConvNetClassifier(kernel_size=2.5)  # pyright: ignore[reportArgumentType]
     ResNetClassifier(block="bottleneck")  # pyright: ignore[reportArgumentType]
     AttentionNetClassifier(n_heads="2")  # pyright: ignore[reportArgumentType]
+    TimmClassifier(resize="large")  # pyright: ignore[reportArgumentType]
     TorchvisionClassifier(freeze="all")  # pyright: ignore[reportArgumentType]
 
 

@@ -164,6 +164,13 @@ class ImageClassifier(
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
 
+    def _normalization(self):
+        """Return mean and deviation, of 0 to 1, that weights were trained with; None is unknown.
+
+        A number for each of red, green and blue.
+        """
+        return None
+
     def _file_of_weights(self):
         """Return the file that a parameter of the architecture names; None where there is none."""
         return None

@@ -115,8 +115,11 @@ def build_for(cls, plain, image_shape, n_classes):
     unknown = set(plain["architecture"]) - set(names_of_architecture(cls))
     if unknown:
         raise ValueError(f"{cls.__name__} has no architecture of {', '.join(sorted(unknown))}")
+    estimator = cls(**plain["architecture"])
+    if hasattr(estimator, "weights"):
+        estimator.weights = None
     module = build_module(
-        cls(**plain["architecture"]),
+        estimator,
         planes_shape(image_shape),
         n_classes,
         dtype=DTYPES[plain["dtype"]],

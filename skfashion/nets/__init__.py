@@ -9,5 +9,6 @@ from skfashion.nets.conv import ConvNet
 from skfashion.nets.mlp import MLP
 from skfashion.nets.module import ModuleNet
 from skfashion.nets.residual import ResNet
+from skfashion.nets.timm import TimmNet
 
-__all__ = ["MLP", "AttentionNet", "ConvNet", "ModuleNet", "ResNet", "TorchvisionNet"]
+__all__ = ["MLP", "AttentionNet", "ConvNet", "ModuleNet", "ResNet", "TimmNet", "TorchvisionNet"]

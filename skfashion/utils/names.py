@@ -78,8 +78,8 @@ OTHER_PLACES = {
     "eval_set": "Validation data are given to fit: fit(X, y, X_val=…, y_val=…).",
     "filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
     "n_filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
-    "pretrained": "Pretrained weights are weights of TorchvisionClassifier; those of a net of your "
-    "own are init_from.",
+    "pretrained": "Pretrained weights are weights of TorchvisionClassifier and TimmClassifier; "
+    "those of a net of your own are init_from.",
     "sensitive_features": "They are the groups of group_metrics and fairness_study.",
     "target_names": "They are the class_names of displays and reports.",
     "validation_data": "They are given to fit: fit(X, y, X_val=…, y_val=…).",

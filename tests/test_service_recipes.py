@@ -57,6 +57,9 @@ def test_the_dockerfile_and_the_manifest_give_options_that_exist(monkeypatch):
     for words in (command, container["args"]):
         main([*entry[3:], *words])
     assert [options.host for options in found] == ["0.0.0.0"] * 2
+    # Kubernetes cannot tell of a name whether it is root's.
+    assert container["securityContext"]["runAsNonRoot"]
+    assert int(re.search(r"^USER (\d+)$", docker, re.M)[1]) > 0
     (port,) = container["ports"]
     assert port["containerPort"] == found[1].port
     assert f"EXPOSE {found[0].port}" in docker

@@ -95,7 +95,7 @@ def _as_problems(max_pixels):
     except Image.UnidentifiedImageError:
         raise ProblemError(
             415,
-            "Got a body that is no picture, expected a file of PNG, JPEG or WebP; or JSON, sent as "
+            "Got a body that is no file of PNG, JPEG or WebP, expected one; or JSON, sent as "
             "application/json.",
         ) from None
     except Exception:

@@ -891,7 +891,9 @@ def test_the_alarms_of_a_model_end_with_it(made, tmp_path):
     served.watcher = watcher = Watcher(model, Monitor(), client.app.state.telemetry)
 
     def alarm():
-        said = re.findall(r'drift_alarm{kind="classes",model="net"} (.+)', client.get("/metrics").text)
+        said = re.findall(
+            r'drift_alarm{kind="classes",model="net"} (.+)', client.get("/metrics").text
+        )
         return float(*said)
 
     images = {"instances": np.zeros((64, 64), int).tolist()}

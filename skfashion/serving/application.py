@@ -12,8 +12,9 @@ from skfashion.utils.names import advises
 
 # The environment variable with the key that clients must send.
 API_KEY = "SKFASHION_API_KEY"
-# Of a site, as browsers send it.
-ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\[\]:-]+")
+# Of a site; browsers send it in small letters, without a slash or the usual port.
+ORIGIN = re.compile(r"\*|(https?://[a-z0-9.\[\]:-]+)/?")
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 @advises
@@ -96,7 +97,7 @@ def create_app(
         raise ValueError(f"Got threads={threads!r}, expected an int of at least 1.")
     if not isinstance(follow_prior, bool):
         raise ValueError(f"Got follow_prior={follow_prior!r}, expected True or False.")
-    origins = _checked_origins(cors_origins)
+    origins = read_origins(cors_origins)
     key = read_key()
     from skfashion.serving.assembling import assemble
 
@@ -119,17 +120,32 @@ def read_key():
     return key
 
 
-def _checked_origins(origins):
-    """Return origins as a tuple of str."""
+def read_origins(origins, name="cors_origins"):
+    """Return origins as browsers send them, a tuple of str.
+
+    Parameters
+    ----------
+    origins : iterable of str
+    name : str
+        What they were given as, for the message.
+
+    Raises
+    ------
+    ValueError
+        If one is none.
+    """
     is_many = not isinstance(origins, str) and isinstance(origins, Iterable)
-    found = tuple(origins) if is_many else (None,)
-    for origin in found:
-        if not isinstance(origin, str) or not ORIGIN.fullmatch(origin):
+    given, found = tuple(origins) if is_many else (origins,), []
+    for origin in given:
+        match = ORIGIN.fullmatch(origin.lower()) if is_many and isinstance(origin, str) else None
+        if match is None:
             raise ValueError(
-                f"Got cors_origins={origins!r}, expected a list of scheme, host and port, no path, "
-                "such as ['https://shop.example'], or ['*'] for all."
+                f"Got {name} {origin!r}, expected scheme, host and port, no path, of each site, "
+                "such as https://shop.example in a list, or * for all."
             )
-    return found
+        site = match[1] or "*"
+        found.append(site.removesuffix(USUAL_PORTS.get(site.partition(":")[0], "")))
+    return tuple(found)
 
 
 def paths_of(models):

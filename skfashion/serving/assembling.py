@@ -92,7 +92,13 @@ async def _on_problem(request, problem):
 
 
 async def _on_http(request, error):
-    detail = HTTPStatus(error.status_code).description or str(error.detail)
+    if error.status_code == 404:
+        detail = "Got a path that is none of this service, expected one of /openapi.json."
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another one")
+        detail = f"Got a method that this path does not have, expected {allowed}."
+    else:
+        detail = HTTPStatus(error.status_code).description or str(error.detail)
     return _answer(request, error.status_code, detail, error.headers)
 
 

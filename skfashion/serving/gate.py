@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import itertools
 import logging
+import math
 import re
 import secrets
 import time
@@ -51,6 +52,8 @@ class Gate:
         self.app, self._plain, self.limits, self.telemetry = app, plain, limits, telemetry
         self._key = None if api_key is None else api_key.encode()
         self.n_requests, self.is_draining = 0, False
+        # Of the server, which sets them.
+        self.connections, self.max_connections = (), math.inf
         # Of request ids: no other process has the same, and none needs to be a secret.
         self._begin, self._count = f"{secrets.token_hex(8)}-", itertools.count()
 
@@ -102,7 +105,7 @@ class Gate:
             await exchange.send_problem(answer)
 
     def _check(self, path, headers):
-        """Refuse a request without the key, or one too many."""
+        """Refuse a request without the key, one too many, or of a connection too many."""
         if path.startswith(HEALTH):
             return
         if self.n_requests > self.limits.max_requests:
@@ -110,6 +113,12 @@ class Gate:
                 503,
                 "Got more requests at a time than are queued; come again in a second.",
                 {"Retry-After": RETRY_AFTER},
+            )
+        if len(self.connections) > self.max_connections:
+            raise ProblemError(
+                503,
+                "Got more connections than are kept; come again in a second.",
+                {"Retry-After": RETRY_AFTER, "Connection": "close"},
             )
         if self._key is not None and path not in OPEN:
             kind, _, token = headers.get(b"authorization", b"").partition(b" ")

@@ -83,13 +83,20 @@ class ForgivingHandler(logging.StreamHandler):
         """Write what waits."""
         with self.lock:
             records, self._waiting = self._waiting, []
+            lines = list(self._lines_of(records))
             try:
-                lines = [self.format(record) + self.terminator for record in records]
                 if lines:
                     self.stream.write("".join(lines))
                     self.stream.flush()
             except Exception:
                 self.handleError(None)
+
+    def _lines_of(self, records):
+        for record in records:
+            try:
+                yield self.format(record) + self.terminator
+            except Exception:
+                self.handleError(record)
 
     def handleError(self, record):
         """Forget the line."""
@@ -120,7 +127,8 @@ def say_request(**fields):
 
 
 def say(event, level=logging.INFO, *, exc_info=None, **fields):
-    """Log an event with what belongs to it."""
+    """Log an event with the process and what else belongs to it."""
     logger = logging.getLogger(NAME)
     if logger.isEnabledFor(level):
-        logger.log(level, event, exc_info=exc_info, extra={"fields": fields})
+        extra = {"fields": {"pid": os.getpid(), **fields}}
+        logger.log(level, event, exc_info=exc_info, extra=extra)

@@ -11,7 +11,7 @@ from skfashion.images import as_planes, channel_axis, planes_shape
 from skfashion.metadata import FORMAT, READER, own_texts, unpacked, value_of
 from skfashion.pictures import CROPS
 from skfashion.serving.libraries import import_library
-from skfashion.serving.problems import ProblemError
+from skfashion.serving.problems import ProblemError, in_one_line
 
 # Types of ONNX Runtime for inputs, and the same of NumPy.
 INPUT_DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -177,8 +177,17 @@ class Model:
         return np.rint((planes - zero) * (255 / (top - zero))).clip(0, 255).astype(np.uint8)
 
 
-def load_model(name, content, threads=1):
+def load_model(name, content, threads=1, path=None):
     """Return the :class:`Model` of a file's content, bytes, once it has been tried.
+
+    Parameters
+    ----------
+    name : str
+    content : bytes
+    threads : int, default=1
+        For a prediction.
+    path : path-like, default=None
+        Where the content is from, for messages.
 
     Raises
     ------
@@ -187,6 +196,16 @@ def load_model(name, content, threads=1):
     ImportError
         If ONNX Runtime is not installed.
     """
+    try:
+        return _loaded(name, content, threads)
+    except ValueError as error:
+        if path is None:
+            raise
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _loaded(name, content, threads):
+    """Return the model of a file's content."""
     runtime = import_library("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
@@ -195,7 +214,10 @@ def load_model(name, content, threads=1):
     try:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ValueError(f"Got a file that ONNX Runtime cannot open: {error}") from None
+        raise ValueError(
+            f"Got a file that ONNX Runtime cannot open ({in_one_line(error)}), expected one of "
+            "to_onnx or quantize, .onnx, or of net.save, .safetensors."
+        ) from None
     texts = own_texts(session.get_modelmeta().custom_metadata_map)
     try:
         model = _described(name, session, texts)

@@ -89,7 +89,7 @@ def _problem_of(error, max_pixels):
     if error.kind == "format":
         return ProblemError(
             415,
-            "Got a body that is no picture, expected a file of PNG, JPEG or WebP; or JSON, sent as "
+            "Got a body that is no file of PNG, JPEG or WebP, expected one; or JSON, sent as "
             "application/json.",
         )
     if error.kind == "several":

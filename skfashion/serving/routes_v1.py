@@ -1,5 +1,7 @@
 """Pictures and numbers to labels: ``/v1``."""
 
+import os
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
@@ -58,8 +60,9 @@ def find(registry, name):
     served = registry.get(name)
     if served is None:
         names = ", ".join(entry.model.name for entry in registry)
-        status = 422 if name is None else 404
-        raise ProblemError(status, f"Got no name of a model; expected one of: {names}.")
+        if name is None:
+            raise ProblemError(422, f"Got no ?model=NAME, expected one of several: {names}.")
+        raise ProblemError(404, f"Got the name of a model that is not here, expected: {names}.")
     return served
 
 
@@ -146,7 +149,10 @@ def v1_routes(registry, limits, work, telemetry):
     options = {"openapi_extra": ASKED, "response_class": JSONResponse}
 
     async def answer(function, request, rows=1):
-        served = find(registry, request.query_params.get("model"))
+        query = request.query_params
+        if len(query) > ("model" in query):
+            raise ProblemError(422, "Got another parameter behind '?', expected model=NAME alone.")
+        served = find(registry, query.get("model"))
         sent = await read_sent(request, limits)
         seconds = sent.seconds + rows * served.model.row_seconds
         return served, await work.run(seconds, function, served, sent, limits)
@@ -185,7 +191,9 @@ def v1_routes(registry, limits, work, telemetry):
         if served.watcher is None:
             raise ProblemError(404, "This model's file has no profile; see profile= of to_onnx.")
         report = served.watcher.report
-        found = None if report is None else report.to_dict()
-        return as_json({"model": served.model.name, "report": found})
+        window, n_rows = served.watcher.window
+        said = {"model": served.model.name, "pid": os.getpid(), "classes": served.model.classes}
+        said |= {"window": window, "n_rows": n_rows}
+        return as_json(said | {"report": None if report is None else report.to_dict()})
 
     return [*asked.routes, *router.routes]

@@ -40,13 +40,26 @@ class Watcher:
         self._queue = queue.Queue(WAITING)
         self._left, self._since = SAVED, -float("inf")
         self._kept, self._n_kept, self._lock = [], 0, threading.Lock()
-        self.report = None
+        self.report, self._n_rows, self._is_closed = None, 0, False
         # It ends with its watcher, which a reload replaces.
         thread = threading.Thread(target=_look, args=(weakref.ref(self), self._queue), daemon=True)
         thread.start()
 
     def __del__(self):
         self._queue.put(None) if not self._queue.full() else None
+
+    def close(self):
+        """Say nothing more, and take back the alarms that were given: the model is another one."""
+        with self._lock:
+            self._is_closed = True
+            for kind in () if self.report is None else self.report.tests:
+                self._telemetry.alarm(self._name, kind, False)
+
+    @property
+    def window(self):
+        """Rows of a window, and how many of the next one have been looked at."""
+        length = self._monitor.window
+        return length, self._n_rows % length
 
     @property
     def class_prior(self):
@@ -97,20 +110,24 @@ class Watcher:
             given["pixels"] = np.concatenate([self._rows_of(rows) for rows in inputs])
         try:
             report = self._monitor.update(**given)
-        except ValueError as error:
+        except Exception as error:
             # A profile of another model, say: the requests are none the worse for it.
-            say("monitor", logging.ERROR, model=self._name, error=str(error))
+            trace = None if isinstance(error, ValueError) else True
+            say("monitor", logging.ERROR, exc_info=trace, model=self._name, error=str(error))
             with self._lock:
                 self._left = -float("inf")
             return
         with self._lock:
             self._left -= time.monotonic() - start
-        if report is not None and report.window and report is not self.report:
+            self._n_rows += len(given["probabilities"])
+            is_new = report is not None and report.window and report is not self.report
+            if not is_new or self._is_closed:
+                return
             self.report = report
             for kind, test in report.tests.items():
                 self._telemetry.alarm(self._name, kind, test["alarm"])
-            if report.alarm:
-                say("drift", logging.WARNING, model=self._name, kinds=list(report.alarms))
+        if report.alarm:
+            say("drift", logging.WARNING, model=self._name, kinds=list(report.alarms))
 
 
 def _look(watcher, waiting):

@@ -409,7 +409,7 @@ def test_a_small_file_that_takes_long_is_refused_or_waits_elsewhere(client):
     start = progressive.rfind(b"\xff\xda")
     scan = progressive[start:-2]
     content = progressive[:start] + scan * 500 + progressive[-2:]
-    refused(client.post("/v1/predict?model=grey", content=content), 422, "100 scans")
+    refused(client.post("/v1/predict?model=grey", content=content), 422, "50 scans")
     assert client.post("/v1/predict?model=grey", content=progressive).status_code == 200
     # Thousands of parts are gone through by a thread, and health is told meanwhile.
     png, part = picture(GREY), b"\0\0\0\0teSt" + zlib.crc32(b"teSt").to_bytes(4, "big")

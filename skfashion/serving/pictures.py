@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 MODES = {1: "L", 3: "RGB"}
 # The start of a scan of a JPEG, and how many there may be: each, of a few bytes, goes through all
 # of the image. A progressive one has about ten, and one in its notes; others are there by chance.
-SCAN, MOST_SCANS = b"\xff\xda", 100
+SCAN, MOST_SCANS = b"\xff\xda", 50
 
 
 def open_picture(content, max_pixels):

@@ -179,6 +179,18 @@ def test_false_alarms_are_no_more_than_stated(rate):
     assert rate / 10 < np.mean(found) < rate
 
 
+def test_a_class_mix_of_few_validation_rows_is_a_label_shift():
+    # Most of what comes is of a class of which the reference has a hundred rows.
+    found = []
+    for seed in range(40):
+        _, y, probabilities = draw(400, 1000 + seed)
+        profile = ReferenceProfile.from_predictions(probabilities, y)
+        monitor = DriftMonitor(profile, window=500)
+        monitor.update(draw(2000, seed, prior=(0.97, 0.01, 0.01, 0.01))[2])
+        found += [report.label_shift for report in monitor.reports]
+    assert np.mean(found) > 0.95
+
+
 def test_each_kind_is_noticed_by_its_tests():
     moved = reports(draw(500, 1, shift=0.8))[0]
     assert {"features", "mmd", "pixels", "confidence_given_classes"} <= set(moved.alarms)

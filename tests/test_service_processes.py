@@ -204,6 +204,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("refused")
         assert server.predict()["probabilities"] == first
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="refused"} 1.0' in counted
         if n_workers > 1:
             # What is started anew has the old one, too.
             os.kill(server.workers[0], signal.SIGKILL)
@@ -214,6 +216,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("loaded", n_loaded + 1 + (n_workers if n_workers > 1 else 0))
         assert all(server.predict()["probabilities"] != first for _ in range(8))
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="loaded"} 1.0' in counted
     assert load.faults == [] and load.n_answers > 50
 
 
@@ -228,13 +232,15 @@ def test_a_changed_file_is_noticed(serve, tmp_path):
     assert server.events("request") == []
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_ending_drains(serve, n_workers):
+@pytest.mark.parametrize(("n_workers", "tells_all"), [(1, False), (2, False), (2, True)])
+def test_ending_drains(serve, n_workers, tells_all):
     server = serve(GOLDEN / "grey.onnx", "--workers", n_workers, "--drain", 1)
     server.wait_for("ready", n_workers)
     with Load(server) as load:
         n_before = load.n_answers
-        server.process.send_signal(signal.SIGTERM)
+        # As systemd does it; then the parent tells its workers once more.
+        for pid in [*(server.workers if tells_all else ()), server.pid]:
+            os.kill(pid, signal.SIGTERM)
         time.sleep(0.5)
         # It says that it is not ready, and answers all the same.
         assert server.ask()[0] == 503
@@ -274,6 +280,26 @@ def test_processes_end_with_a_killed_parent(serve):
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_headers_without_end_are_refused(serve):
+    server = serve(GOLDEN / "grey.onnx")
+    host, _, port = urlsplit(server.url).netloc.rpartition(":")
+    chunked = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for begin in (
+        b"GET / HTTP/1.1\r\nX-Long: ",
+        b"GET /",
+        chunked + b"1\r\na\r\n0\r\nX-Behind: ",
+        chunked + b"1;more=",
+    ):
+        with socket.create_connection((host, int(port)), 5) as connection:
+            connection.sendall(begin)
+            with contextlib.suppress(OSError):  # it may be closed while we send
+                for _ in range(100):
+                    connection.sendall(b"a" * 10_000)
+                    time.sleep(0.001)
+                pytest.fail(f"A megabyte was taken behind {begin}.")
+    assert server.predict()["labels"]
 
 
 def test_a_full_disk_for_logs_is_no_failed_request():

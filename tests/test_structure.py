@@ -238,6 +238,8 @@ SETTERS = {
     ("utils/fitted.py", "unfitted"),
     # A copy of what is exported, with plain estimators inside.
     ("export/plain.py", "_with"),
+    # A record of a log, made at once.
+    ("serving/logs.py", "__init__"),
     # Layers of a network.
     ("nets/backbone.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),

@@ -418,7 +418,10 @@ def serving(app):
 
 @pytest.mark.parametrize("key", [None, "secret"])
 def test_a_service_and_a_file_show_the_same(key, page, browser, contents, tmp_path, monkeypatch):
-    monkeypatch.setenv("SKFASHION_API_KEY", key or "")
+    if key is None:
+        monkeypatch.delenv("SKFASHION_API_KEY", raising=False)
+    else:
+        monkeypatch.setenv("SKFASHION_API_KEY", key)
     paths = {name: tmp_path / f"{name}.onnx" for name in contents}
     for name, path in paths.items():
         path.write_bytes(contents[name])

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -244,10 +245,13 @@ class DriftMonitor:
         confidence = rows["probabilities"].max(axis=1, keepdims=True)
         sketch = profile.confidence
         yield "confidence", (sketch.statistic(confidence), at(sketch.threshold))
-        by_class = profile.confidence_by_class / profile.confusion.sum(axis=1)[:, None]
+        n_by_class = profile.confusion.sum(axis=1)
+        by_class = profile.confidence_by_class / n_by_class[:, None]
         expected = (prior[:, None] * by_class).sum(axis=0)
-        statistic_given = sketch.distance(confidence, expected)
-        yield "confidence_given_classes", (statistic_given, at(sketch.threshold))
+        # So many rows are as sure of it: few, where most weight is on a class of few rows.
+        n_expected = 1 / (prior**2 / n_by_class).sum()
+        given = partial(sketch.threshold, n_reference=n_expected)
+        yield "confidence_given_classes", (sketch.distance(confidence, expected), at(given))
         calibration = profile.calibration
         error = calibration.deviation * np.sqrt(1 / n + 1 / calibration.n_rows)
         drop = calibration.mean - believed.mean()

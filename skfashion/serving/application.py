@@ -55,7 +55,8 @@ def create_app(
         Threads for one prediction. Processes of one thread each answer more requests.
     follow_prior : bool, default=False
         Whether probabilities are shifted to the frequencies of classes that the monitor of a file
-        with a ``profile=`` has seen in its last window.
+        with a ``profile=`` has seen in its last window, where it says that nothing else has
+        changed (``label_shift``).
     cors_origins : sequence of str, default=()
         Other sites whose pages may read answers, such as ``"https://shop.example"``; ``"*"`` for
         all. Browsers let no other page do so.
@@ -69,7 +70,7 @@ def create_app(
     Raises
     ------
     ValueError
-        If a file fails its check, a name or a limit is none.
+        If a file fails its check, a name or a limit is none, or the key is empty.
     OSError
         If a file cannot be read.
     ImportError
@@ -96,12 +97,26 @@ def create_app(
     if not isinstance(follow_prior, bool):
         raise ValueError(f"Got follow_prior={follow_prior!r}, expected True or False.")
     origins = _checked_origins(cors_origins)
+    key = read_key()
     from skfashion.serving.assembling import assemble
 
-    key = os.environ.get(API_KEY) or None
     return assemble(
         paths_of(models), limits, threads, follow_prior, origins, key, package_version()
     )
+
+
+def read_key():
+    """Return the key that clients must send, None if they need none.
+
+    Raises
+    ------
+    ValueError
+        If it is set to nothing, as by a secret that was not found: everybody would be let in.
+    """
+    key = os.environ.get(API_KEY)
+    if key is not None and not key.strip():
+        raise ValueError(f"Got an empty {API_KEY}, expected a key. Unset it to need none.")
+    return key
 
 
 def _checked_origins(origins):

@@ -70,9 +70,11 @@ def assemble(paths, limits, threads, follow_prior, origins, api_key, version):
     for routes in groups:
         app.router.routes.extend(routes)
     app.openapi = partial(_described, app, api_key is not None)
-    # Built now, and before FastAPI's own layers.
     plain = plain_routes(app.router.routes)
-    app.state.gate = Gate(app.build_middleware_stack(), plain, limits, api_key, telemetry)
+    # Built now, and before FastAPI's own layers, but without the outermost: it would answer errors
+    # itself, in plain text, and clients that have gone as well.
+    layers = app.build_middleware_stack().app
+    app.state.gate = Gate(layers, plain, limits, api_key, telemetry)
     app.middleware_stack = app.state.gate
     if origins:
         # Around the gate: browsers ask beforehand, without the key, whether they may.

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from skfashion.serving.application import API_KEY, create_app
+from skfashion.serving.application import API_KEY, create_app, read_key
 from skfashion.serving.limits import Limits
 from skfashion.serving.logs import say, set_up_logs
 from skfashion.serving.registry import check_name
@@ -116,6 +116,7 @@ def run(options):
     sources = paths_by_name(options.models)
     for name in sources:
         check_name(name)
+    read_key()
     set_up_logs(not options.no_access_log)
     with (
         _listening(options.host, options.port) as listener,
@@ -158,12 +159,9 @@ def _serve_alone(listener, stage, given, watch, shared):
             say_reloaded(found, app.state.telemetry)
 
     def look():
-        before = stage.signature()
         while True:
             time.sleep(WATCH_SECONDS)
-            now = stage.signature()
-            if now != before:
-                before = now
+            if stage.has_changed():
                 reload()
 
     if watch:

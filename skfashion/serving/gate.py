@@ -81,9 +81,11 @@ class Gate:
             )
 
     async def _answer(self, scope, headers, exchange):
+        # Below the path of another app, or of a proxy.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
-            self._check(scope["path"], headers)
-            answer = self._plain.get((scope["method"], scope["path"]), self.app)
+            self._check(path, headers)
+            answer = self._plain.get((scope["method"], path), self.app)
             async with asyncio.timeout(self.limits.timeout):
                 await answer(scope, exchange.receive, exchange.send)
             return

@@ -17,6 +17,7 @@ LATER, MANY = 0.1, 256
 OF_REQUESTS = {"name": ACCESS, "msg": "request", "args": None, "levelno": logging.INFO}
 OF_REQUESTS |= {"levelname": "INFO", "process": os.getpid(), "lineno": 0, "relativeCreated": 0.0}
 OF_REQUESTS |= dict.fromkeys(("exc_info", "exc_text", "stack_info", "thread", "funcName"))
+OF_REQUESTS |= {"taskName": None}
 OF_REQUESTS |= dict.fromkeys(("pathname", "filename", "module", "processName", "threadName"), "")
 ENCODER = json.JSONEncoder(default=str)
 
@@ -42,12 +43,13 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record):
         """Return a record as a line."""
-        second, seconds = int(record.created), f"{record.msecs / 1000:.3f}"[1:]
+        # Cut off: rounded up, the last of a second would be the first of the same.
+        second, milliseconds = divmod(int(record.created * 1000), 1000)
         if second != self._second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second, self._text = second, text
         line = {
-            "time": f"{self._text}{seconds}Z",
+            "time": f"{self._text}.{milliseconds:03}Z",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }

@@ -31,7 +31,8 @@ def occlusion(model, image, is_cancelled=lambda: False):
     height, width = image.shape[1:]
     windows = [(rows, columns) for rows in _spans(height) for columns in _spans(width)]
     covered = np.repeat(image[None], len(windows) + 1, axis=0)
-    mean = image.mean(axis=(1, 2), keepdims=True).astype(image.dtype)
+    # In 64 bits, where no sum of large numbers is infinite.
+    mean = image.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(image.dtype)
     for number, (rows, columns) in enumerate(windows):
         covered[number, :, rows, columns] = mean
     # The last one has no window.

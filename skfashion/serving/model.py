@@ -10,6 +10,7 @@ import numpy as np
 from skfashion.images import as_planes, channel_axis, planes_shape
 from skfashion.metadata import FORMAT, own_texts, unpacked, value_of
 from skfashion.serving.libraries import import_library
+from skfashion.serving.problems import ProblemError
 
 # Types of ONNX Runtime for inputs, and the same of NumPy.
 INPUT_DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -41,6 +42,15 @@ class Answer:
     labels: list
     probabilities: np.ndarray
     features: np.ndarray | None = None
+
+    @property
+    def is_finite(self):
+        """Whether there is neither NaN nor infinity in it."""
+        has_features = self.features is not None
+        return bool(
+            np.isfinite(self.probabilities).all()
+            and (not has_features or np.isfinite(self.features).all())
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +118,19 @@ class Model:
         ------
         Cancelled
             If `is_cancelled` says so between two batches.
+        ProblemError
+            422 if the inputs are so large that the answer is NaN or infinite.
         """
+        answer = self.compute(inputs, is_cancelled)
+        # Bytes are too small for that.
+        if self.dtype != np.uint8 and not answer.is_finite:
+            raise ProblemError(
+                422, "Got numbers that are too large for this model; send some as in its training."
+            )
+        return answer
+
+    def compute(self, inputs, is_cancelled=lambda: False):
+        """Return the :class:`Answer` of inputs, whatever it is."""
         parts = []
         for start in range(0, len(inputs), BATCH):
             if is_cancelled():
@@ -252,7 +274,7 @@ def _tried(model):
     else:
         pixels = np.random.default_rng(0).integers(0, 256, (n, *model.input_shape), np.uint8)
         rows = model.scaled(pixels)
-    answers = [model.predict(rows[:size]) for size in TRIED]
+    answers = [model.compute(rows[:size]) for size in TRIED]
     whole = answers[-1].probabilities
     for answer in answers:
         found = answer.probabilities

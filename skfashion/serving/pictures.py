@@ -11,6 +11,9 @@ from skfashion.serving.problems import ProblemError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MODES = {1: "L", 3: "RGB"}
+# The start of a scan of a JPEG, and how many there may be: each, of a few bytes, goes through all
+# of the image. A progressive one has about ten, and one in its notes; others are there by chance.
+SCAN, MOST_SCANS = b"\xff\xda", 100
 # Where Pillow finds a camera's note on rotation; to look for it in vain takes a while.
 NOTES = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 
@@ -37,6 +40,10 @@ def open_picture(content, max_pixels):
     with _as_problems(max_pixels):
         picture = Image.open(io.BytesIO(content), formats=FORMATS)
         _check_size(picture, max_pixels)
+        if picture.format == "JPEG" and content.count(SCAN) > MOST_SCANS:
+            raise ProblemError(
+                422, f"Got a JPEG of more than {MOST_SCANS} scans, expected fewer. Save it anew."
+            )
         return picture
 
 

@@ -66,10 +66,11 @@ def find(registry, name):
 def inputs_of(sent, served, limits):
     """Return what a request has brought as inputs (n, *input_shape) of a model."""
     model = served.model
-    if sent.picture is None:
+    if sent.json is not None:
         instances = parse(schemas.Instances, sent.json).instances
         return read_instances(instances, model, limits.max_rows)
-    return model.from_planes(model.scaled(decode(sent.picture, planes_of(model)))[None])
+    pixels = decode(sent.open(limits.max_pixels), planes_of(model))
+    return model.from_planes(model.scaled(pixels)[None])
 
 
 def planes_of(model):

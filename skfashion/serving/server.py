@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 
+from skfashion.serving.heads import bounded_protocol
 from skfashion.serving.libraries import import_library
 from skfashion.serving.logs import say
 
@@ -53,7 +54,10 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
         def handle_exit(self, sig, frame):
             # uvicorn's own would end at once, and by the signal.
             if app.state.gate.is_draining:
-                self.should_exit = self.force_exit = True
+                # SIGTERM may come twice: from systemd, which tells all processes, and from the
+                # parent. Only a second Ctrl-C is somebody who does not want to wait.
+                if sig == signal.SIGINT:
+                    self.should_exit = self.force_exit = True
                 return
             app.state.gate.is_draining = True
             if sig == signal.SIGTERM and drain > 0:
@@ -86,6 +90,7 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
 
     config = uvicorn.Config(
         app,
+        http=bounded_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,

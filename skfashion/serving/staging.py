@@ -41,6 +41,8 @@ class Stage:
             name: Path(folder) / f"{number}.onnx" for number, name in enumerate(self.sources)
         }
         self._threads = threads
+        # From before the first one is read, so that no change is missed.
+        self._before = self._signature()
 
     def fill(self, name):
         """Try a source, and put a copy of it in place of the former one.
@@ -69,7 +71,12 @@ class Stage:
                 found[name] = None
         return found
 
-    def signature(self):
+    def has_changed(self):
+        """Tell whether a source has changed since this was asked last, or since the beginning."""
+        before, self._before = self._before, self._signature()
+        return before != self._before
+
+    def _signature(self):
         """Return what changes when a source does."""
         found = []
         for path in self.sources.values():

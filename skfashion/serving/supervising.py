@@ -45,16 +45,19 @@ def supervise(
     int
         0, or 1 if processes cannot be kept alive.
     """
+    # Not before the metrics' folder is known.
+    from skfashion.serving.telemetry import Telemetry
+
+    telemetry = Telemetry()
     with _Signals() as signals:
         arguments = (listener, stage.paths, options, drain, max_connections, has_access_log)
         workers = _Workers(n_workers, arguments)
-        before, is_kept = stage.signature(), True
+        is_kept = True
         while not signals.is_ended and is_kept:
             signals.wait(workers.sentinels(), WATCH_SECONDS)
-            now = stage.signature() if watch else before
-            if signals.take_hangup() or now != before:
-                before = stage.signature()
-                say_reloaded(stage.refill())
+            is_changed = watch and stage.has_changed()
+            if signals.take_hangup() or is_changed:
+                say_reloaded(stage.refill(), telemetry)
                 workers.send(getattr(signal, "SIGHUP", signal.SIGTERM))
             if not signals.is_ended:
                 is_kept = workers.replace_dead()
@@ -187,7 +190,8 @@ def _work(listener, paths, options, drain, max_connections, has_access_log, endi
     threading.Thread(target=end_with_parent, daemon=True).start()
 
     def reload():
-        say_reloaded(app.state.registry.reload(), app.state.telemetry)
+        # The parent has counted them: once a file, whatever the number of processes.
+        say_reloaded(app.state.registry.reload())
 
     run_server(
         app,

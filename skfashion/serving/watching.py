@@ -50,8 +50,12 @@ class Watcher:
 
     @property
     def class_prior(self):
-        """Frequencies of the classes as the last full window shows them, or None."""
-        return None if self.report is None else self.report.class_prior
+        """Frequencies of the classes as the last full window shows them; None if it does not.
+
+        Where something else than the classes has changed, they are wrong.
+        """
+        report = self.report
+        return report.class_prior if report is not None and report.label_shift else None
 
     def see(self, answer, inputs):
         """Have rows looked at that were answered, or drop them; it never waits.
@@ -96,9 +100,11 @@ class Watcher:
         except ValueError as error:
             # A profile of another model, say: the requests are none the worse for it.
             say("monitor", logging.ERROR, model=self._name, error=str(error))
-            self._left = -float("inf")
+            with self._lock:
+                self._left = -float("inf")
             return
-        self._left -= time.monotonic() - start
+        with self._lock:
+            self._left -= time.monotonic() - start
         if report is not None and report.window and report is not self.report:
             self.report = report
             for kind, test in report.tests.items():

@@ -8,10 +8,11 @@ from skfashion.export.graphs import as_onnx, exported_program, with_labels
 from skfashion.export.inputs import inputs_of, trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
-from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe
+from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe, has_features
 from skfashion.export.pipelines import pipeline_as_onnx
 from skfashion.export.plain import fitted_model
 from skfashion.utils._sklearn import HasMethods, validate_params
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import write_atomically
 from skfashion.utils.names import advises
 
@@ -81,6 +82,11 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     OSError
         If the file cannot be written; what was there before stays.
 
+    Warns
+    -----
+    UserWarning
+        If `profile` is one with features, and `features` is False.
+
     Examples
     --------
     >>> import onnxruntime
@@ -103,6 +109,13 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     for name in ("onnx", "onnxruntime", "onnxscript", "skl2onnx"):
         import_library(name)
     fitted = fitted_model(model, features)
+    if has_features(profile) and not features:
+        warn_the_caller(
+            "Got a profile with features, and features=False: a service over this file has none to "
+            "compare with them, and the tests 'features' and 'mmd' will be missing. Give "
+            "features=True, which single nets take; of a pipeline make the profile without, by "
+            "ReferenceProfile.from_predictions."
+        )
     described = describe(model, check_profile(profile), _stored_examples(fitted, examples))
     trial = trial_of(fitted, X)
     if isinstance(fitted, ImageClassifier):

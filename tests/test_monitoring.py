@@ -519,9 +519,9 @@ def test_a_profile_travels_in_metadata(net, profile, tmp_path):
     onnx = pytest.importorskip("onnx")
     from skfashion.export import to_onnx
 
-    for given in (profile, profile.to_dict()):
+    for one in (profile, profile.to_dict()):
         with pytest.warns(UserWarning, match="'features' and 'mmd' will be missing.*features=True"):
-            to_onnx(net, tmp_path / "net.onnx", profile=given)
+            to_onnx(net, tmp_path / "net.onnx", profile=one)
     # None with the features, and none of a profile without.
     to_onnx(net, tmp_path / "net.onnx", profile=profile.to_dict() | {"features": None})
     to_onnx(net, tmp_path / "net.onnx", profile=profile, features=True)

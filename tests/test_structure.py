@@ -32,10 +32,11 @@ PARTS = {
     },
     # A service without PyTorch uses it.
     "monitoring": {
-        "allowed": {"monitoring", "utils.names"},
+        "allowed": {"monitoring", "utils.callers", "utils.names"},
         "libraries": {
             "collections",
             "dataclasses",
+            "functools",
             "json",
             "math",
             "numbers",

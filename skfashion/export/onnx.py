@@ -8,7 +8,13 @@ from skfashion.export.graphs import as_onnx, exported_program, with_labels
 from skfashion.export.inputs import inputs_of, trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
-from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe, has_features
+from skfashion.export.metadata import (
+    add_metadata,
+    check_examples,
+    check_profile,
+    describe,
+    has_features,
+)
 from skfashion.export.pipelines import pipeline_as_onnx
 from skfashion.export.plain import fitted_model
 from skfashion.utils._sklearn import HasMethods, validate_params

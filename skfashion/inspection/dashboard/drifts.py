@@ -144,9 +144,7 @@ def _chart(kinds, along, places):
             title="statistic / threshold",
             scale=alt.Scale(type="symlog", nice=True),
             # With a smaller count Vega leaves out every other one, perhaps that of alarms.
-            axis=alt.Axis(
-                values=TICKS, tickCount=len(TICKS), format=",d", labelOverlap="greedy"
-            ),
+            axis=alt.Axis(values=TICKS, tickCount=len(TICKS), format=",d", labelOverlap="greedy"),
         ),
         color=alt.Color(
             "kind:N",

@@ -120,6 +120,59 @@ def test_two_treatments_leave_exactly_their_classes(estimator, drawn):
     wait_until(lambda: classes_shown(page) == expected)
 
 
+def title_of(page, chart, axis):
+    """Return the title of a chart's axis, X or Y."""
+    labels = page.locator(f"[data-chart={chart}] [aria-roledescription=axis]").evaluate_all(
+        "all => all.map((one) => one.getAttribute('aria-label'))"
+    )
+    return re.match(rf"{axis}-axis titled '(.*)' for", next(a for a in labels if a[0] == axis))[1]
+
+
+def test_axes_are_named_and_end_as_is_chosen(drawn):
+    page = drawn()
+    assert (title_of(page, "overview-0", "X"), title_of(page, "parts-0", "X")) == (
+        "accuracy",
+        "class",
+    )
+    page.locator("#section-0 [data-select=metric]").select_option("balanced_accuracy")
+    page.locator("#section-0 [data-select=detail]").select_option("recall by class")
+    wait_until(lambda: title_of(page, "overview-0", "X") == "balanced_accuracy")
+    wait_until(lambda: title_of(page, "parts-0", "Y") == "recall")
+    # The charts fill the place.
+    place, svg = (
+        page.locator(f"[data-chart=overview-0]{what}").bounding_box()["width"]
+        for what in ("", " svg")
+    )
+    assert svg == pytest.approx(place, abs=2)
+    assert title_of(page, "curves-1", "Y") == "score"
+    assert not page.locator("[data-wider]").is_visible()
+    page.locator("#section-0 [data-select=metric]").select_option("accuracy")
+    near, said = page.locator("[data-near]"), page.locator("#section-0 [data-said]")
+
+    def n_shown():
+        labels = page.locator("[data-chart=overview-0] [aria-roledescription=axis]")
+        text = labels.first.get_attribute("aria-label")
+        return float(re.search(r"from ([\d.]+) to", text)[1])
+
+    wait_until(lambda: n_shown() < 0.7)
+    near.check()
+    wait_until(lambda: n_shown() > 0.7)
+    assert re.fullmatch(r"\d of 115 values lie beyond the axis\.", said.inner_text())
+    page.reload()
+    page.wait_for_selector("[data-chart=overview-0] svg")
+    assert near.is_checked() and n_shown() > 0.7
+    near.uncheck()
+    wait_until(lambda: n_shown() < 0.7)
+    assert said.inner_text() == ""
+
+
+def test_a_phone_says_that_there_are_more_axes(drawn):
+    page = drawn(size="phone")
+    page.locator("[data-wider]").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    wait_until(lambda: not page.locator("[data-wider]").is_visible())
+
+
 def test_a_click_on_a_point_chooses_its_treatment(drawn):
     page = drawn()
     choose(page, ["nothing"])

@@ -434,7 +434,9 @@ def test_skops_writes_pipelines_and_names_exactly_the_published_types(digits):
         named |= set(skops_io.get_untrusted_types(data=data))
         other = skops_io.loads(data, trusted=[*skfashion.TRUSTED_TYPES, module])
         np.testing.assert_array_equal(other.predict_proba(X), estimator.predict_proba(X))
-    assert sorted(named - {module}) == list(skfashion.TRUSTED_TYPES)
+    # Readers of pictures take no rows; test_preprocessing.py has them.
+    rest = [name for name in skfashion.TRUSTED_TYPES if "preprocessing" not in name]
+    assert sorted(named - {module}) == rest
 
 
 @pytest.mark.slow

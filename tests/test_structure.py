@@ -46,7 +46,7 @@ PARTS = {
     },
     # A service without PyTorch uses it.
     "monitoring": {
-        "allowed": {"monitoring", "utils.names"},
+        "allowed": {"monitoring", "utils.callers", "utils.names"},
         "libraries": {
             "collections",
             "dataclasses",

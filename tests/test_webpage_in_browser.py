@@ -228,8 +228,8 @@ def test_the_heat_lies_where_the_picture_is(page, contents):
     expected, label = occlusion(model, TEST[8].reshape(1, 28, 28))
     assert np.corrcoef(warm.ravel(), expected.ravel())[0, 1] > 0.9
     caption = card(page, "conv").locator(".heat + figcaption").inner_text()
-    assert caption == f"Where it looked for: {label}"
-    most = f"{100 * np.abs(expected).max():.1f} points"
+    assert caption == f"What mattered for “{label}”"
+    most = f"{100 * np.abs(expected).max():.1f} percentage points"
     assert most in card(page, "conv").locator(".legend").inner_text()
 
 
@@ -238,9 +238,12 @@ def test_the_heat_lies_where_the_picture_is(page, contents):
 
 def test_a_drawing_is_answered_changed_and_taken_back(page):
     assert "Nothing drawn yet" in card(page, "conv").inner_text()
+    pictures = card(page, "conv").locator(".pictures")
+    assert not pictures.is_visible()
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.7, 0.8), (0.3, 0.8), (0.3, 0.2))
     answered(page)
     looked_at(page)
+    assert pictures.is_visible()
     first = shown(page, "conv")
     assert first.sum() == pytest.approx(1, abs=1e-5)
     widths = (

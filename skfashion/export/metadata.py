@@ -1,6 +1,7 @@
 """What an exported file is given to say of itself, as `skfashion.metadata` reads it."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import sklearn
@@ -103,6 +104,14 @@ def check_profile(profile):
             "read whenever the file is loaded. Keep summaries in it, not data."
         )
     return json.loads(text)
+
+
+def has_features(profile):
+    """Tell whether a profile, or what its `to_dict` has returned, has features; None has not."""
+    if isinstance(profile, ReferenceProfile):
+        return profile.features is not None
+    is_reference = isinstance(profile, Mapping) and {"confusion", "features"} <= profile.keys()
+    return is_reference and profile["features"] is not None
 
 
 def check_examples(rows, labels):

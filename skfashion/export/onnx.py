@@ -8,7 +8,13 @@ from skfashion.export.graphs import as_onnx, exported_program, with_labels
 from skfashion.export.inputs import N_GIVEN, inputs_of, trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
-from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe
+from skfashion.export.metadata import (
+    add_metadata,
+    check_examples,
+    check_profile,
+    describe,
+    has_features,
+)
 from skfashion.export.pipelines import pipeline_as_onnx
 from skfashion.export.plain import fitted_model
 from skfashion.export.readers import (
@@ -18,6 +24,7 @@ from skfashion.export.readers import (
     split_reader,
 )
 from skfashion.utils._sklearn import HasMethods, validate_params
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import write_atomically
 from skfashion.utils.names import advises
 
@@ -92,6 +99,11 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     OSError
         If the file cannot be written; what was there before stays.
 
+    Warns
+    -----
+    UserWarning
+        If `profile` is one with features, and `features` is False.
+
     Examples
     --------
     >>> import onnxruntime
@@ -117,6 +129,13 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     fitted = fitted_model(model, features)
     refuse_readers(fitted)
     stored = _stored_examples(fitted, examples, reader)
+    if has_features(profile) and not features:
+        warn_the_caller(
+            "Got a profile with features, and features=False: a service over this file has none to "
+            "compare with them, and the tests 'features' and 'mmd' will be missing. Give "
+            "features=True, which single nets take; of a pipeline make the profile without, by "
+            "ReferenceProfile.from_predictions."
+        )
     more = reader_metadata(reader, fitted)
     described = describe(model, check_profile(profile), stored, more)
     trial = trial_of(fitted, read_first(reader, X, N_GIVEN))

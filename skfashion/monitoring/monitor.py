@@ -100,7 +100,7 @@ class DriftMonitor:
         self._reports = deque(maxlen=int(history))
         self._n_rows = 0
         # One place in memory for all windows, so that equal rows give equal bits.
-        n_columns = {"probabilities": len(profile.classes)}
+        n_columns = {"probabilities": len(profile.classes), "answers": 1}
         if profile.features is not None:
             n_columns["features"] = profile.features.n_columns
         self._rows = {name: np.zeros((self.window, n)) for name, n in n_columns.items()}
@@ -109,6 +109,14 @@ class DriftMonitor:
         if profile.pixels is not None:
             self._pixels = PixelWindow(self.window, profile.pixels.n_columns)
             self._has["pixels"] = True
+
+    def __repr__(self):
+        last = self._reports[-1] if self._reports else None
+        words = "" if last is None else f", the last with {last.alarms_in_words}"
+        return (
+            f"<DriftMonitor: windows of {self.window} rows, {self.n_windows} full{words}; "
+            f"{self._n_rows} rows of the next>"
+        )
 
     @property
     def reports(self):
@@ -125,7 +133,10 @@ class DriftMonitor:
         """
         if self._reports:
             return self._reports[-1]
-        return DriftReport(reference_accuracy=self.profile.calibration.accuracy)
+        return DriftReport(
+            classes=tuple(self.profile.classes),
+            reference_accuracy=self.profile.calibration.accuracy,
+        )
 
     @advises
     def update(self, probabilities, features=None, pixels=None, *, prior=None) -> DriftReport:
@@ -143,7 +154,7 @@ class DriftMonitor:
         prior : array-like of shape (n_classes,), default=None
             Frequencies that the probabilities stand for, where that is something else than in the
             profile: what has been fed back by ``set_params(prior=…)``. It is taken back before
-            anything is compared.
+            anything is compared; `expected_accuracy` is that of the labels that were answered.
 
         Returns
         -------
@@ -159,6 +170,7 @@ class DriftMonitor:
         """
         profile = self.profile
         given = {"probabilities": read_probabilities(probabilities, len(profile.classes))}
+        given["answers"] = given["probabilities"].argmax(axis=1)[:, None]
         if prior is not None:
             prior = check_frequencies(prior, len(profile.classes), "prior")
             ratios = profile.prior / prior
@@ -218,17 +230,21 @@ class DriftMonitor:
             is_alarm = values["statistic"] > values["threshold"]
             found[name] = values | {"window": number, "alarm": is_alarm}
         shifted = normalized(likelihoods * prior)
+        followed = (probabilities * (prior / profile.prior)).argmax(axis=1)
+        answered = rows["answers"][:, 0].astype(int)
         alarms = tuple(name for name, values in found.items() if values["alarm"])
         return DriftReport(
             window=number,
             n_rows=n,
+            classes=tuple(profile.classes),
             alarm=bool(alarms),
             alarms=alarms,
             label_shift="classes" in alarms and "confidence_given_classes" not in alarms,
             tests=found,
             class_prior=tuple(prior.tolist()),
             class_prior_bbse=tuple(prior_of_predictions(counts, profile.confusion).tolist()),
-            expected_accuracy=calibration.expected_accuracy(shifted, predicted),
+            expected_accuracy=calibration.expected_accuracy(shifted, answered),
+            expected_accuracy_with_prior=calibration.expected_accuracy(shifted, followed),
             thresholded_confidence=calibration.thresholded_confidence(probabilities),
             reference_accuracy=calibration.accuracy,
         )

@@ -36,6 +36,7 @@ TRANSLATIONS = {
     "hidden_dims": "hidden_layer_sizes",
     "hidden_size": "hidden_layer_sizes",
     "hidden_units": "hidden_layer_sizes",
+    "images": "pixels",
     "input_shape": "image_shape",
     "l2": "weight_decay",
     "learning_rate": "lr",
@@ -84,6 +85,12 @@ OTHER_PLACES = {
     "target_names": "They are the class_names of displays and reports.",
     "validation_data": "They are given to fit: fit(X, y, X_val=…, y_val=…).",
 }
+# The same of one function alone, where others have such a parameter.
+PLACES_OF_FUNCTIONS = dict.fromkeys(
+    [("quantize", word) for word in ("features", "profile", "examples")],
+    "The ONNX file has it: write that first, by to_onnx(model, 'net.onnx', X, profile=…), and give "
+    "its path in place of the model: quantize('net.onnx', path, X).",
+)
 
 
 def advice_on(word, known):
@@ -134,7 +141,10 @@ def advises(function: Advised) -> Advised:
         for word in kwargs:
             if word not in parameters:
                 message = f"{function.__qualname__}() got an unexpected keyword argument {word!r}."
-                raise TypeError(with_advice(message, word, parameters))
+                place = PLACES_OF_FUNCTIONS.get((function.__name__, word))
+                raise TypeError(
+                    f"{message} {place}" if place else with_advice(message, word, parameters)
+                )
         return function(*args, **kwargs)
 
     return call

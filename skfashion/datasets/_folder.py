@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skfashion.datasets._image_files import check_labels, labelled_files
-from skfashion.parallel.progress import make_bar
 from skfashion.pictures import CROPS, Steps, checked_size
 from skfashion.preprocessing.blocks import BLOCK, images_of, thread_count
 from skfashion.preprocessing.reader import shape_of_all
@@ -140,6 +139,9 @@ def load_image_folder(
     >>> pictures.images.shape, pictures.target_names[pictures.target].tolist()
     ((2, 28, 28), ['bright', 'dark'])
     """
+    # With tqdm, which loaders of files on the disk do without.
+    from skfashion.parallel.progress import make_bar
+
     check_labels(labels)
     size = None if size is None else checked_size(size)
     if out is not None and (os.path.splitext(out)[1] != ".npy" or os.path.isdir(out)):

@@ -15,6 +15,7 @@ from common import small, weights_of
 from modules import (
     Branches,
     Forgetful,
+    Keeping,
     Lazy,
     Plain,
     Returning,
@@ -160,6 +161,17 @@ def test_dropout_of_channels(digits):
     assert abs(float(dropped.mean()) - 1) < 0.05
 
 
+def test_dropout_that_layers_share(digits):
+    def make(n_classes):
+        drop = nn.Dropout(0.5)
+        layers = [nn.Sequential(nn.Flatten(), drop), nn.Sequential(nn.Linear(64, 32), drop)]
+        return nn.Sequential(*layers, nn.Linear(32, n_classes))
+
+    first, second, _ = net(make).fit(*digits).net_.module_.features.module
+    assert isinstance(first[1], Dropout)
+    assert first[1] is second[1]
+
+
 @pytest.mark.parametrize(
     ("params", "layer"),
     [
@@ -270,6 +282,16 @@ def test_layers_that_go_wrong_in_sixteen_bits_are_the_packages_own(digits):
     layers = list(net(make).fit(*digits).net_.module_.features.module)
     expected = [StridedConv2d, GroupedConv2d, nn.Conv2d, StochasticDepth]
     assert [type(layer) for layer in layers[:4]] == expected
+
+
+def test_results_that_a_module_keeps_are_no_hindrance(digits):
+    X, y = digits
+    estimator = net(Keeping, ema_decay=0.9).fit(X, y)
+    proba = estimator.predict_proba(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(estimator)).predict_proba(X), proba)
+    module = Keeping(64, 10)
+    module(torch.ones(2, 64))
+    assert net(module).fit(X, y).predict(X).shape == (300,)
 
 
 def test_a_generator_of_its_own_stays(digits):

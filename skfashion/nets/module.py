@@ -1,10 +1,13 @@
 """A module of the user's own as a network of the package."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from skfashion.nets.catching import NoHead, Tap, catching
+from skfashion.nets.copying import without_history
 from skfashion.nets.layers import CosineHead
 from skfashion.nets.network import Network
 from skfashion.nets.own_layers import NOISE, copy_for_trial, use_own_layers
@@ -230,6 +233,11 @@ class _Body(nn.Module):
     def forward(self, x):
         """Return what the module makes of images."""
         return self.module(self.prepared(x))
+
+    def __deepcopy__(self, memo):
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        vars(copied).update(copy.deepcopy(vars(self), without_history(self, memo)))
+        return copied
 
 
 def _facts(shape, n_classes):

@@ -1,10 +1,11 @@
 """Somebody's module, made and tried: what it takes, what it returns, and what draws in it."""
 
-import copy
 import inspect
 
 import torch
 from torch import nn
+
+from skfashion.nets.copying import copy_of
 
 # Rows that a module is tried with: as few as batch norm can learn from.
 N_ROWS = 2
@@ -75,7 +76,7 @@ def made_module(module, params, facts):
                 f"Got module_params={params!r} with a module that is made already, expected a "
                 f"class or a function to call with them: module={name_of(module)}."
             )
-        made = copy.deepcopy(module)
+        made = copy_of(module)
     else:
         named = parameters_of(module) or {}
         arguments = {name: value for name, value in facts.items() if name in named} | params

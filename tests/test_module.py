@@ -146,6 +146,24 @@ def test_dropout_draws_from_the_fit(digits):
     assert not np.array_equal(found[0], weights_of(net(module, random_state=1).fit(X, y)))
 
 
+def test_a_thread_that_draws_while_a_layer_computes_changes_nothing(digits, monkeypatch):
+    def make():
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(144, 10))
+
+    X, y = digits
+    expected = weights_of(net(make).fit(X, y))
+    convolve = nn.functional.conv2d
+
+    def convolve_meanwhile(*args):
+        thread = threading.Thread(target=torch.rand, args=(1,))
+        thread.start()
+        thread.join()
+        return convolve(*args)
+
+    monkeypatch.setattr(nn.functional, "conv2d", convolve_meanwhile)
+    np.testing.assert_array_equal(weights_of(net(make).fit(X, y)), expected)
+
+
 def test_dropout_of_channels(digits):
     def make(n_classes):
         layers = [nn.Conv2d(1, 4, 3), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(144, n_classes)]

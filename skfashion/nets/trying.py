@@ -11,6 +11,11 @@ from skfashion.nets.copying import copy_of
 N_ROWS = 2
 # How often it is tried again whether a layer draws.
 REPETITIONS = 8
+# Where PyTorch defines layers of which none draws. They compute for so long that other threads do.
+QUIET = tuple(
+    f"torch.nn.modules.{part}"
+    for part in ("conv", "linear", "batchnorm", "instancenorm", "normalization", "upsampling")
+)
 # By how much the sum of a row of probabilities may differ from 1.
 ROUNDING = 1e-4
 
@@ -186,7 +191,7 @@ def _drawing_layers(module, images):
 
     def look(layer):
         now = torch.get_rng_state()
-        if not torch.equal(now, last[0]):
+        if type(layer).__module__ not in QUIET and not torch.equal(now, last[0]):
             name, kind = names[id(layer)], type(layer).__name__
             found[id(layer)] = f"{name} ({kind})" if name else kind
         last[0] = now

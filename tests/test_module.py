@@ -25,8 +25,11 @@ from modules import (
 )
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from torch import nn
 
@@ -558,6 +561,20 @@ def test_an_exported_file_says_the_same(kind, digits, tmp_path):
     found = session.run(None, {"images": X[:5].reshape(-1, 1, 8, 8)})
     np.testing.assert_allclose(found[1], estimator.predict_proba(X[:5]), atol=1e-5)
     np.testing.assert_allclose(found[2], estimator.transform(X[:5]), atol=1e-4)
+
+
+def test_an_exported_pipeline_says_the_same(digits, tmp_path):
+    """ONNX's LSTM has inputs that it is not given, of which skl2onnx would ask where they are."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export = pytest.importorskip("skfashion.export")
+    pytest.importorskip("skl2onnx")
+    X, y = digits
+    halves = [("a", net(RowLSTM)), ("b", net(RowLSTM, random_state=1))]
+    model = make_pipeline(MinMaxScaler(), VotingClassifier(halves, voting="soft")).fit(X, y)
+    export.to_onnx(model, tmp_path / "model.onnx", X[:40])
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    found = session.run(["probabilities"], {"X": X[:5]})[0]
+    np.testing.assert_allclose(found, model.predict_proba(X[:5]), atol=1e-5)
 
 
 def test_what_cannot_be_exported_is_said(digits, tmp_path):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from common import small, weights_of
 from modules import (
     Branches,
+    Centred,
     Forgetful,
     Keeping,
     Lazy,
@@ -223,6 +225,11 @@ def test_randomness_of_predictions_is_named(digits):
     assert any("draw in predictions, too" in str(warning.message) for warning in caught)
 
 
+def test_numbers_that_files_would_forget_are_told(digits):
+    with pytest.warns(UserWarning, match="neither parameters nor buffers"):
+        net(Centred).fit(*digits)
+
+
 # --- how the module is made -----------------------------------------------------------------------
 
 
@@ -374,6 +381,12 @@ class Uncalled(nn.Module):
         return self.used(x.flatten(1))
 
 
+def scripted():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch would rather not have it used
+        return torch.jit.script(nn.Linear(64, 10))
+
+
 def returning(function):
     return lambda n_classes, in_features: Returning(n_classes, function, in_features)
 
@@ -389,6 +402,7 @@ BAD = {
     "other sizes": (lambda: nn.Linear(3, 10), "fails on a batch of shape .*channels=3 repeats"),
     "written in C": (dict, "which returns a dict, expected"),
     "never called": (lambda: Uncalled(), "in which lazy layers are not called"),
+    "TorchScript": (scripted, "a module of TorchScript"),
     "training": (aux_in_training, "Got a tuple from .* in training"),
 }
 

@@ -105,6 +105,11 @@ def made_module(module, params, facts):
                 f"Got module={name_of(module)}, which returns a {type(made).__name__}, expected "
                 "a class or a function that returns a torch.nn.Module."
             )
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in made.modules()):
+        raise ValueError(
+            f"Got module={name_of(module)}, a module of TorchScript, or one with a part of it, "
+            "expected plain modules: those that torch.jit.script or torch.jit.trace was given."
+        )
     return made.cpu().float()
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,57 @@ def test_a_thread_that_draws_while_a_layer_computes_changes_nothing(digits, monk
 
     monkeypatch.setattr(nn.functional, "conv2d", convolve_meanwhile)
     np.testing.assert_array_equal(weights_of(net(make).fit(X, y)), expected)
+
+
+def test_a_thread_that_draws_now_and_then_changes_nothing(digits, monkeypatch):
+    def make():
+        return nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+    expected = weights_of(net(make).fit(*digits))
+    rectify, calls = nn.functional.relu, []
+
+    def rectify_meanwhile(x, inplace=False):
+        calls.append(0)
+        if len(calls) % 4 == 1:  # PyTorch calls it twice where a default device is set
+            thread = threading.Thread(target=torch.rand, args=(1,))
+            thread.start()
+            thread.join()
+        return rectify(x, inplace)
+
+    monkeypatch.setattr(nn.functional, "relu", rectify_meanwhile)
+    np.testing.assert_array_equal(weights_of(net(make).fit(*digits)), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*process-wide generator")
+def test_threads_take_turns_where_layers_draw_from_the_process(digits):
+    class Slow(Forgetful):
+        def forward(self, x):
+            time.sleep(1e-3)  # so that others come
+            return super().forward(x)
+
+    def fit(seed):
+        return weights_of(net(Slow, random_state=seed).fit(*digits))
+
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(fit, range(3)))
+    np.testing.assert_array_equal(together, [fit(seed) for seed in range(3)])
+
+
+def test_a_module_that_fails_in_sixteen_bits_computes_in_all(digits, monkeypatch):
+    class Adding(nn.Module):
+        def __init__(self, n_classes):
+            super().__init__()
+            self.conv, self.out = nn.Conv2d(1, 4, 8), nn.Linear(4, n_classes)
+
+        def forward(self, x):
+            x = self.conv(x).flatten(1)
+            index = torch.arange(4).expand(x.shape[0], 4)
+            zeros = torch.zeros(x.shape[0], 4, dtype=self.conv.weight.dtype)
+            return self.out(zeros.scatter_add(1, index, x))
+
+    monkeypatch.setattr("skfashion.training.arithmetic.has_bfloat16", lambda device: True)
+    assert net(Plain, precision="auto").fit(*digits).net_.compute_dtype is torch.bfloat16
+    assert net(Adding, precision="auto").fit(*digits).net_.compute_dtype is None
 
 
 def test_dropout_of_channels(digits):
@@ -563,6 +615,12 @@ def test_a_file_leaves_the_criterion_out_and_refuses_what_it_cannot_hold(digits,
         layers = [nn.Flatten(), nn.Linear(64, 8), activation(), nn.Linear(8, n_classes)]
         return nn.Sequential(*layers)
 
+    def numbered(n_classes, numbers):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, n_classes))
+
+    estimator = net(numbered, module_params={"numbers": {"deep": [10**12]}}).fit(X, y)
+    with pytest.raises(ValueError, match="for which it is too small"):
+        estimator.save(path)
     estimator = net(make, module_params={"activation": nn.GELU}).fit(X, y)
     with pytest.raises(ValueError, match="Got module_params=.*expected what a file without code"):
         estimator.save(path)
@@ -579,6 +637,17 @@ def test_an_exported_file_says_the_same(kind, digits, tmp_path):
     found = session.run(None, {"images": X[:5].reshape(-1, 1, 8, 8)})
     np.testing.assert_allclose(found[1], estimator.predict_proba(X[:5]), atol=1e-5)
     np.testing.assert_allclose(found[2], estimator.transform(X[:5]), atol=1e-4)
+
+
+def test_features_from_the_middle_are_exported(digits, tmp_path):
+    export = pytest.importorskip("skfashion.export")
+    X, y = digits
+    estimator = net(Branches).fit(X, y)
+    export.to_torch_export(estimator, tmp_path / "net.pt2", X[:20], features=True)
+    found = torch.export.load(tmp_path / "net.pt2").module()(
+        torch.tensor(X[:5].reshape(-1, 1, 8, 8))
+    )
+    np.testing.assert_allclose(found[-1].detach(), estimator.transform(X[:5]), atol=1e-5)
 
 
 def test_an_exported_pipeline_says_the_same(digits, tmp_path):

@@ -237,7 +237,7 @@ class _Body(nn.Module):
 
     def __deepcopy__(self, memo):
         copied = memo[id(self)] = type(self).__new__(type(self))
-        vars(copied).update(copy.deepcopy(vars(self), without_history(self, memo)))
+        copied.__setstate__(copy.deepcopy(vars(self), without_history(self, memo)))
         return copied
 
 

@@ -128,7 +128,7 @@ def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageCla
 def _reason(path, error):
     """Return why a file cannot be loaded, in words."""
     # What a file says is shown as it is, and may be long, or signs that a terminal obeys.
-    text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600])
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600]).rstrip(".")
     if not os.path.isfile(path) or looks_like_tensors(path):
         return f"which cannot be loaded: {text}"
     form = form_of(path)

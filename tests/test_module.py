@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,9 @@ import torch
 from common import small, weights_of
 from modules import (
     Branches,
+    Centred,
     Forgetful,
+    Keeping,
     Lazy,
     Plain,
     Returning,
@@ -24,8 +28,11 @@ from modules import (
 )
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from torch import nn
 
@@ -145,6 +152,75 @@ def test_dropout_draws_from_the_fit(digits):
     assert not np.array_equal(found[0], weights_of(net(module, random_state=1).fit(X, y)))
 
 
+def test_a_thread_that_draws_while_a_layer_computes_changes_nothing(digits, monkeypatch):
+    def make():
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout(0.5), nn.Flatten(), nn.Linear(144, 10))
+
+    X, y = digits
+    expected = weights_of(net(make).fit(X, y))
+    convolve = nn.functional.conv2d
+
+    def convolve_meanwhile(*args):
+        thread = threading.Thread(target=torch.rand, args=(1,))
+        thread.start()
+        thread.join()
+        return convolve(*args)
+
+    monkeypatch.setattr(nn.functional, "conv2d", convolve_meanwhile)
+    np.testing.assert_array_equal(weights_of(net(make).fit(X, y)), expected)
+
+
+def test_a_thread_that_draws_now_and_then_changes_nothing(digits, monkeypatch):
+    def make():
+        return nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+    expected = weights_of(net(make).fit(*digits))
+    rectify, calls = nn.functional.relu, []
+
+    def rectify_meanwhile(x, inplace=False):
+        calls.append(0)
+        if len(calls) % 4 == 1:  # PyTorch calls it twice where a default device is set
+            thread = threading.Thread(target=torch.rand, args=(1,))
+            thread.start()
+            thread.join()
+        return rectify(x, inplace)
+
+    monkeypatch.setattr(nn.functional, "relu", rectify_meanwhile)
+    np.testing.assert_array_equal(weights_of(net(make).fit(*digits)), expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*process-wide generator")
+def test_threads_take_turns_where_layers_draw_from_the_process(digits):
+    class Slow(Forgetful):
+        def forward(self, x):
+            time.sleep(1e-3)  # so that others come
+            return super().forward(x)
+
+    def fit(seed):
+        return weights_of(net(Slow, random_state=seed).fit(*digits))
+
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(fit, range(3)))
+    np.testing.assert_array_equal(together, [fit(seed) for seed in range(3)])
+
+
+def test_a_module_that_fails_in_sixteen_bits_computes_in_all(digits, monkeypatch):
+    class Adding(nn.Module):
+        def __init__(self, n_classes):
+            super().__init__()
+            self.conv, self.out = nn.Conv2d(1, 4, 8), nn.Linear(4, n_classes)
+
+        def forward(self, x):
+            x = self.conv(x).flatten(1)
+            index = torch.arange(4).expand(x.shape[0], 4)
+            zeros = torch.zeros(x.shape[0], 4, dtype=self.conv.weight.dtype)
+            return self.out(zeros.scatter_add(1, index, x))
+
+    monkeypatch.setattr("skfashion.training.arithmetic.has_bfloat16", lambda device: True)
+    assert net(Plain, precision="auto").fit(*digits).net_.compute_dtype is torch.bfloat16
+    assert net(Adding, precision="auto").fit(*digits).net_.compute_dtype is None
+
+
 def test_dropout_of_channels(digits):
     def make(n_classes):
         layers = [nn.Conv2d(1, 4, 3), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(144, n_classes)]
@@ -158,6 +234,17 @@ def test_dropout_of_channels(digits):
     dropped = layer.train()(images).flatten(2)
     assert ((dropped == 0).all(2) | (dropped == 2).all(2)).all()
     assert abs(float(dropped.mean()) - 1) < 0.05
+
+
+def test_dropout_that_layers_share(digits):
+    def make(n_classes):
+        drop = nn.Dropout(0.5)
+        layers = [nn.Sequential(nn.Flatten(), drop), nn.Sequential(nn.Linear(64, 32), drop)]
+        return nn.Sequential(*layers, nn.Linear(32, n_classes))
+
+    first, second, _ = net(make).fit(*digits).net_.module_.features.module
+    assert isinstance(first[1], Dropout)
+    assert first[1] is second[1]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +275,11 @@ def test_randomness_of_predictions_is_named(digits):
     with pytest.warns(UserWarning) as caught:
         estimator.fit(*digits)
     assert any("draw in predictions, too" in str(warning.message) for warning in caught)
+
+
+def test_numbers_that_files_would_forget_are_told(digits):
+    with pytest.warns(UserWarning, match="neither parameters nor buffers"):
+        net(Centred).fit(*digits)
 
 
 # --- how the module is made -----------------------------------------------------------------------
@@ -272,6 +364,16 @@ def test_layers_that_go_wrong_in_sixteen_bits_are_the_packages_own(digits):
     assert [type(layer) for layer in layers[:4]] == expected
 
 
+def test_results_that_a_module_keeps_are_no_hindrance(digits):
+    X, y = digits
+    estimator = net(Keeping, ema_decay=0.9).fit(X, y)
+    proba = estimator.predict_proba(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(estimator)).predict_proba(X), proba)
+    module = Keeping(64, 10)
+    module(torch.ones(2, 64))
+    assert net(module).fit(X, y).predict(X).shape == (300,)
+
+
 def test_a_generator_of_its_own_stays(digits):
     class Own(nn.Module):
         def __init__(self, n_classes):
@@ -331,6 +433,12 @@ class Uncalled(nn.Module):
         return self.used(x.flatten(1))
 
 
+def scripted():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch would rather not have it used
+        return torch.jit.script(nn.Linear(64, 10))
+
+
 def returning(function):
     return lambda n_classes, in_features: Returning(n_classes, function, in_features)
 
@@ -346,6 +454,7 @@ BAD = {
     "other sizes": (lambda: nn.Linear(3, 10), "fails on a batch of shape .*channels=3 repeats"),
     "written in C": (dict, "which returns a dict, expected"),
     "never called": (lambda: Uncalled(), "in which lazy layers are not called"),
+    "TorchScript": (scripted, "a module of TorchScript"),
     "training": (aux_in_training, "Got a tuple from .* in training"),
 }
 
@@ -443,6 +552,8 @@ def test_one_number_refuses_weights(digits):
         estimator.fit(X, y, np.arange(1, 301))
     with pytest.raises(ValueError, match=r"Got shape \(32, 10\) from criterion"):
         net(criterion=lambda logits, targets: logits).fit(X, y)
+    with pytest.raises(ValueError, match=r"criterion that fails .*\(32,\).*nn.CrossEntropyLoss"):
+        net(criterion=nn.BCEWithLogitsLoss()).fit(X, y)
     with pytest.raises(ValueError, match="cannot be made without arguments"):
         net(criterion=RowLosses).fit(X, y)
     with pytest.raises(ValueError, match="whose objects cannot be called"):
@@ -479,8 +590,10 @@ def test_a_file_names_the_module_and_the_loader_gives_it(kind, digits, tmp_path)
     np.testing.assert_array_equal(again.predict_proba(X), estimator.predict_proba(X))
     assert again.get_params(deep=False).keys() == estimator.get_params(deep=False).keys()
     again.partial_fit(X, y)
-    with pytest.raises(ValueError, match="cannot be loaded"):
-        skfashion.load(tmp_path / "net.safetensors", module=perceptron)
+    with pytest.raises(ValueError, match=r"cannot be loaded.*[^.]\.$"):
+        skfashion.load(tmp_path / "net.safetensors", module=lambda: perceptron(3, 2))
+    with pytest.raises(ValueError, match=r"cannot be made.*[^.]\.$"):
+        skfashion.load(tmp_path / "net.safetensors", module=lambda depth: perceptron(3, 2))
     small(ConvNetClassifier, max_epochs=1).fit(X, y).save(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="holds a ConvNetClassifier, expected no module"):
         skfashion.load(tmp_path / "other.safetensors", module=Plain)
@@ -502,6 +615,12 @@ def test_a_file_leaves_the_criterion_out_and_refuses_what_it_cannot_hold(digits,
         layers = [nn.Flatten(), nn.Linear(64, 8), activation(), nn.Linear(8, n_classes)]
         return nn.Sequential(*layers)
 
+    def numbered(n_classes, numbers):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, n_classes))
+
+    estimator = net(numbered, module_params={"numbers": {"deep": [10**12]}}).fit(X, y)
+    with pytest.raises(ValueError, match="for which it is too small"):
+        estimator.save(path)
     estimator = net(make, module_params={"activation": nn.GELU}).fit(X, y)
     with pytest.raises(ValueError, match="Got module_params=.*expected what a file without code"):
         estimator.save(path)
@@ -520,12 +639,40 @@ def test_an_exported_file_says_the_same(kind, digits, tmp_path):
     np.testing.assert_allclose(found[2], estimator.transform(X[:5]), atol=1e-4)
 
 
+def test_features_from_the_middle_are_exported(digits, tmp_path):
+    export = pytest.importorskip("skfashion.export")
+    X, y = digits
+    estimator = net(Branches).fit(X, y)
+    export.to_torch_export(estimator, tmp_path / "net.pt2", X[:20], features=True)
+    found = torch.export.load(tmp_path / "net.pt2").module()(
+        torch.tensor(X[:5].reshape(-1, 1, 8, 8))
+    )
+    np.testing.assert_allclose(found[-1].detach(), estimator.transform(X[:5]), atol=1e-5)
+
+
+def test_an_exported_pipeline_says_the_same(digits, tmp_path):
+    """ONNX's LSTM has inputs that it is not given, of which skl2onnx would ask where they are."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export = pytest.importorskip("skfashion.export")
+    pytest.importorskip("skl2onnx")
+    X, y = digits
+    halves = [("a", net(RowLSTM)), ("b", net(RowLSTM, random_state=1))]
+    model = make_pipeline(MinMaxScaler(), VotingClassifier(halves, voting="soft")).fit(X, y)
+    export.to_onnx(model, tmp_path / "model.onnx", X[:40])
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    found = session.run(["probabilities"], {"X": X[:5]})[0]
+    np.testing.assert_allclose(found, model.predict_proba(X[:5]), atol=1e-5)
+
+
 def test_what_cannot_be_exported_is_said(digits, tmp_path):
     export = pytest.importorskip("skfashion.export")
     X, y = digits
     estimator = net(returning(lambda x: x if x.sum().item() > 1e9 else x + 0)).fit(X, y)
     with pytest.raises(ValueError, match="module torch.export cannot record"):
         export.to_torch_export(estimator, tmp_path / "net.pt2", X[:20])
+    counting = net(returning(lambda x: x + x.new_zeros(len(x), 1))).fit(X, y)
+    with pytest.raises(ValueError, match=r"len\(x\) is, and x.shape\[0\] is not"):
+        export.to_torch_export(counting, tmp_path / "net.pt2", X[:20])
 
 
 @pytest.mark.slow

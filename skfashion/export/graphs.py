@@ -39,7 +39,8 @@ def exported_program(module, example):
                 "Got a ModuleClassifier whose module torch.export cannot record "
                 f"({type(error).__name__}: {str(error)[:400]}). Expected a forward that computes "
                 "with tensors alone, the same steps for every batch of any size: no look at "
-                "values (.item(), if, NumPy), and no number of rows kept as a constant."
+                "values (.item(), if, NumPy), and no number of rows kept as a constant, which "
+                "len(x) is, and x.shape[0] is not."
             ) from error
 
 

@@ -1,10 +1,13 @@
 """A module of the user's own as a network of the package."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from skfashion.nets.catching import NoHead, Tap, catching
+from skfashion.nets.copying import without_history
 from skfashion.nets.layers import CosineHead
 from skfashion.nets.network import Network
 from skfashion.nets.own_layers import NOISE, copy_for_trial, use_own_layers
@@ -163,7 +166,8 @@ class ModuleNet(Network):
         copied = copy_for_trial(self.features).train()
         training = drawing_layers(copied.module, copied.prepared(images))
         self.draws_from_process = bool(training)
-        self.doubts = tuple(_doubts(name, training, predicting))
+        forgets = not predicting and _forgets(copied.eval(), copy_for_trial(self.features), images)
+        self.doubts = tuple(_doubts(name, training, predicting, forgets))
 
     def begin(self, generator):
         """Draw the weights that the module does not bring along: those of a cosine head."""
@@ -231,6 +235,11 @@ class _Body(nn.Module):
         """Return what the module makes of images."""
         return self.module(self.prepared(x))
 
+    def __deepcopy__(self, memo):
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__setstate__(copy.deepcopy(vars(self), without_history(self, memo)))
+        return copied
+
 
 def _facts(shape, n_classes):
     """Return what a signature may ask for, by name."""
@@ -278,8 +287,20 @@ def _are_features(function, images):
     return found.ndim == 2 and len(found) == len(images) and found.is_floating_point()
 
 
-def _doubts(name, training, predicting):
-    """Yield what to warn of where layers draw from the process-wide generator."""
+def _forgets(trained, fresh, images):
+    """Tell whether predictions depend on what a training leaves beside parameters and buffers."""
+    fresh.load_state_dict(trained.state_dict())
+    return not torch.allclose(fresh(images), trained(images), equal_nan=True)
+
+
+def _doubts(name, training, predicting, forgets):
+    """Yield what to warn of: layers that draw from the process-wide generator, lost numbers."""
+    if forgets:
+        yield (
+            f"Got module={name}, whose predictions depend on numbers that a training changes and "
+            "that are neither parameters nor buffers: files, pickles, other processes and early "
+            'stopping do not know them. Make them buffers: self.register_buffer("mean", ...).'
+        )
     if training:
         yield (
             f"Got module={name}, in which {', '.join(training)} draw from PyTorch's process-wide "

@@ -1,15 +1,21 @@
 """Somebody's module, made and tried: what it takes, what it returns, and what draws in it."""
 
-import copy
 import inspect
 
 import torch
 from torch import nn
 
+from skfashion.nets.copying import copy_of
+
 # Rows that a module is tried with: as few as batch norm can learn from.
 N_ROWS = 2
 # How often it is tried again whether a layer draws.
 REPETITIONS = 8
+# Where PyTorch defines layers of which none draws. They compute for so long that other threads do.
+QUIET = tuple(
+    f"torch.nn.modules.{part}"
+    for part in ("conv", "linear", "batchnorm", "instancenorm", "normalization", "upsampling")
+)
 # By how much the sum of a row of probabilities may differ from 1.
 ROUNDING = 1e-4
 
@@ -75,7 +81,7 @@ def made_module(module, params, facts):
                 f"Got module_params={params!r} with a module that is made already, expected a "
                 f"class or a function to call with them: module={name_of(module)}."
             )
-        made = copy.deepcopy(module)
+        made = copy_of(module)
     else:
         named = parameters_of(module) or {}
         arguments = {name: value for name, value in facts.items() if name in named} | params
@@ -99,6 +105,11 @@ def made_module(module, params, facts):
                 f"Got module={name_of(module)}, which returns a {type(made).__name__}, expected "
                 "a class or a function that returns a torch.nn.Module."
             )
+    if any(isinstance(layer, torch.jit.ScriptModule) for layer in made.modules()):
+        raise ValueError(
+            f"Got module={name_of(module)}, a module of TorchScript, or one with a part of it, "
+            "expected plain modules: those that torch.jit.script or torch.jit.trace was given."
+        )
     return made.cpu().float()
 
 
@@ -185,7 +196,7 @@ def _drawing_layers(module, images):
 
     def look(layer):
         now = torch.get_rng_state()
-        if not torch.equal(now, last[0]):
+        if type(layer).__module__ not in QUIET and not torch.equal(now, last[0]):
             name, kind = names[id(layer)], type(layer).__name__
             found[id(layer)] = f"{name} ({kind})" if name else kind
         last[0] = now

@@ -107,11 +107,18 @@ class OwnLoss(WeightedCrossEntropy):
         Raises
         ------
         ValueError
-            If the loss is neither, or rows have weights and it is one number.
+            If the loss fails or is neither, or rows have weights and it is one number.
         """
         if not self.training:
             return super().forward(logits, target, weight)
-        losses = self.loss(logits, target)
+        try:
+            losses = self.loss(logits, target)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Got a criterion that fails for logits of shape {tuple(logits.shape)} and targets "
+                f"of shape {tuple(target.shape)}, numbers of classes ({type(error).__name__}: "
+                f"{error}). Expected one that takes both, such as nn.CrossEntropyLoss."
+            ) from error
         if not torch.is_tensor(losses) or losses.shape not in {(), (len(target),)}:
             what = f"shape {tuple(losses.shape)}" if torch.is_tensor(losses) else type(losses)
             raise ValueError(

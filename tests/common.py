@@ -79,9 +79,10 @@ def small(cls, **params):
     Parameters of an architecture that `cls` has not are left out.
     """
     defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **sizes_of(cls)}
-    known = cls().get_params()
+    known = set(cls().get_params())
     for name in set(params) - set(defaults) - set(SMALL):
         assert name in known or name in ARCHITECTURE, name
+    known -= set(SMALL) - set(sizes_of(cls))
     return cls(**{k: v for k, v in (defaults | params).items() if k in known})
 
 

@@ -52,6 +52,7 @@ KINDS = {
     "LSTM over rows": {"module": RowLSTM, "lr": 1e-2},
     "torchvision": {
         "module": shufflenet,
+        "lr": 5e-3,
         "module_params": {"num_classes": "auto"},
         "channels": 3,
     },

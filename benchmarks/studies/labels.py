@@ -31,7 +31,7 @@ FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
 FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
 FULL["disturbances"] += [["rotation", 3], ["inversion", 5]]
 FULL |= {"few_rows": 100, "mapped_rows": 2_000}
-# Pretrained weights: what is trained of them was chosen on training images.
+# Pretrained weights: what is trained of them is a first guess, tried on training images alone.
 FULL[few_labels.TASK] = {
     "rows_a_class": [1, 5, 10, 30, 100],
     "test_rows": 2_000,

@@ -82,7 +82,8 @@ def small(cls, **params):
     known = set(cls().get_params())
     for name in set(params) - set(defaults) - set(SMALL):
         assert name in known or name in ARCHITECTURE, name
-    known -= set(SMALL) - set(sizes_of(cls))
+    if cls is ModuleClassifier and isinstance(params.get("channels"), tuple):
+        known -= {"channels"}  # of a convolutional net
     return cls(**{k: v for k, v in (defaults | params).items() if k in known})
 
 

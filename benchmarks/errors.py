@@ -11,6 +11,17 @@ class BenchmarkError(Exception):
         self.exit_code = exit_code
 
 
+def at_least(limit):
+    """Return a type of ``add_argument``: a whole number from a limit."""
+
+    def number(text):
+        if not text.isdecimal() or int(text) < limit:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {limit}, got {text!r}")
+        return int(text)
+
+    return number
+
+
 def names_option(known, separator=","):
     """Return the keywords of ``add_argument`` for an option that takes some of known names."""
     listed = f"{separator} ".join(known)

@@ -91,6 +91,21 @@ def text_bomb(rng, shape):
     return Request(_png(*shape[::-1], _rows_of(image), extra), may_answer=True)
 
 
+def scans(rng, shape):
+    """Return a JPEG that goes through all of its pixels ten thousand times."""
+    side = int(rng.choice([250, 2000]))
+    content = _file(np.zeros((side, side), np.uint8), "JPEG", progressive=True)
+    start = content.rfind(b"\xff\xda")
+    return Request(content[:start] + content[start:-2] * 10_000 + content[-2:])
+
+
+def chunks(rng, shape):
+    """Return a PNG of eighty thousand parts."""
+    image = _image(rng, shape)
+    extra = _chunk(b"teSt", b"") * 80_000
+    return Request(_png(*shape[::-1], _rows_of(image), extra), image=image)
+
+
 def truncated(rng, shape):
     """Return a picture that ends too early."""
     format = str(rng.choice(["PNG", "JPEG", "WEBP"]))
@@ -265,7 +280,8 @@ def named(rng, shape):
 KINDS = {
     function.__name__: function
     for function in (
-        *(bomb, large_but_allowed, text_bomb, truncated, damaged, animated, cmyk, sixteen_bits),
+        *(bomb, large_but_allowed, text_bomb, scans, chunks, truncated, damaged, animated, cmyk),
+        sixteen_bits,
         *(palette, polyglot, other_format, canvas, exif, too_long, deep, no_numbers),
         *(strange_text, too_many_rows, tensor, binary, form, named),
     )

@@ -13,9 +13,12 @@ from benchmarks.models import described
 from benchmarks.recipes import find
 
 
-def describe(unit, seed, asked):
-    """Say by what a row of a model is recognised, see ``benchmarks.study.Study.describe``."""
-    model, task = find(unit), _task(asked)
+def describe(unit, seed, asked, data=None):
+    """Say by what a row of a model is recognised, see ``benchmarks.study.Study.describe``.
+
+    ``data`` is a name of ``benchmarks.data.LOADERS``, where it is not the size that is asked for.
+    """
+    model, task = find(unit), _task(asked, data)
     return {
         "settings": described(model.build(seed, task["threads"])),
         "data": _about_data(task["data"], task["rows"]),
@@ -25,20 +28,20 @@ def describe(unit, seed, asked):
     }
 
 
-def measure_apart(unit, seed, asked):
+def measure_apart(unit, seed, asked, data=None):
     """Return what `measure` says in a process of its own."""
-    task = _task(asked)
+    task = _task(asked, data)
     variables = environment.child_environment(task["threads"])
     return processes.call("benchmarks.one_fit:measure", variables, model=unit, seed=seed, **task)
 
 
-def _task(asked):
+def _task(asked, data):
     """Return data, rows and threads as the options say, or the study leaves them."""
     import joblib
 
     options = vars(asked.options)
     threads = options.get("threads") or max(1, joblib.cpu_count() // asked.jobs)
-    return {"data": asked.size, "rows": options.get("rows"), "threads": threads}
+    return {"data": data or asked.size, "rows": options.get("rows"), "threads": threads}
 
 
 @cache

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from skfashion.classifiers.attention import AttentionNetClassifier
     from skfashion.classifiers.conv import ConvNetClassifier
     from skfashion.classifiers.mlp import MLPNetClassifier
+    from skfashion.classifiers.module import ModuleClassifier
     from skfashion.classifiers.resnet import ResNetClassifier
+    from skfashion.classifiers.timm import TimmClassifier
     from skfashion.classifiers.torchvision import TorchvisionClassifier
     from skfashion.parameters.augmentation import Augmentation
     from skfashion.parameters.losses import (
@@ -36,7 +38,9 @@ __all__ = [
     "LDAMLoss",
     "LogitAdjustedLoss",
     "MLPNetClassifier",
+    "ModuleClassifier",
     "ResNetClassifier",
+    "TimmClassifier",
     "TorchvisionClassifier",
     "load",
 ]
@@ -53,7 +57,9 @@ _HOMES = {
     "LDAMLoss": "parameters.losses",
     "LogitAdjustedLoss": "parameters.losses",
     "MLPNetClassifier": "classifiers.mlp",
+    "ModuleClassifier": "classifiers.module",
     "ResNetClassifier": "classifiers.resnet",
+    "TimmClassifier": "classifiers.timm",
     "TorchvisionClassifier": "classifiers.torchvision",
     "load": "persistence",
 }
@@ -69,6 +75,7 @@ _MODULES = (
     "model_selection",
     "parameters",
     "persistence",
+    "preprocessing",
     "serving",
     "studies",
 )

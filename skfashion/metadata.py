@@ -18,6 +18,8 @@ FORMAT = 1
 N_EXAMPLES, EXAMPLE_BYTES = 100, 2**20
 # And of a profile, as JSON.
 PROFILE_BYTES = 2**20
+# The name of what a file says of the reader of its pictures: size (height, width), mode, crop.
+READER = "image_reader"
 # Types of inputs, and so of examples.
 DTYPES = ("uint8", "float32")
 

@@ -1,15 +1,19 @@
 """Fitted classifiers out of files, and what whole pipelines need to be trusted."""
 
 import os
+from collections.abc import Callable
 
 from skfashion.classifiers.attention import AttentionNetClassifier
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.classifiers.conv import ConvNetClassifier
 from skfashion.classifiers.mlp import MLPNetClassifier
+from skfashion.classifiers.module import ModuleClassifier
 from skfashion.classifiers.resnet import ResNetClassifier
+from skfashion.classifiers.timm import TimmClassifier
 from skfashion.classifiers.torchvision import TorchvisionClassifier
 from skfashion.fitting.saved import read_fit
 from skfashion.utils.forms import form_of
+from skfashion.utils.names import advises
 from skfashion.utils.tensors import looks_like_tensors
 
 # The classes that a file may name: nothing is imported by a name in a file.
@@ -19,7 +23,9 @@ CLASSES = {
         AttentionNetClassifier,
         ConvNetClassifier,
         MLPNetClassifier,
+        ModuleClassifier,
         ResNetClassifier,
+        TimmClassifier,
         TorchvisionClassifier,
     )
 }
@@ -35,7 +41,9 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.classifiers.attention.AttentionNetClassifier",
     "skfashion.classifiers.conv.ConvNetClassifier",
     "skfashion.classifiers.mlp.MLPNetClassifier",
+    "skfashion.classifiers.module.ModuleClassifier",
     "skfashion.classifiers.resnet.ResNetClassifier",
+    "skfashion.classifiers.timm.TimmClassifier",
     "skfashion.classifiers.torchvision.TorchvisionClassifier",
     "skfashion.ensemble.snapshots.SnapshotEnsembleClassifier",
     "skfashion.model_selection.epoch_halving.EpochHalvingSearchCV",
@@ -45,6 +53,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "skfashion.parameters.losses.FocalLoss",
     "skfashion.parameters.losses.LDAMLoss",
     "skfashion.parameters.losses.LogitAdjustedLoss",
+    "skfashion.preprocessing.fashion.PhotoToFashion",
+    "skfashion.preprocessing.reader.ImageReader",
     "skfashion.studies.thresholds.ClassFactorsClassifier",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -55,7 +65,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 
 
-def load(path: str | os.PathLike) -> ImageClassifier:
+@advises
+def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageClassifier:
     """Return the classifier in a file that its `save` has written.
 
     The file may be anybody's: loading runs no code from it, and opens no other file. Predictions
@@ -66,6 +77,9 @@ def load(path: str | os.PathLike) -> ImageClassifier:
     ----------
     path : path-like
         A file that ``net.save(path)`` has written, by this version or an earlier one.
+    module : callable or None, default=None
+        The `module` of a :class:`ModuleClassifier`, which its file names and does not hold: it is
+        called, as in a fit, with the parameters in the file. None for all other classifiers.
 
     Returns
     -------
@@ -80,7 +94,8 @@ def load(path: str | os.PathLike) -> ImageClassifier:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no such file, is damaged, was written by a later version, or says what cannot be.
+        If it is no such file, is damaged, was written by a later version, or says what cannot be;
+        if it needs a `module` and there is none, or of other layers, or one is given in vain.
 
     See Also
     --------
@@ -102,7 +117,7 @@ def load(path: str | os.PathLike) -> ImageClassifier:
             f"Got path={path!r}, expected the path of a file that net.save(path) has written."
         )
     try:
-        cls, state = read_fit(path, CLASSES)
+        cls, state = read_fit(path, CLASSES, {"module": module})
     except ValueError as error:
         raise ValueError(f"Got {os.fspath(path)!r}, {_reason(path, error)}.") from error
     estimator = object.__new__(cls)
@@ -113,7 +128,7 @@ def load(path: str | os.PathLike) -> ImageClassifier:
 def _reason(path, error):
     """Return why a file cannot be loaded, in words."""
     # What a file says is shown as it is, and may be long, or signs that a terminal obeys.
-    text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600])
+    text = "".join(sign if sign.isprintable() else "?" for sign in str(error)[:600]).rstrip(".")
     if not os.path.isfile(path) or looks_like_tensors(path):
         return f"which cannot be loaded: {text}"
     form = form_of(path)

@@ -41,6 +41,8 @@ def net(cls, **params):
 def architectures(cls):
     """Return a grid over architectures: two that differ in what they can learn, at least."""
     known = cls().get_params()
+    if "module" in known:
+        return {"module__width": [2, 16]}
     if "channels" in known:
         return {"channels": [(2,), (6,)], "hidden_layer_sizes": [(4,), (24,)]}
     if "hidden_layer_sizes" in known:

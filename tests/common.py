@@ -4,8 +4,10 @@ import inspect
 
 import pytest
 import torch
+from modules import Plain
 
 import skfashion
+from skfashion import ModuleClassifier, TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers.base import ImageClassifier
 
 ESTIMATORS = [
@@ -43,7 +45,17 @@ SMALL = {
     "n_heads": 2,
     "n_stem_blocks": 1,
     "backbone": "mobilenet_v3_small",
+    "module": Plain,
 }
+# Of timm's, which has names of its own: a network of a few layers, not downloaded.
+TIMM = {"backbone": "test_efficientnet", "weights": None, "resize": None}
+
+
+def sizes_of(cls):
+    """Return those of `SMALL` that a class has, and means so: channels of a module are images'."""
+    known = set(cls().get_params()) - ({"channels"} if cls is ModuleClassifier else set())
+    sizes = SMALL | (TIMM if cls is TimmClassifier else {})
+    return {name: value for name, value in sizes.items() if name in known}
 
 
 def light(cls, **params):
@@ -55,9 +67,10 @@ def light(cls, **params):
     """
     if cls in FAST:
         return cls(max_epochs=10, **params)
-    known = cls().get_params()
-    tiny = {k: v for k, v in (SMALL | {"backbone": "regnet_y_400mf"}).items() if k in known}
-    return cls(max_epochs=5 if "backbone" in known else 10, **tiny, **params)
+    tiny = sizes_of(cls)
+    if cls is TorchvisionClassifier:
+        tiny |= {"backbone": "regnet_y_400mf"}
+    return cls(max_epochs=5 if "backbone" in tiny else 10, **tiny, **params)
 
 
 def small(cls, **params):
@@ -65,10 +78,12 @@ def small(cls, **params):
 
     Parameters of an architecture that `cls` has not are left out.
     """
-    defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **SMALL}
-    known = cls().get_params()
-    for name in set(params) - set(defaults):
+    defaults = {"max_epochs": 3, "batch_size": 32, "random_state": 0, "lr": 5e-3, **sizes_of(cls)}
+    known = set(cls().get_params())
+    for name in set(params) - set(defaults) - set(SMALL):
         assert name in known or name in ARCHITECTURE, name
+    if cls is ModuleClassifier and isinstance(params.get("channels"), tuple):
+        known -= {"channels"}  # of a convolutional net
     return cls(**{k: v for k, v in (defaults | params).items() if k in known})
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import shutil
 import sys
 
 import children
@@ -12,6 +11,8 @@ from common import ESTIMATORS, FAST, LEARNING, kinds
 from hypothesis import settings
 from sklearn.datasets import load_digits
 
+from benchmarks.browsing import chromium
+from benchmarks.errors import BenchmarkError
 from skfashion import MLPNetClassifier, ResNetClassifier
 from skfashion.datasets import load_fashion_sample
 
@@ -23,8 +24,6 @@ os.environ.setdefault("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", childr
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("quick")
-# As distributions call it.
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_finish():
@@ -87,16 +86,11 @@ def no_figures_left():
 @pytest.fixture(scope="module")
 def browser():
     """A Chromium without a window."""
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("Chromium is not installed on this machine, and no page can be opened.")
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed, and no page can be opened."
-    )
-    with sync_api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    try:
+        with chromium() as browser:
+            yield browser
+    except BenchmarkError as error:
+        pytest.skip(f"No page can be opened: {error}")
 
 
 @pytest.fixture

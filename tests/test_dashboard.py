@@ -180,6 +180,62 @@ def test_a_drift_log_is_read(is_flat, tmp_path):
     assert section["data"]["along"] == ("time" if is_flat else "window")
 
 
+@pytest.mark.parametrize("models", [["clothes"], ["clothes", "small"]])
+def test_saved_answers_of_a_service_are_a_drift_log(models, tmp_path):
+    nothing = [{"model": name, "report": None} for name in models]
+    early = [{"model": name, "report": {"window": 0, "tests": {}}} for name in models]
+    rows = [{"model": name, "report": report} for report in DRIFT for name in models]
+    path = tmp_path / "drift.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*nothing, *early, *rows]))
+    [section] = sections(make_dashboard(path).html)
+    named = [f"{name}: {kind}" for name in models for kind in ("pixels", "classes")]
+    kinds = ["pixels", "classes"] if len(models) == 1 else named
+    assert section["kind"] == "drift" and section["data"]["kinds"] == kinds
+    assert [row["place"] for row in section["data"]["rows"]][:: len(kinds)] == [1, 2, 3, 4]
+    # One answer alone is a file of JSON.
+    path = tmp_path / "drift.json"
+    path.write_text(json.dumps(rows[0]))
+    assert sections(make_dashboard(path).html)[0]["data"]["kinds"] == ["pixels", "classes"]
+    path.write_text(json.dumps(nothing[0]))
+    with pytest.raises(ValueError, match="before the first full window have none"):
+        make_dashboard(path)
+
+
+def test_windows_are_whole_numbers_on_their_axis():
+    def ticks(windows, **columns):
+        rows = {"kind": "pixels", "statistic": 1.0, "threshold": 2.0, "window": windows} | columns
+        html = make_dashboard({"drift": pd.DataFrame(rows)}).html
+        chart = json.loads(re.search(r"^const CHARTS = (.*);$", html, re.MULTILINE)[1])["drift-0"]
+        return chart["layer"][0]["encoding"]["x"]["axis"].get("values")
+
+    assert ticks([1, 2, 3]) == [1, 2, 3]
+    assert ticks([1, 7, 60]) == [10, 20, 30, 40, 50, 60]
+    assert ticks([0.5, 1.5]) is None
+    assert ticks([1, 2], time=["2026-01-01", "2026-01-02"]) is None
+
+
+def test_negated_scores_are_shown_as_losses():
+    frame = pd.DataFrame(
+        {
+            "param_lr": [0.1, 0.2, 0.3],
+            "split0_test_neg_log_loss": [-0.5, -0.25, -1.0],
+            "mean_test_neg_log_loss": [-0.5, -0.25, -1.0],
+            "mean_test_accuracy": [0.8, 0.9, 0.7],
+        }
+    )
+    [section] = sections(make_dashboard({"search": frame}).html)
+    data = section["data"]
+    assert data["scores"] == ["log_loss", "accuracy"]
+    labels = {axis["label"]: axis for axis in data["axes"]}
+    assert (labels["test log_loss"]["low"], labels["test log_loss"]["high"]) == (0.25, 1)
+    assert data["curves"]["log_loss"]["points"] == [[0, 0, 0.5], [1, 0, 0.25], [2, 0, 1.0]]
+    assert data["order"] == [1, 0, 2]
+    # Where there are both already, none takes the other's place.
+    both = frame.assign(mean_test_log_loss=[0.5, 0.25, 1.0])
+    [section] = sections(make_dashboard({"search": both}).html)
+    assert section["data"]["scores"] == ["neg_log_loss", "accuracy", "log_loss"]
+
+
 def test_a_cache_says_which_runs_it_holds(tmp_path):
     X = np.random.RandomState(0).normal(size=(90, 3))
     y = np.repeat(["a", "b", "c"], 30)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from dashboards import IMBALANCE, imbalance_values, search_of
 from pages import ROOT
 from sklearn.naive_bayes import GaussianNB
 
+from benchmarks.browsing import SIZES, violations
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import make_dashboard
 from skfashion.studies import imbalance_study
@@ -21,7 +23,6 @@ pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
 pytestmark = pytest.mark.slow
 
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 BAD = "</script><script>alert(1)</script>"
 # Seconds in which a new row must be there on a busy machine; on an idle one it takes under five.
 LONGEST = 50
@@ -117,6 +118,59 @@ def test_two_treatments_leave_exactly_their_classes(estimator, drawn):
     page.reload()
     page.wait_for_selector("[data-chart=parts-0] svg")
     wait_until(lambda: classes_shown(page) == expected)
+
+
+def title_of(page, chart, axis):
+    """Return the title of a chart's axis, X or Y."""
+    labels = page.locator(f"[data-chart={chart}] [aria-roledescription=axis]").evaluate_all(
+        "all => all.map((one) => one.getAttribute('aria-label'))"
+    )
+    return re.match(rf"{axis}-axis titled '(.*)' for", next(a for a in labels if a[0] == axis))[1]
+
+
+def test_axes_are_named_and_end_as_is_chosen(drawn):
+    page = drawn()
+    assert (title_of(page, "overview-0", "X"), title_of(page, "parts-0", "X")) == (
+        "accuracy",
+        "class",
+    )
+    page.locator("#section-0 [data-select=metric]").select_option("balanced_accuracy")
+    page.locator("#section-0 [data-select=detail]").select_option("recall by class")
+    wait_until(lambda: title_of(page, "overview-0", "X") == "balanced_accuracy")
+    wait_until(lambda: title_of(page, "parts-0", "Y") == "recall")
+    # The charts fill the place.
+    place, svg = (
+        page.locator(f"[data-chart=overview-0]{what}").bounding_box()["width"]
+        for what in ("", " svg")
+    )
+    assert svg == pytest.approx(place, abs=2)
+    assert title_of(page, "curves-1", "Y") == "score"
+    assert not page.locator("[data-wider]").is_visible()
+    page.locator("#section-0 [data-select=metric]").select_option("accuracy")
+    near, said = page.locator("[data-near]"), page.locator("#section-0 [data-said]")
+
+    def n_shown():
+        labels = page.locator("[data-chart=overview-0] [aria-roledescription=axis]")
+        text = labels.first.get_attribute("aria-label")
+        return float(re.search(r"from ([\d.]+) to", text)[1])
+
+    wait_until(lambda: n_shown() < 0.7)
+    near.check()
+    wait_until(lambda: n_shown() > 0.7)
+    assert re.fullmatch(r"\d of 115 values lie beyond the axis\.", said.inner_text())
+    page.reload()
+    page.wait_for_selector("[data-chart=overview-0] svg")
+    assert near.is_checked() and n_shown() > 0.7
+    near.uncheck()
+    wait_until(lambda: n_shown() < 0.7)
+    assert said.inner_text() == ""
+
+
+def test_a_phone_says_that_there_are_more_axes(drawn):
+    page = drawn(size="phone")
+    page.locator("[data-wider]").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    wait_until(lambda: not page.locator("[data-wider]").is_visible())
 
 
 def test_a_click_on_a_point_chooses_its_treatment(drawn):
@@ -241,9 +295,11 @@ def test_tests_of_a_drift_log_are_chosen(drawn):
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("desktop", "light")])
-def test_nothing_is_wider_than_the_window(size, scheme, drawn):
+def test_nothing_is_wider_than_the_window_and_readers_are_served(size, scheme, drawn):
     page = drawn(size=size, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    pytest.importorskip("axe_playwright_python")
+    assert violations(page) == []
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert back == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 22, 22)")
     unnamed = page.locator("input, select, button").evaluate_all(
@@ -273,7 +329,10 @@ def test_a_new_row_of_the_cache_appears(opened, tmp_path):
     cache, path = tmp_path / "cache", tmp_path / "page.html"
     run_study(cache, ["nothing", "RandomOverSampler"])
     words = ["dashboard", str(cache), "--watch", "-o", str(path)]
-    watcher = subprocess.Popen([sys.executable, "-m", "skfashion", *words], cwd=ROOT)
+    # What a shell starts in the background ignores Ctrl-C, with all that it starts in turn.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [sys.executable, "-m", "skfashion", *words]
+    watcher = subprocess.Popen(command, cwd=ROOT, preexec_fn=listens)
     try:
         wait_until(path.exists, LONGEST)
         page = opened(path)

@@ -8,13 +8,13 @@ import stat
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mirrors import Mirror, idx, listing, without_proxies
 from sklearn.datasets import get_data_home
 
 from skfashion.datasets import _fetch, _files, data_hash, fetch_fashion_mnist, load_fashion_sample
@@ -41,14 +41,6 @@ def full_data():
             "The full Fashion-MNIST data is not on this machine: neither the Debian package "
             "dataset-fashion-mnist nor the cache of scikit-learn has it."
         )
-
-
-def idx(*shape, seed=0):
-    """The bytes of an IDX file of this shape: random pixels, or the labels 0 to 9 in turn."""
-    rng = np.random.RandomState(seed)
-    body = np.arange(shape[0]) % 10 if len(shape) == 1 else rng.randint(0, 256, shape)
-    header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
-    return header + body.astype(np.uint8).tobytes()
 
 
 TINY = {
@@ -549,44 +541,12 @@ def test_damaged_debian_file_names_the_package(tiny):
 ARCHIVES = {f"/{name}.gz": gzip.compress(content) for name, content in TINY.items()}
 
 
-class Mirror:
-    """A web server on 127.0.0.1 that counts its requests; ``pages`` maps paths to bytes."""
-
-    def __init__(self, pages, *, cut=0, before_reply=lambda path: None):
-        self.requests = []
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                mirror.requests.append(self.path)
-                before_reply(self.path)
-                if self.path not in pages:
-                    return self.send_error(404)
-                body = pages[self.path]
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body[: len(body) - cut])
-
-            def log_message(self, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, args=[0.02], daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def serve(monkeypatch):
     """Start mirrors, each from the arguments of ``Mirror``, and make torchvision name them."""
     from torchvision.datasets import FashionMNIST
 
-    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]:
-        monkeypatch.delenv(name, raising=False)
+    without_proxies(monkeypatch)
     started = []
 
     def start(*mirrors):
@@ -597,10 +557,6 @@ def serve(monkeypatch):
     yield start
     for mirror in started:
         mirror.close()
-
-
-def listing(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_download_lands_and_is_not_repeated(tiny, serve, capsys):

@@ -47,7 +47,7 @@ def test_no_block_escapes_the_tests(path):
 
 
 PUBLIC = ["", ".datasets", ".ensemble", ".exceptions", ".export", ".inspection", ".model_selection"]
-PUBLIC += [".monitoring", ".serving", ".studies"]
+PUBLIC += [".monitoring", ".preprocessing", ".serving", ".studies"]
 
 
 def public_classes():

@@ -2,10 +2,12 @@
 
 import copy
 import io
+import os
 import pickle
 import pickletools
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -140,7 +142,10 @@ def test_fresh_process_loads_and_predicts(tmp_path):
     for name, estimator in fitted.items():
         joblib.dump(estimator, tmp_path / f"{name}.joblib", compress=3)
     command = [sys.executable, "-W", "error", "-c", LOAD, str(tmp_path), *fitted]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    # A module of the user's is where the tests are.
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=own)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     for name, estimator in fitted.items():
         with np.load(tmp_path / f"{name}.npz") as result:

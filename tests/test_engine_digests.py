@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from common import ESTIMATORS, SMALL
+from common import ESTIMATORS, sizes_of
 
 from benchmarks.environment import machine
-from skfashion import ConvNetClassifier
+from skfashion import ConvNetClassifier, ModuleClassifier
 from skfashion.fitting import resuming
 from skfashion.fitting.resuming import ENGINE
 
@@ -31,6 +31,7 @@ PARTS = {
 CASES = {
     f"{cls.__name__}, {scope}": (cls, scope, {})
     for cls in ESTIMATORS
+    if cls is not ModuleClassifier  # whose initial weights are PyTorch's to draw
     for scope in ("images", "tables")
     if scope == "images" or not hasattr(cls, "backbone")  # which no table is large enough for
 } | {
@@ -61,7 +62,7 @@ def data_of(scope):
 
 def digest_of(cls, scope, params):
     """Return a digest of what a training of one thread has made of all weights and statistics."""
-    settings = SMALL | {"max_epochs": 2, "batch_size": 32, "random_state": 0} | params
+    settings = sizes_of(cls) | {"max_epochs": 2, "batch_size": 32, "random_state": 0} | params
     known = cls().get_params()
     net = cls(n_threads=1, device="cpu", **{k: v for k, v in settings.items() if k in known})
     digest = hashlib.sha256()

@@ -197,6 +197,13 @@ def test_labels_keep_their_kind(labels, digits, path):
     assert metadata(path)["skfashion.labels"]["values"] == net.classes_.tolist()
 
 
+@pytest.mark.parametrize("word", ["profile", "features", "examples"])
+def test_what_the_first_file_has_is_given_to_it(word, mlp, digits, tmp_path):
+    X, _ = digits
+    with pytest.raises(TypeError, match=rf"argument '{word}'.*to_onnx.*quantize\('net.onnx', path"):
+        quantize(mlp, tmp_path / "a.onnx", X, **{word: None})
+
+
 @pytest.mark.slow
 def test_frames_with_names_are_taken(digits, path):
     pd = pytest.importorskip("pandas")

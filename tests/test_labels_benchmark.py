@@ -1,14 +1,28 @@
 """`python -m benchmarks labels`: what each task compares, and its tables."""
 
+import argparse
 import sys
 
 import numpy as np
 import pytest
 import small_studies
 
+from benchmarks import few_labels
 from benchmarks.studies import labels
+from benchmarks.study import Asked
 
+CNN = {"channels": (4, 8), "hidden_layer_sizes": 32, "max_epochs": 3, "n_threads": 1}
 TINY = labels.FULL | {
+    few_labels.TASK: {
+        "rows_a_class": [1, 5],
+        "test_rows": 100,
+        "repeats": 2,
+        "pretext_rows": 60,
+        "conv_net": CNN,
+        "backbone": {"backbone": "test_efficientnet", "weights": None, "resize": 32},
+        "head": {"freeze": "backbone", "max_epochs": 1},
+        "whole": {"max_epochs": 1},
+    },
     "train_rows": 400,
     "valid_rows": 400,
     "pool": 200,
@@ -23,20 +37,16 @@ TINY = labels.FULL | {
     "few_rows": 20,
     "parameters": {
         "MLP": {"hidden_layer_sizes": 32, "max_epochs": 3, "n_threads": 1},
-        "CNN": {
-            "channels": (4, 8),
-            "hidden_layer_sizes": 32,
-            "max_epochs": 3,
-            "n_threads": 1,
-        },
+        "CNN": CNN,
     },
 }
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
+    pytest.importorskip("timm")
     folder = tmp_path_factory.mktemp("labels")
-    return small_studies.run(labels.STUDY, TINY, folder, "--seeds", "2")
+    return small_studies.run(labels.STUDY, TINY, folder, "--seeds", "2", "--draws", "3")
 
 
 def of_task(rows, task, **wanted):
@@ -117,4 +127,59 @@ def test_the_tables(rows):
     row = of_task(rows, "few shots", classifier="MLP", seed=1, shots=5)[0]
     half = 1.96 * row["deviation"] / 5**0.5
     assert f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}" in text
-    assert text.count("**") == 8
+    assert text.count("**") == 10
+
+
+@pytest.mark.slow
+def test_pretrained_weights_are_compared_draw_by_draw(rows):
+    rows = of_task(rows, few_labels.TASK)
+    # Of three draws; logistic regression, which draws nothing, once each.
+    assert len(rows) == 3 * 2 * (2 * 1 + 4 * 2)
+    for way in ("pixels", "scratch"):
+        one, five = (
+            np.mean(
+                [
+                    row["accuracy"]
+                    for row in of_task(rows, few_labels.TASK, method=way, rows_a_class=n)
+                ]
+            )
+            for n in (1, 5)
+        )
+        assert 0.1 < one < five
+    settings = {
+        way: of_task(rows, few_labels.TASK, method=way)[0]["settings"] for way in few_labels.WAYS
+    }
+    assert "pretext_rows" in settings["init_from"]
+    assert settings["features"]["packages"]["timm"]
+    assert "packages" not in settings["scratch"]
+    assert "episodes" not in settings["scratch"]
+    means = [
+        [
+            np.mean(
+                [
+                    r["accuracy"]
+                    for r in rows
+                    if (r["method"], r["rows_a_class"], r["seed"]) == (way, 5, draw)
+                ]
+            )
+            for draw in range(3)
+        ]
+        for way in ("head", "scratch")
+    ]
+    gains = 100 * np.subtract(*means)
+    half = 4.302653 * gains.std(ddof=1) / 3**0.5  # Student's t of two degrees of freedom
+    lines, headings = few_labels.lines(rows)
+    assert headings == ["accuracy %", "1 label a class", "5 labels a class"]
+    its = next(line for line in lines if line[0] == f"{few_labels.WAYS['head']}: gain")
+    assert its[2] == f"{gains.mean():+.1f} ± {half:.1f}"
+
+
+def test_tasks_can_be_chosen():
+    options = {"tasks": [few_labels.TASK], "draws": None}
+    for size, n_draws in (("full", 5), ("quick", 1)):
+        asked = Asked(labels.STUDY, size, [0, 1, 2], None, 1, argparse.Namespace(**options))
+        pairs = labels.plan(asked)
+        n_numbers = len(asked.settings[few_labels.TASK]["rows_a_class"])
+        assert len(pairs) == n_draws * len(few_labels.WAYS) * n_numbers
+        asked.options.tasks = ["adaptation"]
+        assert {unit.partition(":")[0] for unit, _ in labels.plan(asked)} == {"adaptation"}

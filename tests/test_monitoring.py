@@ -91,7 +91,8 @@ def test_the_last_full_window_is_reported():
     X, _, probabilities = STREAM
     monitor = DriftMonitor(PROFILE, window=100, history=2)
     first = monitor.update(probabilities[:99], X[:99], X[:99])
-    assert first == monitor.report() == DriftReport(reference_accuracy=first.reference_accuracy)
+    known = {"classes": (0, 1, 2, 3), "reference_accuracy": first.reference_accuracy}
+    assert first == monitor.report() == DriftReport(**known)
     assert (first.alarm, first.alarms, first.tests, first.class_prior) == (False, (), {}, None)
     second = monitor.update(probabilities[99:350], X[99:350], X[99:350])
     assert second.window == monitor.n_windows == 3
@@ -177,6 +178,18 @@ def test_false_alarms_are_no_more_than_stated(rate):
         found += [report.alarm for report in monitor.reports]
     # Tests hang together, so that they stay below; but not at nothing.
     assert rate / 10 < np.mean(found) < rate
+
+
+def test_a_class_mix_of_few_validation_rows_is_a_label_shift():
+    # Most of what comes is of a class of which the reference has a hundred rows.
+    found = []
+    for seed in range(40):
+        _, y, probabilities = draw(400, 1000 + seed)
+        profile = ReferenceProfile.from_predictions(probabilities, y)
+        monitor = DriftMonitor(profile, window=500)
+        monitor.update(draw(2000, seed, prior=(0.97, 0.01, 0.01, 0.01))[2])
+        found += [report.label_shift for report in monitor.reports]
+    assert np.mean(found) > 0.95
 
 
 def test_each_kind_is_noticed_by_its_tests():
@@ -269,6 +282,40 @@ def test_a_prior_that_was_fed_back_is_taken_back():
     assert wrong.alarm
 
 
+def test_the_accuracy_is_that_of_what_is_answered():
+    prior = (0.7, 0.28, 0.01, 0.01)
+    _, y, probabilities = draw(6000, 5, prior, spread=1.6)
+    profile = ReferenceProfile.from_predictions(*draw(6000, 6, spread=1.6)[:0:-1])
+    plain = DriftMonitor(profile, window=6000).update(probabilities)
+    fed = shift_probabilities(probabilities, profile.prior, plain.class_prior)
+    told = DriftMonitor(profile, window=6000).update(fed, prior=plain.class_prior)
+    before, after = ((p.argmax(1) == y).mean() for p in (probabilities, fed))
+    assert after > before + 0.1
+    assert plain.expected_accuracy == pytest.approx(before, abs=0.02)
+    assert told.expected_accuracy == pytest.approx(after, abs=0.02)
+    for report in (plain, told):
+        assert report.expected_accuracy_with_prior == pytest.approx(after, abs=0.02)
+
+
+def test_monitors_and_reports_are_printed_in_a_few_words():
+    monitor = DriftMonitor(PROFILE)
+    assert str(monitor.report()).startswith("No full window yet. Accuracy on validation data: 0.")
+    report = monitor.update(draw(700, 1, (0.7, 0.1, 0.1, 0.1))[2])
+    first, accuracy, classes, shift = str(report).splitlines()
+    assert first == "Window 1, 500 rows: alarm of " + ", ".join(report.alarms)
+    assert f"{report.expected_accuracy:.3f}" in accuracy
+    assert classes.startswith("Classes: 0 ") and shift.startswith("Label shift")
+    assert report.to_dict()["classes"] == PROFILE.classes
+    words = repr(monitor)
+    assert "1 full" in words and "200 rows of the next" in words and "alarm of classes" in words
+    assert str(DriftReport()) == "No full window yet. Accuracy on validation data: unknown"
+
+
+def test_images_are_called_pixels():
+    with pytest.raises(TypeError, match="Did you mean 'pixels'?"):
+        DriftMonitor(PROFILE).update(STREAM[2], images=STREAM[0])
+
+
 # --- profiles -----------------------------------------------------------------------------------
 
 
@@ -295,7 +342,8 @@ def test_a_profile_is_small_and_comes_back():
 def test_rows_that_are_all_the_same_make_a_profile():
     y = np.arange(200) % 2
     same = np.full((200, 3), 7.0)
-    profile = ReferenceProfile.from_predictions(np.eye(2)[y], y, features=same, pixels=same)
+    with pytest.warns(UserWarning, match="predicted rightly"):
+        profile = ReferenceProfile.from_predictions(np.eye(2)[y], y, features=same, pixels=same)
     assert not DriftMonitor(profile, window=200).update(np.eye(2)[y], same, same).alarm
     other = DriftMonitor(profile, window=200).update(np.eye(2)[y], same + 1, same + 1)
     assert {"mmd", "features", "pixels"} <= set(other.alarms)
@@ -316,6 +364,13 @@ def test_validation_data_that_say_too_little_are_refused(rows, labels, message):
         ReferenceProfile.from_predictions(STREAM[2], STREAM[1] % 3, classes=range(4))
     with pytest.raises(ValueError, match="with \\[3\\], expected the classes \\[0, 1, 2, 7\\]"):
         ReferenceProfile.from_predictions(STREAM[2], STREAM[1], classes=[0, 1, 2, 7])
+
+
+def test_rows_that_are_all_right_are_warned_of():
+    forest = RandomForestClassifier(5, bootstrap=False, random_state=0)
+    X, y, _ = draw(200, 0)
+    with pytest.warns(UserWarning, match="200 rows of which every label is predicted rightly"):
+        ReferenceProfile.from_estimator(forest.fit(X, y), X, y)
 
 
 def places(document, path=()):
@@ -464,7 +519,12 @@ def test_a_profile_travels_in_metadata(net, profile, tmp_path):
     onnx = pytest.importorskip("onnx")
     from skfashion.export import to_onnx
 
-    to_onnx(net, tmp_path / "net.onnx", profile=profile)
+    for one in (profile, profile.to_dict()):
+        with pytest.warns(UserWarning, match="'features' and 'mmd' will be missing.*features=True"):
+            to_onnx(net, tmp_path / "net.onnx", profile=one)
+    # None with the features, and none of a profile without.
+    to_onnx(net, tmp_path / "net.onnx", profile=profile.to_dict() | {"features": None})
+    to_onnx(net, tmp_path / "net.onnx", profile=profile, features=True)
     said = {p.key: p.value for p in onnx.load(tmp_path / "net.onnx").metadata_props}
     assert json.loads(said["skfashion.profile"]) == profile.to_dict()
 

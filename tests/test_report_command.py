@@ -67,6 +67,20 @@ def test_the_command_reads_arrays(models, tmp_path, monkeypatch):
     assert "Nothing was said" not in said
 
 
+def test_the_command_reads_files_of_medmnist(models, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    joblib.dump(models["net"], "net.joblib")
+    arrays = {"train_images": X[:9], "train_labels": y[:300, None], "val_images": X[:9]}
+    arrays |= {"val_labels": y[:9, None], "test_images": X[:100].reshape(-1, 28, 28)}
+    np.savez("med.npz", **arrays, test_labels=y[:100, None])
+    words = ["report", "net.joblib", "--data", "med.npz", "--resamples", "2", "-o", "page.html"]
+    assert main(words) == 0
+    assert "100 images of med.npz" in Path("page.html").read_text("utf-8")
+    np.savez("med.npz", **arrays, test_labels=np.zeros((100, 14), int))
+    assert main(words) == 2
+    assert "test_labels of shape (100, 14)" in capsys.readouterr().err
+
+
 def test_the_command_takes_models_that_have_learned_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = np.asarray(load_fashion_sample().target_names)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from clothes import net
 
+from benchmarks.browsing import SIZES
 from skfashion import MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.inspection import EmbeddingDisplay, make_report
@@ -16,7 +17,6 @@ X, y = load_fashion_sample(subset="test", return_X_y=True)
 BAD = "</script><script>alert(1)</script>"
 NAMES = [*load_fashion_sample(subset="test").target_names[:9], BAD]
 MODELS = [BAD, """a "net" of 'quotes' """]
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
 @pytest.fixture(scope="module")

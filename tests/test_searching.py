@@ -61,6 +61,14 @@ ARCHITECTURES = {
 }
 
 
+def architectures(cls):
+    """Return values of the parameters of a class's architecture."""
+    known = cls().get_params()
+    if "module" in known:  # whose channels are those of the images
+        return {"module__width": [2, 6]}
+    return {name: values for name, values in ARCHITECTURES.items() if name in known}
+
+
 def searched(cls, **params):
     """Return a small classifier to begin with."""
     if hasattr(cls, "backbone"):
@@ -84,7 +92,7 @@ def grid_over_all(cls):
 
 
 def distributions_over_all(cls):
-    own = {f"net__{k}": v for k, v in ARCHITECTURES.items() if k in cls().get_params()}
+    own = {f"net__{name}": values for name, values in architectures(cls).items()}
     training = {
         "net__lr": loguniform(1e-3, 2e-2),
         "net__label_smoothing": [0.0, 0.1],
@@ -159,8 +167,7 @@ def test_nets_with_and_without_shortcuts_are_values_of_one_parameter():
 @cache
 def bits(cls, n_threads, n_jobs=None, backend=None):
     """Return all numbers that a search ends with, but for the seconds."""
-    own = next(name for name in ARCHITECTURES if name in cls().get_params())
-    grid = {own: ARCHITECTURES[own]}
+    grid = dict(list(architectures(cls).items())[:1])
     if "dropout" in cls().get_params():
         grid["dropout"] = [0.2]
     model = searched(cls, n_threads=n_threads, augment=Augmentation(shift=1))

@@ -204,6 +204,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("refused")
         assert server.predict()["probabilities"] == first
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="refused"} 1.0' in counted
         if n_workers > 1:
             # What is started anew has the old one, too.
             os.kill(server.workers[0], signal.SIGKILL)
@@ -214,6 +216,8 @@ def test_files_are_replaced_under_load(serve, tmp_path, n_workers):
         os.kill(server.pid, signal.SIGHUP)
         server.wait_for("loaded", n_loaded + 1 + (n_workers if n_workers > 1 else 0))
         assert all(server.predict()["probabilities"] != first for _ in range(8))
+        counted = server.ask(path="/metrics")[1].decode()
+        assert 'skfashion_model_loads_total{model="net",outcome="loaded"} 1.0' in counted
     assert load.faults == [] and load.n_answers > 50
 
 
@@ -228,13 +232,15 @@ def test_a_changed_file_is_noticed(serve, tmp_path):
     assert server.events("request") == []
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_ending_drains(serve, n_workers):
+@pytest.mark.parametrize(("n_workers", "tells_all"), [(1, False), (2, False), (2, True)])
+def test_ending_drains(serve, n_workers, tells_all):
     server = serve(GOLDEN / "grey.onnx", "--workers", n_workers, "--drain", 1)
     server.wait_for("ready", n_workers)
     with Load(server) as load:
         n_before = load.n_answers
-        server.process.send_signal(signal.SIGTERM)
+        # As systemd does it; then the parent tells its workers once more.
+        for pid in [*(server.workers if tells_all else ()), server.pid]:
+            os.kill(pid, signal.SIGTERM)
         time.sleep(0.5)
         # It says that it is not ready, and answers all the same.
         assert server.ask()[0] == 503
@@ -274,6 +280,107 @@ def test_processes_end_with_a_killed_parent(serve):
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+EXPORTER = """
+import os, shutil, sys, time
+if "-c" in sys.orig_argv and sys.orig_argv[-1].endswith(".exported"):
+    folder = os.path.dirname(__file__)
+    with open(os.path.join(folder, "pid"), "w") as stream:
+        stream.write(str(os.getpid()))
+    if os.path.exists(os.path.join(folder, "slowly")):
+        time.sleep(60)
+    shutil.copy(os.environ["GOLDEN"], sys.orig_argv[-1])
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_reload_can_be_interrupted(serve, tmp_path, n_workers):
+    # In place of PyTorch, which would take as long.
+    (tmp_path / "sitecustomize.py").write_text(EXPORTER)
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"net")
+    given = {"PYTHONPATH": str(tmp_path), "GOLDEN": str(GOLDEN / "grey.onnx")}
+    server = serve(path, "--workers", n_workers, "--drain", 0, **given)
+    server.wait_for("ready", n_workers)
+    (tmp_path / "slowly").touch()
+    before = (tmp_path / "pid").read_text()
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("reloading")
+    until = time.monotonic() + 10
+    while (pid := (tmp_path / "pid").read_text()) in ("", before):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert server.predict()["labels"]
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(10) == 0
+    assert not Path(f"/proc/{pid}").exists()
+    assert server.events("refused") == server.events("loaded") == []
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_second_ctrl_c_ends_at_once(serve, n_workers):
+    server = serve(GOLDEN / "grey.onnx", "--workers", n_workers, "--drain", 30)
+    server.wait_for("ready", n_workers)
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for("draining", n_workers)
+    assert {line["seconds"] for line in server.events("draining")} == {30.0}
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(5) == 0
+
+
+def test_a_connection_too_many_is_refused_and_health_is_not(serve):
+    server = serve(GOLDEN / "grey.onnx", "--max-connections", 2)
+    host, _, port = urlsplit(server.url).netloc.rpartition(":")
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(socket.create_connection((host, int(port)), 5))
+        server.ask()
+        connection = http.client.HTTPConnection(f"{host}:{port}", timeout=5)
+        stack.callback(connection.close)
+        connection.request("POST", "/v1/predict", PNG)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Connection"] == "close"
+        assert server.ask()[0] == 200
+    # On the loopback there is nobody else.
+    assert server.events("no key") == []
+    assert server.predict()["labels"]
+
+
+def test_the_log_says_which_process_and_whether_there_is_a_key(serve):
+    for environment, warned in (({}, 1), ({"SKFASHION_API_KEY": "sesame"}, 0)):
+        words = ("--host", "0.0.0.0", "--drain", 0)
+        server = serve(GOLDEN / "grey.onnx", *words, **environment)
+        assert server.events("listening")[0]["key"] == bool(environment)
+        warnings = server.events("no key")
+        assert len(warnings) == warned
+        assert all(line["level"] == "warning" and "0.0.0.0" in line["why"] for line in warnings)
+        server.end()
+        said = [server.events(name)[0]["pid"] for name in ("listening", "ready", "ended")]
+        assert said == [server.pid] * 3
+
+
+def test_headers_without_end_are_refused(serve):
+    server = serve(GOLDEN / "grey.onnx")
+    host, _, port = urlsplit(server.url).netloc.rpartition(":")
+    chunked = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for begin in (
+        b"GET / HTTP/1.1\r\nX-Long: ",
+        b"GET /",
+        chunked + b"1\r\na\r\n0\r\nX-Behind: ",
+        chunked + b"1;more=",
+    ):
+        with socket.create_connection((host, int(port)), 5) as connection:
+            connection.sendall(begin)
+            with contextlib.suppress(OSError):  # it may be closed while we send
+                for _ in range(100):
+                    connection.sendall(b"a" * 10_000)
+                    time.sleep(0.001)
+                pytest.fail(f"A megabyte was taken behind {begin}.")
+    assert server.predict()["labels"]
 
 
 def test_a_full_disk_for_logs_is_no_failed_request():
@@ -333,7 +440,9 @@ def test_what_cannot_be_served_is_said_in_a_line(tmp_path, monkeypatch, capsys):
     Path("bad.onnx").write_bytes(b"bad")
     for words, said in (
         (["none.onnx"], "none.onnx"),
-        (["bad.onnx"], "ONNX Runtime cannot open"),
+        (["bad.onnx"], "bad.onnx: Got a file that ONNX Runtime cannot open"),
+        ([__file__], "test_service_processes.py: Got"),
+        (["bad.onnx", "--cors-origin", "https://shop.example/page"], "--cors-origin"),
         (["net.safetensors"], "not here. A file of net.save is exported by another process"),
         ([f"a={GOLDEN / 'grey.onnx'}", f"a={GOLDEN / 'table.onnx'}"], "equal names"),
         ([f"a b={GOLDEN / 'grey.onnx'}"], "name of a model"),

@@ -1,5 +1,6 @@
 """The recipes beside the page "In production": an environment without PyTorch, KServe, MLflow."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -18,13 +19,14 @@ import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
-from service import onnxruntime
+from pages import blocks
+from service import onnxruntime, picture
 from test_service_processes import GOLDEN, GREY, Server
 
 from skfashion.__main__ import main
 
 ROOT = Path(__file__).parents[1]
-RECIPES = ROOT / "docs" / "serving"
+RECIPES, PAGE = ROOT / "docs" / "serving", ROOT / "docs" / "production.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 IMAGES = GREY[None, None]
 
@@ -57,6 +59,9 @@ def test_the_dockerfile_and_the_manifest_give_options_that_exist(monkeypatch):
     for words in (command, container["args"]):
         main([*entry[3:], *words])
     assert [options.host for options in found] == ["0.0.0.0"] * 2
+    # Kubernetes cannot tell of a name whether it is root's.
+    assert container["securityContext"]["runAsNonRoot"]
+    assert int(re.search(r"^USER (\d+)$", docker, re.M)[1]) > 0
     (port,) = container["ports"]
     assert port["containerPort"] == found[1].port
     assert f"EXPOSE {found[0].port}" in docker
@@ -64,6 +69,32 @@ def test_the_dockerfile_and_the_manifest_give_options_that_exist(monkeypatch):
     assert predictor["terminationGracePeriodSeconds"] > ends
     for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", docker, re.M):
         assert all((ROOT / name).exists() for name in copied.split() if name != "net.onnx")
+
+
+def test_the_page_names_every_flag_of_the_command():
+    from skfashion.serving.command import add_parser
+
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    add_parser(subparsers)
+    flags = {flag for a in subparsers.choices["serve"]._actions for flag in a.option_strings}
+    page = PAGE.read_text("utf-8")
+    assert [flag for flag in flags - {"-h", "--help"} if f"`{flag}`" not in page] == []
+
+
+@pytest.mark.slow
+def test_the_client_on_the_page_gets_answers(tmp_path, monkeypatch, capsys):
+    (client,) = (code for code in blocks(PAGE, "") if "urllib.request" in code[1])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(
+        picture(np.kron(GREY, np.ones((99, 99), np.uint8)), "JPEG")
+    )
+    server = Server(tmp_path, f"clothes={GOLDEN / 'grey.onnx'}", "--drain", 0)
+    try:
+        exec(client[1].replace("http://127.0.0.1:8000", server.url), {})
+    finally:
+        assert server.end() == 0
+    labels, number = capsys.readouterr().out.splitlines()
+    assert labels in [f"['{label}']" for label in "abcdefghij"] and number == "500"
 
 
 @pytest.mark.slow

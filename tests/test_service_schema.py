@@ -1,28 +1,21 @@
 """What the service says of itself, and what it does: schemathesis finds no difference.
 
-A few cases an operation; 5,000 and more with ``--hypothesis-profile=thorough``.
+A few cases an operation; 5,000 and more by ``python -m benchmarks schema``.
 """
-
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_service_processes import GOLDEN, Server
 
+from benchmarks.studies import schema
+
 schemathesis = pytest.importorskip("schemathesis")
-pictures = pytest.importorskip("schema_hooks").pictures
+pictures = pytest.importorskip("benchmarks.schema_hooks").pictures
 
 pytestmark = pytest.mark.slow
 
 N_EXAMPLES = 15 if settings.default.max_examples < 300 else 300
-# A body may fit what OpenAPI can say of it and be nothing that the model takes.
-FORMAL = "positive_data_acceptance"
-
 
 numbers = st.lists(st.integers(0, 255), min_size=64, max_size=64)
 INSTANCES = st.lists(numbers, min_size=1, max_size=3).map(lambda rows: {"instances": rows})
@@ -52,15 +45,10 @@ def described(server):
     return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
 
 
-def test_every_operation_is_as_it_is_described(server, tmp_path):
-    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json"]
-    command += ["--checks", "all", "--exclude-checks", FORMAL, "--max-examples", str(N_EXAMPLES)]
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": paths, "SCHEMATHESIS_HOOKS": "schema_hooks"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-1000:]
-    n_cases = int(re.search(r"([0-9]+) generated", done.stdout)[1])
-    assert n_cases > (200 if N_EXAMPLES < 300 else 5000)
+def test_every_operation_is_as_it_is_described(server):
+    found = schema.tried(server.url, N_EXAMPLES)
+    assert found["failures"] == 0, found["said"]
+    assert found["cases"] > (200 if N_EXAMPLES < 300 else 5000)
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/explain", "/v1/view", "/v1/neighbors"])

@@ -16,10 +16,24 @@ PACKAGE = Path(skfashion.__file__).parent
 # What each folder, and each module beside them, may import: parts of the package, and libraries
 # that are refused. Whatever is not named here has no rule, and fails.
 PARTS = {
-    "nets": {"allowed": {"nets"}, "libraries": {"torch", "torchvision", "copy", "math", "re"}},
+    "nets": {
+        "allowed": {"nets"},
+        "libraries": {
+            *("contextlib", "copy", "difflib", "functools", "inspect", "math", "re", "threading"),
+            *("torch", "torchvision", "timm"),
+        },
+    },
     "utils": {"allowed": {"utils"}, "refused": {"torch", "skorch"}},
     "images": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
     "exceptions": {"allowed": set(), "refused": {"torch", "skorch", "sklearn"}},
+    "pictures": {
+        "allowed": set(),
+        "libraries": {"contextlib", "dataclasses", "io", "numbers", "numpy", "PIL"},
+    },
+    "preprocessing": {
+        "allowed": {"pictures", "preprocessing", "utils"},
+        "refused": {"torch", "skorch"},
+    },
     "layouts": {"allowed": {"images"}, "refused": {"torch", "skorch", "sklearn"}},
     "metrics": {"allowed": set(), "refused": {"torch", "skorch"}},
     "metadata": {
@@ -32,10 +46,11 @@ PARTS = {
     },
     # A service without PyTorch uses it.
     "monitoring": {
-        "allowed": {"monitoring", "utils.names"},
+        "allowed": {"monitoring", "utils.callers", "utils.names"},
         "libraries": {
             "collections",
             "dataclasses",
+            "functools",
             "json",
             "math",
             "numbers",
@@ -45,7 +60,12 @@ PARTS = {
         },
     },
     "parameters": {"allowed": {"parameters", "utils"}, "refused": {"torch", "skorch"}},
-    "datasets": {"allowed": {"datasets", "images", "utils"}, "refused": {"torch", "skorch"}},
+    "datasets": {
+        "allowed": {
+            *("datasets", "images", "parallel.progress", "pictures", "preprocessing", "utils"),
+        },
+        "refused": {"torch", "skorch"},
+    },
     "training": {
         "allowed": {
             *("parallel", "training", "utils.callers", "utils.extras", "utils.files"),
@@ -91,8 +111,7 @@ PARTS = {
     "export": {
         "allowed": {
             *("classifiers", "ensemble", "export", "fitting", "images", "metadata", "monitoring"),
-            "training",
-            "utils",
+            *("preprocessing", "training", "utils"),
         },
         "refused": {"skorch"},
     },
@@ -100,7 +119,7 @@ PARTS = {
     # imported within functions is counted, too: models are exported by another process.
     "serving": {
         "allowed": {
-            *("images", "metadata", "monitoring", "serving"),
+            *("images", "metadata", "monitoring", "pictures", "serving"),
             *("utils.command_line", "utils.extras", "utils.files", "utils.names"),
         },
         "refused": {"torch", "skorch", "sklearn", "scipy", "pandas"},
@@ -127,7 +146,7 @@ PARTS = {
     "inspection": {
         "allowed": {
             *("datasets", "images", "inspection", "metrics", "parallel.kept", "persistence"),
-            "utils",
+            *("preprocessing", "utils"),
         },
         "refused": {"skorch"},
     },
@@ -228,6 +247,7 @@ SETTERS = {
     ("model_selection/epoch_halving.py", "_refit"),
     ("model_selection/epoch_halving.py", "fit"),
     ("model_selection/stepping.py", "fit"),
+    ("preprocessing/reader.py", "fit"),
     ("studies/treatments.py", "fit"),
     ("studies/treatments.py", "fit_resample"),
     # How attributes are replaced and copied.
@@ -236,9 +256,13 @@ SETTERS = {
     ("utils/fitted.py", "unfitted"),
     # A copy of what is exported, with plain estimators inside.
     ("export/plain.py", "_with"),
+    # A record of a log, made at once.
+    ("serving/logs.py", "__init__"),
     # Layers of a network.
-    ("nets/backbone.py", "_use_own_layers"),
+    ("nets/adopting.py", "_use_own_layers"),
     ("nets/backbone.py", "_without_last_layer"),
+    ("nets/module.py", "_replaced"),
+    ("nets/own_layers.py", "use_own_layers"),
 }
 WRITES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "__delitem__"}
 

@@ -74,6 +74,16 @@ def test_the_command_writes_one_file(fake, tmp_path, capsys):
     # Next time the data folder has it.
     assert main(["page", *words, "-o", str(tmp_path / "again.html")]) == 0
     assert (tmp_path / "again.html").read_text("utf-8") == page
+    assert "<title>Try the nets</title>" in page and "<h1>Try the nets</h1>" in page
+
+
+def test_the_page_has_the_title_that_is_wanted(fake, tmp_path):
+    out = tmp_path / "page.html"
+    words = [str(GREY), "-o", str(out), "--runtime", str(fake)]
+    assert main(["page", *words, "--title", f"Clothes {BAD} & $data"]) == 0
+    title = "Clothes &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; $data"
+    page = out.read_text("utf-8")
+    assert f"<title>{title}</title>" in page and f"<h1>{title}</h1>" in page
 
 
 @pytest.mark.slow

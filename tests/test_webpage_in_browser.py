@@ -1,7 +1,6 @@
 """The page in a real browser: the same numbers as in Python, hands and keys, no request."""
 
 import base64
-import os
 import re
 import threading
 import time
@@ -16,6 +15,7 @@ from service import picture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from benchmarks.browsing import SIZES, bring, card, looked_at, ready, shown, violations
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.datasets import load_fashion_sample
 from skfashion.export import quantize, to_onnx
@@ -36,11 +36,10 @@ SAMPLE = load_fashion_sample()
 X, NAMES = SAMPLE.data[:600], np.asarray(SAMPLE.target_names)[SAMPLE.target[:600]]
 TEST = load_fashion_sample(subset="test").data
 BAD = "</script><script>alert(1)</script>"
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 RANDOM = np.random.default_rng(0)
 TOLERANCE = 1e-4
-# Images whose probabilities are compared; the environment can ask for more, PAGE_IMAGES=200.
-N_IMAGES = int(os.environ.get("PAGE_IMAGES", "20"))
+# Images whose probabilities are compared; `python -m benchmarks webpage` compares 200.
+N_IMAGES = 20
 
 
 @pytest.fixture(scope="module")
@@ -83,37 +82,6 @@ def page_file(contents, runtime, tmp_path_factory):
 @pytest.fixture
 def page(opened, page_file):
     return ready(opened(page_file))
-
-
-def ready(page):
-    page.context.set_offline(True)
-    page.wait_for_selector("body[data-ready]", timeout=60_000)
-    return page
-
-
-def bring(page, content, name="picture.png", waits=True):
-    """Give the page a picture by its file input, and wait for the answers."""
-    version = int(page.evaluate("document.body.dataset.version ?? 0"))
-    file = {"name": name, "mimeType": "image/png", "buffer": content}
-    page.set_input_files("#file", file)
-    if waits:
-        page.wait_for_selector(f'body[data-answered="{version + 1}"]')
-
-
-def looked_at(page):
-    """Wait until the slower questions are answered, too."""
-    version = page.evaluate("document.body.dataset.version")
-    page.wait_for_selector(f'body[data-answered="{version}"][data-done="{version}"]')
-
-
-def card(page, name):
-    return page.locator(f'article[aria-label="{name}"]')
-
-
-def shown(page, name):
-    """Return the probabilities that a model's card shows."""
-    rows = card(page, name).locator("tbody tr")
-    return np.float64(rows.evaluate_all("all => all.map(one => one.dataset.probability)"))
 
 
 def pixels_of(page, name, what):
@@ -211,11 +179,14 @@ def test_pictures_are_made_smaller_as_pillow_does(functions):
         h, w = RANDOM.integers(1, 400, 2) if i % 2 else RANDOM.integers(1, 60, 2)
         shape = [(1, 28, 28), (3, 32, 32), (3, 20, 9)][i % 3]
         pixels = RANDOM.integers(0, 256, (h, w, 3), np.uint8)
-        expected = decode(open_picture(picture(pixels), 10**6), shape)
+        crop = ["stretch", "centre", "pad"][i // 3 % 3]
+        expected = decode(open_picture(picture(pixels), 10**6), shape, crop)
         whole = np.concatenate([pixels, np.full((h, w, 1), 255, np.uint8)], axis=2)
         value = {"text": base64.b64encode(whole.tobytes()).decode(), "w": int(w), "h": int(h)}
         call = "viewOf({width: value.w, height: value.h, data: "
-        call += f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)})"
+        call += (
+            f"Uint8Array.from(atob(value.text), (s) => s.charCodeAt(0))}}, {list(shape)}, '{crop}')"
+        )
         found = np.reshape(functions(f"Array.from({call})", value), shape)
         np.testing.assert_array_equal(found, expected)
 
@@ -257,8 +228,8 @@ def test_the_heat_lies_where_the_picture_is(page, contents):
     expected, label = occlusion(model, TEST[8].reshape(1, 28, 28))
     assert np.corrcoef(warm.ravel(), expected.ravel())[0, 1] > 0.9
     caption = card(page, "conv").locator(".heat + figcaption").inner_text()
-    assert caption == f"Where it looked for: {label}"
-    most = f"{100 * np.abs(expected).max():.1f} points"
+    assert caption == f"What mattered for “{label}”"
+    most = f"{100 * np.abs(expected).max():.1f} percentage points"
     assert most in card(page, "conv").locator(".legend").inner_text()
 
 
@@ -267,9 +238,12 @@ def test_the_heat_lies_where_the_picture_is(page, contents):
 
 def test_a_drawing_is_answered_changed_and_taken_back(page):
     assert "Nothing drawn yet" in card(page, "conv").inner_text()
+    pictures = card(page, "conv").locator(".pictures")
+    assert not pictures.is_visible()
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.7, 0.8), (0.3, 0.8), (0.3, 0.2))
     answered(page)
     looked_at(page)
+    assert pictures.is_visible()
     first = shown(page, "conv")
     assert first.sum() == pytest.approx(1, abs=1e-5)
     widths = (
@@ -394,7 +368,7 @@ def test_names_that_look_like_scripts_are_words(page):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_reader_a_phone_and_the_night_are_served(size, scheme, opened, page_file):
-    axe = resources.files(pytest.importorskip("axe_playwright_python")) / "axe.min.js"
+    pytest.importorskip("axe_playwright_python")
     page = ready(opened(page_file, size=SIZES[size], scheme=scheme))
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", back))) > 384) == (scheme == "light")
@@ -405,9 +379,7 @@ def test_a_reader_a_phone_and_the_night_are_served(size, scheme, opened, page_fi
             looked_at(page)
             page.locator("summary").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
-        page.evaluate(axe.read_text("utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        assert not [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found]
+        assert violations(page) == []
     assert page.locator("#brief").is_visible() == (size == "phone")
 
 
@@ -452,7 +424,10 @@ def serving(app):
 
 @pytest.mark.parametrize("key", [None, "secret"])
 def test_a_service_and_a_file_show_the_same(key, page, browser, contents, tmp_path, monkeypatch):
-    monkeypatch.setenv("SKFASHION_API_KEY", key or "")
+    if key is None:
+        monkeypatch.delenv("SKFASHION_API_KEY", raising=False)
+    else:
+        monkeypatch.setenv("SKFASHION_API_KEY", key)
     paths = {name: tmp_path / f"{name}.onnx" for name in contents}
     for name, path in paths.items():
         path.write_bytes(contents[name])

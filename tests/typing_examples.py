@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+from torch import nn
 
 from skfashion import (
     TRUSTED_TYPES,
@@ -23,7 +24,9 @@ from skfashion import (
     LDAMLoss,
     LogitAdjustedLoss,
     MLPNetClassifier,
+    ModuleClassifier,
     ResNetClassifier,
+    TimmClassifier,
     TorchvisionClassifier,
     load,
 )
@@ -32,11 +35,17 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.datasets import (
     SEVERITIES,
     data_hash,
+    fetch_cifar10,
+    fetch_emnist,
     fetch_fashion_mnist,
+    fetch_kmnist,
+    fetch_mnist,
     load_fashion_sample,
+    load_image_folder,
     make_corrupted,
     make_groups,
     make_imbalanced,
+    read_idx,
 )
 from skfashion.ensemble import SnapshotEnsembleClassifier, average_weights
 from skfashion.exceptions import DataShiftWarning
@@ -65,6 +74,7 @@ from skfashion.monitoring import (
 )
 from skfashion.nets.network import Network
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
+from skfashion.preprocessing import ImageReader, PhotoToFashion
 from skfashion.studies import (
     DRIFTS,
     MITIGATIONS,
@@ -93,8 +103,18 @@ from skfashion.studies import (
 def files():
     MLPNetClassifier().save(Path("net.safetensors"))
     assert_type(load("net.safetensors"), ImageClassifier)
+    assert_type(load("net.safetensors", module=nn.Flatten), ImageClassifier)
     assert_type(TRUSTED_TYPES, tuple[str, ...])
     load(3)  # pyright: ignore[reportArgumentType]
+
+
+def pictures():
+    load_image_folder("photos", size=28, mode="L", crop="pad", labels={"a.png": 1}, out="x.npy")
+    ImageReader((28, 20), mode="RGB", flatten=True, n_jobs=2).fit(["a.png"]).transform([b""])
+    PhotoToFashion(tolerance=0.1).fit_transform([np.zeros((9, 9))])
+    assert_type(read_idx("labels-idx1-ubyte").shape, tuple[int, ...])
+
+    ImageReader(shape=28)  # pyright: ignore[reportCallIssue]
 
 
 def own_parameters():
@@ -104,6 +124,10 @@ def own_parameters():
     ResNetClassifier(width=8, depth=1, block="preact", stem_stride=1, stochastic_depth=0.1)
     AttentionNetClassifier(width=8, depth=1, n_heads=2, mlp_ratio=1, n_stem_blocks=1)
     TorchvisionClassifier(backbone="resnet18", weights=Path("w.pt"), freeze=2, layer_lr_decay=0.5)
+    ModuleClassifier(module=nn.Flatten, module_params={"start_dim": 1}, module_input="rows")
+    ModuleClassifier(module=nn.Flatten(), channels=3, criterion=nn.NLLLoss, features="0")
+    ModuleClassifier(module="nn.Flatten")  # pyright: ignore[reportArgumentType]
+    TimmClassifier(backbone="resnet10t", weights=None, resize=64, freeze="backbone")
 
     MLPNetClassifier((3, 2))  # pyright: ignore[reportCallIssue]
     MLPNetClassifier(hidden_layers=3)  # pyright: ignore[reportCallIssue]
@@ -113,6 +137,7 @@ def own_parameters():
     ConvNetClassifier(kernel_size=2.5)  # pyright: ignore[reportArgumentType]
     ResNetClassifier(block="bottleneck")  # pyright: ignore[reportArgumentType]
     AttentionNetClassifier(n_heads="2")  # pyright: ignore[reportArgumentType]
+    TimmClassifier(resize="large")  # pyright: ignore[reportArgumentType]
     TorchvisionClassifier(freeze="all")  # pyright: ignore[reportArgumentType]
 
 
@@ -200,6 +225,10 @@ def around_a_classifier(X: np.ndarray, y: np.ndarray):
 
 def data(X: np.ndarray, y: np.ndarray):
     fetch_fashion_mnist(subset="all", data_home=Path("there"), download_if_missing=False)
+    fetch_mnist(subset="test", data_home="there", return_X_y=True)
+    fetch_kmnist(as_frame=True)
+    fetch_emnist(split="letters", subset="all")
+    fetch_cifar10(download_if_missing=False)
     load_fashion_sample(subset="test", return_X_y=True)
     load_fashion_sample(as_frame=True)
     assert_type(data_hash(X, y), str)

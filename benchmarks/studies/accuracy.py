@@ -5,17 +5,16 @@ its own. Runs made before are made again, unless --resume finds them with the sa
 versions, machine and threads.
 """
 
-import argparse
 import statistics
-from functools import partial
 
 import numpy as np
 
 from benchmarks import data, one_fit
-from benchmarks.errors import names_option
+from benchmarks.errors import at_least, names_option
 from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
+from benchmarks.studies import datasets
 from benchmarks.study import study_of
 
 # Heading, where the number is in a row, factor to the unit of the heading, decimals, whether the
@@ -106,13 +105,6 @@ def draw(rows):
     return figure
 
 
-def _at_least(limit, text):
-    """Read a whole number from a limit."""
-    if not text.isdecimal() or int(text) < limit:
-        raise argparse.ArgumentTypeError(f"expected a whole number from {limit}, got {text!r}")
-    return int(text)
-
-
 STUDY = study_of(
     __name__,
     cost="10 min a seed",
@@ -128,8 +120,14 @@ STUDY = study_of(
     side_by_side=True,
     options={
         "--models": names_option(MODELS),
-        "--threads": {"type": partial(_at_least, 1), "help": "of each run; default all / jobs"},
-        "--rows": {"type": partial(_at_least, data.N_CLASSES), "help": "at most so many rows"},
+        "--threads": {"type": at_least(1), "help": "of each run; default all / jobs"},
+        "--rows": {"type": at_least(data.N_CLASSES), "help": "at most so many rows"},
+        "--dataset": datasets.OPTION
+        | {
+            "default": None,
+            "help": f"others than Fashion-MNIST, some of {', '.join(datasets.KNOWN)}",
+        },
     },
     unpublished=("rows",),
+    instead={"dataset": datasets.STUDY},
 )

@@ -8,23 +8,17 @@ is refused with a status from 400 to 499, or answered as ONNX Runtime answers to
 meant; the service is a process of its own, and one that dies is a crash.
 """
 
-import contextlib
-import http.client
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.environment import ROOT
 from benchmarks.formatting import table_above
 from benchmarks.hostile_bodies import KINDS
+from benchmarks.services import ask, serving
 from benchmarks.study import study_of
 
 UNITS = ("ConvNetClassifier",)
@@ -80,7 +74,7 @@ def tried(path, seed, n_requests):
             kind = list(KINDS)[number % len(KINDS)]
             request = KINDS[kind](rng, shape)
             start = time.perf_counter()
-            status, content = _send(netloc, request)
+            status, content = ask(netloc, "POST", request.path, request.body, request.headers)
             seconds = time.perf_counter() - start
             counts[str(status)] += 1
             slowest = max(slowest, seconds)
@@ -120,45 +114,6 @@ def _fault_of(request, status, content, session):
     found = json.loads(content)
     is_right = np.allclose(found["probabilities"], probabilities, atol=1e-5)
     return None if is_right and found["labels"] == label.tolist() else "another answer"
-
-
-def _send(netloc, request):
-    """Return the status and the content of an answer; None and an error where there is none."""
-    connection = http.client.HTTPConnection(netloc, timeout=30)
-    with contextlib.closing(connection):
-        try:
-            connection.request("POST", request.path, request.body, request.headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            return None, repr(error)
-
-
-@contextlib.contextmanager
-def serving(*words):
-    """Run a service on a free port; give its process, and its host and port."""
-    command = [sys.executable, "-m", "skfashion", "serve", "--port", "0", *map(str, words)]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        with open(log, "wb") as stream:
-            environment = os.environ | {"OMP_NUM_THREADS": "1"}
-            process = subprocess.Popen(command, stderr=stream, cwd=ROOT, env=environment)
-        try:
-            yield process, urlsplit(_url_in(log, process)).netloc
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _url_in(log, process):
-    """Return the address that a service logs, once it is ready."""
-    while process.poll() is None:
-        lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
-        events = {line["event"]: line for line in lines}
-        if "ready" in events:
-            return events["listening"]["url"]
-        time.sleep(0.02)
-    raise RuntimeError(f"The service has ended: {log.read_text()}")
 
 
 def _most_megabytes(pid):

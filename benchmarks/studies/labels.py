@@ -1,9 +1,10 @@
-"""Few labels: self-training, few shots, transfer, adaptation to other images.
+"""Few labels: self-training, few shots, transfer, pretrained weights, adaptation to other images.
 
-Four ways to do with few labels, all measured on training images that were not trained on:
+Four ways to do with few labels are measured on training images that were not trained on:
 self-training on rows without a label; features of a net that knows other classes; weights of such a
 net to begin with; and nets trained on clean images that are adapted to disturbed ones without a
-label. Each seed draws rows, classes and initial weights anew.
+label. Each seed draws rows, classes and initial weights anew. A fifth, weights that were trained on
+ImageNet, is measured on test images, with `--draws` of its own.
 """
 
 import statistics
@@ -12,8 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks import few_labels
 from benchmarks.data import held_out, part
+from benchmarks.errors import names_option
 from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.models import described
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
@@ -27,10 +31,29 @@ FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
 FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
 FULL["disturbances"] += [["rotation", 3], ["inversion", 5]]
 FULL |= {"few_rows": 100, "mapped_rows": 2_000}
+# Pretrained weights: what is trained of them is a first guess, tried on training images alone.
+FULL[few_labels.TASK] = {
+    "rows_a_class": [1, 5, 10, 30, 100],
+    "test_rows": 2_000,
+    "repeats": 2,
+    "pretext_rows": 10_000,
+    "backbone": {"backbone": "tf_efficientnet_lite0", "weights": "DEFAULT", "resize": 112},
+    "head": {"freeze": "backbone", "max_epochs": 20},
+    "whole": {"lr": 1e-3, "max_epochs": 20},
+}
 QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
 QUICK |= {"rounds": 2, "episodes": 20, "draws": 1, "rows_a_class": [5, 20], "mapped_rows": 300}
 QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
 QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
+QUICK[few_labels.TASK] = FULL[few_labels.TASK] | {
+    "rows_a_class": [1, 10],
+    "test_rows": 200,
+    "repeats": 1,
+    "pretext_rows": 500,
+    "conv_net": {"channels": [8, 16]},
+    "head": {"freeze": "backbone", "max_epochs": 2},
+    "whole": {"lr": 1e-3, "max_epochs": 2},
+}
 UNITS = (
     *(f"self-training: {name}" for name in ("MLP", "CNN", "forest")),
     *(f"new classes: {name}" for name in ("pixels", "MLP", "CNN")),
@@ -51,15 +74,40 @@ def _classifier(name, seed, settings, **parameters):
     return cls(random_state=seed, **own, **parameters)
 
 
+def plan(asked):
+    """Return pairs of unit and seed: those of pretrained weights have seeds of their own."""
+    tasks = set(asked.options.tasks)
+    units = [unit for unit in UNITS if unit.partition(": ")[0] in tasks]
+    pairs = [(unit, seed) for seed in asked.seeds for unit in units]
+    units = few_labels.units(asked.settings) if few_labels.TASK in tasks else []
+    n_draws = asked.options.draws or (5 if asked.size == "full" else 1)
+    return pairs + [(unit, draw) for draw in range(n_draws) for unit in units]
+
+
+def describe(unit, seed, asked):
+    """Return the settings of a unit, those of the other tasks left out."""
+    if unit.startswith(few_labels.TASK):
+        settings = few_labels.describe(unit, asked.settings)
+    else:
+        settings = {k: v for k, v in asked.settings.items() if k != few_labels.TASK}
+    settings = settings | {"classifiers": described(classifiers(unit, asked.settings))}
+    return {"settings": settings, "data": asked.size}
+
+
 def classifiers(unit, settings):
     """Return the classifier of a unit by its name; none for pixels."""
-    name = unit.partition(": ")[2]
+    task, _, name = unit.partition(": ")
+    if task == few_labels.TASK:
+        return {name: few_labels.classifier(unit, settings)}
     return {} if name == "pixels" else {name: _classifier(name, 0, settings)}
 
 
 def measure(unit, seed, asked):
     """Measure one classifier at one task: a row a method, and a value of what is varied."""
     task, _, name = unit.partition(": ")
+    if task == few_labels.TASK:
+        yield from few_labels.measure(unit, seed, asked)
+        return
     sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
     parts = held_out(asked.images, *sizes, seed)
     for row in TASKS[task](name, seed, asked.settings, *parts):
@@ -234,6 +282,17 @@ TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "ada
 
 def table(rows):
     """Write a table for each task."""
+    few = [row for row in rows if row["task"] == few_labels.TASK]
+    rows = [row for row in rows if row["task"] != few_labels.TASK]
+    parts = [_table_of_others(rows)] if rows else []
+    if few:
+        title = "**Few labels of each of the ten classes: weights of ImageNet, and others**"
+        parts += [title, pipe_table(*few_labels.lines(few)), below(few_labels.words(few), few)]
+    return "\n\n".join(parts)
+
+
+def _table_of_others(rows):
+    """Write a table for each task but that of pretrained weights."""
     parts, by_task = [], grouped(rows, "task")
     for task, (title, write) in TABLES.items():
         if task in by_task:
@@ -304,5 +363,13 @@ TABLES = {
 
 
 STUDY = study_of(
-    __name__, cost="45 min", page="little_labels.md", packages=("skada",), cheap=UNITS[:1]
+    __name__,
+    cost="3 h",
+    page="little_labels.md",
+    packages=("skada",),
+    cheap=UNITS[:1],
+    options={
+        "--draws": {"type": int, "help": "how many of pretrained weights; default 5, else 1"},
+        "--tasks": names_option((*TASKS, few_labels.TASK)),
+    },
 )

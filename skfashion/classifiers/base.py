@@ -151,6 +151,10 @@ class ImageClassifier(
     _default_group = "architecture"
     # Whether columns that are no neighbours mean anything to the network, and so may be sparse.
     _takes_tables = False
+    # Whether a network that is built draws its weights by itself, from the process-wide generator.
+    _makes_own_draws = False
+    # Parameters that a file names and does not hold: whoever loads it gives them.
+    _given_to_load = ()
 
     def _least_size(self):
         """Return how many tensors and bytes a file has at least; no network is built."""
@@ -159,6 +163,13 @@ class ImageClassifier(
     @abc.abstractmethod
     def _build_module(self, image_shape, n_classes) -> Network:
         """Return the network for images of `image_shape` (c, h, w), its weights not yet drawn."""
+
+    def _normalization(self):
+        """Return mean and deviation, of 0 to 1, that weights were trained with; None is unknown.
+
+        A number for each of red, green and blue.
+        """
+        return None
 
     def _file_of_weights(self):
         """Return the file that a parameter of the architecture names; None where there is none."""

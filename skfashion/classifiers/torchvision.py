@@ -1,31 +1,35 @@
 """torchvision's architectures as a scikit-learn classifier."""
 
-import os
-from numbers import Real
 from os import PathLike
-from typing import Literal
 
-from skfashion.classifiers.base import ImageClassifier
-from skfashion.fitting.initial_weights import read_file
+from skfashion.classifiers.backbone import BackboneClassifier
 from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import (
     check_name,
     names_of_weights,
+    normalization_of,
     number_of_weights,
     read_weights,
 )
-from skfashion.parameters.declaring import COUNT, estimator, param
-from skfashion.utils._sklearn import Interval, StrOptions
+from skfashion.parameters.declaring import estimator, param
 
 
 @estimator
-class TorchvisionClassifier(ImageClassifier):
+class TorchvisionClassifier(BackboneClassifier):
     """An architecture of torchvision's, from scratch or from pretrained weights.
 
     For images of any number of channels: the first convolution is replaced where they are not 3,
     and the last layer by one for this task. Architectures of the resnet, regnet, mobilenet,
     efficientnet, densenet and convnext families accept small images (some with their edges
-    continued to 32 pixels a side); all others are refused by name.
+    continued to 32 pixels a side); all others are refused by name. Pretrained weights are made for
+    larger ones: set `resize`, say to 112.
+
+    With `weights` and ``standardize=True`` images are standardised as torchvision's were, where it
+    says how: by the mean and the deviation of ImageNet's red, green and blue (the average of the
+    three, where images have another number of channels), values being taken for those from 0 to
+    1, 255 or 65535, whichever the training's largest value is nearest below, and from 0 to that
+    largest value itself where it is less than half of these. Images with negative values, and all
+    others, are standardised by their own mean and deviation.
 
     {groups}
 
@@ -39,6 +43,7 @@ class TorchvisionClassifier(ImageClassifier):
 
     See Also
     --------
+    TimmClassifier : Hundreds more architectures, and their weights.
     ResNetClassifier : Residual networks made for small images.
 
     Examples
@@ -65,64 +70,25 @@ class TorchvisionClassifier(ImageClassifier):
         into ``torch.hub.get_dir()``), or the path of a file with a state dict of the same
         architecture; None begins at random.""",
     )
-    freeze: Literal["none", "backbone"] | int = param(
-        StrOptions({"none", "backbone"}),
-        COUNT,
-        default="none",
-        doc="""What keeps its weights and its batch norm's statistics in training: nothing, all
-        but the last layer, or so many of the architecture's parts, counted from the image. Parts
-        are its modules with weights, such as conv1, bn1, layer1 to layer4 of "resnet18"; of
-        ``features``, ``trunk_output`` and ``classifier`` those inside. Too large a number is an
-        error that names them.""",
-    )
-    layer_lr_decay: float = param(
-        Interval(Real, 0, 1, closed="right"),
-        default=1.0,
-        doc="""Factor of the learning rate of each of the architecture's parts to that of the part
-        after it; the last layer's is `lr` (Howard and Ruder, ACL 2018).""",
-    )
 
-    _full_data_epochs = 8
-
-    def _build_module(self, image_shape, n_classes):
-        if isinstance(self.freeze, bool):  # which would count as one part, or none
-            raise ValueError(
-                f"Got freeze={self.freeze}, expected 'none', 'backbone' or a number of parts. To "
-                "train only the last layer, set freeze='backbone'."
-            )
-        check_name(self.backbone)  # before any weights are looked for
-        file, pretrained = self._file_of_weights(), None
-        if file is not None:
-            pretrained = read_file(file, "weights")
-        elif self.weights is not None:
-            pretrained = read_weights(self.backbone, self.weights)
-        return TorchvisionNet(
-            image_shape,
-            n_classes,
-            backbone=self.backbone,
-            freeze={"none": 0, "backbone": None}.get(self.freeze, self.freeze),
-            layer_lr_decay=self.layer_lr_decay,
-            pretrained=pretrained,
-        )
-
-    def _least_size(self):
+    def _check_backbone(self):
         check_name(self.backbone)
-        # In float32, with the 1,000 classes of ImageNet, which are less than half of a small net.
-        return 0, 4 * number_of_weights(self.backbone) // 3
 
-    def _file_of_weights(self):
-        if isinstance(self.weights, str):
-            check_name(self.backbone)
-            # A file that happens to be called "DEFAULT" does not count.
-            if self.weights in names_of_weights(self.backbone) or not os.path.exists(self.weights):
-                return None
-        return self.weights
+    def _net(self, image_shape, n_classes, **options):
+        return TorchvisionNet(image_shape, n_classes, **options)
 
-    def _warning_of_random_weights(self):
-        if self.freeze == "none":
+    def _number_of_weights(self):
+        # Without the 1,000 classes of ImageNet, which are less than two thirds of a small net.
+        return number_of_weights(self.backbone) // 3
+
+    def _is_name_of_weights(self, name):
+        return name in names_of_weights(self.backbone)
+
+    def _read_weights(self):
+        return read_weights(self.backbone, self.weights)
+
+    def _normalization(self):
+        if self.weights is None:
             return None
-        what = "the last layer" if self.freeze == "backbone" else "what is not frozen"
-        return (
-            f"Got freeze={self.freeze!r} without weights or init_from: only {what} will learn, "
-            "from random features. Give weights, or set freeze='none'."
-        )
+        self._check_backbone()
+        return normalization_of(self.backbone, self.weights)

@@ -1,5 +1,6 @@
 """The object that every loader of this folder returns."""
 
+import math
 from importlib import resources
 
 import numpy as np
@@ -24,29 +25,39 @@ TARGET_NAMES = (
 SPLITS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
-def make_result(parts, *, descr, return_X_y, as_frame):
+def make_result(
+    parts, *, descr, return_X_y, as_frame, target_names=TARGET_NAMES, shape=(SIDE, SIDE)
+):
     """Join the splits and dress them as scikit-learn's loaders do.
 
     Parameters
     ----------
     parts : list of (images, labels)
-        One pair of uint8 arrays a split; images of shape (n, 28, 28) or (n, 784), labels (n,).
+        One pair of uint8 arrays a split; images of shape ``(n, *shape)`` or flat, labels (n,).
     descr : tuple of str
         Names of the files in ``descr/`` that make up ``DESCR``, in order.
     return_X_y : bool
         Return ``(data, target)`` alone.
     as_frame : bool
         Return pandas objects.
+    target_names : sequence of str
+        The names of the labels 0, 1 and so on.
+    shape : tuple of int
+        Of an image, (h, w) or (h, w, c).
 
     Returns
     -------
     result : Bunch, or tuple of (data, target)
     """
-    # A copy even of a single part: the caller gets arrays of their own that can be written to.
-    data = np.concatenate([images.reshape(-1, SIDE * SIDE) for images, _ in parts])
+    # One copy even of a single part, and no more: the caller gets arrays of their own that can be
+    # written to, and images may be half a gigabyte.
+    images = np.empty((sum(len(labels) for _, labels in parts), *shape), np.uint8)
+    np.concatenate([pixels.reshape(-1, *shape) for pixels, _ in parts], out=images)
+    data = images.reshape(len(images), math.prod(shape))
     target = np.concatenate([labels for _, labels in parts]).astype(np.int64)
-    images = data.reshape(-1, SIDE, SIDE)
-    feature_names = [f"pixel_{row}_{column}" for row in range(SIDE) for column in range(SIDE)]
+    # Of colour images the classifiers know running numbers.
+    places = np.ndindex(shape) if len(shape) == 2 else ((i,) for i in range(data.shape[1]))
+    feature_names = ["_".join(("pixel", *map(str, place))) for place in places]
     frame = None
     if as_frame:
         import pandas as pd
@@ -61,7 +72,7 @@ def make_result(parts, *, descr, return_X_y, as_frame):
         data=data,
         target=target,
         frame=frame,
-        target_names=np.array(TARGET_NAMES),
+        target_names=np.array(target_names),
         feature_names=feature_names,
         images=images,
         DESCR=_read_descr(descr),

@@ -6,6 +6,7 @@ from pathlib import Path
 from skfashion.datasets._bunch import SPLITS, make_result
 from skfashion.datasets._download import download
 from skfashion.datasets._files import FILES, decode
+from skfashion.datasets._folders import check_place_to_download, own_folders
 from skfashion.utils._sklearn import StrOptions, validate_params
 from skfashion.utils.names import advises
 
@@ -108,6 +109,8 @@ def fetch_fashion_mnist(
     See Also
     --------
     load_fashion_sample : 7,000 of these images, bundled with the package.
+    fetch_mnist : Handwritten digits, files of the same names and shapes.
+    fetch_kmnist : Japanese characters, files of the same names and shapes.
 
     References
     ----------
@@ -127,17 +130,14 @@ def fetch_fashion_mnist(
     >>> load_fashion_sample(subset="test").data.shape
     (1000, 784)
     """
-    folders = _own_folders(data_home)
+    folders = own_folders(data_home, "fashion-mnist")
     files = {key: file for key, file in FILES.items() if key[0] in SPLITS[subset]}
     paths = {key: _find(file, [*folders, DEBIAN_FOLDER]) for key, file in files.items()}
     missing = [files[key].name for key, path in paths.items() if path is None]
     if missing and not download_if_missing:
         raise OSError(_missing_message(missing, [*folders, DEBIAN_FOLDER]))
-    if missing and not folders:
-        raise OSError(
-            f"Got no folder to download {', '.join(missing)} into, and there is no home directory "
-            "here; expected data_home=, or the environment variable SKFASHION_DATA."
-        )
+    if missing:
+        check_place_to_download(missing, folders)
     arrays = {
         key: download(file, folders[0]) if paths[key] is None else _read(paths[key], file)
         for key, file in files.items()
@@ -146,35 +146,6 @@ def fetch_fashion_mnist(
     return make_result(
         parts, descr=("fashion_mnist.rst",), return_X_y=return_X_y, as_frame=as_frame
     )
-
-
-def _own_folders(data_home):
-    """Return the folders of the user, in the order of search; a download goes to the first."""
-    named = {"data_home": data_home, "SKFASHION_DATA": os.environ.get("SKFASHION_DATA")}
-    folders = []
-    for name, folder in named.items():
-        if folder is None or not os.fspath(folder):
-            continue
-        path = _expanded(folder)
-        if path is None:
-            raise ValueError(
-                f"Got {name}={os.fspath(folder)!r}, expected a folder without ~: there is no home "
-                "directory here."
-            )
-        if path.exists() and not path.is_dir():
-            raise NotADirectoryError(f"{name} should be a folder, got the file {path}.")
-        folders.append(path)
-    # Not sklearn's get_data_home(): it creates the folder, and looking should leave no trace.
-    cache = _expanded(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data"))
-    return folders if cache is None else [*folders, cache / "fashion-mnist"]
-
-
-def _expanded(folder):
-    """Return a folder with its ~ expanded; None where there is no home, as in some containers."""
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError:
-        return None
 
 
 def _find(file, folders):

@@ -1,4 +1,4 @@
-"""The four files of Fashion-MNIST: what each must contain, and how a wrong one is recognised.
+"""The files of Fashion-MNIST and of MNIST: what each must contain, how a wrong one is recognised.
 
 The *decompressed* bytes are what is verified. Distributors compress the same content with different
 tools (Debian's .gz files differ byte for byte from the authors'), so a checksum of the archive
@@ -29,11 +29,17 @@ class IdxFile:
         Shape of the array that it holds: (n, 28, 28) for images, (n,) for labels.
     sha256 : str
         SHA-256, in hexadecimal, of the decompressed file, its header included.
+    data_set : str, default="Fashion-MNIST"
+        What it is a file of, in words.
+    source : str, default="FashionMNIST"
+        The class of ``torchvision.datasets`` that names the mirrors.
     """
 
     name: str
     shape: tuple[int, ...]
     sha256: str
+    data_set: str = "Fashion-MNIST"
+    source: str = "FashionMNIST"
 
     @property
     def header(self):
@@ -74,11 +80,16 @@ FILES = {
 }
 
 # The handwritten digits have the same file names and the same shapes, and are the usual mix-up.
-DIGIT_MNIST_SHA256 = {
-    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",  # train labels
-    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",  # train images
-    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",  # test labels
-    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",  # test images
+DIGITS_SHA256 = {
+    ("train", "labels"): "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ("train", "images"): "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ("test", "labels"): "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ("test", "images"): "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+}
+DIGIT_MNIST_SHA256 = set(DIGITS_SHA256.values())
+MNIST_FILES = {
+    key: IdxFile(file.name, file.shape, DIGITS_SHA256[key], "MNIST", "MNIST")
+    for key, file in FILES.items()
 }
 
 
@@ -115,10 +126,27 @@ def decode(blob, file, source):
     digest = hashlib.sha256(content).hexdigest()
     if digest != file.sha256:
         raise ValueError(
-            f"{source} is not the file {file.name} of Fashion-MNIST: found "
+            f"{source} is not the file {file.name} of {file.data_set}: found "
             f"{_describe(content, digest, file)}, expected {_expected(file)}."
         )
     return np.frombuffer(content, np.uint8, offset=len(file.header)).reshape(file.shape)
+
+
+def identify(blob):
+    """Return the name of the data set that a file belongs to, "" if it is neither of these two.
+
+    Parameters
+    ----------
+    blob : bytes
+        The file as stored, compressed or not.
+    """
+    largest = max(file.size for file in FILES.values())
+    try:
+        digest = hashlib.sha256(_decompress(blob, largest)).hexdigest()
+    except (EOFError, OSError, zlib.error):
+        return ""
+    known = {file.sha256: file.data_set for file in (*FILES.values(), *MNIST_FILES.values())}
+    return known.get(digest, "")
 
 
 def _decompress(blob, size):
@@ -137,11 +165,12 @@ def _expected(file):
 def _describe(content, digest, file):
     """Say in words what a wrong file holds."""
     found = f"{len(content):,} bytes with SHA-256 {digest}"
-    if digest in DIGIT_MNIST_SHA256:
+    if file.data_set != "MNIST" and digest in DIGIT_MNIST_SHA256:
         return f"digit MNIST (handwritten digits, the same file names and shapes), {found}"
-    for other in FILES.values():
+    for other in (*FILES.values(), *MNIST_FILES.values()):
         if digest == other.sha256:
-            return f"the content of {other.name}, {found}"
+            owner = "" if other.data_set == file.data_set else f" of {other.data_set}"
+            return f"the content of {other.name}{owner}, {found}"
     if len(content) < file.size:
         return f"a file that is too short (truncated?), {found}"
     if len(content) > file.size:

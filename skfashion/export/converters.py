@@ -11,6 +11,8 @@ from skfashion.export.libraries import import_library
 
 # How names of nodes begin that are those of a net.
 NET = "Net"
+# Stands for an input that a node is not given, where skl2onnx would look for one without a name.
+ABSENT = "absent/input"
 # Options of skl2onnx's: those that it gives a classifier wherever it meets one.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -54,6 +56,10 @@ def convert_net(scope, operator, container):
     graph = as_onnx(exported_program(module, example), "X", ["codes", "scores"]).graph
     name_of = _Names(scope)
     name_of.known["X"] = operator.inputs[0].full_name
+    if any("" in node.input for node in graph.node):
+        name_of.known[""] = ABSENT
+        if all(tensor.name != ABSENT for tensor in container.initializers):
+            container.add_initializer(ABSENT, import_library("onnx").TensorProto.FLOAT, [], [0.0])
     name_of.known["scores"] = operator.outputs[1].full_name
     for tensor in graph.initializer:
         _add_initializer(container, name_of(tensor.name), tensor)
@@ -255,7 +261,7 @@ def convert(model, n_features):
     types = import_library("skl2onnx.common.data_types")
     register(_subclasses(ImageClassifier))
     try:
-        return skl2onnx.convert_sklearn(
+        converted = skl2onnx.convert_sklearn(
             model,
             initial_types=[("X", types.FloatTensorType([None, n_features]))],
             options={id(model): {"zipmap": False}},
@@ -268,6 +274,9 @@ def convert(model, n_features):
             "and estimators that it knows, and nets of this package. Export the net by itself, and "
             "compute the rest where the file runs."
         ) from error
+    for node in converted.graph.node:
+        node.input[:] = ["" if name == ABSENT else name for name in node.input]
+    return converted
 
 
 def _subclasses(cls):

@@ -49,6 +49,8 @@ class DeployedNet(nn.Module):
         features = self.network.transform(images) if self._shares_features else None
         if features is not None:
             logits = self.network.head(features)
+        elif self.n_views is None:
+            logits = self.network(images)
         else:
             logits = averaged_over_views(self.network, self.n_views)(images)
         if self.shift is not None:
@@ -61,7 +63,7 @@ class DeployedNet(nn.Module):
 
     @property
     def _shares_features(self):
-        return self.n_views is None
+        return self.n_views is None and self.network.has_head
 
     def _scores(self, logits):
         if not self.raw_scores:

@@ -1,5 +1,7 @@
 """Graphs: what PyTorch records of a module for batches of any size, and the same as ONNX."""
 
+import warnings
+
 import torch
 
 from skfashion.export.libraries import import_library
@@ -25,8 +27,21 @@ def exported_program(module, example):
     """
     rows = torch.from_numpy(example[[0] * N_EXAMPLE])
     batch = ({0: torch.export.Dim(BATCH, min=1)},)
-    with own_modes(gradients=False), torch.no_grad():
-        return torch.export.export(module, (rows,), dynamic_shapes=batch)
+    with own_modes(gradients=False), torch.no_grad(), warnings.catch_warnings():
+        # Of layers that keep a list of their weights beside them, as recurrent ones do.
+        warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
+        try:
+            return torch.export.export(module, (rows,), dynamic_shapes=batch)
+        except Exception as error:
+            if module.network.may_be_rebuilt:
+                raise
+            raise ValueError(
+                "Got a ModuleClassifier whose module torch.export cannot record "
+                f"({type(error).__name__}: {str(error)[:400]}). Expected a forward that computes "
+                "with tensors alone, the same steps for every batch of any size: no look at "
+                "values (.item(), if, NumPy), and no number of rows kept as a constant, which "
+                "len(x) is, and x.shape[0] is not."
+            ) from error
 
 
 def as_onnx(program, input_name, output_names):

@@ -1,6 +1,7 @@
 """What an exported file is given to say of itself, as `skfashion.metadata` reads it."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import sklearn
@@ -24,7 +25,7 @@ from skfashion.monitoring import ReferenceProfile
 from skfashion.utils.pipelines import last_step
 
 
-def describe(estimator, profile=None, examples=None):
+def describe(estimator, profile=None, examples=None, more=None):
     """Return the metadata of a file, texts by name.
 
     Parameters
@@ -35,6 +36,8 @@ def describe(estimator, profile=None, examples=None):
         JSON's types only.
     examples : tuple of (ndarray, sequence or None), or None
         Inputs of the file, and their labels.
+    more : dict or None
+        Other values by name.
     """
     labels = labels_for_onnx(estimator.classes_)
     net = last_step(estimator)
@@ -62,6 +65,7 @@ def describe(estimator, profile=None, examples=None):
         described["profile"] = profile
     if examples is not None:
         described["examples"] = examples
+    described |= more or {}
     return {PREFIX + name: json.dumps(value) for name, value in described.items()}
 
 
@@ -100,6 +104,14 @@ def check_profile(profile):
             "read whenever the file is loaded. Keep summaries in it, not data."
         )
     return json.loads(text)
+
+
+def has_features(profile):
+    """Tell whether a profile, or what its `to_dict` has returned, has features; None has not."""
+    if isinstance(profile, ReferenceProfile):
+        return profile.features is not None
+    is_reference = isinstance(profile, Mapping) and {"confusion", "features"} <= profile.keys()
+    return is_reference and profile["features"] is not None
 
 
 def check_examples(rows, labels):

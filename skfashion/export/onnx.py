@@ -5,13 +5,26 @@ from skfashion.export.arguments import check_model_and_path, in_order
 from skfashion.export.checking import answers_of_file, check_against
 from skfashion.export.deployed import DeployedNet, takes_rows
 from skfashion.export.graphs import as_onnx, exported_program, with_labels
-from skfashion.export.inputs import inputs_of, trial_of
+from skfashion.export.inputs import N_GIVEN, inputs_of, trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.libraries import import_library
-from skfashion.export.metadata import add_metadata, check_examples, check_profile, describe
+from skfashion.export.metadata import (
+    add_metadata,
+    check_examples,
+    check_profile,
+    describe,
+    has_features,
+)
 from skfashion.export.pipelines import pipeline_as_onnx
 from skfashion.export.plain import fitted_model
+from skfashion.export.readers import (
+    read_first,
+    reader_metadata,
+    refuse_readers,
+    split_reader,
+)
 from skfashion.utils._sklearn import HasMethods, validate_params
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.files import write_atomically
 from skfashion.utils.names import advises
 
@@ -37,6 +50,11 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     fitted on tables, and for pipelines; n is free. Its type is that of `X`: `uint8`, or float32 for
     all else. The outputs are ``label``, (n,), text, int64, bool or float64 as in `classes_`;
     ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n, n_features_out).
+
+    An :class:`~skfashion.preprocessing.ImageReader` at the beginning of a pipeline stays out of the
+    graph: the input is its images, of uint8. What it does is written down as ``image_reader``
+    (``size``, ``mode``, ``crop``), and the services of this package do the same to pictures that
+    they are sent.
 
     Metadata are JSON, by names that begin with ``skfashion.``: ``format``, ``class``, ``network``,
     ``labels``, ``image_shape`` (the layout of a flat row), ``value_range`` (the smallest and the
@@ -81,6 +99,11 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
     OSError
         If the file cannot be written; what was there before stays.
 
+    Warns
+    -----
+    UserWarning
+        If `profile` is one with features, and `features` is False.
+
     Examples
     --------
     >>> import onnxruntime
@@ -102,9 +125,20 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     """Return the content, bytes, of the file that :func:`to_onnx` writes."""
     for name in ("onnx", "onnxruntime", "onnxscript", "skl2onnx"):
         import_library(name)
+    reader, model = split_reader(model)
     fitted = fitted_model(model, features)
-    described = describe(model, check_profile(profile), _stored_examples(fitted, examples))
-    trial = trial_of(fitted, X)
+    refuse_readers(fitted)
+    stored = _stored_examples(fitted, examples, reader)
+    if has_features(profile) and not features:
+        warn_the_caller(
+            "Got a profile with features, and features=False: a service over this file has none to "
+            "compare with them, and the tests 'features' and 'mmd' will be missing. Give "
+            "features=True, which single nets take; of a pipeline make the profile without, by "
+            "ReferenceProfile.from_predictions."
+        )
+    more = reader_metadata(reader, fitted)
+    described = describe(model, check_profile(profile), stored, more)
+    trial = trial_of(fitted, read_first(reader, X, N_GIVEN))
     if isinstance(fitted, ImageClassifier):
         graph = _net_as_onnx(fitted, trial, features)
     else:
@@ -116,12 +150,12 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     return content
 
 
-def _stored_examples(model, examples):
+def _stored_examples(model, examples, reader):
     """Return examples as they are stored, None for None."""
     if examples is None:
         return None
     rows, labels = examples if isinstance(examples, tuple) else (examples, None)
-    return check_examples(inputs_of(model, rows), labels)
+    return check_examples(inputs_of(model, read_first(reader, rows)), labels)
 
 
 def _net_as_onnx(net, trial, features):

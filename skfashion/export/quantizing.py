@@ -14,6 +14,7 @@ from skfashion.export.libraries import import_library
 from skfashion.export.metadata import add_metadata, read_metadata, read_value
 from skfashion.export.onnx import onnx_content
 from skfashion.export.pipelines import nodes_of_nets
+from skfashion.export.readers import read_for_file
 from skfashion.images import as_planes, as_rows, dense
 from skfashion.utils._sklearn import HasMethods, StrOptions, validate_params
 from skfashion.utils.callers import warn_the_caller
@@ -203,6 +204,7 @@ def _inputs_of_file(model, X, name):
     value = model.graph.input[0]
     sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim][1:]
     dtype = import_library("onnx").helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    X = read_for_file(model, X)
     rows = np.asarray(dense(X) if issparse(X) else X)
     if value.name == "images":
         layout = tuple(read_value(model, "image_shape"))

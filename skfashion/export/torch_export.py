@@ -10,10 +10,11 @@ from skfashion.export.arguments import check_model_and_path, in_order
 from skfashion.export.checking import Answers, batches, check_against
 from skfashion.export.deployed import DeployedNet, takes_rows
 from skfashion.export.graphs import exported_program
-from skfashion.export.inputs import trial_of
+from skfashion.export.inputs import N_GIVEN, trial_of
 from skfashion.export.labels import labels_for_onnx
 from skfashion.export.metadata import describe
 from skfashion.export.plain import fitted_model
+from skfashion.export.readers import read_first, reader_metadata, split_reader
 from skfashion.fitting.inputs import as_tensor
 from skfashion.training import own_modes
 from skfashion.utils._sklearn import HasMethods, validate_params
@@ -46,8 +47,9 @@ def to_torch_export(model, path, X=None, *, features=False):
     Parameters
     ----------
     model : ImageClassifier or search
-        A fitted classifier of this package, or a fitted search whose best estimator is one. It is
-        not changed.
+        A fitted classifier of this package, or a fitted search whose best estimator is one, alone
+        or behind an :class:`~skfashion.preprocessing.ImageReader`, which stays out of the file. It
+        is not changed.
     path : path-like
         The file; its folder is there.
     X : array-like, default=None
@@ -77,16 +79,17 @@ def to_torch_export(model, path, X=None, *, features=False):
     >>> images = torch.from_numpy(X[:5].reshape(5, 1, 28, 28))
     >>> places, probabilities = program.module()(images)
     """
+    reader, model = split_reader(model)
     net = fitted_model(model, features)
     if not isinstance(net, ImageClassifier):
         raise ValueError(
             f"Got a {type(model).__name__}, expected a net of this package: PyTorch cannot compute "
             "what others do. Write pipelines with to_onnx."
         )
-    trial = trial_of(net, X)
+    trial = trial_of(net, read_first(reader, X, N_GIVEN))
     module = DeployedNet(net, takes_rows=takes_rows(net), features=features)
     stream = io.BytesIO()
-    described = json.dumps(describe(model))
+    described = json.dumps(describe(model, more=reader_metadata(reader, net)))
     program = exported_program(module, trial.inputs)
     torch.export.save(program, stream, extra_files={METADATA: described})
     found = _answers_of(stream, trial.inputs, labels_for_onnx(net.classes_))

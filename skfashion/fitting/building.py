@@ -1,5 +1,6 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
+from contextlib import nullcontext
 from dataclasses import fields
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 
 from skfashion.fitting.initial_weights import begin_with, lineage_of, read_initial_weights
 from skfashion.fitting.inputs import find_device, torch_dtype
+from skfashion.fitting.own_loss import own_loss
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE, RECIPES, Augmentation
 from skfashion.parameters.declaring import constraints_of
@@ -15,9 +17,12 @@ from skfashion.training import (
     NAMED_DTYPES,
     OPTIMIZERS,
     Augmenter,
+    OwnLoss,
     TrainingNet,
+    WeightedCrossEntropy,
     compute_dtype,
     copy_callbacks,
+    drawing_from,
     resolve_optimizer,
 )
 from skfashion.utils._sklearn import validate_parameter_constraints
@@ -76,9 +81,10 @@ def make_net(
         momentum=estimator.momentum,
         nesterovs_momentum=estimator.nesterovs_momentum,
     )
+    loss = own_loss(estimator, given)
     generator = torch.Generator().manual_seed(int(seed))
     module, lineage = _make_module(estimator, given, terms, statistics, generator)
-    if optimizer in OPTIMIZERS.values():
+    if optimizer in OPTIMIZERS.values() and module.suits_channels_last:
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
         module = module.to(memory_format=torch.channels_last)
@@ -92,7 +98,9 @@ def make_net(
             "margins": terms.margins,
             "soft_weight": estimator.distillation_weight,
             "temperature": estimator.distillation_temperature,
-        },
+        }
+        if loss is None
+        else {"loss": loss},
         optimizer,
         options,
         lr=estimator.lr,
@@ -123,7 +131,7 @@ def net_around(module, criterion, optimizer, options, *, lr, **settings):
     ----------
     module : Network
     criterion : dict
-        Parameters of :class:`WeightedCrossEntropy`, arrays as NumPy's.
+        Parameters of :class:`WeightedCrossEntropy`, arrays as NumPy's, or of :class:`OwnLoss`.
     optimizer : type
     options : dict
         Its arguments but for `lr`.
@@ -146,6 +154,7 @@ def net_around(module, criterion, optimizer, options, *, lr, **settings):
     return TrainingNet(
         module,
         optimizer=optimizer,
+        criterion=OwnLoss if "loss" in criterion else WeightedCrossEntropy,
         lr=lr,
         classes=np.arange(module.head.out_features),
         **settings,
@@ -157,7 +166,8 @@ def net_around(module, criterion, optimizer, options, *, lr, **settings):
 def architecture_of(estimator):
     """Return the parameters that say how a network is built, by name, as JSON's types.
 
-    Where its weights came from is none: they are there.
+    Where its weights came from is none: they are there. What makes a module of the user's, and what
+    that is called with, are as they are.
     """
     return {name: _as_json(getattr(estimator, name)) for name in names_of_architecture(estimator)}
 
@@ -165,18 +175,23 @@ def architecture_of(estimator):
 def names_of_architecture(estimator):
     """Return the names of those parameters, of an estimator or its class."""
     shared = {field.name for field in fields(TrainingOptions)}
-    return [f.name for f in fields(estimator) if f.name not in shared and f.name != "weights"]
+    shared |= {"weights", "criterion"}
+    return [field.name for field in fields(estimator) if field.name not in shared]
 
 
 def _as_json(value):
     """Return a parameter, a number, a word or a sequence of numbers, as JSON's types."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, str | bool | int | float | dict) or callable(value):
         return value
     return np.asarray(value).tolist()
 
 
-def build_module(estimator, image_shape, n_classes, *, dtype, n_columns=None, head_scale=None):
+def build_module(
+    estimator, image_shape, n_classes, *, dtype, n_columns=None, head_scale=None, generator=None
+):
     """Return the network that parameters describe, without memory for its weights.
+
+    A module of the user's has its memory and its weights.
 
     Parameters
     ----------
@@ -190,9 +205,12 @@ def build_module(estimator, image_shape, n_classes, *, dtype, n_columns=None, he
         Of a table, whose columns are standardised one by one.
     head_scale : float or None
         Of a head whose logits are cosines.
+    generator : torch.Generator or None
+        What decides the weights of a module of the user's.
     """
+    lends = drawing_from(generator) if estimator._makes_own_draws else nullcontext()
     # Without storage PyTorch's own initialisation touches no global generator.
-    with torch.device("meta"):
+    with lends, torch.device("meta"):
         module = estimator._build_module(image_shape, n_classes)
         if n_columns is not None:
             module.standardize_columns(n_columns)
@@ -213,9 +231,11 @@ def _make_module(estimator, given, terms, statistics, generator):
         dtype=torch_dtype(estimator.precision),
         n_columns=given.n_features_in if given.is_table else None,
         head_scale=terms.head_scale,
+        generator=generator,
     )
-    module = module.to_empty(device="cpu")
-    module.initialize(generator)
+    for doubt in module.doubts:
+        warn_the_caller(doubt)
+    module.begin(generator)
     if statistics is not None:
         module.standardize.set_statistics(*statistics)
     before = given.before

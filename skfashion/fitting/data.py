@@ -26,7 +26,7 @@ from skfashion.fitting.inputs import (
     weigh_classes,
 )
 from skfashion.fitting.shift import ImageStatistics
-from skfashion.fitting.statistics import find_statistics
+from skfashion.fitting.statistics import find_statistics, published_statistics
 from skfashion.images import as_rows, infer_image_shape, planes_shape
 from skfashion.layouts import Layout, find_layout
 from skfashion.training import ClassSampler, ImageDataset
@@ -455,6 +455,11 @@ def _learn_statistics(estimator, given, used):
     """Return the mean and the deviation of each channel or column, None if none is wanted."""
     if not estimator.standardize:
         return None
+    normalization = None if given.is_table else estimator._normalization()
+    if normalization is not None:
+        published = published_statistics(*normalization, given.rows, given.image_shape, used)
+        if published is not None:
+            return published
     return find_statistics(given.rows, given.image_shape, given.is_table, given.weights, used)
 
 

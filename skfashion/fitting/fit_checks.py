@@ -74,7 +74,7 @@ class Described:
         return from_plain_fit(self.cls, {**state, "net_": net}, self.module)
 
 
-def described(cls, document, shapes, size):
+def described(cls, document, shapes, size, given=None):
     """Return the :class:`Described` classifier of a file, once it is known to be one.
 
     Parameters
@@ -86,6 +86,8 @@ def described(cls, document, shapes, size):
         Dtype and shape of its tensors.
     size : int
         Its bytes: no network that needs more is built.
+    given : dict or None
+        Parameters that no file holds, by name.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def described(cls, document, shapes, size):
         If something is not as it should be.
     """
     try:
-        return _described(cls, document, shapes, size)
+        return _described(cls, document, shapes, size, given or {})
     except ValueError:
         raise
     except KeyError as error:
@@ -103,8 +105,8 @@ def described(cls, document, shapes, size):
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
-def _described(cls, document, shapes, size):
-    parameters = _parameters_of(cls, document)
+def _described(cls, document, shapes, size, given):
+    parameters = _parameters_of(cls, document, given)
     classes = array_from_words(document["classes"])
     k = len(classes)
     if k < 2 or not all(a < b for a, b in pairwise(classes)):
@@ -133,6 +135,7 @@ def _described(cls, document, shapes, size):
         _check(all(map(_is_finite, numbers.values())), "image_statistics")
         _check(type(statistics.get("is_uint8", False)) is bool, "image_statistics")
     net = _net_of(cls, document["net"], image_shape, n_features)
+    net["architecture"] = _architecture_of(net["architecture"], given)
     _check_size(cls, net["architecture"], shapes, size)
     module = build_for(cls, net, image_shape, k)
     _check_tensors(module, net, k, None if statistics is None else n_features, shapes)
@@ -162,7 +165,13 @@ def _check_tensors(module, net, k, n_pixels, shapes):
     _check(set(net["channels_last"]) <= of_filters, "layouts")
 
 
-def _parameters_of(cls, document):
+def _architecture_of(words, given):
+    """Return the parameters that say how a network is built."""
+    nested = {name: from_words(value) for name, value in words.items() if isinstance(value, dict)}
+    return words | nested | given
+
+
+def _parameters_of(cls, document, given):
     """Return the parameters that a file gives a classifier, checked; missing ones are defaults."""
     words = document["parameters"]
     made = cls()
@@ -174,7 +183,8 @@ def _parameters_of(cls, document):
             f"{versions_in(document)}, which this version does not know"
         )
     values = {name: getattr(made, name) for name in known}
-    values |= {name: from_words(value) for name, value in words.items()}
+    values |= {name: from_words(value) for name, value in words.items() if name not in given}
+    values |= given
     validate_parameter_constraints(known, values, cls.__name__)
     return values
 
@@ -240,8 +250,7 @@ def _check_size(cls, architecture, shapes, size):
     validate_parameter_constraints({name: known[name] for name in values}, values, cls.__name__)
     n_tensors = sum(n.startswith(WEIGHTS) and 0 not in shape for n, (_, shape) in shapes.items())
     for name, value in values.items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(type(number) is int and number > size for number in numbers):
+        if any(type(number) is int and number > size for number in _flat(value)):
             raise ValueError(f"it says {name}={value!r:.50}, for which it is too small")
     least_tensors, least_bytes = made._least_size()
     if least_tensors > n_tensors or least_bytes > size:
@@ -249,6 +258,14 @@ def _check_size(cls, architecture, shapes, size):
             f"it has {n_tensors} tensors and {size:,} bytes, and its architecture needs "
             f"{least_tensors} and {least_bytes:,} at least"
         )
+
+
+def _flat(value):
+    """Return the values in lists and dicts, however deep, and any other as a list of one."""
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(parts, list | tuple):
+        return [value]
+    return [inner for part in parts for inner in _flat(part)]
 
 
 def _check(is_right, name):

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from skfashion.fitting.fit_files import weights_in
+from skfashion.utils.extras import import_library
 from skfashion.utils.forms import TORCH, refuse_other_forms
 from skfashion.utils.tensors import looks_like_tensors
 
@@ -90,7 +91,7 @@ def read_file(path, parameter):
     Parameters
     ----------
     path : path-like
-        A file that ``torch.save`` has written.
+        A file that ``torch.save`` or safetensors has written.
     parameter : str
         Which parameter named it, for messages.
 
@@ -105,6 +106,8 @@ def read_file(path, parameter):
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{given}, expected a file of weights, which is not there.")
     refuse_other_forms(path, given, EXPECTED, but=[TORCH])
+    if looks_like_tensors(path):
+        return _read_safetensors(path, given)
     with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about pickles of another kind: refused below
         try:
@@ -125,6 +128,18 @@ def read_file(path, parameter):
             "net.net_.save_params(f_params=path) writes them."
         )
     return state
+
+
+def _read_safetensors(path, given):
+    """Return the weights in a file of safetensors' that may be of any library."""
+    # It has an integer's length and JSON: reading runs no code.
+    library = import_library("safetensors.torch", "persistence", "Files of safetensors need")
+    try:
+        return library.load_file(path)
+    except Exception as error:  # safetensors' own errors are no ValueErrors
+        raise ValueError(
+            f"{given}, which is no file of weights, or a damaged one ({error}). {EXPECTED}"
+        ) from error
 
 
 def _reason(error):

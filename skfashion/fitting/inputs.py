@@ -21,6 +21,7 @@ from skfashion.parameters.augmentation import MIN_SIDE
 from skfashion.training import SparseImages, check_reachable, has_cuda
 from skfashion.utils import labels
 from skfashion.utils._sklearn import check_sample_weight
+from skfashion.utils.no_numbers import refuse_pictures
 
 NO_LABELS = object()
 
@@ -48,6 +49,7 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     has_labels = y is not NO_LABELS
     if not reset and not has_labels and _needs_no_conversion(estimator, X):
         return X
+    refuse_pictures(X)
     refuse_masked(X, "X")
     X = without_times(X)
     if has_labels:

@@ -115,8 +115,11 @@ def build_for(cls, plain, image_shape, n_classes):
     unknown = set(plain["architecture"]) - set(names_of_architecture(cls))
     if unknown:
         raise ValueError(f"{cls.__name__} has no architecture of {', '.join(sorted(unknown))}")
+    estimator = cls(**plain["architecture"])
+    if hasattr(estimator, "weights"):
+        estimator.weights = None
     module = build_module(
-        cls(**plain["architecture"]),
+        estimator,
         planes_shape(image_shape),
         n_classes,
         dtype=DTYPES[plain["dtype"]],
@@ -156,7 +159,7 @@ def _plain_net(cls, state):
         "channels_last": [name for name, t in tensors.items() if _is_channels_last(t)],
         "compute_dtype": _name_of(net.compute_dtype),
         "inference_dtype": _name_of(net.inference_dtype),
-        "criterion": {name: _plain_value(vars(net), f"criterion__{name}") for name in CRITERION},
+        "criterion": _plain_criterion(vars(net)),
         "optimizer": names.get(net.optimizer, net.optimizer),
         "optimizer_options": {
             name.removeprefix("optimizer__"): value
@@ -173,8 +176,11 @@ def _net_of(cls, fitted, module):
     module = build_for(cls, plain, fitted["image_shape_"], k) if module is None else module
     channels_last = set(plain["channels_last"])
     state = {n: _as_tensor(a, n in channels_last) for n, a in plain["weights"].items()}
-    # What has no weights there would stay without memory.
-    module.load_state_dict(state, strict=True, assign=True)
+    if module.may_be_rebuilt:
+        # What has no weights there would stay without memory.
+        module.load_state_dict(state, strict=True, assign=True)
+    else:
+        _fill(module, state)
     module.pretrained = None
     settings = {name: plain[name] for name in SETTINGS}
     net = net_around(
@@ -192,6 +198,15 @@ def _net_of(cls, fitted, module):
     return net
 
 
+def _fill(module, state):
+    """Give a network that has memory other weights; what its layers share, they still share."""
+    module.load_state_dict(state, strict=True)
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name, tensor in own.items():
+        if name in state and tensor.stride() != state[name].stride():
+            tensor.data = state[name]
+
+
 def _is_channels_last(tensor):
     """Tell whether the values of all channels of a pixel lie side by side in memory."""
     if tensor.ndim != 4:
@@ -207,6 +222,13 @@ def _as_tensor(array, is_channels_last):
     made = torch.empty(array.shape, dtype=NUMBERS[array.dtype.name], memory_format=layout)
     made.numpy()[...] = array
     return made
+
+
+def _plain_criterion(values):
+    """Return the parameters of a net's loss, arrays as NumPy's; one of the user's as it is."""
+    plain = {name: _plain_value(values, f"criterion__{name}") for name in CRITERION}
+    own = values.get("criterion__loss")
+    return plain if own is None else {"loss": own}
 
 
 def _name_of(dtype):

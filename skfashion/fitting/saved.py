@@ -13,7 +13,7 @@ import numpy as np
 from skfashion.fitting.fit_checks import CONTRAST, MARGINS, OF_CLASSES, OFFSET, described
 from skfashion.fitting.fit_files import FORMAT, WEIGHTS, open_fit, versions_in
 from skfashion.fitting.plain import SETTINGS
-from skfashion.fitting.words import array_to_words, to_words
+from skfashion.fitting.words import array_to_words, name_of, to_words
 from skfashion.parameters.declaring import constraints_of
 from skfashion.parameters.options import TrainingOptions
 from skfashion.utils.labels import plain_labels
@@ -23,6 +23,7 @@ from skfashion.utils.versions import KEY
 # The options that a prediction reads; all others may be left out of a file.
 OF_PREDICTIONS = {"prior", "tta", "precision", "device", "n_threads", "image_shape", "standardize"}
 OF_TRAININGS = {f.name for f in dataclasses.fields(TrainingOptions)} - OF_PREDICTIONS
+OF_TRAININGS |= {"criterion"}
 # Rows of a history, so that it stays within what a header may be.
 MOST_ROWS = 20_000
 
@@ -56,15 +57,17 @@ def write_fit(path, cls, state):
     # What a file says is checked before it is written, too: none is written that cannot be read.
     forms = {name: (array.dtype.name, array.shape) for name, array in tensors.items()}
     n_bytes = sum(array.nbytes for array in tensors.values())
+    given = {name: state["net_"]["architecture"][name] for name in cls._given_to_load}
     try:
-        described(cls, read_json(json.dumps(document)), forms, n_bytes).with_tensors(tensors)
+        found = described(cls, read_json(json.dumps(document)), forms, n_bytes, given)
+        found.with_tensors(tensors)
     except ValueError as error:
         raise ValueError(f"Got a {cls.__name__} that cannot be saved: {error}") from error
     write_tensors(path, tensors, document)
     return document["left_out"]
 
 
-def read_fit(path, classes):
+def read_fit(path, classes, given):
     """Return the class and the attributes of a classifier in a file, which may be anybody's.
 
     Parameters
@@ -72,6 +75,8 @@ def read_fit(path, classes):
     path : path-like
     classes : dict of str to type
         The classes that a file may name.
+    given : dict
+        Parameters that no file holds, by name; None is not given.
 
     Raises
     ------
@@ -89,8 +94,25 @@ def read_fit(path, classes):
                 f"{', '.join(classes)}"
             )
         # All is compared before there is memory for anything.
-        found = described(cls, document, file.shapes, file.size)
+        found = described(cls, document, file.shapes, file.size, _needed(cls, document, given))
         return cls, found.with_tensors(file.read())
+
+
+def _needed(cls, document, given):
+    """Return those parameters that a file needs; refuse too few and too many."""
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in cls._given_to_load:
+        if name not in given:
+            called = document["parameters"].get(name)
+            raise ValueError(
+                f"it holds a {cls.__name__} of {called!r:.200}, which loading does not import, "
+                "since that would run whatever code a file names; expected it as an argument: "
+                f"skfashion.load(path, {name}=...)"
+            )
+    for name in given:
+        if name not in cls._given_to_load:
+            raise ValueError(f"it holds a {cls.__name__}, expected no {name} for that")
+    return given
 
 
 def _check_can_be_saved(cls, state):
@@ -122,6 +144,7 @@ def _document_of(cls, state):
     tensors = {name: state[name] for name in OF_CLASSES}
     tensors |= {f"{WEIGHTS}{name}": array for name, array in plain["weights"].items()}
     criterion = {name: value for name, value in plain["criterion"].items() if value is not None}
+    criterion.pop("loss", None)  # of the user's, and code
     tensors |= {name: criterion.pop(name) for name in (OFFSET, MARGINS) if name in criterion}
     statistics = state.get("_image_statistics")
     if statistics is not None:
@@ -157,6 +180,7 @@ def _document_of(cls, state):
         "profile": state.get("profile_"),
         "net": {
             **{name: plain[name] for name in SETTINGS},
+            "architecture": _words_of_architecture(cls, plain["architecture"]),
             **{name: plain[name] for name in ("dtype", "n_columns", "head_scale")},
             **{name: plain[name] for name in ("compute_dtype", "inference_dtype")},
             "channels_last": plain["channels_last"],
@@ -168,6 +192,17 @@ def _document_of(cls, state):
     }, tensors
 
 
+def _words_of_architecture(cls, architecture):
+    """Return the parameters that say how a network is built as JSON's types."""
+    words = {}
+    for name, value in architecture.items():
+        if name in cls._given_to_load:
+            words[name] = name_of(value)
+        else:
+            words[name] = to_words(value) if isinstance(value, dict) else value
+    return words
+
+
 def _words_of_parameters(cls, state):
     """Return the parameters of a classifier as JSON's types, and the names of those left out."""
     words, left_out = {}, []
@@ -176,7 +211,8 @@ def _words_of_parameters(cls, state):
     for name in constraints_of(cls):
         try:
             # A pickle of an earlier version has not all of today's parameters.
-            words[name] = to_words(state.get(name, getattr(cls, name)))
+            value = state.get(name, getattr(cls, name))
+            words[name] = name_of(value) if name in cls._given_to_load else to_words(value)
         except (TypeError, RecursionError) as error:
             if name not in OF_TRAININGS:
                 raise ValueError(

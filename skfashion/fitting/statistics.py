@@ -6,6 +6,9 @@ import numpy as np
 
 from skfashion.images import BLOCK_SIZE, as_planes, dense, dense_blocks, planes_shape
 
+# What pixels have where they are brightest, by the type that pictures usually come in.
+WHITES = (1.0, 255.0, 65535.0)
+
 
 def find_statistics(rows, image_shape, is_table, weights, used):
     """Return the weighted mean and deviation of each channel or column, in float64.
@@ -31,6 +34,42 @@ def find_statistics(rows, image_shape, is_table, weights, used):
     if is_table:
         return _column_statistics(rows, weights, used)
     return _channel_statistics(rows, image_shape, weights, used)
+
+
+def published_statistics(mean, scale, rows, image_shape, used):
+    """Return mean and deviation of each channel for weights that were trained with known ones.
+
+    Parameters
+    ----------
+    mean, scale : sequence of 3 floats
+        Those of red, green and blue, of values from 0 to 1. Images of another number of channels
+        get the average of the three.
+    rows : ndarray of shape (n, h*w*c)
+        The images.
+    image_shape : tuple of int
+        Layout of a row.
+    used : ndarray of int, shape (m,)
+        Numbers of the rows that take part.
+
+    Returns
+    -------
+    tuple of two ndarrays of shape (c,), or None
+        In the scale of the images, whose white is the largest value, or the largest of `WHITES`
+        of which that is half at least. None where values are negative or all 0, so that nothing is
+        known of their scale.
+    """
+    low, high = np.inf, -np.inf
+    for _, block in dense_blocks(rows, used):
+        low, high = min(low, block.min()), max(high, block.max())
+    if low < 0 or high <= 0:
+        return None
+    high = float(high)
+    white = next((white for white in WHITES if white / 2 <= high <= white), high)
+    n_channels = planes_shape(image_shape)[0]
+    found = np.array([mean, scale], dtype=np.float64) * white
+    if n_channels != found.shape[1]:
+        found = np.repeat(found.mean(axis=1, keepdims=True), n_channels, axis=1)
+    return found[0], found[1]
 
 
 def _column_statistics(rows, weights, used):

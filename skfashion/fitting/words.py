@@ -61,6 +61,12 @@ def to_words(value):
     raise TypeError(f"{type(value).__name__} is no number, no word and no list of them")
 
 
+def name_of(value):
+    """Return what a class, a function or an object is called, to be read and not to be found."""
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def from_words(words):
     """Return what :func:`to_words` was given.
 

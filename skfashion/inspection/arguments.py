@@ -8,11 +8,15 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
+from skfashion.preprocessing import ImageReader
 from skfashion.utils._sklearn import Interval, validate_params
 from skfashion.utils.labels import column_of_labels
 from skfashion.utils.names import advises
+from skfashion.utils.no_numbers import is_one_picture, kind_of_pictures
 from skfashion.utils.pipelines import last_step
 
+# Pixels a side of what is shown of a file.
+SIDE = 64
 COUNT = Interval(Integral, 1, None, closed="left")
 # What parameters may be that mean the same in several displays, by their names.
 CONSTRAINTS = {
@@ -131,7 +135,8 @@ def as_pictures(X, image_shape="auto"):
     Parameters
     ----------
     X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-        `uint8` from 0 to 255; other numbers are scaled from their smallest to their largest.
+        `uint8` from 0 to 255; other numbers are scaled from their smallest to their largest. Files
+        and pictures of any size become squares, with black at two sides.
     image_shape : "auto" or tuple of int
         As the parameter of the classifiers.
 
@@ -140,7 +145,11 @@ def as_pictures(X, image_shape="auto"):
     ndarray of shape (n, h, w), or (n, h, w, 3) in colour
         float32, 0 to 1. Of two channels, or more than three, the mean.
     """
+    if kind_of_pictures(X) is not None:
+        X, image_shape = ImageReader(SIDE, crop="pad").fit_transform(X), "auto"
     X = np.asarray(X)
+    if X.shape == (0,):  # no files
+        return np.empty((0, 1, 1), dtype=np.float32)
     shape = infer_image_shape(X.shape, image_shape)
     if not len(X):
         c, h, w = planes_shape(shape)
@@ -171,6 +180,8 @@ def as_one_row(x):
     ndarray or DataFrame
         A row of a DataFrame keeps its names.
     """
+    if is_one_picture(x):
+        return [x]
     return x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
 
 
@@ -190,6 +201,8 @@ def is_one_image(estimator, X):
         Of what could be read either way, such as ``(3, h, w)`` before a pipeline whose steps may
         make colours of grey, False: several images.
     """
+    if kind_of_pictures(X) is not None:
+        return is_one_picture(X)
     shape, found = np.shape(X), last_step(estimator)
     c, h, w = planes_shape(found.image_shape_)
     if len(shape) == 3:
@@ -217,7 +230,7 @@ def image_shape_of(estimator, X, image_shape):
     -------
     "auto" or tuple of int
     """
-    if image_shape != "auto":
+    if image_shape != "auto" or kind_of_pictures(X) is not None:
         return image_shape
     learned = getattr(last_step(estimator), "image_shape_", "auto")
     is_theirs = (

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -99,7 +100,7 @@ class DriftMonitor:
         self._reports = deque(maxlen=int(history))
         self._n_rows = 0
         # One place in memory for all windows, so that equal rows give equal bits.
-        n_columns = {"probabilities": len(profile.classes)}
+        n_columns = {"probabilities": len(profile.classes), "answers": 1}
         if profile.features is not None:
             n_columns["features"] = profile.features.n_columns
         self._rows = {name: np.zeros((self.window, n)) for name, n in n_columns.items()}
@@ -108,6 +109,14 @@ class DriftMonitor:
         if profile.pixels is not None:
             self._pixels = PixelWindow(self.window, profile.pixels.n_columns)
             self._has["pixels"] = True
+
+    def __repr__(self):
+        last = self._reports[-1] if self._reports else None
+        words = "" if last is None else f", the last with {last.alarms_in_words}"
+        return (
+            f"<DriftMonitor: windows of {self.window} rows, {self.n_windows} full{words}; "
+            f"{self._n_rows} rows of the next>"
+        )
 
     @property
     def reports(self):
@@ -124,7 +133,10 @@ class DriftMonitor:
         """
         if self._reports:
             return self._reports[-1]
-        return DriftReport(reference_accuracy=self.profile.calibration.accuracy)
+        return DriftReport(
+            classes=tuple(self.profile.classes),
+            reference_accuracy=self.profile.calibration.accuracy,
+        )
 
     @advises
     def update(self, probabilities, features=None, pixels=None, *, prior=None) -> DriftReport:
@@ -142,7 +154,7 @@ class DriftMonitor:
         prior : array-like of shape (n_classes,), default=None
             Frequencies that the probabilities stand for, where that is something else than in the
             profile: what has been fed back by ``set_params(prior=…)``. It is taken back before
-            anything is compared.
+            anything is compared; `expected_accuracy` is that of the labels that were answered.
 
         Returns
         -------
@@ -158,6 +170,7 @@ class DriftMonitor:
         """
         profile = self.profile
         given = {"probabilities": read_probabilities(probabilities, len(profile.classes))}
+        given["answers"] = given["probabilities"].argmax(axis=1)[:, None]
         if prior is not None:
             prior = check_frequencies(prior, len(profile.classes), "prior")
             ratios = profile.prior / prior
@@ -217,17 +230,21 @@ class DriftMonitor:
             is_alarm = values["statistic"] > values["threshold"]
             found[name] = values | {"window": number, "alarm": is_alarm}
         shifted = normalized(likelihoods * prior)
+        followed = (probabilities * (prior / profile.prior)).argmax(axis=1)
+        answered = rows["answers"][:, 0].astype(int)
         alarms = tuple(name for name, values in found.items() if values["alarm"])
         return DriftReport(
             window=number,
             n_rows=n,
+            classes=tuple(profile.classes),
             alarm=bool(alarms),
             alarms=alarms,
             label_shift="classes" in alarms and "confidence_given_classes" not in alarms,
             tests=found,
             class_prior=tuple(prior.tolist()),
             class_prior_bbse=tuple(prior_of_predictions(counts, profile.confusion).tolist()),
-            expected_accuracy=calibration.expected_accuracy(shifted, predicted),
+            expected_accuracy=calibration.expected_accuracy(shifted, answered),
+            expected_accuracy_with_prior=calibration.expected_accuracy(shifted, followed),
             thresholded_confidence=calibration.thresholded_confidence(probabilities),
             reference_accuracy=calibration.accuracy,
         )
@@ -244,10 +261,13 @@ class DriftMonitor:
         confidence = rows["probabilities"].max(axis=1, keepdims=True)
         sketch = profile.confidence
         yield "confidence", (sketch.statistic(confidence), at(sketch.threshold))
-        by_class = profile.confidence_by_class / profile.confusion.sum(axis=1)[:, None]
+        n_by_class = profile.confusion.sum(axis=1)
+        by_class = profile.confidence_by_class / n_by_class[:, None]
         expected = (prior[:, None] * by_class).sum(axis=0)
-        statistic_given = sketch.distance(confidence, expected)
-        yield "confidence_given_classes", (statistic_given, at(sketch.threshold))
+        # So many rows are as sure of it: few, where most weight is on a class of few rows.
+        n_expected = 1 / (prior**2 / n_by_class).sum()
+        given = partial(sketch.threshold, n_reference=n_expected)
+        yield "confidence_given_classes", (sketch.distance(confidence, expected), at(given))
         calibration = profile.calibration
         error = calibration.deviation * np.sqrt(1 / n + 1 / calibration.n_rows)
         drop = calibration.mean - believed.mean()

@@ -13,6 +13,7 @@ from skfashion.monitoring.pixels import PixelWindow
 from skfashion.monitoring.projections import Embedding, project
 from skfashion.monitoring.reading import read_probabilities, read_rows
 from skfashion.monitoring.sketches import Sketch, counts_up_to
+from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.names import advises
 
 # As JSON: it travels in files that are read whole.
@@ -117,6 +118,11 @@ class ReferenceProfile:
         ValueError
             If rows are missing, or the profile would have more than 20 kB, as one of more than
             about 40 classes has.
+
+        Warns
+        -----
+        UserWarning
+            If all rows are predicted rightly, as those of the training often are.
         """
         pixels = np.asarray(X_val)
         features = estimator.transform(X_val) if hasattr(estimator, "transform") else None
@@ -157,6 +163,11 @@ class ReferenceProfile:
         ------
         ValueError
             As in :meth:`from_estimator`.
+
+        Warns
+        -----
+        UserWarning
+            As in :meth:`from_estimator`.
         """
         y_val = np.asarray(y_val)
         classes = np.unique(y_val) if classes is None else np.asarray(classes)
@@ -188,6 +199,12 @@ class ReferenceProfile:
             Calibration.of(probabilities, codes),
             **parts,
         )
+        if np.trace(confusion) == len(codes):
+            warn_the_caller(
+                f"Got {len(codes)} rows of which every label is predicted rightly, expected rows "
+                "that the classifier was not trained on: of training rows it is surer than of any "
+                "others, so that all of these will be taken for a drift. Give validation rows."
+            )
         n_bytes = len(json.dumps(found.to_dict()))
         if n_bytes > MOST_BYTES:
             raise ValueError(

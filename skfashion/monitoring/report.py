@@ -20,6 +20,8 @@ class DriftReport:
         what is estimated is None.
     n_rows : int
         Its rows.
+    classes : tuple or None
+        The labels, in the order of `class_prior`.
     alarm : bool
         Whether any test has found more than chance explains.
     alarms : tuple of str
@@ -44,16 +46,19 @@ class DriftReport:
         - "pixels": the largest difference of distribution functions of the images' brightness,
           contrast and roughness.
     class_prior : tuple of float or None
-        Estimated frequencies of the classes, in the order of the profile's `classes`: the ones
+        Estimated frequencies of the classes, in the order of `classes`: the ones
         under which the calibrated probabilities are most likely. They can be given to
         ``net.set_params(prior=…)``, and to ``shift_probabilities``.
     class_prior_bbse : tuple of float or None
         The same by black-box shift estimation, which sees the predicted labels alone.
     expected_accuracy : float or None
         The accuracy that calibrated probabilities promise if the classes are as frequent as
-        `class_prior` says, from 0 to 1.
+        `class_prior` says, from 0 to 1: of the labels that were answered, which are those without a
+        prior that has been fed back, unless `update` is given it.
+    expected_accuracy_with_prior : float or None
+        The same if `class_prior` were fed back, or is followed by a service.
     thresholded_confidence : float or None
-        The accuracy that average thresholded confidence (ATC) promises.
+        The accuracy that average thresholded confidence (ATC) promises, without a prior.
     reference_accuracy : float
         The accuracy on the validation data.
 
@@ -66,6 +71,7 @@ class DriftReport:
 
     window: int = 0
     n_rows: int = 0
+    classes: tuple[Any, ...] | None = None
     alarm: bool = False
     alarms: tuple[str, ...] = ()
     label_shift: bool = False
@@ -73,8 +79,31 @@ class DriftReport:
     class_prior: tuple[float, ...] | None = None
     class_prior_bbse: tuple[float, ...] | None = None
     expected_accuracy: float | None = None
+    expected_accuracy_with_prior: float | None = None
     thresholded_confidence: float | None = None
     reference_accuracy: float | None = None
+
+    @property
+    def alarms_in_words(self) -> str:
+        """Which tests have given an alarm, such as ``"alarm of classes, mmd"``."""
+        return f"alarm of {', '.join(self.alarms)}" if self.alarms else "no alarm"
+
+    def __str__(self):
+        reference = "" if self.reference_accuracy is None else f"{self.reference_accuracy:.3f}"
+        if not self.window:
+            return f"No full window yet. Accuracy on validation data: {reference or 'unknown'}"
+        lines = [f"Window {self.window}, {self.n_rows} rows: {self.alarms_in_words}"]
+        if self.expected_accuracy is not None:
+            beside = f" (on validation data {reference})" if reference else ""
+            lines.append(f"Expected accuracy: {self.expected_accuracy:.3f}{beside}")
+        if self.class_prior is not None:
+            names = self.classes or range(len(self.class_prior))
+            pairs = zip(names, self.class_prior, strict=True)
+            ordered = sorted(pairs, key=lambda pair: -pair[1])
+            lines.append("Classes: " + ", ".join(f"{name} {share:.1%}" for name, share in ordered))
+        if self.label_shift:
+            lines.append("Label shift: class_prior can be fed back")
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON's types.

@@ -61,14 +61,14 @@ class Sketch:
         here = counts_up_to(values, self.points) / len(values)
         return float(np.abs(here - expected).max())
 
-    def threshold(self, n, rate):
+    def threshold(self, n, rate, n_reference=None):
         """Return what the statistic of `n` rows of the reference exceeds with a chance of `rate`.
 
         Bonferroni's correction for the columns, and the limit of many rows, which is larger than
-        the threshold of few.
+        the threshold of few. `n_reference` is that of a distribution of fewer rows.
         """
-        per_column = rate / len(self.points)
-        return float(kolmogi(per_column) * np.sqrt(1 / n + 1 / self.n_rows))
+        per_column, n_reference = rate / len(self.points), n_reference or self.n_rows
+        return float(kolmogi(per_column) * np.sqrt(1 / n + 1 / n_reference))
 
 
 def counts_up_to(values, points):

@@ -1,38 +1,19 @@
 """torchvision's architectures, with a head of our own."""
 
-import copy
 import re
 
 import torch
 from torch import nn
 
-from skfashion.nets.layers import Dropout, GroupedConv2d, StochasticDepth, StridedConv2d
-from skfashion.nets.network import Network
-
-# To this side, in pixels, images are enlarged for architectures that do not accept smaller ones:
-# all that halve it five times do.
-SIDE = 32
+from skfashion.nets.adopting import BackboneNet, WithoutDraws
 
 # Beginnings of the names of torchvision's modules whose architectures suit small images; "resnet"
 # has ResNeXt and wide residual networks, too.
 FAMILIES = ("resnet", "regnet", "mobilenet", "efficientnet", "densenet", "convnext")
 
-# By how much a step moves batch norm's statistics, at least. Some architectures have a tenth of
-# PyTorch's own default, for trainings of a hundred thousand steps; after a few hundred, the
-# statistics would hardly have left where they began, and predictions be nonsense.
-MOMENTUM = 0.1
 
-# Children whose children are the parts of a backbone.
-CONTAINERS = ("features", "trunk_output", "classifier")
-
-
-class TorchvisionNet(Network):
+class TorchvisionNet(BackboneNet):
     """An architecture of torchvision's for images of any number of channels.
-
-    ``(n, c, h, w) -> (n, k)``. Its last linear layer is replaced by one with ``k`` outputs, its
-    first convolution by one with ``c`` inputs, and its random layers by those that draw from a
-    generator of their own. Where it does not accept images so small, their edges are continued to
-    32 pixels a side.
 
     Parameters
     ----------
@@ -42,59 +23,23 @@ class TorchvisionNet(Network):
         Number ``k`` of logits.
     backbone : str
         A name that `check_name` accepts.
-    freeze : int or None
-        Number of parts, counted from the image, whose weights and statistics stay as they are;
-        None means all but the head.
-    layer_lr_decay : float in (0, 1]
-        Factor of each part's learning rate to that of the part after it, the head at the end.
     pretrained : dict of str to tensor or None
         Weights to begin with, as torchvision names them.
-
-    Raises
-    ------
-    ValueError
-        If the architecture has fewer parts than `freeze`.
+    **options
+        See :class:`BackboneNet`.
     """
 
-    def __init__(
-        self, image_shape, n_classes, *, backbone, freeze, layer_lr_decay, pretrained=None
-    ):
+    def __init__(self, image_shape, n_classes, *, backbone, pretrained=None, **options):
         # Slow to import, and only this network needs it.
         from torchvision import models
 
-        super().__init__(image_shape[0])
         # Some architectures compute with tensors while they are built, which "meta" has none of.
-        with torch.device("cpu"), _WithoutDraws():
+        with torch.device("cpu"), WithoutDraws():
             module = models.get_model(backbone, weights=None)
         n_features = _without_last_layer(module)
-        _use_own_layers(module, image_shape[0])
-        self.features, prefix = module, "features."
-        if not _accepts(module, image_shape):
-            pad = nn.ReplicationPad2d(_padding(image_shape))
-            self.features, prefix = nn.Sequential(pad, module), "features.1."
-        self.head = nn.Linear(n_features, n_classes)
-        names = _names_of_parts(module)
-        if freeze is not None and freeze > len(names):
-            raise ValueError(
-                f"Got freeze={freeze} with backbone={backbone!r}, which has {len(names)} parts: "
-                f"{', '.join(names)}. Expected at most so many, or 'backbone' for all."
-            )
-        self._frozen = [module.get_submodule(name) for name in names[:freeze]]
-        for part in self._frozen:
-            part.requires_grad_(False)
-        if layer_lr_decay < 1:
-            factors = [layer_lr_decay ** (len(names) - i) for i in range(len(names))]
-            patterns = [f"{prefix}{name}.*" for name in names]
-            self.lr_factors = tuple(zip(patterns, factors, strict=True))
         if pretrained is not None:
-            self.pretrained = _adapted(pretrained, image_shape[0], prefix)
-
-    def train(self, mode=True):
-        """Switch to training, but for the parts that are frozen; their statistics are, too."""
-        super().train(mode)
-        for part in self._frozen:
-            part.eval()
-        return self
+            options |= {"pretrained": _without_head(pretrained)}
+        super().__init__(module, n_features, image_shape, n_classes, backbone=backbone, **options)
 
 
 def check_name(backbone):
@@ -123,18 +68,6 @@ def check_name(backbone):
         )
 
 
-class _WithoutDraws(torch.overrides.TorchFunctionMode):
-    """Leave out torchvision's own initialisation: it draws from the global generator."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if getattr(function, "__module__", "") == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        if function in (torch.Tensor.normal_, torch.Tensor.uniform_):
-            return args[0].zero_()  # which who draws until values are in a range accepts
-        return function(*args, **kwargs)
-
-
 def names_of_weights(backbone):
     """Return torchvision's pretrained weights of an architecture, not yet loaded, by name."""
     from torchvision import models
@@ -149,6 +82,29 @@ def number_of_weights(backbone):
     """Return how many weights torchvision says that an architecture has, 0 if it does not."""
     known = names_of_weights(backbone).values()
     return max((entry.meta.get("num_params", 0) for entry in known), default=0)
+
+
+def normalization_of(backbone, weights):
+    """Return mean and deviation of red, green and blue, of 0 to 1, that weights were trained with.
+
+    Parameters
+    ----------
+    backbone : str
+        A name that `check_name` accepts.
+    weights : str or path-like
+        A name of its weights; all else is a file, taken for one of torchvision's.
+
+    Returns
+    -------
+    tuple of two lists of float, or None
+        None where torchvision has no weights of this architecture, and so does not say it.
+    """
+    names = names_of_weights(backbone)
+    if not names:
+        return None
+    weights = weights if isinstance(weights, str) and weights in names else "DEFAULT"
+    transform = names[weights].transforms()
+    return transform.mean, transform.std
 
 
 def read_weights(backbone, weights):
@@ -187,33 +143,13 @@ def read_weights(backbone, weights):
             ) from error
 
 
-def _adapted(state, n_channels, prefix):
-    """Return torchvision's weights as those of a :class:`TorchvisionNet`, without its head.
-
-    The first convolution's filters for red, green and blue are added up and shared out where
-    images have another number of channels: a grey image is a picture in grey.
-    """
-    adapted, is_first = {}, True
-    for name, tensor in state.items():
-        # The DenseNets' published files have names of an older version.
-        name = re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.", r"\1\2.", name)
-        if tensor.ndim == 4 and is_first:
-            is_first = False
-            if tensor.shape[1] != n_channels:
-                shared = tensor.sum(1, keepdim=True) / n_channels
-                tensor = shared.expand(-1, n_channels, -1, -1).contiguous()
-        adapted[f"{prefix}{name}"] = tensor
-    last = list(adapted)[-1].rpartition(".")[0]
-    return {name: tensor for name, tensor in adapted.items() if name.rpartition(".")[0] != last}
-
-
-def _names_of_parts(module):
-    """Return the names of the parts of a backbone that have weights, from the image to the head."""
-    names = []
-    for name, child in module.named_children():
-        inner = [f"{name}.{part}" for part, _ in child.named_children()]
-        names += inner if name in CONTAINERS else [name]
-    return [name for name in names if any(True for _ in module.get_submodule(name).parameters())]
+def _without_head(state):
+    """Return weights by today's names, without those of the last layer."""
+    # The DenseNets' published files have names of an older version.
+    older = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
+    state = {older.sub(r"\1\2.", name): tensor for name, tensor in state.items()}
+    last = list(state)[-1].rpartition(".")[0]
+    return {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] != last}
 
 
 def _without_last_layer(module):
@@ -222,47 +158,3 @@ def _without_last_layer(module):
     parent, _, child = name.rpartition(".")
     setattr(module.get_submodule(parent), child, nn.Identity())
     return last.in_features
-
-
-def _use_own_layers(module, n_channels):
-    """Put layers of our own where torchvision's draw from the global generator or go wrong.
-
-    The first convolution gets as many inputs as images have channels.
-    """
-    first = next((n, m) for n, m in module.named_modules() if isinstance(m, nn.Conv2d))
-    for name, layer in list(module.named_modules()):
-        parent, _, child = name.rpartition(".")
-        if isinstance(layer, nn.Conv2d):
-            if name == first[0] and layer.in_channels != n_channels:
-                shape = layer.out_channels, layer.kernel_size, layer.stride, layer.padding
-                with torch.device(layer.weight.device), _WithoutDraws():
-                    layer = nn.Conv2d(n_channels, *shape, bias=layer.bias is not None)
-            if layer.groups > 1:
-                layer.__class__ = GroupedConv2d
-            elif max(layer.stride) > 1:
-                layer.__class__ = StridedConv2d
-        elif isinstance(layer, nn.Dropout):
-            layer = Dropout(layer.p)
-        elif type(layer).__name__ == "StochasticDepth":
-            layer = StochasticDepth(layer.p)
-        elif isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = max(layer.momentum, MOMENTUM)
-        else:
-            continue
-        setattr(module.get_submodule(parent), child, layer)
-
-
-def _accepts(module, image_shape):
-    """Tell whether an architecture computes anything of images of this size."""
-    try:
-        with torch.no_grad(), torch.device("meta"):
-            copy.deepcopy(module).to("meta")(torch.empty(2, *image_shape))
-    except (RuntimeError, ValueError):
-        return False
-    return True
-
-
-def _padding(image_shape):
-    """Return left, right, upper and lower padding up to sides of `SIDE` pixels."""
-    lacking = [max(0, SIDE - side) for side in reversed(image_shape[1:])]
-    return tuple(part for pixels in lacking for part in (pixels // 2, pixels - pixels // 2))

@@ -148,6 +148,30 @@ class Dropout(nn.Module):
         return {**super().__getstate__(), "generator": None}
 
 
+class ChannelDropout(Dropout):
+    """Zero whole channels with probability `p` while training: ``(n, c, ...) -> (n, c, ...)``.
+
+    What ``torch.nn.Dropout2d`` and its like do, from a generator of its own, as :class:`Dropout`.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability that a channel of a row is dropped; the others are scaled by ``1 / (1 - p)``.
+
+    References
+    ----------
+    Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+    """
+
+    def forward(self, x):
+        """Return `x` with channels dropped (training) or as it is (evaluation)."""
+        if not self.training or self.p == 0:
+            return x
+        keep = 1 - self.p
+        mask = x.new_empty(x.shape[:2] + (1,) * (x.ndim - 2))
+        return x * mask.bernoulli_(keep, generator=self.generator).div_(keep)
+
+
 class GroupedConv2d(nn.Conv2d):
     """A convolution in groups that the CPU computes in the type of its weights.
 
@@ -178,6 +202,79 @@ class StridedConv2d(nn.Conv2d):
         steps = tuple(1 if side == 1 else step for side, step in sides)
         padding, dilation, groups = self.padding, self.dilation, self.groups
         return functional.conv2d(x, self.weight, self.bias, steps, padding, dilation, groups)
+
+
+class SameConv2d(GroupedConv2d):
+    """A convolution that leaves of a side of ``p`` pixels ``ceil(p / step)``.
+
+    As TensorFlow's padding "same" does: zeros continue the edges, the odd one at the lower
+    right. Its own ``padding`` is 0.
+    """
+
+    def forward(self, x):
+        """Return the convolution of `x`, (n, c, h, w)."""
+        return super().forward(self._padding()(x))
+
+    def as_layers(self):
+        """Return layers that compute the same with the same weights, the last one a convolution."""
+        sizes = self.kernel_size, self.stride, 0, self.dilation, self.groups
+        plain = GroupedConv2d(
+            self.in_channels, self.out_channels, *sizes, self.bias is not None, device="meta"
+        )
+        plain.weight, plain.bias = self.weight, self.bias
+        return nn.Sequential(self._padding(), plain)
+
+    def _padding(self):
+        return SamePadding(self.kernel_size, self.stride, self.dilation)
+
+
+class SamePadding(nn.Module):
+    """Continue edges with zeros, so that a convolution leaves of ``p`` pixels ``ceil(p / step)``.
+
+    Parameters
+    ----------
+    kernel_size, stride, dilation : tuple (vertical, horizontal)
+        Those of the convolution.
+    """
+
+    def __init__(self, kernel_size, stride, dilation):
+        super().__init__()
+        self.sizes = kernel_size, stride, dilation
+
+    def forward(self, x):
+        """Return `x`, (n, c, h, w), with larger sides."""
+        parts = []
+        for side, kernel, step, dilation in zip(x.shape[2:], *self.sizes, strict=True):
+            needed = (-(-side // step) - 1) * step + (kernel - 1) * dilation + 1
+            lacking = max(0, needed - side)
+            parts = [lacking // 2, lacking - lacking // 2, *parts]
+        return functional.pad(x, parts) if any(parts) else x
+
+
+class Resize(nn.Module):
+    """Enlarge images, or shrink them, to squares by bilinear interpolation.
+
+    Maps ``(n, c, h, w)`` to ``(n, c, side, side)``. Shrinking leaves out pixels (there is no
+    antialiasing), since this is made to enlarge.
+
+    Parameters
+    ----------
+    side : int
+        Height and width of the result, in pixels.
+    """
+
+    def __init__(self, side):
+        super().__init__()
+        self.side = side
+
+    def forward(self, x):
+        """Return the images in their new size."""
+        size = self.side, self.side
+        return functional.interpolate(x, size, mode="bilinear", align_corners=False)
+
+    def extra_repr(self):
+        """Return the part of ``repr`` between the parentheses."""
+        return f"side={self.side}"
 
 
 class StochasticDepth(nn.Module):

@@ -29,6 +29,18 @@ class Network(nn.Module):
     # large filters, and attention, need 16.
     inference_rows_multiple = 16
 
+    # Whether layers may be merged, filled up and exchanged for predictions: the code of somebody
+    # else's module may look at them.
+    may_be_rebuilt = True
+    # Whether filters may lie in memory channels last, and products be computed in 16 bits.
+    suits_channels_last = suits_autocast = True
+    # Whether `head` makes the logits of what `transform` returns.
+    has_head = True
+    # Whether layers draw from PyTorch's process-wide generator in training.
+    draws_from_process = False
+    # What a fit is to warn of.
+    doubts = ()
+
     def __init__(self, n_channels):
         super().__init__()
         self.standardize = Standardize(n_channels)
@@ -58,6 +70,10 @@ class Network(nn.Module):
         """Let the logits be `scale` times the cosines between features and weights."""
         self.head = CosineHead(self.head.in_features, self.head.out_features, scale)
 
+    def unknown_layers(self):
+        """Return the names of the types of layers that :meth:`initialize` cannot fill, sorted."""
+        return sorted({type(layer).__name__ for layer in self.modules() if _drawer(layer) is None})
+
     def use_generator(self, generator):
         """Make every random layer draw from `generator` (None: from the global one)."""
         for module in self.modules():
@@ -76,6 +92,11 @@ class Network(nn.Module):
             or (isinstance(module, nn.Conv2d) and module.groups == 1)
         ]
 
+    def begin(self, generator):
+        """Give a network that was built without storage its memory, and initial weights."""
+        self.to_empty(device="cpu")
+        self.initialize(generator)
+
     @torch.no_grad()
     def initialize(self, generator):
         """Draw the initial weights from `generator`, in the order in which layers were defined.
@@ -91,29 +112,30 @@ class Network(nn.Module):
         TypeError
             If a layer holds parameters or buffers that this method does not know how to fill.
         """
+        unknown = self.unknown_layers()
+        if unknown:
+            raise TypeError(
+                f"Got a layer of type {unknown[0]}, expected one whose initial weights "
+                "Network.initialize knows; teach it this layer."
+            )
         for module in self.modules():
-            draw = _drawer(module)
-            if draw is None:
-                raise TypeError(
-                    f"Got a layer of type {type(module).__name__}, expected one whose initial "
-                    "weights Network.initialize knows; teach it this layer."
-                )
-            draw(module, generator)
+            _drawer(module)(module, generator)
 
 
 def _drawer(module):
     """Return the function that draws a layer's own weights, None if there is none."""
-    for types, draw in DRAWERS.items():
-        if isinstance(module, types):
-            return draw
-    if hasattr(module, "draw_weights"):
-        return lambda module, generator: module.draw_weights(generator)
     tensors = dict(module.named_parameters(recurse=False)) | dict(
         module.named_buffers(recurse=False)
     )
-    if set(tensors) == {"layer_scale"}:
+    for types, draw in DRAWERS.items():
+        # A subclass may have more of them than its base class fills.
+        if isinstance(module, types) and set(tensors) <= FILLED:
+            return draw
+    if hasattr(module, "draw_weights"):
+        return lambda module, generator: module.draw_weights(generator)
+    if set(tensors) in ({"layer_scale"}, {"gamma"}):
         # ConvNeXt's blocks begin as almost nothing (Touvron et al., ICCV 2021).
-        return lambda module, generator: module.layer_scale.fill_(1e-6)
+        return lambda module, generator: next(module.parameters(False)).fill_(1e-6)
     return None if tensors else (lambda module, generator: None)
 
 
@@ -124,9 +146,13 @@ def _draw_uniform(module, generator):
             tensor.uniform_(-bound, bound, generator=generator)
 
 
+# Names of the tensors that the functions below fill.
+FILLED = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked", "mean", "scale"}
 DRAWERS = {
     (nn.Linear, nn.Conv2d): _draw_uniform,
-    (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm): lambda module, _: module.reset_parameters(),
+    (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm): lambda module, _: (
+        module.reset_parameters()
+    ),
     Standardize: lambda module, _: module.set_statistics(
         [0.0] * module.mean.numel(), [1.0] * module.mean.numel()
     ),

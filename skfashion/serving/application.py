@@ -1,7 +1,8 @@
 """The app: limits, models, routes and what is around them, put together."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from skfashion.metadata import package_version
@@ -11,6 +12,9 @@ from skfashion.utils.names import advises
 
 # The environment variable with the key that clients must send.
 API_KEY = "SKFASHION_API_KEY"
+# Of a site; browsers send it in small letters, without a slash or the usual port.
+ORIGIN = re.compile(r"\*|(https?://[a-z0-9.\[\]:-]+)/?")
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 @advises
@@ -24,6 +28,7 @@ def create_app(
     timeout=Limits.timeout,
     threads=1,
     follow_prior=False,
+    cors_origins=(),
 ):
     """Return an app of ASGI that answers with exported files.
 
@@ -51,7 +56,11 @@ def create_app(
         Threads for one prediction. Processes of one thread each answer more requests.
     follow_prior : bool, default=False
         Whether probabilities are shifted to the frequencies of classes that the monitor of a file
-        with a ``profile=`` has seen in its last window.
+        with a ``profile=`` has seen in its last window, where it says that nothing else has
+        changed (``label_shift``).
+    cors_origins : sequence of str, default=()
+        Other sites whose pages may read answers, such as ``"https://shop.example"``; ``"*"`` for
+        all. Browsers let no other page do so.
 
     Returns
     -------
@@ -62,7 +71,7 @@ def create_app(
     Raises
     ------
     ValueError
-        If a file fails its check, a name or a limit is none.
+        If a file fails its check, a name or a limit is none, or the key is empty.
     OSError
         If a file cannot be read.
     ImportError
@@ -88,10 +97,55 @@ def create_app(
         raise ValueError(f"Got threads={threads!r}, expected an int of at least 1.")
     if not isinstance(follow_prior, bool):
         raise ValueError(f"Got follow_prior={follow_prior!r}, expected True or False.")
+    origins = read_origins(cors_origins)
+    key = read_key()
     from skfashion.serving.assembling import assemble
 
-    key = os.environ.get(API_KEY) or None
-    return assemble(paths_of(models), limits, threads, follow_prior, key, package_version())
+    return assemble(
+        paths_of(models), limits, threads, follow_prior, origins, key, package_version()
+    )
+
+
+def read_key():
+    """Return the key that clients must send, None if they need none.
+
+    Raises
+    ------
+    ValueError
+        If it is set to nothing, as by a secret that was not found: everybody would be let in.
+    """
+    key = os.environ.get(API_KEY)
+    if key is not None and not key.strip():
+        raise ValueError(f"Got an empty {API_KEY}, expected a key. Unset it to need none.")
+    return key
+
+
+def read_origins(origins, name="cors_origins"):
+    """Return origins as browsers send them, a tuple of str.
+
+    Parameters
+    ----------
+    origins : iterable of str
+    name : str
+        What they were given as, for the message.
+
+    Raises
+    ------
+    ValueError
+        If one is none.
+    """
+    is_many = not isinstance(origins, str) and isinstance(origins, Iterable)
+    given, found = tuple(origins) if is_many else (origins,), []
+    for origin in given:
+        match = ORIGIN.fullmatch(origin.lower()) if is_many and isinstance(origin, str) else None
+        if match is None:
+            raise ValueError(
+                f"Got {name} {origin!r}, expected scheme, host and port, no path, of each site, "
+                "such as https://shop.example in a list, or * for all."
+            )
+        site = match[1] or "*"
+        found.append(site.removesuffix(USUAL_PORTS.get(site.partition(":")[0], "")))
+    return tuple(found)
 
 
 def paths_of(models):

@@ -8,9 +8,11 @@ from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from skfashion.serving import protocol, schemas
 from skfashion.serving.gate import Gate
+from skfashion.serving.plain import plain_routes
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, in_one_line, problem_body
 from skfashion.serving.registry import Registry
 from skfashion.serving.routes_page import page_routes
@@ -23,10 +25,16 @@ from skfashion.serving.work import Work
 # Errors that any request may get; those of a body, and of what is named.
 ALWAYS = (401, 404, 405, 408, 422, 500, 503, 504)
 OF_BODIES = (400, 409, 413, 415)
+# What pages of other sites may send and read, where they may at all; no cookies.
+CORS = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "X-API-Key", "X-Request-ID", "Content-Type"],
+    "expose_headers": ["X-Request-ID", "Retry-After", "Inference-Header-Content-Length"],
+}
 DESCRIPTION = "Predictions of exported files: pictures, numbers, and the Open Inference Protocol."
 
 
-def assemble(paths, limits, threads, follow_prior, api_key, version):
+def assemble(paths, limits, threads, follow_prior, origins, api_key, version):
     """Return the app; see ``create_app``, which has checked the arguments."""
     telemetry, work = Telemetry(), Work()
     watch = partial(watcher_of, telemetry=telemetry)
@@ -47,19 +55,11 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    gates = []
-
-    def gate(inner):
-        gates.append(Gate(inner, limits, api_key, telemetry))
-        app.state.gate = gates[0]
-        return gates[0]
-
-    app.add_middleware(gate)
     app.state.registry, app.state.telemetry, app.state.limits = registry, telemetry, limits
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    routers = (
+    groups = (
         v1_routes(registry, limits, work, telemetry),
         v2_routes(
             registry, limits, work, telemetry, lambda: not app.state.gate.is_draining, version
@@ -67,11 +67,18 @@ def assemble(paths, limits, threads, follow_prior, api_key, version):
         page_routes(registry, telemetry, api_key is not None),
     )
     # Not included as routers, which would be asked one after the other about every request.
-    for router in routers:
-        app.router.routes.extend(router.routes)
+    for routes in groups:
+        app.router.routes.extend(routes)
     app.openapi = partial(_described, app, api_key is not None)
-    # Built now, so that it is there before the first request.
-    app.middleware_stack = app.build_middleware_stack()
+    plain = plain_routes(app.router.routes)
+    # Built now, and before FastAPI's own layers, but without the outermost: it would answer errors
+    # itself, in plain text, and clients that have gone as well.
+    layers = app.build_middleware_stack().app
+    app.state.gate = Gate(layers, plain, limits, api_key, telemetry)
+    app.middleware_stack = app.state.gate
+    if origins:
+        # Around the gate: browsers ask beforehand, without the key, whether they may.
+        app.middleware_stack = CORSMiddleware(app.state.gate, allow_origins=origins, **CORS)
     return app
 
 
@@ -85,7 +92,13 @@ async def _on_problem(request, problem):
 
 
 async def _on_http(request, error):
-    detail = HTTPStatus(error.status_code).description or str(error.detail)
+    if error.status_code == 404:
+        detail = "Got a path that is none of this service, expected one of /openapi.json."
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another one")
+        detail = f"Got a method that this path does not have, expected {allowed}."
+    else:
+        detail = HTTPStatus(error.status_code).description or str(error.detail)
     return _answer(request, error.status_code, detail, error.headers)
 
 

@@ -1,5 +1,6 @@
 """Bodies of requests: read as a stream with a limit, and what is in them."""
 
+import math
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -15,6 +16,8 @@ THROWN_AWAY = 2**24
 MAX_FIELDS = 8
 # The seconds that a pixel of a picture and a byte of JSON take, about, to decode.
 PIXEL_SECONDS, BYTE_SECONDS = 3e-8, 6e-8
+# Bytes of a file whose parts are no matter: of a longer one, to go through them may take long.
+SMALL = 2**13
 TOO_LARGE = "Got a body of more than {} bytes, expected at most that. Send less at a time."
 
 
@@ -25,18 +28,28 @@ class Sent:
     Attributes
     ----------
     picture : PIL.Image.Image or None
+        Opened, of a small file.
+    file : bytes or None
+        A picture of a larger one.
     json : bytes or None
     """
 
     picture: object = None
+    file: bytes | None = None
     json: bytes | None = None
 
     @property
     def seconds(self):
         """About how long decoding takes."""
-        if self.picture is None:
+        if self.json is not None:
             return len(self.json) * BYTE_SECONDS
+        if self.file is not None:
+            return math.inf
         return self.picture.width * self.picture.height * PIXEL_SECONDS
+
+    def open(self, max_pixels):
+        """Return the picture; see :func:`open_picture`."""
+        return self.picture if self.file is None else open_picture(self.file, max_pixels)
 
 
 async def read_body(request, max_bytes):
@@ -82,6 +95,8 @@ async def read_sent(request, limits):
         body = await _file_of_form(request, body)
     if not body:
         raise ProblemError(422, "Got an empty body, expected a picture or JSON.")
+    if len(body) > SMALL:
+        return Sent(file=body)
     return Sent(picture=open_picture(body, limits.max_pixels))
 
 

@@ -2,14 +2,15 @@
 
 import argparse
 import dataclasses
-import os
+import ipaddress
+import logging
 import socket
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from skfashion.serving.application import API_KEY, create_app
+from skfashion.serving.application import API_KEY, create_app, read_key, read_origins
 from skfashion.serving.limits import Limits
 from skfashion.serving.logs import say, set_up_logs
 from skfashion.serving.registry import check_name
@@ -77,6 +78,14 @@ def add_parser(subparsers):
         action="store_true",
         help="shift probabilities to the frequencies of classes that a file's monitor has seen",
     )
+    add(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="another site, such as https://shop.example, whose pages may read answers; may be "
+        "given several times; default none",
+    )
     add("--no-access-log", action="store_true", help="log no line a request")
     parser.set_defaults(command=run)
 
@@ -104,9 +113,11 @@ def run(options):
     limits = Limits(**{name: getattr(options, name) for name in names})
     given = dataclasses.asdict(limits)
     given |= {"threads": options.threads, "follow_prior": options.follow_prior}
+    given |= {"cors_origins": read_origins(options.cors_origin, "--cors-origin")}
     sources = paths_by_name(options.models)
     for name in sources:
         check_name(name)
+    has_key = read_key() is not None
     set_up_logs(not options.no_access_log)
     with (
         _listening(options.host, options.port) as listener,
@@ -116,8 +127,11 @@ def run(options):
         for name in sources:
             stage.fill(name)
         host, port = listener.getsockname()[:2]
-        host = f"[{host}]" if ":" in host else host
-        say("listening", url=f"http://{host}:{port}", models=list(sources), pid=os.getpid())
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        say("listening", url=url, models=list(sources), key=has_key)
+        if not has_key and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+            why = f"Others can reach {host}, and are asked for no key: {API_KEY} is not set."
+            say("no key", logging.WARNING, why=why)
         shared = {"drain": options.drain, "max_connections": options.max_connections}
         if options.workers > 1:
             share_metrics(Path(folder) / "metrics")
@@ -140,7 +154,11 @@ def _serve_alone(listener, stage, given, watch, shared):
 
     def reload():
         with one_at_a_time:
+            if stage.is_closed:
+                return
             found = stage.refill()
+            if stage.is_closed:
+                return
             found |= {
                 name: error
                 for name, error in app.state.registry.reload().items()
@@ -149,18 +167,18 @@ def _serve_alone(listener, stage, given, watch, shared):
             say_reloaded(found, app.state.telemetry)
 
     def look():
-        before = stage.signature()
         while True:
             time.sleep(WATCH_SECONDS)
-            now = stage.signature()
-            if now != before:
-                before = now
+            if stage.has_changed():
                 reload()
 
     if watch:
         threading.Thread(target=look, daemon=True).start()
     run_server(app, listener, **shared, reload=reload)
-    return 0
+    stage.close()
+    # The folder of its copies goes with this process.
+    with one_at_a_time:
+        return 0
 
 
 def _listening(host, port):

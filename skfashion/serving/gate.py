@@ -2,15 +2,16 @@
 
 import asyncio
 import hmac
+import itertools
 import logging
+import math
 import re
 import secrets
 import time
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
-from skfashion.serving.logs import ACCESS, say
+from skfashion.serving.logs import say, say_request
 from skfashion.serving.problems import MEDIA_TYPE, ProblemError, problem_body
 
 # A client's own request id, if it is no more than that.
@@ -40,24 +41,31 @@ class Gate:
     ----------
     app : callable
         Of ASGI.
+    plain : dict of (str, str) to callable
+        What answers a method and a path in place of the app.
     limits : Limits
     api_key : str or None
     telemetry : Telemetry
     """
 
-    def __init__(self, app, limits, api_key, telemetry):
-        self.app, self.limits, self.telemetry = app, limits, telemetry
+    def __init__(self, app, plain, limits, api_key, telemetry):
+        self.app, self._plain, self.limits, self.telemetry = app, plain, limits, telemetry
         self._key = None if api_key is None else api_key.encode()
         self.n_requests, self.is_draining = 0, False
+        # Of the server, which sets them.
+        self.connections, self.max_connections = (), math.inf
+        # Of request ids: no other process has the same, and none needs to be a secret.
+        self._begin, self._count = f"{secrets.token_hex(8)}-", itertools.count()
 
     async def __call__(self, scope, receive, send):
         """Answer a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, headers = time.perf_counter(), Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        # The last one of a name counts. By Starlette's class each look goes through all of them.
+        start, headers = time.perf_counter(), dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if REQUEST_ID.fullmatch(given) else f"{self._begin}{next(self._count)}"
         exchange = _Exchange(receive, send, request_id, self)
         scope.setdefault("state", {})["request_id"] = request_id
         self.n_requests += 1
@@ -68,9 +76,7 @@ class Gate:
             seconds, status = time.perf_counter() - start, exchange.status or GONE
             route = getattr(scope.get("route"), "path", "unknown")
             self.telemetry.request(route, scope["method"], status, seconds)
-            say(
-                "request",
-                logger=ACCESS,
+            say_request(
                 request_id=request_id,
                 route=route,
                 status=status,
@@ -78,10 +84,13 @@ class Gate:
             )
 
     async def _answer(self, scope, headers, exchange):
+        # Below the path of another app, or of a proxy.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
-            self._check(scope["path"], headers)
+            self._check(path, headers)
+            answer = self._plain.get((scope["method"], path), self.app)
             async with asyncio.timeout(self.limits.timeout):
-                await self.app(scope, exchange.receive, exchange.send)
+                await answer(scope, exchange.receive, exchange.send)
             return
         except ProblemError as problem:
             answer = problem
@@ -96,7 +105,7 @@ class Gate:
             await exchange.send_problem(answer)
 
     def _check(self, path, headers):
-        """Refuse a request without the key, or one too many."""
+        """Refuse a request without the key, one too many, or of a connection too many."""
         if path.startswith(HEALTH):
             return
         if self.n_requests > self.limits.max_requests:
@@ -105,10 +114,16 @@ class Gate:
                 "Got more requests at a time than are queued; come again in a second.",
                 {"Retry-After": RETRY_AFTER},
             )
+        if len(self.connections) > self.max_connections:
+            raise ProblemError(
+                503,
+                "Got more connections than are kept; come again in a second.",
+                {"Retry-After": RETRY_AFTER, "Connection": "close"},
+            )
         if self._key is not None and path not in OPEN:
-            kind, _, token = headers.get("authorization", "").partition(" ")
-            given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-            if not hmac.compare_digest(given.encode("latin-1"), self._key):
+            kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+            given = token.strip() if kind.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+            if not hmac.compare_digest(given, self._key):
                 raise ProblemError(
                     401,
                     "Got no valid key, expected one as 'Authorization: Bearer KEY'.",

@@ -54,8 +54,12 @@ def in_dtype(array, name, dtype):
     if dtype == np.uint8:
         # NaN is neither.
         if not ((array >= 0) & (array <= 255) & (array == np.floor(array))).all():
+            low, high = float(np.min(array)), float(np.max(array))
+            hint = " Were they divided by 255?" if 0 <= low and high <= 1 else ""
             raise ProblemError(
-                422, f"Got {name} with other values, expected whole numbers from 0 to 255."
+                422,
+                f"Got {name} with values from {low:g} to {high:g}, expected whole numbers from 0 "
+                f"to 255.{hint}",
             )
     elif not (np.abs(array) <= np.finfo(np.float32).max).all():
         raise ProblemError(422, f"Got {name} with NaN or infinity, expected finite numbers.")

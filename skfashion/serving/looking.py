@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Windows of a quarter of a side, moved by a quarter of their own: 13 x 13 of them at most.
+# Windows of a quarter of a side, moved by a quarter of their own or more: 13 x 13 of them at most.
 PARTS, STEPS = 4, 4
 # Examples that are shown.
 N_NEAREST = 5
@@ -31,7 +31,8 @@ def occlusion(model, image, is_cancelled=lambda: False):
     height, width = image.shape[1:]
     windows = [(rows, columns) for rows in _spans(height) for columns in _spans(width)]
     covered = np.repeat(image[None], len(windows) + 1, axis=0)
-    mean = image.mean(axis=(1, 2), keepdims=True).astype(image.dtype)
+    # In 64 bits, where no sum of large numbers is infinite.
+    mean = image.mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(image.dtype)
     for number, (rows, columns) in enumerate(windows):
         covered[number, :, rows, columns] = mean
     # The last one has no window.
@@ -48,7 +49,7 @@ def occlusion(model, image, is_cancelled=lambda: False):
 def _spans(side):
     """Return slices of a side that cover all of it."""
     length = max(1, round(side / PARTS))
-    step = max(1, length // STEPS)
+    step = -(-length // STEPS)
     starts = [*range(0, side - length, step), side - length]
     return [slice(start, start + length) for start in starts]
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from skfashion.images import as_planes, channel_axis, planes_shape
-from skfashion.metadata import FORMAT, own_texts, unpacked, value_of
+from skfashion.metadata import FORMAT, READER, own_texts, unpacked, value_of
+from skfashion.pictures import CROPS
 from skfashion.serving.libraries import import_library
+from skfashion.serving.problems import ProblemError, in_one_line
 
 # Types of ONNX Runtime for inputs, and the same of NumPy.
 INPUT_DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -42,6 +44,15 @@ class Answer:
     probabilities: np.ndarray
     features: np.ndarray | None = None
 
+    @property
+    def is_finite(self):
+        """Whether there is neither NaN nor infinity in it."""
+        has_features = self.features is not None
+        return bool(
+            np.isfinite(self.probabilities).all()
+            and (not has_features or np.isfinite(self.features).all())
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -71,6 +82,8 @@ class Model:
     outputs : tuple of str
     row_seconds : float
         What a row takes, measured when the file was checked.
+    crop : {"stretch", "centre", "pad"}
+        What becomes of a picture of other proportions.
     """
 
     name: str
@@ -87,6 +100,7 @@ class Model:
     example_labels: list | None = field(repr=False)
     outputs: tuple
     row_seconds: float = 0.0
+    crop: str = "stretch"
 
     @property
     def planes(self):
@@ -108,7 +122,19 @@ class Model:
         ------
         Cancelled
             If `is_cancelled` says so between two batches.
+        ProblemError
+            422 if the inputs are so large that the answer is NaN or infinite.
         """
+        answer = self.compute(inputs, is_cancelled)
+        # Bytes are too small for that.
+        if self.dtype != np.uint8 and not answer.is_finite:
+            raise ProblemError(
+                422, "Got numbers that are too large for this model; send some as in its training."
+            )
+        return answer
+
+    def compute(self, inputs, is_cancelled=lambda: False):
+        """Return the :class:`Answer` of inputs, whatever it is."""
         parts = []
         for start in range(0, len(inputs), BATCH):
             if is_cancelled():
@@ -151,8 +177,17 @@ class Model:
         return np.rint((planes - zero) * (255 / (top - zero))).clip(0, 255).astype(np.uint8)
 
 
-def load_model(name, content, threads=1):
+def load_model(name, content, threads=1, path=None):
     """Return the :class:`Model` of a file's content, bytes, once it has been tried.
+
+    Parameters
+    ----------
+    name : str
+    content : bytes
+    threads : int, default=1
+        For a prediction.
+    path : path-like, default=None
+        Where the content is from, for messages.
 
     Raises
     ------
@@ -161,6 +196,16 @@ def load_model(name, content, threads=1):
     ImportError
         If ONNX Runtime is not installed.
     """
+    try:
+        return _loaded(name, content, threads)
+    except ValueError as error:
+        if path is None:
+            raise
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _loaded(name, content, threads):
+    """Return the model of a file's content."""
     runtime = import_library("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
@@ -169,7 +214,10 @@ def load_model(name, content, threads=1):
     try:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ValueError(f"Got a file that ONNX Runtime cannot open: {error}") from None
+        raise ValueError(
+            f"Got a file that ONNX Runtime cannot open ({in_one_line(error)}), expected one of "
+            "to_onnx or quantize, .onnx, or of net.save, .safetensors."
+        ) from None
     texts = own_texts(session.get_modelmeta().custom_metadata_map)
     try:
         model = _described(name, session, texts)
@@ -211,7 +259,7 @@ def _described(name, session, texts):
         raise ValueError(f"Got an ONNX file of {entry.type} to {outputs}, expected a classifier.")
     known = {
         key: value_of(texts, key)
-        for key in ("image_shape", "prior", "profile", "value_range")
+        for key in ("image_shape", READER, "prior", "profile", "value_range")
         if f"skfashion.{key}" in texts
     }
     examples, labels = None, None
@@ -235,7 +283,21 @@ def _described(name, session, texts):
         examples,
         labels,
         outputs,
+        crop=_crop_of(known.get(READER), shape),
     )
+
+
+def _crop_of(reader, image_shape):
+    """Return how a file's reader brings pictures to its shape; they are stretched without one."""
+    if reader is None:
+        return "stretch"
+    sides = tuple(reader["size"])
+    shape = (*sides, 3) if reader["mode"] == "RGB" else sides
+    if reader["crop"] not in CROPS or image_shape is None or tuple(image_shape) != shape:
+        raise ValueError(
+            f"Got a file of image_shape={image_shape} that reads pictures as {reader}."
+        )
+    return reader["crop"]
 
 
 def _tried(model):
@@ -252,7 +314,7 @@ def _tried(model):
     else:
         pixels = np.random.default_rng(0).integers(0, 256, (n, *model.input_shape), np.uint8)
         rows = model.scaled(pixels)
-    answers = [model.predict(rows[:size]) for size in TRIED]
+    answers = [model.compute(rows[:size]) for size in TRIED]
     whole = answers[-1].probabilities
     for answer in answers:
         found = answer.probabilities

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 from skfashion.serving.looking import Nearest
@@ -39,6 +40,11 @@ class Served:
         if prior is None or self.model.prior is None:
             return answer
         return with_prior(answer, self.model.classes, self.model.prior, prior)
+
+    def close(self):
+        """End what looks for drift: another model has taken this one's place."""
+        if self.watcher is not None:
+            self.watcher.close()
 
     @property
     def card(self):
@@ -84,6 +90,7 @@ class Registry:
         self._threads, self._watch = threads, watch or (lambda model: None)
         self._follow_prior = follow_prior
         self._lock = threading.Lock()
+        self._digests = {}
         # Replaced as a whole, so that a request sees one state of it.
         self._served = {name: self._load(name) for name in self.paths}
 
@@ -102,6 +109,8 @@ class Registry:
     def reload(self):
         """Load all files again; one that fails its check leaves the old model.
 
+        One whose content is the same leaves it as well, and with it what its watcher has seen.
+
         Returns
         -------
         dict of str to (Exception or None)
@@ -116,13 +125,24 @@ class Registry:
                 except Exception as error:
                     found[name] = error
                 else:
+                    before = self._served[name]
                     self._served = self._served | {name: served}
+                    if served is not before:
+                        before.close()
                     found[name] = None
         return found
 
     def _load(self, name):
-        model = load_model(name, read_file(self.paths[name]), self._threads)
-        return Served(model, self._watch(model), self._follow_prior)
+        """Return what a file serves: what it has served, if it is the same."""
+        path = self.paths[name]
+        content = read_file(path)
+        digest = sha256(content).digest()
+        if self._digests.get(name) == digest:
+            return self._served[name]
+        model = load_model(name, content, self._threads, path)
+        served = Served(model, self._watch(model), self._follow_prior)
+        self._digests[name] = digest
+        return served
 
 
 def check_name(name):

@@ -34,4 +34,4 @@ def page_routes(registry, telemetry, has_key):
         """Return the metrics in Prometheus' format."""
         return Response(telemetry.text(), media_type=telemetry.content_type)
 
-    return router
+    return router.routes

@@ -1,5 +1,7 @@
 """Pictures and numbers to labels: ``/v1``."""
 
+import os
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
@@ -9,6 +11,7 @@ from skfashion.serving.bodies import parse, read_sent
 from skfashion.serving.instances import read_instances
 from skfashion.serving.looking import occlusion
 from skfashion.serving.pictures import as_png, decode
+from skfashion.serving.plain import PlainRoute
 from skfashion.serving.problems import ProblemError
 
 PICTURE = {"type": "string", "format": "binary"}
@@ -57,18 +60,20 @@ def find(registry, name):
     served = registry.get(name)
     if served is None:
         names = ", ".join(entry.model.name for entry in registry)
-        status = 422 if name is None else 404
-        raise ProblemError(status, f"Got no name of a model; expected one of: {names}.")
+        if name is None:
+            raise ProblemError(422, f"Got no ?model=NAME, expected one of several: {names}.")
+        raise ProblemError(404, f"Got the name of a model that is not here, expected: {names}.")
     return served
 
 
 def inputs_of(sent, served, limits):
     """Return what a request has brought as inputs (n, *input_shape) of a model."""
     model = served.model
-    if sent.picture is None:
+    if sent.json is not None:
         instances = parse(schemas.Instances, sent.json).instances
         return read_instances(instances, model, limits.max_rows)
-    return model.from_planes(model.scaled(decode(sent.picture, planes_of(model)))[None])
+    pixels = decode(sent.open(limits.max_pixels), planes_of(model), model.crop)
+    return model.from_planes(model.scaled(pixels)[None])
 
 
 def planes_of(model):
@@ -140,32 +145,36 @@ def neighbors(served, sent, limits, is_cancelled):
 def v1_routes(registry, limits, work, telemetry):
     """Return the routes below ``/v1``."""
     router = APIRouter(prefix="/v1", tags=["predictions"])
+    asked = APIRouter(prefix="/v1", tags=["predictions"], route_class=PlainRoute)
     options = {"openapi_extra": ASKED, "response_class": JSONResponse}
 
     async def answer(function, request, rows=1):
-        served = find(registry, request.query_params.get("model"))
+        query = request.query_params
+        if len(query) > ("model" in query):
+            raise ProblemError(422, "Got another parameter behind '?', expected model=NAME alone.")
+        served = find(registry, query.get("model"))
         sent = await read_sent(request, limits)
         seconds = sent.seconds + rows * served.model.row_seconds
         return served, await work.run(seconds, function, served, sent, limits)
 
-    @router.post("/predict", response_model=schemas.Prediction, **options)
+    @asked.post("/predict", response_model=schemas.Prediction, **options)
     async def predict(request: Request):
         """Say what a picture shows, or each of several images as numbers."""
         served, (labels, found) = await answer(predicted, request)
         telemetry.predictions(served.model.name, labels)
         return as_json(found)
 
-    @router.post("/explain", response_model=schemas.Explanation, **options)
+    @asked.post("/explain", response_model=schemas.Explanation, **options)
     async def explain(request: Request):
         """Say where in an image the net looked, by covering parts of it."""
         return as_json((await answer(explained, request, rows=200))[1])
 
-    @router.post("/view", response_model=schemas.View, **options)
+    @asked.post("/view", response_model=schemas.View, **options)
     async def view(request: Request):
         """Show the image that the net sees of a picture."""
         return as_json((await answer(seen, request))[1])
 
-    @router.post("/neighbors", response_model=schemas.Neighbors, **options)
+    @asked.post("/neighbors", response_model=schemas.Neighbors, **options)
     async def find_neighbors(request: Request):
         """Show the most similar images that the model's file carries."""
         return as_json((await answer(neighbors, request))[1])
@@ -182,7 +191,9 @@ def v1_routes(registry, limits, work, telemetry):
         if served.watcher is None:
             raise ProblemError(404, "This model's file has no profile; see profile= of to_onnx.")
         report = served.watcher.report
-        found = None if report is None else report.to_dict()
-        return as_json({"model": served.model.name, "report": found})
+        window, n_rows = served.watcher.window
+        said = {"model": served.model.name, "pid": os.getpid(), "classes": served.model.classes}
+        said |= {"window": window, "n_rows": n_rows}
+        return as_json(said | {"report": None if report is None else report.to_dict()})
 
-    return router
+    return [*asked.routes, *router.routes]

@@ -131,4 +131,4 @@ def v2_routes(registry, limits, work, telemetry, is_ready, version):
         """Predict rows, numbers in JSON or behind it."""
         return await infer_version(request, name, protocol.VERSION)
 
-    return router
+    return router.routes

@@ -93,7 +93,14 @@ class View(Message):
 
 
 class DriftReport(Message):
-    """The answer of GET /v1/drift: what the model's monitor said of its last window."""
+    """The answer of GET /v1/drift: what the model's monitor said of its last window.
+
+    Each process has a monitor of what it has answered itself, and answers for itself.
+    """
 
     model: str
+    pid: int = Field(description="The process that says so.")
+    classes: list[Label] = Field(description="Those whose frequencies the report has, in order.")
+    window: Annotated[int, Field(ge=1)] = Field(description="Rows of a window.")
+    n_rows: Annotated[int, Field(ge=0)] = Field(description="Of the next window, so far.")
     report: dict[str, Any] | None = Field(description="null until a window is full.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import select
 import signal
@@ -10,6 +11,7 @@ import struct
 import sys
 import threading
 
+from skfashion.serving.heads import bounded_protocol
 from skfashion.serving.libraries import import_library
 from skfashion.serving.logs import say
 
@@ -52,11 +54,18 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
         def handle_exit(self, sig, frame):
             # uvicorn's own would end at once, and by the signal.
             if app.state.gate.is_draining:
-                self.should_exit = self.force_exit = True
+                # SIGTERM may come twice: from systemd, which tells all processes, and from the
+                # parent. Only a second Ctrl-C is somebody who does not want to wait.
+                if sig == signal.SIGINT:
+                    self.should_exit = self.force_exit = True
                 return
             app.state.gate.is_draining = True
-            if sig == signal.SIGTERM and drain > 0:
-                timer = threading.Timer(drain, self._end)
+            seconds = drain if sig == signal.SIGTERM else 0.0
+            # Not by this thread: it may be on its way through the log.
+            log = {"seconds": seconds, "requests": app.state.gate.n_requests}
+            threading.Thread(target=say, args=("draining",), kwargs=log, daemon=True).start()
+            if seconds > 0:
+                timer = threading.Timer(seconds, self._end)
                 timer.daemon = True
                 timer.start()
             else:
@@ -66,7 +75,12 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
             self.should_exit = True
 
         async def startup(self, sockets=None):
+            gate = app.state.gate
+            gate.connections, gate.max_connections = self.server_state.connections, max_connections
             await super().startup(sockets)
+            # What is there now stays: nobody need go through it again, while requests wait.
+            gc.collect()
+            gc.freeze()
             say("ready", models=[served.model.name for served in app.state.registry])
 
         async def shutdown(self, sockets=None):
@@ -77,11 +91,14 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
             for sock in sockets or []:
                 sock.close()
             # uvicorn closes connections without a request: the last ones have yet to send theirs.
-            await asyncio.sleep(LAST_SECONDS)
+            for _ in range(20):
+                if not self.force_exit:
+                    await asyncio.sleep(LAST_SECONDS / 20)
             await super().shutdown(sockets)
 
     config = uvicorn.Config(
         app,
+        http=bounded_protocol(),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -89,7 +106,6 @@ def run_server(app, listener, *, drain, max_connections, reload, is_last=lambda:
         ws="none",
         lifespan="on",
         backlog=BACKLOG,
-        limit_concurrency=max_connections,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(app.state.limits.timeout) + 1,
     )

@@ -6,7 +6,9 @@ Whatever happens to the original meanwhile, a process that is started anew finds
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
+from skfashion.serving.logs import say
 from skfashion.serving.model import load_model, read_file
 from skfashion.serving.problems import in_one_line
 from skfashion.utils.extras import installed_by
@@ -41,6 +43,9 @@ class Stage:
             name: Path(folder) / f"{number}.onnx" for number, name in enumerate(self.sources)
         }
         self._threads = threads
+        self._exporting, self.is_closed = None, False
+        # From before the first one is read, so that no change is missed.
+        self._before = self._signature()
 
     def fill(self, name):
         """Try a source, and put a copy of it in place of the former one.
@@ -53,11 +58,12 @@ class Stage:
             If it cannot be read, or the copy not be written.
         """
         content = self._content(name)
-        load_model(name, content, self._threads)
+        load_model(name, content, self._threads, self.sources[name])
         write_atomically(self.paths[name], lambda stream: stream.write(content))
 
     def refill(self):
         """Fill anew what can be; return what was wrong, by name, None where nothing was."""
+        say("reloading", models=list(self.sources))
         found = {}
         for name in self.sources:
             try:
@@ -69,7 +75,18 @@ class Stage:
                 found[name] = None
         return found
 
-    def signature(self):
+    def close(self):
+        """Give up what is being exported, and what would be."""
+        self.is_closed = True
+        if (exporting := self._exporting) is not None:
+            exporting.kill()
+
+    def has_changed(self):
+        """Tell whether a source has changed since this was asked last, or since the beginning."""
+        before, self._before = self._before, self._signature()
+        return before != self._before
+
+    def _signature(self):
         """Return what changes when a source does."""
         found = []
         for path in self.sources.values():
@@ -86,9 +103,17 @@ class Stage:
             return read_file(source)
         exported = self.paths[name].with_suffix(".exported")
         words = [sys.executable, "-c", EXPORT, str(source.resolve()), str(exported)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        with subprocess.Popen(words, stdout=DEVNULL, stderr=PIPE, text=True) as process:
+            self._exporting = process
+            try:
+                # It may have been closed before there was something to end.
+                if self.is_closed:
+                    process.kill()
+                errors = process.communicate()[1]
+            finally:
+                process.kill()  # after Ctrl-C; one that has ended is left alone
+        if process.returncode:
+            said = (errors.strip().splitlines() or ["no reason was given"])[-1]
             raise ValueError(
                 f"Got {source}, which could not be exported: {in_one_line(said)}. A file of "
                 "net.save is exported by another process, which needs PyTorch and what "

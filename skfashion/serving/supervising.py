@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import wait
 
 from skfashion.serving.application import create_app
@@ -45,22 +46,30 @@ def supervise(
     int
         0, or 1 if processes cannot be kept alive.
     """
-    with _Signals() as signals:
+    # Not before the metrics' folder is known.
+    from skfashion.serving.telemetry import Telemetry
+
+    telemetry = Telemetry()
+    with _Signals() as signals, ThreadPoolExecutor(1) as beside:
         arguments = (listener, stage.paths, options, drain, max_connections, has_access_log)
         workers = _Workers(n_workers, arguments)
-        before, is_kept = stage.signature(), True
+        is_kept, reloading = True, None
         while not signals.is_ended and is_kept:
             signals.wait(workers.sentinels(), WATCH_SECONDS)
-            now = stage.signature() if watch else before
-            if signals.take_hangup() or now != before:
-                before = stage.signature()
-                say_reloaded(stage.refill())
+            if reloading is not None and reloading.done():
+                say_reloaded(reloading.result(), telemetry)
                 workers.send(getattr(signal, "SIGHUP", signal.SIGTERM))
+                reloading = None
+            # One that is asked for meanwhile comes next.
+            if reloading is None and (signals.take_hangup() or (watch and stage.has_changed())):
+                reloading = beside.submit(stage.refill)
+                reloading.add_done_callback(signals.wake)
             if not signals.is_ended:
                 is_kept = workers.replace_dead()
         # Otherwise connections would still be taken, by nobody.
         listener.close()
-        workers.end(drain + options["timeout"] + 5)
+        stage.close()
+        workers.end(drain + options["timeout"] + 5, signals)
     return 0 if is_kept else 1
 
 
@@ -106,24 +115,28 @@ class _Workers:
             self._fill()
         return True
 
-    def end(self, seconds):
-        """Let all end, and kill those that have not within some seconds."""
+    def end(self, seconds, signals):
+        """Let all end, and kill those that have not within some seconds, or until Ctrl-C again."""
         self._ending.set()
         self.send(signal.SIGTERM)
         until = time.monotonic() + seconds
+        while any(process.is_alive() for process in self._alive):
+            left = until - time.monotonic()
+            if left <= 0 or signals.is_impatient:
+                break
+            signals.wait([p.sentinel for p in self._alive if p.is_alive()], left)
         for process in self._alive:
-            process.join(max(0.0, until - time.monotonic()))
             if process.is_alive():
                 say("killed", logging.ERROR, worker=process.pid)
                 process.kill()
-                process.join()
+            process.join()
 
 
 class _Signals:
     """Signals of this process, as something that can be waited for."""
 
     def __init__(self):
-        self.is_ended, self._is_hung_up = False, False
+        self.is_ended, self.is_impatient, self._is_hung_up = False, False, False
 
     def __enter__(self):
         self._ours, self._theirs = socket.socketpair()
@@ -143,7 +156,8 @@ class _Signals:
         self._ours.close()
         self._theirs.close()
 
-    def _end(self, *_):
+    def _end(self, number, frame):
+        self.is_impatient |= self.is_ended and number == signal.SIGINT
         self.is_ended = True
 
     def _hang_up(self, *_):
@@ -153,6 +167,11 @@ class _Signals:
         """Tell whether there was a SIGHUP since the last time."""
         found, self._is_hung_up = self._is_hung_up, False
         return found
+
+    def wake(self, *_):
+        """End a wait."""
+        with contextlib.suppress(OSError):  # full, or there is nobody left to wait
+            self._theirs.send(b"\0")
 
     def wait(self, sentinels, seconds):
         """Wait for a signal, for the end of a process, or some seconds."""
@@ -187,7 +206,8 @@ def _work(listener, paths, options, drain, max_connections, has_access_log, endi
     threading.Thread(target=end_with_parent, daemon=True).start()
 
     def reload():
-        say_reloaded(app.state.registry.reload(), app.state.telemetry)
+        # The parent has counted them: once a file, whatever the number of processes.
+        say_reloaded(app.state.registry.reload())
 
     run_server(
         app,

@@ -12,9 +12,11 @@ import numpy as np
 from skfashion.serving.logs import say
 
 # The share of the time that may be spent, and how many seconds of it may be saved up.
-SHARE, SAVED = 0.05, 0.5
-# Requests that wait to be looked at; others are dropped.
-WAITING = 64
+SHARE, SAVED = 0.02, 0.2
+# Rows are looked at together: so many, or those of so many seconds.
+TOGETHER, SECONDS = 64, 0.1
+# Groups of rows that wait to be looked at; others are dropped.
+WAITING = 16
 
 
 class Watcher:
@@ -36,8 +38,9 @@ class Watcher:
             for name in ("features", "pixels")
         }
         self._queue = queue.Queue(WAITING)
-        self._left, self._since = SAVED, time.monotonic()
-        self.report = None
+        self._left, self._since = SAVED, -float("inf")
+        self._kept, self._n_kept, self._lock = [], 0, threading.Lock()
+        self.report, self._n_rows, self._is_closed = None, 0, False
         # It ends with its watcher, which a reload replaces.
         thread = threading.Thread(target=_look, args=(weakref.ref(self), self._queue), daemon=True)
         thread.start()
@@ -45,13 +48,32 @@ class Watcher:
     def __del__(self):
         self._queue.put(None) if not self._queue.full() else None
 
+    def close(self):
+        """Say nothing more, and take back the alarms that were given: the model is another one."""
+        with self._lock:
+            self._is_closed = True
+            for kind in () if self.report is None else self.report.tests:
+                self._telemetry.alarm(self._name, kind, False)
+
+    @property
+    def window(self):
+        """Rows of a window, and how many of the next one have been looked at."""
+        length = self._monitor.window
+        return length, self._n_rows % length
+
     @property
     def class_prior(self):
-        """Frequencies of the classes as the last full window shows them, or None."""
-        return None if self.report is None else self.report.class_prior
+        """Frequencies of the classes as the last full window shows them; None if it does not.
+
+        Where something else than the classes has changed, they are wrong.
+        """
+        report = self.report
+        return report.class_prior if report is not None and report.label_shift else None
 
     def see(self, answer, inputs):
         """Have rows looked at that were answered, or drop them; it never waits.
+
+        The last few may lie until there is another request.
 
         Parameters
         ----------
@@ -60,42 +82,61 @@ class Watcher:
         inputs : ndarray
         """
         now = time.monotonic()
-        self._left = min(SAVED, self._left + (now - self._since) * SHARE)
-        self._since = now
+        with self._lock:
+            self._kept.append((answer, inputs))
+            self._n_kept += len(inputs)
+            if self._n_kept < TOGETHER and now - self._since < SECONDS:
+                return
+            kept, n_rows = self._kept, self._n_kept
+            self._kept, self._n_kept = [], 0
+            self._left = min(SAVED, self._left + (now - self._since) * SHARE)
+            self._since = now
         try:
             if self._left <= 0:
                 raise queue.Full
-            self._queue.put_nowait((answer, inputs))
+            self._queue.put_nowait(kept)
         except queue.Full:
-            self._telemetry.dropped(self._name, len(inputs))
+            self._telemetry.dropped(self._name, n_rows)
 
-    def _update(self, answer, inputs):
+    def _update(self, kept):
         start = time.monotonic()
-        given = {"features": answer.features, "pixels": self._rows_of(inputs)}
-        given = {name: rows for name, rows in given.items() if self._takes[name]}
+        answers, inputs = zip(*kept, strict=True)
+        given = {"probabilities": np.concatenate([answer.probabilities for answer in answers])}
+        if self._takes["features"]:
+            has_all = all(answer.features is not None for answer in answers)
+            features = [answer.features for answer in answers]
+            given["features"] = np.concatenate(features) if has_all else None
+        if self._takes["pixels"]:
+            given["pixels"] = np.concatenate([self._rows_of(rows) for rows in inputs])
         try:
-            report = self._monitor.update(answer.probabilities, **given)
-        except ValueError as error:
+            report = self._monitor.update(**given)
+        except Exception as error:
             # A profile of another model, say: the requests are none the worse for it.
-            say("monitor", logging.ERROR, model=self._name, error=str(error))
-            self._left = -float("inf")
+            trace = None if isinstance(error, ValueError) else True
+            say("monitor", logging.ERROR, exc_info=trace, model=self._name, error=str(error))
+            with self._lock:
+                self._left = -float("inf")
             return
-        self._left -= time.monotonic() - start
-        if report is not None and report.window and report is not self.report:
+        with self._lock:
+            self._left -= time.monotonic() - start
+            self._n_rows += len(given["probabilities"])
+            is_new = report is not None and report.window and report is not self.report
+            if not is_new or self._is_closed:
+                return
             self.report = report
             for kind, test in report.tests.items():
                 self._telemetry.alarm(self._name, kind, test["alarm"])
-            if report.alarm:
-                say("drift", logging.WARNING, model=self._name, kinds=list(report.alarms))
+        if report.alarm:
+            say("drift", logging.WARNING, model=self._name, kinds=list(report.alarms))
 
 
 def _look(watcher, waiting):
     """Look at what waits until the watcher is gone."""
-    while (entry := waiting.get()) is not None:
+    while (kept := waiting.get()) is not None:
         found = watcher()
         if found is None:
             return
-        found._update(*entry)
+        found._update(kept)
         del found
 
 

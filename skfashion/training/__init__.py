@@ -37,7 +37,8 @@ from skfashion.training.checkpoints import (
     state_from_bytes,
 )
 from skfashion.training.copying import copy_callbacks
-from skfashion.training.criterion import WeightedCrossEntropy
+from skfashion.training.criterion import OwnLoss, WeightedCrossEntropy
+from skfashion.training.draws import drawing_from
 from skfashion.training.folding import fold_batch_norm
 from skfashion.training.history import RowHistory
 from skfashion.training.inference import apply_by_rows, averaged_over_views
@@ -69,6 +70,7 @@ __all__ = [
     "ImageDataset",
     "KeepBestWeights",
     "LogRun",
+    "OwnLoss",
     "PauseTraining",
     "Progress",
     "RowHistory",
@@ -85,6 +87,7 @@ __all__ = [
     "check_reachable",
     "compute_dtype",
     "copy_callbacks",
+    "drawing_from",
     "estimate_batch_norm",
     "fold_batch_norm",
     "has_bfloat16",

@@ -33,7 +33,7 @@ def compute_dtype(precision, module, device):
     ----------
     precision : {"auto", "fp32", "fp64", "bf16", "fp16"}
         "auto" means bfloat16 for convolutions on a device with instructions for it.
-    module : torch.nn.Module
+    module : Network
         The network.
     device : str
         Where it is trained: "cpu", "cuda", "cuda:1", "mps".
@@ -41,7 +41,8 @@ def compute_dtype(precision, module, device):
     if precision != "auto":
         return NAMED_DTYPES.get(precision)
     convolutional = any(isinstance(layer, nn.Conv2d) for layer in module.modules())
-    return torch.bfloat16 if convolutional and has_bfloat16(device) else None
+    suits = convolutional and module.suits_autocast and has_bfloat16(device)
+    return torch.bfloat16 if suits else None
 
 
 def has_bfloat16(device):

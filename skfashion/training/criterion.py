@@ -83,5 +83,58 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
         return logits.scatter_add(1, own, -self.margins[own])
 
 
+class OwnLoss(WeightedCrossEntropy):
+    """A loss of the user's own in training, ``sum(w * l) / sum(w)`` over a batch as far as it can.
+
+    A validation loss is the cross-entropy all the same.
+
+    Parameters
+    ----------
+    loss : callable
+        Maps logits ``(n, k)`` and the numbers of the labels ``(n,)`` to a loss a row ``(n,)``, or
+        to one number.
+    """
+
+    is_plain = False
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits, target, weight=None, soft_targets=None):
+        """Return the loss of `logits` (n, k) for `target` (n,) with `weight` (n,) or None.
+
+        Raises
+        ------
+        ValueError
+            If the loss fails or is neither, or rows have weights and it is one number.
+        """
+        if not self.training:
+            return super().forward(logits, target, weight)
+        try:
+            losses = self.loss(logits, target)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Got a criterion that fails for logits of shape {tuple(logits.shape)} and targets "
+                f"of shape {tuple(target.shape)}, numbers of classes ({type(error).__name__}: "
+                f"{error}). Expected one that takes both, such as nn.CrossEntropyLoss."
+            ) from error
+        if not torch.is_tensor(losses) or losses.shape not in {(), (len(target),)}:
+            what = f"shape {tuple(losses.shape)}" if torch.is_tensor(losses) else type(losses)
+            raise ValueError(
+                f"Got {what} from criterion for logits of shape {tuple(logits.shape)}, expected "
+                f"one loss a row, a tensor of shape ({len(target)},), or a single number."
+            )
+        if losses.ndim == 0:
+            if weight is not None:
+                raise ValueError(
+                    "Got a criterion that returns one number for a batch together with weights of "
+                    "rows (sample_weight, class_weight or deferred_reweighting), expected one loss "
+                    'a row. Losses of PyTorch return that with reduction="none".'
+                )
+            return losses
+        return _weighted_mean(losses, weight)
+
+
 def _weighted_mean(losses, weight):
     return losses.mean() if weight is None else (losses * weight).sum() / weight.sum()

@@ -35,9 +35,10 @@ def fold_batch_norm(module):
     Parameters
     ----------
     module : torch.nn.Module
-        In evaluation mode; returned as it is where there is nothing to fold.
+        In evaluation mode; returned as it is where there is nothing to fold, or its code may look
+        at these layers.
     """
-    if not batch_norms(module):
+    if not getattr(module, "may_be_rebuilt", True) or not batch_norms(module):
         return module
     folded = copy.deepcopy(module)
     _fold(folded, FOLDED)
@@ -54,10 +55,20 @@ def _fold(module, folds):
             fold = next(
                 (f for types, f in folds.items() if all(map(isinstance, pair, types))), None
             )
+            if not all(map(_is_known, pair)):
+                continue
             if fold is not None:
                 layers[i - 1 : i + 1] = [fold(*pair)]
         del sequence[:]
         sequence.extend(layers)
+
+
+def _is_known(layer):
+    """Tell whether a layer computes what its base class in PyTorch does.
+
+    Other libraries' may do more: batch norm and an activation in one, or filters that are scaled.
+    """
+    return type(layer).__module__.partition(".")[0] in ("torch", "skfashion")
 
 
 def for_predictions(module, *, pads):
@@ -187,7 +198,8 @@ def _padded(layer):
         return nn.Sequential(*others, _padded(linear))
     if type(layer) is nn.Linear:
         return PaddedLinear(layer.weight, layer.bias)
-    if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
+    is_convolution = isinstance(layer, nn.Conv2d) and _is_known(layer)
+    if not is_convolution or layer.padding_mode != "zeros":
         return None
     if layer.weight.dtype is torch.float64:
         return PaddedConv2d(layer)

@@ -16,6 +16,7 @@ from skfashion.training._torch import (
 )
 from skfashion.training.arithmetic import few_rows_suffice, filling
 from skfashion.training.folding import fold_batch_norm, for_predictions
+from skfashion.training.same_bits import with_same_bits
 
 # Rows of every block of a dense net where nothing less gives a row the same bits in each.
 SAME_ROWS = 256
@@ -55,7 +56,10 @@ class FastForward:
             return kept[2]
         if is_watched(module):
             return module
-        function, copied = for_predictions(module, pads=pads)
+        if module.may_be_rebuilt:
+            function, copied = for_predictions(module, pads=pads)
+        else:
+            function, copied = with_same_bits(module) if pads else module, []
         self._kept = pads, _State(module, copied), function
         return function
 

@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from skorch.utils import TeeGenerator
 from skfashion.parallel.threads import check_reachable, own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
+from skfashion.training.draws import drawing_from
 from skfashion.training.history import RowHistory
 from skfashion.training.inference import FastForward
 from skfashion.training.modes import to_be_trained
@@ -403,7 +405,9 @@ class TrainingNet(NeuralNetClassifier):
                 self.averaged_.put_aside()
             self.steps_.choose(self.optimizer_)
             iterator = self.get_iterator(X, training=True)
-            self.run_single_epoch(iterator, True, "train", self.train_step)
+            # Anew in each epoch, so that a training that goes on draws what it would have drawn.
+            with self._foreign_noise():
+                self.run_single_epoch(iterator, True, "train", self.train_step)
             self._set_training(False)
             if self.averaged_ is not None and self.ema_decay is not None:
                 self.averaged_.put_in_place()
@@ -417,6 +421,12 @@ class TrainingNet(NeuralNetClassifier):
             if self.stop_training_:
                 break
         return self
+
+    def _foreign_noise(self):
+        """Return a context in which layers that know no generator draw what ours decides."""
+        if not self.module_.draws_from_process:
+            return nullcontext()
+        return drawing_from(self.generator, self.device_)
 
     def _end_epoch(self, datasets):
         """Tell the callbacks that an epoch ends; skorch's EarlyStopping may end the training."""

@@ -289,7 +289,7 @@ def generators_of(net):
     noise = {
         id(module.generator): module.generator
         for module in net.module_.modules()
-        if getattr(module, "generator", None) is not None
+        if isinstance(getattr(module, "generator", None), torch.Generator)
     }
     noise.pop(id(net.generator), None)
     return [net.generator, *noise.values()]

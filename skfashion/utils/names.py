@@ -36,6 +36,7 @@ TRANSLATIONS = {
     "hidden_dims": "hidden_layer_sizes",
     "hidden_size": "hidden_layer_sizes",
     "hidden_units": "hidden_layer_sizes",
+    "images": "pixels",
     "input_shape": "image_shape",
     "l2": "weight_decay",
     "learning_rate": "lr",
@@ -74,15 +75,22 @@ NOTES = {
 }
 # What to say of words for things that another class or function has, and this one perhaps not.
 OTHER_PLACES = {
+    "criterion": "A loss of PyTorch's form is the criterion of ModuleClassifier.",
     "eval_set": "Validation data are given to fit: fit(X, y, X_val=…, y_val=…).",
     "filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
     "n_filters": "Their number is channels in ConvNetClassifier, width in ResNetClassifier.",
-    "pretrained": "Pretrained weights are weights of TorchvisionClassifier; those of a net of your "
-    "own are init_from.",
+    "pretrained": "Pretrained weights are weights of TorchvisionClassifier and TimmClassifier; "
+    "those of a net of your own are init_from.",
     "sensitive_features": "They are the groups of group_metrics and fairness_study.",
     "target_names": "They are the class_names of displays and reports.",
     "validation_data": "They are given to fit: fit(X, y, X_val=…, y_val=…).",
 }
+# The same of one function alone, where others have such a parameter.
+PLACES_OF_FUNCTIONS = dict.fromkeys(
+    [("quantize", word) for word in ("features", "profile", "examples")],
+    "The ONNX file has it: write that first, by to_onnx(model, 'net.onnx', X, profile=…), and give "
+    "its path in place of the model: quantize('net.onnx', path, X).",
+)
 
 
 def advice_on(word, known):
@@ -96,6 +104,11 @@ def advice_on(word, known):
         Those that there are.
     """
     known = list(known)
+    owner, _, inner = word.partition("__")
+    if inner and f"{owner}_params" in known:
+        return (
+            f"Did you mean {owner}_params={{{inner!r}: ...}}? {word!r} is for set_params and grids."
+        )
     names = TRANSLATIONS.get(word, ())
     names = (names,) if isinstance(names, str) else names
     name = next((name for name in names if name in known), None)
@@ -128,7 +141,10 @@ def advises(function: Advised) -> Advised:
         for word in kwargs:
             if word not in parameters:
                 message = f"{function.__qualname__}() got an unexpected keyword argument {word!r}."
-                raise TypeError(with_advice(message, word, parameters))
+                place = PLACES_OF_FUNCTIONS.get((function.__name__, word))
+                raise TypeError(
+                    f"{message} {place}" if place else with_advice(message, word, parameters)
+                )
         return function(*args, **kwargs)
 
     return call

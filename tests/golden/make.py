@@ -1,8 +1,8 @@
-"""Make the files of this folder anew: python tests/golden/make.py pickles, ... saved, ... exported.
+"""Make files of this folder anew: python tests/golden/make.py pickles, ... saved, timm, exported.
 
 The pickles are of commit a5f25c2, the last whose pickles hold networks as objects, and stay as they
 are; the saved files are of the first version that saves, the exported ones of the first with a
-service. A later format gets files of its own.
+service. A class or a format that came later gets files of its own.
 """
 
 import lzma
@@ -25,12 +25,16 @@ NETS = {
     "ResNetClassifier": {"width": 4, "depth": (1, 1), "tta": "flip"},
     "TorchvisionClassifier": {"backbone": "mobilenet_v3_small", "freeze": 2},
 }
+TIMM = {"backbone": "test_efficientnet", "weights": None, "resize": 24, "freeze": 2}
 
 
 def main(what):
     """Write pickles and what their nets predict, the same nets as they are saved, or exports."""
     if what == "exported":
         export()
+        return
+    if what == "timm":
+        save_timm()
         return
     X, y = load_digits(return_X_y=True)
     X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
@@ -53,6 +57,23 @@ def main(what):
         path.write_bytes(lzma.compress(pickle.dumps(net), preset=9))
     if what == "pickles":
         np.savez_compressed(FOLDER / "expected.npz", **expected)
+
+
+def save_timm():
+    """Write a saved net of timm's, and add what it predicts to what the others do."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
+    net = skfashion.TimmClassifier(**TIMM, max_epochs=1, prior="uniform", random_state=0).fit(X, y)
+    repeat_weights(net.net_.module_)
+    net.save(FOLDER / "net.safetensors")
+    content = (FOLDER / "net.safetensors").read_bytes()
+    (FOLDER / "net.safetensors").unlink()
+    (FOLDER / "TimmClassifier.safetensors.xz").write_bytes(lzma.compress(content, preset=9))
+    with np.load(FOLDER / "expected.npz") as file:
+        expected = dict(file)
+    expected["TimmClassifier"] = net.predict_proba(expected["X"])
+    expected["TimmClassifier labels"] = net.predict(expected["X"])
+    np.savez_compressed(FOLDER / "expected.npz", **expected)
 
 
 def export():

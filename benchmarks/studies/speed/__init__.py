@@ -96,6 +96,7 @@ ROWS = {
     "mlp-128": Row(MLP.format(128), Task(), "ours", AIMS, *THREE),
     "mlp-512": Row(MLP.format(512), Task(batch_size=512), "ours", {"hand": 0.65}, *THREE),
     "cnn-128": Row(CNN, Task("cnn", epochs=1), "ours", CNN_AIMS),
+    "module-cnn": Row(CNN, Task("cnn", epochs=1), "module", {"conv": 1.03}),
     "predict-mlp": Row("predict of 10,000 rows, MLP", MANY, "predict_ours", BARE, *MS),
     "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
     "predict-one": Row("predict of one row, MLP", Task(rows=2000), "predict_one_ours", ONE, "ms"),

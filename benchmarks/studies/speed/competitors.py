@@ -21,7 +21,14 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import memory
-from benchmarks.studies.speed.nets import MLP, keras_net, our_net, skorch_net, torch_net
+from benchmarks.studies.speed.nets import (
+    MLP,
+    keras_net,
+    module_net,
+    our_net,
+    skorch_net,
+    torch_net,
+)
 
 # Lets OpenMP's threads sleep while they wait.
 PASSIVE = (("OMP_WAIT_POLICY", "passive"),)
@@ -78,6 +85,12 @@ def ours(task):
     """Return skfashion's net."""
     own = {"batch_size": task.batch_size, "max_epochs": task.epochs}
     return our_net(task.net, device=task.device, **own)
+
+
+def module(task):
+    """Return skfashion's classifier of a module, that of the convolutional net."""
+    own = {"batch_size": task.batch_size, "max_epochs": task.epochs}
+    return module_net(device=task.device, **own)
 
 
 def default_fit(task, **parameters):
@@ -320,6 +333,8 @@ IN_WORDS = f"the same, {'='.join(*PASSIVE)}"
 import_ours, import_others = partial(importing, "skfashion"), partial(importing, "skorch, sklearn")
 COMPETITORS = {
     "ours": Competitor("skfashion", "skfashion", partial(fitting, ours)),
+    "module": Competitor("ModuleClassifier", "skfashion", partial(fitting, module)),
+    "conv": Competitor("ConvNetClassifier, the same module", "skfashion", partial(fitting, ours)),
     "hand": Competitor("hand-written PyTorch loop", "torch", hand),
     "hand_channels_last": Competitor("the same, channels_last", "torch", channels_last),
     "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn),

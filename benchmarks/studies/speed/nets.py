@@ -95,6 +95,22 @@ def our_net(name, **parameters):
     return ConvNetClassifier(channels=CHANNELS, hidden_layer_sizes=(HIDDEN,), **common)
 
 
+def module_net(**parameters):
+    """Return the classifier of a module of the user's, the very layers of the convolutional net."""
+    from skfashion import ModuleClassifier
+
+    common = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "lr_schedule": "constant"}
+    common |= {"standardize": False, "random_state": 0} | parameters
+    return ModuleClassifier(module=_layers_of_cnn, **common)
+
+
+def _layers_of_cnn(image_shape, n_classes):
+    from torch import nn
+
+    network = our_net("cnn")._build_module(image_shape, n_classes)
+    return nn.Sequential(*network.features, network.head)
+
+
 def operations(name):
     """Return the floating-point operations of matrix products to train on one row.
 

@@ -14,7 +14,8 @@ network and no other file.
 
 RESULTS are tables as .csv, .json, .jsonl or .parquet: what imbalance_study or fairness_study
 returns, or a table like it; cv_results_ of a search, written by pd.DataFrame(...).to_csv(...);
-a drift log, JSON lines; or the cache folder of a study, finished or not.
+a drift log, JSON lines of reports or of a service's answers; or the cache folder of a study,
+finished or not.
 """
 
 

@@ -77,9 +77,10 @@ def make_dashboard(results, *, title="Dashboard"):
           "name", "label" and "unit", else the first one) and either "metric", "value" and perhaps
           "class" and "group", or a column of numbers for each metric;
         - a search: ``cv_results_`` of any search in scikit-learn's form, as a dict of arrays or a
-          table;
+          table; what scikit-learn has negated, as "neg_log_loss", is shown as the loss that it is;
         - a drift log: a row a test with "kind", "statistic" and "threshold", perhaps "alarm",
-          "window" and "time"; or a row a window with "tests", a dict of these by kind;
+          "window" and "time"; or a row a window with "tests", a dict of these by kind, as
+          ``DriftReport.to_dict()`` has it; or such a "report" in each answer of a service;
         - the path of a file of one of these (``.csv``, ``.json``, ``.jsonl``, ``.parquet``), or
           of the `cache` folder of a study.
     title : str, default="Dashboard"

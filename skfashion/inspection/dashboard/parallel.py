@@ -53,6 +53,7 @@ def parallel_coordinates(axes):
             {
                 "type": "rect",
                 "name": "brush",
+                "aria": False,
                 "from": {"data": "ranges"},
                 "encode": {
                     "update": {
@@ -69,6 +70,7 @@ def parallel_coordinates(axes):
             {
                 "type": "rect",
                 "name": "hit",
+                "aria": False,
                 "from": {"data": "axes"},
                 "encode": {
                     "update": {
@@ -122,8 +124,10 @@ def _drawn_axis(place, axis):
 
 
 def _lines(name, data, style):
+    """Return a line a candidate; what they show is in the table, for readers of screens."""
     style = {"path": {"field": "path"}, **style}
-    return {"type": "path", "name": name, "from": {"data": data}, "encode": {"update": style}}
+    update = {"encode": {"update": style}, "aria": False}
+    return {"type": "path", "name": name, "from": {"data": data}, **update}
 
 
 def _ordinal(name, values):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from skfashion.inspection.dashboard.parallel import BETWEEN, HEIGHT, parallel_coordinates
 from skfashion.inspection.dashboard.texts import NONE, as_number, as_text, codes_of
+from skfashion.inspection.dashboard.words import with_words
 from skfashion.inspection.drawing import CLASS_COLORS, SHAPES
 
 SCORE = re.compile(r"mean_test_(.+)")
@@ -27,8 +28,9 @@ def is_search(frame):
 
 def search_section(name, frame):
     """Return the section of a search; as ``section_of``."""
-    scores = [match[1] for column in frame.columns if (match := SCORE.fullmatch(column))]
-    frame = _with_params(frame)
+    order = _order(frame, _scores(frame)[0])
+    frame = _with_params(_as_losses(frame))
+    scores = _scores(frame)
     params = [column for column in frame.columns if column.startswith("param_")]
     if not params:
         raise ValueError(
@@ -52,13 +54,30 @@ def search_section(name, frame):
         "height": HEIGHT,
         "scores": scores,
         "curves": {score: _curves(frame, params, score) for score in scores},
-        "order": _order(frame, scores[0]),
+        "order": order,
     }
     words = f"{len(frame):,} candidates, {len(params)} parameters."
     charts = {"parallel": parallel_coordinates(axes)}
     if any(data["curves"][score]["points"] for score in scores):
         charts["curves"] = _curves_chart(data["curves"][scores[0]]["along"])
     return {"name": name, "kind": "search", "summary": words, "data": data, "charts": charts}
+
+
+def _scores(frame):
+    """Return the names of what was scored."""
+    return [match[1] for column in frame.columns if (match := SCORE.fullmatch(column))]
+
+
+def _as_losses(frame):
+    """Return a search in which what scikit-learn has negated, such as neg_log_loss, is itself."""
+    negated = {
+        column: column.replace("_test_neg_", "_test_")
+        for column in frame.columns
+        if "_test_neg_" in column and column.startswith(("mean_", "split"))
+    }
+    if set(negated.values()) & set(frame.columns):
+        return frame
+    return frame.assign(**{column: -frame[column] for column in negated}).rename(columns=negated)
 
 
 def _with_params(frame):
@@ -168,4 +187,5 @@ def _curves_chart(along):
     )
     shape = alt.Shape("candidate:N", sort=None, scale=alt.Scale(range=list(SHAPES)), legend=None)
     points = base.mark_point(filled=True, size=70).encode(shape=shape)
-    return (base.mark_line() + points).properties(width=640, height=260)
+    chart = (base.mark_line() + points).properties(width=640, height=260)
+    return with_words(chart, y="measure")

@@ -6,6 +6,7 @@ from numbers import Real
 import pandas as pd
 
 from skfashion.inspection.dashboard.texts import as_number, as_text, codes_of
+from skfashion.inspection.dashboard.words import with_words
 from skfashion.inspection.drawing import CLASS_COLORS, SHAPES
 
 # What is compared, the first of these that a table has.
@@ -87,9 +88,9 @@ def _section(name, tidy, values, run_columns, compared):
         ],
     }
     n = len(data["values"])
-    charts = {"overview": _overview(n)}
+    charts = {"overview": with_words(_overview(n), x="measure")}
     if any(kind for _, kind in known_metrics):
-        charts["parts"] = _parts_chart(known_parts)
+        charts["parts"] = with_words(_parts_chart(known_parts), x="parts", y="measure")
     words = f"{n} of the column {compared!r} compared: {len(runs):,} runs, {len(values):,} values."
     return {"name": name, "kind": "study", "summary": words, "data": data, "charts": charts}
 
@@ -189,14 +190,20 @@ def _runs_and_means(base, channel, *names):
     import altair as alt
 
     axis = channel.__name__.lower()
-    of_run = channel("value:Q", title="value", scale=alt.Scale(zero=False))
-    of_mean = channel("mean(value):Q", title="value", scale=alt.Scale(zero=False))
+    # The script says where the axis ends, if far values are to be left out; means are of all.
+    ends = [alt.param(name=name, value=None) for name in ("low", "high")]
+    scale = alt.Scale(zero=False, nice=True, domainMin=ends[0], domainMax=ends[1])
+    clip = alt.ExprRef("low !== null")
+    of_run = channel("value:Q", title="value", scale=scale)
+    of_mean = channel("mean(value):Q", title="value", scale=scale)
     mean = alt.Tooltip("mean(value):Q", title="mean", format=".5g")
-    return base.mark_point(size=18, opacity=0.6).encode(
+    runs = base.mark_point(size=18, opacity=0.6, clip=clip).encode(
         tooltip=[*names, "repeat:N", "value:Q"], **{axis: of_run}
-    ) + base.mark_point(filled=True, size=80, opacity=1).encode(
+    )
+    means = base.mark_point(filled=True, size=80, opacity=1, clip=clip).encode(
         tooltip=[*names, mean], **{axis: of_mean}
     )
+    return (runs + means).add_params(*ends)
 
 
 def _by(field, channel, values):

@@ -20,6 +20,7 @@ from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tile
 from skfashion.utils.extras import installed_by
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.names import advises
+from skfashion.utils.no_numbers import kind_of_pictures
 from skfashion.utils.pipelines import input_of_last_step
 
 METHODS = {
@@ -138,8 +139,10 @@ class AttributionDisplay:
         if is_one_image(estimator, X):
             X, y = as_one_row(X), None if y is None else [y]
         y = None if y is None else labels_of(y, X)
-        pictures = as_pictures(X, image_shape_of(estimator, X, "auto"))
         seen = input_of_last_step(estimator, X)
+        # Of files, pixels are what the net sees.
+        shown = X if kind_of_pictures(X) is None else seen
+        pictures = as_pictures(shown, image_shape_of(estimator, shown, "auto"))
         sides, sides_seen = pictures.shape[1:3], planes_shape(net.image_shape_)[1:]
         # Scaled pixels may be a table to the net, in the same order.
         if sides != sides_seen and sides_seen != (1, math.prod(sides)):

@@ -29,6 +29,8 @@ EXPECTED = (
     "The command takes files of net.save and joblib.dump; open others in Python, and give the "
     "classifier to skfashion.inspection.make_report."
 )
+# MedMNIST's names of arrays, and ours; of its training images nothing is asked.
+MEDMNIST = {"test_images": "X", "test_labels": "y", "train_labels": "y_train"}
 # A limit of data that the command line does not describe.
 UNSAID = "Nothing was said about where these images are from."
 
@@ -66,7 +68,7 @@ def add_parser(subparsers):
         "--data",
         default="sample",
         help="sample (the bundled test images), fashion-mnist (all 10,000), or an .npz file with "
-        "X and y, perhaps class_names and y_train; default sample",
+        "X and y, perhaps class_names and y_train, or MedMNIST's; default sample",
     )
     add(
         "--table",
@@ -221,10 +223,24 @@ def _read_data(name):
         return _Data(test.data, test.target, y_train, test.target_names, what, limits, card)
     if not name.endswith(".npz"):
         raise ValueError(f"Got --data {name}, expected sample, fashion-mnist or an .npz file.")
-    arrays = read_arrays(name, ("X", "y", "y_train", "class_names"))
+    arrays = read_arrays(name, ("X", "y", "y_train", "class_names", *MEDMNIST))
+    for given, own in MEDMNIST.items():
+        if given in arrays:
+            arrays.setdefault(own, _column(arrays[given], given))
     missing = {"X", "y"} - set(arrays)
     if missing:
         raise ValueError(f"Got {name} without {' and '.join(sorted(missing))}.")
     card = {"fingerprint": data_hash(arrays["X"], arrays["y"])}
     optional = (arrays.get(key) for key in ("y_train", "class_names"))
     return _Data(arrays["X"], arrays["y"], *optional, f"images of {Path(name).name}", (), card)
+
+
+def _column(array, name):
+    """Return an array of MedMNIST's, of which labels stand in a column, as ours are."""
+    if not name.endswith("labels") or array.ndim == 1:
+        return array
+    if array.ndim != 2 or array.shape[1] != 1:
+        raise ValueError(
+            f"Got {name} of shape {array.shape}, expected one label an image, (n,) or (n, 1)."
+        )
+    return array[:, 0]

@@ -19,6 +19,7 @@ from skfashion.inspection.report.parts import describe_model
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.callers import each_warning_once
 from skfashion.utils.labels import column_of_labels, encode_labels
+from skfashion.utils.no_numbers import kind_of_pictures
 from skfashion.utils.pipelines import last_step
 
 
@@ -125,10 +126,16 @@ def measure(models, X, y, *, class_names, image_shape, y_train, n_resamples, ran
         images=gallery.addresses(),
         data={
             "n": len(codes),
-            "shape": list(np.shape(X)[1:]),
-            "dtype": str(np.asarray(take_rows(X, [0])).dtype),
+            **_form_of(X),
             "n_train": 0 if y_train is None else len(y_train),
         },
         n_resamples=n_resamples,
         random_state=random_state if is_seed else f"a {type(random_state).__name__}",
     )
+
+
+def _form_of(X):
+    """Return shape and type of images; files have neither."""
+    if kind_of_pictures(X) is not None:
+        return {"shape": [], "dtype": "a picture that the classifiers read"}
+    return {"shape": list(np.shape(X)[1:]), "dtype": str(np.asarray(take_rows(X, [0])).dtype)}

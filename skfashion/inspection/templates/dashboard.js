@@ -39,8 +39,9 @@ function fill(table, headings, rows) {
 
 const short = (value) => (value === null || value === undefined ? "–" : String(+value.toPrecision(4)));
 
-// Draw a chart with other rows; without any there is a sentence in its place.
-async function show(name, rows, whenNew = () => {}) {
+// Draw a chart with other rows, and other values of its parameters; without any rows there is a
+// sentence in its place.
+async function show(name, rows, { params = {}, whenNew = () => {} } = {}) {
   const place = document.querySelector(`[data-chart="${name}"]`), around = place.parentElement;
   // It keeps its place, so that nothing moves under a pointer that brushes.
   around.style.visibility = rows.length ? "" : "hidden";
@@ -48,14 +49,21 @@ async function show(name, rows, whenNew = () => {}) {
     around.insertAdjacentHTML("afterend", '<p class="note" data-nothing>Nothing is chosen.</p>');
   around.nextElementSibling.hidden = Boolean(rows.length);
   if (!rows.length) return;
-  if (name in VIEWS) {
+  const changed = (CHARTS[name].params ?? []).filter(
+    (one) => one.name in params && one.value !== params[one.name]);
+  if (name in VIEWS && !changed.length) {
     const view = await VIEWS[name];
     // A longer legend needs more room.
     await view.data("rows", rows).resize().runAsync();
   } else {
+    const before = VIEWS[name];
+    // Drawn anew: what an axis tells readers of screens does not follow its parameters.
+    for (const one of changed) one.value = params[one.name];
     // Scales of no rows would be without end.
     CHARTS[name].datasets = { ...CHARTS[name].datasets, rows };
-    whenNew(await embed(place));
+    const view = embed(place);
+    (await before)?.finalize();
+    whenNew(await view);
   }
 }
 

@@ -53,6 +53,10 @@ function startSearch(section) {
     if (!(charts.parallel in VIEWS)) {
       const chart = document.querySelector(`[data-chart="${charts.parallel}"]`);
       brushes(await embed(chart), chart, setRange, toggle);
+      const around = chart.parentElement, wider = place.querySelector("[data-wider]");
+      const tell = () => { wider.hidden = around.scrollWidth <= around.clientWidth; };
+      tell();
+      window.addEventListener("resize", tell);
     }
     return VIEWS[charts.parallel];
   }
@@ -104,10 +108,11 @@ function startSearch(section) {
   }
 
   function curves(chosen) {
-    const { points: all } = data.curves[setting("score") ?? data.scores[0]];
+    const measure = setting("score") ?? data.scores[0], { points: all } = data.curves[measure];
     const words = (one) => axes.map((axis, i) => `${axis.label} ${data.texts[one][i]}`).join(", ");
     show(charts.curves, chosen.flatMap((one) => all.filter(([candidate]) => candidate === one).map(
-      ([, along, value]) => ({ candidate: String(one), along, value, params: words(one) }))));
+      ([, along, value]) => ({ candidate: String(one), along, value, params: words(one) }))),
+      { params: { measure } });
   }
 
   for (const set of place.querySelectorAll("[data-axis]")) {

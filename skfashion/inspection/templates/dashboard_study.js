@@ -1,7 +1,7 @@
 // A study: all that is compared, and the classes of what is chosen.
 function startStudy(section) {
   const { data, charts } = section;
-  const { place, state, setting, toggle } = controls(section, data.values.slice(0, 3), draw);
+  const { place, state, redraw, setting, toggle } = controls(section, data.values.slice(0, 3), draw);
 
   function rowsOf(wanted) {
     const metrics = new Set(wanted.map((one) => data.metrics.indexOf(one)));
@@ -20,6 +20,19 @@ function startStudy(section) {
   const named = (text) => data.metrics.filter(
     (one) => (one.by ? `${one.metric} by ${one.by}` : one.metric) === text);
 
+  // Where an axis ends that leaves out what is far from the rest: three times the middle half.
+  const FAR = 3;
+  function endsOf(rows) {
+    const sorted = rows.map((row) => row.value).sort((a, b) => a - b), n = sorted.length;
+    if (!state.near || !n) return { low: null, high: null };
+    const [first, third] = [0.25, 0.75].map((share) => sorted[Math.round(share * (n - 1))]);
+    const slack = FAR * (third - first);
+    const left = sorted.filter((value) => value >= first - slack && value <= third + slack);
+    if (left.length === n) return { low: null, high: null };
+    const margin = 0.02 * (left.at(-1) - left[0]);
+    return { low: left[0] - margin, high: left.at(-1) + margin, outside: n - left.length };
+  }
+
   function draw() {
     const chosen = new Set(state.chosen);
     const all = rowsOf(named(setting("metric") || setting("detail")));
@@ -31,13 +44,20 @@ function startStudy(section) {
       row.color = at < 0 ? "#8a8a8a" : data.colors[at % data.colors.length];
       row.shape = at < 0 ? "circle" : data.shapes[at % data.shapes.length];
     }
+    const { outside = 0, ...ends } = endsOf(all), detail = setting("detail");
+    const said = all.length ? "" : "There is no run with these settings: choose others.";
     place.querySelector("[data-said]").textContent =
-      all.length ? "" : "There is no run with these settings: choose others.";
-    show(charts.overview, all, (view) => view.addEventListener("click", (event, item) => {
-      if (item?.datum?.compared) toggle(item.datum.compared);
-    }));
+      outside ? `${outside} of ${all.length} values lie beyond the axis.` : said;
+    show(charts.overview, all, {
+      params: { measure: setting("metric") || detail, ...ends },
+      whenNew: (view) => view.addEventListener("click", (event, item) => {
+        if (item?.datum?.compared) toggle(item.datum.compared);
+      }),
+    });
     if (!charts.parts) return;
-    show(charts.parts, rows.sort((a, b) => order.indexOf(a.compared) - order.indexOf(b.compared)));
+    const { low, high } = endsOf(rows), [, measure, parts] = detail.match(/^(.*) by (.*)$/s);
+    show(charts.parts, rows.sort((a, b) => order.indexOf(a.compared) - order.indexOf(b.compared)),
+      { params: { measure, parts, low, high } });
     numbers(rows);
   }
 
@@ -53,6 +73,13 @@ function startStudy(section) {
     fill(place.querySelector("[data-numbers]"), ["part", ...names], [...cells].map(
       ([part, line]) => [part, ...names.map((name) => short(mean(line.get(name))))]));
   }
+
+  const near = place.querySelector("[data-near]");
+  near.checked = Boolean(state.near);
+  near.addEventListener("change", () => {
+    state.near = near.checked;
+    redraw();
+  });
 
   draw();
 }

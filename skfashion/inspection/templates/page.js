@@ -21,7 +21,12 @@ function embed(place) {
   const aside = Number(place.dataset.aside ?? ASIDE);
   // Where words stand beside points they would lie on each other: such a chart is scrolled.
   const isNarrow = width < 600 && !("scrolled" in place.dataset);
-  VIEWS[place.dataset.chart] = vegaEmbed(place, isNarrow ? fitted(chart, width, aside) : chart, {
+  // A chart that fills a wide place, legend and axes included.
+  const fills = width >= 600 && "fill" in place.dataset;
+  const whole = { width, autosize: { type: "fit-x", contains: "padding" } };
+  const sized = isNarrow ? fitted(chart, width, aside) : fills ? { ...chart, ...whole } : chart;
+  const letters = fills ? { labelFontSize: 12, titleFontSize: 13 } : {};
+  VIEWS[place.dataset.chart] = vegaEmbed(place, sized, {
     actions: false,
     // Expressions are interpreted: the policy of the page lets no text become code.
     ast: true,
@@ -30,8 +35,9 @@ function embed(place) {
     tooltip: { theme: isDark ? "dark" : "light" },
     config: {
       background: "transparent",
-      axis: { gridColor: line, ...(isNarrow && { labelLimit: aside - 10 }) },
+      axis: { gridColor: line, ...letters, ...(isNarrow && { labelLimit: aside - 10 }) },
       legend: {
+        ...letters,
         symbolBaseFillColor: words,
         symbolBaseStrokeColor: words,
         ...(isNarrow && { orient: "bottom", direction: "vertical", columns: 2, labelLimit: 110 }),

@@ -8,6 +8,7 @@ from pathlib import Path
 from skfashion.serving.model import read_file
 from skfashion.serving.staging import Stage
 from skfashion.serving.webpage.offline import offline_page
+from skfashion.serving.webpage.pages import TITLE
 from skfashion.serving.webpage.runtime import NAME, VERSION, find_runtime
 from skfashion.utils.command_line import checked_output, paths_by_name
 from skfashion.utils.files import write_text
@@ -39,6 +40,7 @@ def add_parser(subparsers):
     )
     add = parser.add_argument
     add("models", nargs="+", metavar="MODEL", help="file; NAME=FILE names it")
+    add("--title", default=TITLE, help=f"heading of the page, default {TITLE!r}")
     add("-o", "--output", default="page.html", help="default page.html")
     add(
         "--runtime",
@@ -67,7 +69,7 @@ def main(options):
         for name in paths:
             stage.fill(name)
         contents = {name: read_file(path) for name, path in stage.paths.items()}
-    page = offline_page(contents, find_runtime(options.runtime))
+    page = offline_page(contents, find_runtime(options.runtime), options.title)
     write_text(options.output, page)
     size = Path(options.output).stat().st_size
     print(f"{options.output}: {size / 1e6:.1f} MB", file=sys.stderr)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from skfashion.serving.model import load_model
-from skfashion.serving.webpage.pages import data_block, packed_block, render_offline
+from skfashion.serving.webpage.pages import TITLE, data_block, packed_block, render_offline
 from skfashion.serving.webpage.runtime import NAME, VERSION
 
 # How the runtime hands out its names, which a script inside of a page cannot.
@@ -16,7 +16,7 @@ EXPORTS = re.compile(r"\bexport\s*\{([^{}]*)\};?")
 ELSEWHERE = re.compile(r"^//# sourceMappingURL=.*$|\bhttps?://[^\s\"'`]*", re.MULTILINE)
 
 
-def offline_page(contents, runtime):
+def offline_page(contents, runtime, title=TITLE):
     """Return a page in which models are computed by the browser.
 
     Parameters
@@ -24,6 +24,7 @@ def offline_page(contents, runtime):
     contents : dict of str to bytes
         Files of :func:`skfashion.export.to_onnx` or ``quantize``, by the names to be shown.
     runtime : Runtime
+    title : str, default="Try the nets"
 
     Returns
     -------
@@ -46,6 +47,7 @@ def offline_page(contents, runtime):
         about=f"Computed by {NAME} {VERSION}, © Microsoft Corporation, MIT licence.",
         blocks=[data_block("offline", {"models": cards}), *blocks],
         runtime=_as_script(runtime.script.decode()),
+        title=title,
     )
 
 
@@ -70,6 +72,7 @@ def _card(model):
         "name": model.name,
         "classes": model.classes,
         "image_shape": list(model.planes),
+        "crop": model.crop,
         "has_examples": model.examples is not None and len(model.examples) > 0,
         "input": model.input_name,
         "dtype": model.dtype.name,

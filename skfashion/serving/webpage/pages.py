@@ -59,7 +59,7 @@ def policy(nonce):
     )
 
 
-def render_offline(about, blocks, runtime):
+def render_offline(about, blocks, runtime, title=TITLE):
     """Return the page in which models are computed by the browser.
 
     Parameters
@@ -70,6 +70,7 @@ def render_offline(about, blocks, runtime):
         Elements with data; see :func:`data_block` and :func:`packed_block`.
     runtime : str
         ONNX Runtime Web, a script that sets ``globalThis.ort``.
+    title : str, default="Try the nets"
     """
     scripts = [runtime, _scripts((*SHARED, *OFFLINE, *LAST))]
     style = _source("page.css")
@@ -83,11 +84,12 @@ def render_offline(about, blocks, runtime):
         about=html.escape(about),
         data="\n".join(blocks),
         scripts="\n".join(f'<script type="module">{script}</script>' for script in scripts),
+        title=title,
     )
 
 
-def _page(**parts):
-    return Template(_source("page.html")).substitute(parts, title=TITLE)
+def _page(title=TITLE, **parts):
+    return Template(_source("page.html")).substitute(parts, title=html.escape(title))
 
 
 def _scripts(names):

@@ -1,7 +1,7 @@
-// A card a model: its answer, its probabilities, what it sees, where it looked.
+// A card a model: its answer, its probabilities, what it sees, what mattered.
 
 const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
-const points = (share) => `${(100 * share).toFixed(1)} points`;
+const points = (share) => `${(100 * share).toFixed(1)} percentage points`;
 const styleLength = (share) => `${100 * share}%`; // as a style has it
 const HEAT = { for: [213, 94, 0], against: [0, 114, 178] };
 const STRONGEST = 0.85; // opacity of the greatest heat
@@ -94,6 +94,7 @@ class Card {
   }
 
   setView(picture) {
+    this.find(".pictures").hidden = !picture;
     const [, h, w] = this.model.image_shape;
     this.view = picture;
     for (const canvas of this.root.querySelectorAll("canvas")) {
@@ -107,7 +108,7 @@ class Card {
 
   clearHeat() {
     this.find(".heat").setAttribute("aria-label", "Nothing yet");
-    this.find(".heat + figcaption").textContent = "Where it looked";
+    this.find(".heat + figcaption").textContent = "What mattered";
     this.find(".legend").hidden = true;
   }
 
@@ -124,7 +125,7 @@ class Card {
       }
     });
     draw.putImageData(picture, 0, 0);
-    this.find(".heat + figcaption").textContent = `Where it looked for: ${label}`;
+    this.find(".heat + figcaption").textContent = `What mattered for “${label}”`;
     this.find(".legend").hidden = false;
     this.find(".most").textContent = `${points(largest)} at most`;
     canvas.setAttribute("aria-label", `${placeOf(heat)} By ${points(largest)} at most.`);

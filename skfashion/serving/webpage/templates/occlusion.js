@@ -8,7 +8,7 @@ function rounded(value) {
 }
 
 function spansOf(side) {
-  const length = Math.max(1, rounded(side / 4)), step = Math.max(1, Math.floor(length / 4));
+  const length = Math.max(1, rounded(side / 4)), step = Math.ceil(length / 4);
   const starts = [];
   for (let start = 0; start < side - length; start += step) starts.push(start);
   return [...starts, side - length].map((start) => [start, start + length]);

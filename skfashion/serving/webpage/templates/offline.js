@@ -124,17 +124,17 @@ const backend = {
   models: async () => Array.from((await begun).values()),
   async predict(name, picture) {
     const model = await named(name);
-    const image = valuesOf(model, viewOf(picture, model.image_shape));
+    const image = valuesOf(model, viewOf(picture, model.image_shape, model.crop));
     const [probabilities] = await ask(model, "probabilities", image);
     return { probabilities, classes: model.classes };
   },
   async view(name, picture) {
-    const { image_shape } = await named(name);
-    return pictureOf(viewOf(picture, image_shape), image_shape);
+    const { image_shape, crop } = await named(name);
+    return pictureOf(viewOf(picture, image_shape, crop), image_shape);
   },
   async explain(name, picture, isOld) {
     const model = await named(name);
-    const image = valuesOf(model, viewOf(picture, model.image_shape));
+    const image = valuesOf(model, viewOf(picture, model.image_shape, model.crop));
     const windows = windowsIn(model.image_shape);
     const images = covered(image, model.image_shape, [...windows, null]);
     const rows = await ask(model, "probabilities", images, isOld);
@@ -145,7 +145,7 @@ const backend = {
   },
   async neighbors(name, picture) {
     const model = await named(name), examples = await examplesOf(model);
-    const image = valuesOf(model, viewOf(picture, model.image_shape));
+    const image = valuesOf(model, viewOf(picture, model.image_shape, model.crop));
     const point = model.has_features ? (await ask(model, "features", image))[0] : image;
     const apart = examples.map((one) => ({
       ...one,

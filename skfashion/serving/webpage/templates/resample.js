@@ -86,9 +86,41 @@ function resized(plane, w, h) {
   return withColumnsOf(withRowsOf(small, wide, w), high, h);
 }
 
+// The largest middle part in the proportions of w by h: a net's reader may want it.
+function middle(plane, w, h) {
+  let [wide, high] = [plane.w, plane.h];
+  if (wide * h > high * w) wide = Math.max(1, Math.floor((2 * high * w + h) / (2 * h)));
+  else high = Math.max(1, Math.floor((2 * wide * h + w) / (2 * w)));
+  const left = (plane.w - wide) >> 1, top = (plane.h - high) >> 1;
+  const data = new Uint8Array(wide * high);
+  for (let y = 0; y < high; y++) {
+    const start = (top + y) * plane.w + left;
+    data.set(plane.data.subarray(start, start + wide), y * wide);
+  }
+  return { w: wide, h: high, data };
+}
+
+// The whole of it in the middle of w by h pixels, black around it.
+function padded(plane, w, h) {
+  let [wide, high] = [w, h];
+  if (plane.w * h > plane.h * w) {
+    high = Math.max(1, Math.floor((2 * plane.h * w + plane.w) / (2 * plane.w)));
+  } else wide = Math.max(1, Math.floor((2 * plane.w * h + plane.h) / (2 * plane.h)));
+  const left = (w - wide) >> 1, top = (h - high) >> 1;
+  const small = resized(plane, wide, high), data = new Uint8Array(w * h);
+  for (let y = 0; y < high; y++) {
+    data.set(small.data.subarray(y * wide, (y + 1) * wide), (top + y) * w + left);
+  }
+  return { w, h, data };
+}
+
 // What a net sees of a picture (RGBA without transparency): uint8 in the order (c, h, w).
-function viewOf(picture, [c, h, w]) {
+function viewOf(picture, [c, h, w], crop = "stretch") {
   const view = new Uint8Array(c * h * w);
-  planesOf(picture, c).forEach((plane, k) => view.set(resized(plane, w, h).data, k * h * w));
+  planesOf(picture, c).forEach((plane, k) => {
+    const part = crop === "centre" ? middle(plane, w, h) : plane;
+    const small = crop === "pad" ? padded(part, w, h) : resized(part, w, h);
+    view.set(small.data, k * h * w);
+  });
   return view;
 }

@@ -1,0 +1,175 @@
+"""The page of `python -m skfashion page` in a real browser: size, the same numbers, accessibility.
+
+A net is trained and written as ONNX in float32 and in int8; each becomes an offline page, which
+Chromium opens without a network. Test images are given to it one by one, and the probabilities that
+it shows are compared with those of ONNX Runtime on the same file and, in float32, of
+`predict_proba`. axe looks at the page in two sizes and in light and dark, before a picture and
+after it.
+"""
+
+import io
+import re
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.browsing import SIZES, bring, chromium, looked_at, ready, shown, violations
+from benchmarks.formatting import spread, table_above
+from benchmarks.study import study_of
+
+UNITS = ("int8", "float32")
+FULL = {"images": 200}
+QUICK = {"images": 20}
+# Megabytes at most, and by how much probabilities may differ.
+TARGETS = {"int8": 6.0, "float32": 8.0}
+TOLERANCE = 1e-4
+SERIOUS = {"serious", "critical"}
+
+
+def classifiers(unit, settings):
+    """Return the net on the page."""
+    import skfashion
+
+    return {"net": skfashion.ConvNetClassifier(max_epochs=1, random_state=0)}
+
+
+def measure(unit, seed, asked):
+    """Write the page, open it, and compare what it shows."""
+    import onnxruntime
+
+    from skfashion.export import quantize, to_onnx
+
+    (net,) = classifiers(unit, asked.settings).values()
+    X, y, X_test = asked.images[:3]
+    net.fit(X[:3000], y[:3000])
+    images = np.asarray(X_test[: 3 if asked.brief else asked.settings["images"]], np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        model, page = Path(folder) / "net.onnx", Path(folder) / "page.html"
+        to_onnx(net, model, X[:100])
+        if unit == "int8":
+            model = Path(folder) / "int8.onnx"
+            quantize(Path(folder) / "net.onnx", model, X[:1000])
+        _write_page(model, page)
+        session = onnxruntime.InferenceSession(model)
+        (wanted,) = session.run(["probabilities"], {"images": images.reshape(-1, 1, 28, 28)})
+        with chromium() as browser:
+            found, seconds, requests = _answers(browser, page, images)
+            against = _accessibility(browser, page, images[0])
+        n_bytes = page.stat().st_size
+    difference = {"file": float(np.abs(found - wanted).max())}
+    if unit == "float32":
+        difference["predict_proba"] = float(np.abs(found - net.predict_proba(images)).max())
+    return {
+        "bytes": n_bytes,
+        "images": len(images),
+        "difference": difference,
+        "seconds": [round(one, 4) for one in seconds],
+        "requests": requests,
+        "violations": against,
+        "serious": sum(one["impact"] in SERIOUS for one in against),
+    }
+
+
+def _write_page(model, path):
+    """Write the page as the command does."""
+    from skfashion.__main__ import main
+
+    status = main(["page", f"net={model}", "-o", str(path)])
+    assert status == 0, status
+
+
+def _opened(browser, path, size="desktop", scheme="light"):
+    """Return the page, and the addresses that it asks for besides its own."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page, requests = context.new_page(), []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    ready(page)
+    return page, requests
+
+
+def _answers(browser, path, images):
+    """Return probabilities (n, k), seconds from a picture to its answer, and the requests made."""
+    page, requests = _opened(browser, path)
+    found, seconds = [], []
+    bring(page, _png(images[0]))
+    for image in images:
+        start = time.perf_counter()
+        bring(page, _png(image))
+        seconds.append(time.perf_counter() - start)
+        found.append(shown(page, "net"))
+    page.context.close()
+    return np.stack(found), seconds, _other_than(path, requests)
+
+
+def _other_than(path, requests):
+    """Return how many requests went anywhere but to the file and what it holds."""
+    own = re.compile(re.escape(path.as_uri()) + "|data:|blob:")
+    return sum(own.match(url) is None for url in requests)
+
+
+def _accessibility(browser, path, image):
+    """Return what axe finds, in all sizes and schemes."""
+    found = []
+    for size in SIZES:
+        for scheme in ("light", "dark"):
+            page, _ = _opened(browser, path, size, scheme)
+            for state in ("empty", "answered"):
+                if state == "answered":
+                    bring(page, _png(image))
+                    looked_at(page)
+                about = {"size": size, "scheme": scheme, "state": state}
+                found += [
+                    about | {"id": name, "impact": impact} for name, impact, _ in violations(page)
+                ]
+            page.context.close()
+    return found
+
+
+def _png(image):
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(image.reshape(28, 28)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def table(rows):
+    """Write the table: a line a page."""
+    lines = [
+        [
+            row["unit"],
+            f"{row['bytes'] / 1e6:.2f}",
+            f"{TARGETS[row['unit']]:g}",
+            row["images"],
+            f"{row['difference']['file']:.1e}",
+            f"{row['difference']['predict_proba']:.1e}" if len(row["difference"]) > 1 else "",
+            spread([1000 * statistics.median(row["seconds"])], ".0f"),
+            row["requests"],
+            f"{row['serious']} of {len(row['violations'])}",
+        ]
+        for row in rows
+    ]
+    headings = [
+        *("ConvNetClassifier", "page (MB)", "at most", "images", "to ONNX Runtime"),
+        *("to predict_proba", "answer (ms)", "requests", "serious of axe's violations"),
+    ]
+    words = (
+        "Differences are the largest of any probability; they may be "
+        f"{TOLERANCE:g}. The median time goes from a file given to the numbers shown."
+    )
+    return table_above(lines, headings, words, rows)
+
+
+STUDY = study_of(
+    __name__,
+    cost="two minutes",
+    page="page.md",
+    seeds=None,
+    timing=True,
+    packages=("onnxruntime", "playwright", "axe-playwright-python"),
+)

@@ -1,0 +1,193 @@
+"""A PyTorch module of the user's own as a scikit-learn classifier."""
+
+from collections.abc import Callable
+from typing import Literal, Self
+
+from skfashion.classifiers.base import ImageClassifier
+from skfashion.nets import ModuleNet
+from skfashion.nets.trying import name_of, parameters_of, takes
+from skfashion.parameters.declaring import COUNT, estimator, param, redefault
+from skfashion.utils._sklearn import StrOptions
+from skfashion.utils.names import advises, with_advice
+
+# What precedes the names of the module's own parameters.
+PREFIX = "module__"
+
+
+@estimator
+class ModuleClassifier(ImageClassifier):
+    """Any PyTorch module that maps images, or rows, to logits.
+
+    With all that the other classifiers have: pipelines, searches, samplers, early stopping, files,
+    exports. ``module__width`` and the like are parameters for ``set_params`` and for grids: they
+    are entries of `module_params`, and ``get_params`` lists them.
+
+    The module is tried with two random images before a training, in both of its modes. Its initial
+    weights come from `random_state`, and so does what its layers of ``torch.nn.Dropout`` drop:
+    they become the package's own. Other layers that draw are named in a warning. What cannot be
+    promised of a module that nobody knows is on the page "Your own network".
+
+    {groups}
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ConvNetClassifier : A convolutional network that is there already.
+    skfashion.load : Opens its files, with the module as an argument.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skfashion import ModuleClassifier
+    >>> from skfashion.datasets import load_fashion_sample
+    >>> def small_net(n_classes, in_channels, width=8):
+    ...     return nn.Sequential(
+    ...         nn.Conv2d(in_channels, width, 3, stride=2),
+    ...         nn.BatchNorm2d(width),
+    ...         nn.ReLU(),
+    ...         nn.AdaptiveAvgPool2d(7),
+    ...         nn.Flatten(),
+    ...         nn.Dropout(0.2),
+    ...         nn.Linear(49 * width, n_classes),
+    ...     )
+    >>> X, y = load_fashion_sample(return_X_y=True)
+    >>> net = ModuleClassifier(module=small_net, max_epochs=2, random_state=0).fit(X, y)
+    >>> net.set_params(module__width=16).fit(X, y).transform(X[:5]).shape
+    (5, 784)
+    """
+
+    lr: float = redefault(ImageClassifier, "lr", default=2e-3)
+    module: Callable | None = param(
+        callable,
+        None,
+        default=None,
+        doc="""A class or a function that returns a ``torch.nn.Module``, or such a module, which is
+        copied and begins with the weights that it has. Called with `module_params`, and with what
+        its signature names of ``n_classes``, ``num_classes``, ``in_channels``, ``in_chans``,
+        ``in_features`` (all values of an image) and ``image_shape`` (c, h, w). Lazy layers learn
+        their sizes. To be pickled, it must be importable from a module; so it must be where the
+        pickle is opened. A fit without it is an error.""",
+    )
+    module_params: dict | None = param(
+        dict,
+        None,
+        default=None,
+        doc="""What `module` is called with, by name; "auto" stands for one of the six values above
+        where a function hides its name in ``**kwargs``, as torchvision's do.""",
+    )
+    module_input: Literal["images", "rows"] = param(
+        StrOptions({"images", "rows"}),
+        default="images",
+        doc="""What the module's ``forward`` gets: "images" (n, c, h, w), or "rows" (n, c*h*w), for
+        which flat rows may be a table, and sparse. Both are standardised, in the precision's
+        dtype. It returns logits (n, n_classes).""",
+    )
+    channels: int | None = param(
+        COUNT,
+        None,
+        default=None,
+        doc="""Number of channels that the module gets: grey images are repeated. None leaves
+        images as they are.""",
+    )
+    criterion: Callable | None = param(
+        callable,
+        None,
+        default=None,
+        doc="""A loss of PyTorch's form in place of `loss`, ``criterion(logits, targets)``, for
+        trainings alone: a class, an object, which is copied, or a function. One loss a row is
+        averaged by the rows' weights; a single number refuses weights. Losses of PyTorch return
+        the former with ``reduction="none"``. A validation loss is the cross-entropy all the
+        same.""",
+    )
+    features: str | None = param(
+        str,
+        None,
+        default=None,
+        doc="""Name of the layer, as ``named_modules`` has it, whose output `transform` returns, as
+        rows. None is the input of the last linear layer that is called, and the logits where there
+        is none.""",
+    )
+
+    _full_data_epochs = 8
+    _makes_own_draws = True
+    _given_to_load = ("module",)
+
+    @property
+    def _takes_tables(self):
+        return self.module_input == "rows"
+
+    @advises
+    def get_params(self, deep=True) -> dict:
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether those of objects inside are listed, too, such as ``module__width``: what is in
+            `module_params`, and the defaults of `module`.
+
+        Returns
+        -------
+        dict
+        """
+        found = super().get_params(deep=deep)
+        if deep and self.module is not None:
+            known = parameters_of(self.module) or {}
+            own = {n: p.default for n, p in known.items() if p.default is not p.empty}
+            own |= self.module_params if isinstance(self.module_params, dict) else {}
+            found |= {f"{PREFIX}{name}": value for name, value in own.items()}
+        return found
+
+    def set_params(self, **params) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``module__width`` and the like are entries of `module_params`.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; then none is set.
+        """
+        own = {n.removeprefix(PREFIX): v for n, v in params.items() if n.startswith(PREFIX)}
+        if not own:
+            return super().set_params(**params)
+        others = {name: value for name, value in params.items() if not name.startswith(PREFIX)}
+        module = others.get("module", self.module)
+        for name in own if module is not None else ():
+            if not takes(module, name):
+                known = list(parameters_of(module) or ())
+                message = f"Invalid parameter {PREFIX + name!r} for module={name_of(module)}, "
+                raise ValueError(with_advice(f"{message}expected one of {known}.", name, known))
+        before = others.pop("module_params", self.module_params)
+        return super().set_params(**others, module_params={**(before or {}), **own})
+
+    def _build_module(self, image_shape, n_classes):
+        if self.module is None:
+            raise ValueError(
+                "Got module=None, expected a class or a function that returns a torch.nn.Module, "
+                "or such a module: ModuleClassifier(module=MyNet)."
+            )
+        return ModuleNet(
+            image_shape,
+            n_classes,
+            module=self.module,
+            params=dict(self.module_params or {}),
+            takes_rows=self.module_input == "rows",
+            channels=self.channels,
+            features=self.features,
+        )

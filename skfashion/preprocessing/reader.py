@@ -1,0 +1,214 @@
+"""ImageReader: files and other pictures to the images that a net takes, as a step of a pipeline."""
+
+from collections import Counter
+from numbers import Integral
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skfashion.pictures import CROPS, Steps, checked_size
+from skfashion.preprocessing.blocks import headers_of, images_of, thread_count
+from skfashion.preprocessing.sources import EXPECTED, listed
+from skfashion.utils._sklearn import Interval, StrOptions, fit_context
+from skfashion.utils.names import Advising, advises
+
+# Sizes that an error names.
+NAMED = 5
+
+
+@advises
+class ImageReader(Advising, TransformerMixin, BaseEstimator):
+    """Read pictures, of any size and kind, as images of one shape.
+
+    It stands before a net in a pipeline, which is then fitted, searched, saved and served on paths
+    or bytes. What is done to a picture is what a service does whose file has such a reader before
+    its net: see :func:`skfashion.export.to_onnx`.
+
+    A picture is a path, the bytes of a file (PNG, JPEG, WebP, BMP or TIFF of one image), a picture
+    of Pillow's, an array (h, w), (h, w, c) or (c, h, w) of whole numbers from 0 to 255, or a dict
+    with ``"bytes"`` or ``"path"``, as Hugging Face has them. A camera's note on rotation is
+    followed. A palette becomes its colours, CMYK becomes RGB, transparency black; of 16 bits the
+    upper 8 are taken.
+
+    Parameters
+    ----------
+    size : int, tuple of (int, int), or None, default=None
+        Height and width of the images in pixels; one number for a square. None takes those of the
+        pictures in `fit`, which must then be equal.
+    mode : {"auto", "L", "RGB"}, default="auto"
+        Grey or colour. "auto" is grey if all pictures in `fit` are, by their headers.
+    crop : {"centre", "pad", "stretch"}, default="centre"
+        What becomes of a picture of other proportions: its middle is cut out, black is added at two
+        sides, or it is stretched.
+    flatten : bool, default=False
+        Whether images become rows (n, h*w*c), as scalers and samplers need them.
+    n_jobs : int or None, default=None
+        Threads that read; -1 for one a core. None is what ``joblib.parallel_config`` says, one
+        within a worker of a search, otherwise one a core.
+
+    Attributes
+    ----------
+    size_ : tuple of (int, int)
+        Height and width.
+    mode_ : {"L", "RGB"}
+        Grey or colour.
+
+    See Also
+    --------
+    skfashion.datasets.load_image_folder : Folders of pictures with their labels.
+    PhotoToFashion : Photographs of garments as Fashion-MNIST has them.
+
+    Notes
+    -----
+    JPEG files are decoded at a half, a quarter or an eighth of their size, where that is at least
+    twice what is wanted; a picture of Pillow's is taken as it is. So the same photograph may differ
+    by a few shades, depending on how it is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfashion import ConvNetClassifier
+    >>> from skfashion.preprocessing import ImageReader
+    >>> pictures = [np.full((30 + i, 40), 200 * (i % 2), np.uint8) for i in range(20)]
+    >>> labels = ["dark", "bright"] * 10
+    >>> net = ConvNetClassifier(channels=4, max_epochs=5, random_state=0)
+    >>> model = make_pipeline(ImageReader(size=16), net).fit(pictures, labels)
+    >>> model[0].transform(pictures).shape
+    (20, 16, 16)
+    """
+
+    _parameter_constraints: ClassVar = {
+        "size": [None, Interval(Integral, 1, None, closed="left"), tuple, list],
+        "mode": [StrOptions({"auto", "L", "RGB"})],
+        "crop": [StrOptions(set(CROPS))],
+        "flatten": ["boolean"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(self, size=None, *, mode="auto", crop="centre", flatten=False, n_jobs=None):
+        self.size = size
+        self.mode = mode
+        self.crop = crop
+        self.flatten = flatten
+        self.n_jobs = n_jobs
+
+    @advises
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn size and mode of the images, where they are not given.
+
+        Parameters
+        ----------
+        X : list, array, Series or frame of one column, of n pictures
+            Only headers are read, and no more than is needed.
+        y : object
+            Not used.
+
+        Returns
+        -------
+        self : ImageReader
+
+        Raises
+        ------
+        ValueError
+            If a picture cannot be read, or sizes differ and none is given.
+        """
+        items = listed(X)
+        size = None if self.size is None else checked_size(self.size)
+        self.size_, self.mode_ = shape_of_all(items, size, self.mode, self.n_jobs)
+        return self
+
+    def transform(self, X):
+        """Read pictures.
+
+        Parameters
+        ----------
+        X : list, array, Series or frame of one column, of n pictures
+            Of any size.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, h, w) if grey, (n, h, w, 3) in colour, (n, h*w*c) if flat
+            The images.
+
+        Raises
+        ------
+        ValueError
+            If a picture cannot be read; it is named.
+        """
+        check_is_fitted(self)
+        items, steps = listed(X), self._steps()
+        images = np.empty((len(items), *steps.shape), np.uint8)
+        start = 0
+        for block, refused in images_of(items, steps, thread_count(self.n_jobs)):
+            refuse(refused)
+            images[start : start + len(block)] = block
+            start += len(block)
+        return images.reshape(len(images), -1) if self.flatten else images
+
+    def _steps(self):
+        """Return what is made of a picture."""
+        return Steps(tuple(self.size_), self.mode_, self.crop)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def shape_of_all(items, size, mode, n_jobs, on_refused=None):
+    """Return size and mode for pictures, of which no more headers are read than needed.
+
+    Parameters
+    ----------
+    items : list
+    size : tuple of int, or None
+        (height, width), or that which all have.
+    mode : {"auto", "L", "RGB"}
+    n_jobs : int or None
+    on_refused : callable or None
+        Is told of pictures that cannot be read; None raises an error.
+
+    Raises
+    ------
+    ValueError
+        If sizes differ and none is given; if a picture cannot be read.
+    """
+    if size is not None and mode != "auto":
+        return size, mode
+    sizes, all_grey = Counter(), True
+    for headers, refused in headers_of(items, thread_count(n_jobs)):
+        (on_refused or refuse)(refused)
+        sizes.update(header.size for header in headers)
+        all_grey = all_grey and all(header.is_grey for header in headers)
+        if size is not None and not all_grey:
+            break
+    mode = ("L" if all_grey else "RGB") if mode == "auto" else mode
+    if size is None and len(sizes) != 1:
+        raise ValueError(_unequal(sizes))
+    return size or next(iter(sizes)), mode
+
+
+def refuse(refused):
+    """Raise an error that names pictures which could not be read, if there are any."""
+    if refused:
+        first = refused[0]
+        raise ValueError(f"Got X[{first.number}], {first}; expected {EXPECTED}.")
+
+
+def _unequal(sizes):
+    """Return what is said of pictures of several sizes, or of none."""
+    if not sizes:
+        return "Got no picture that can be read, expected one at least."
+    found = [f"{h} x {w} ({n})" for (h, w), n in sizes.most_common(NAMED)]
+    more = f" and {len(sizes) - NAMED} more" if len(sizes) > NAMED else ""
+    return (
+        f"Got pictures of {len(sizes)} sizes, height x width: {', '.join(found)}{more}; expected "
+        "one size. Give size=(height, width), or one integer for a square."
+    )

@@ -1,0 +1,79 @@
+"""Pictures in the place of numbers: paths, bytes, dicts, images of unequal size."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+WAY_OUT = (
+    "expected numbers, images of one shape (n, h, w) or (n, h, w, c). skfashion.preprocessing."
+    "ImageReader reads them as a step before the net: make_pipeline(ImageReader(size=28), net)"
+)
+
+
+def refuse_pictures(X):
+    """Refuse pictures that are no numbers yet, and name what reads them.
+
+    Parameters
+    ----------
+    X : object
+        Whatever was given as images. Of numbers no more than the type is looked at, of a list the
+        shapes of its arrays.
+
+    Raises
+    ------
+    ValueError
+    """
+    found = kind_of_pictures(X)
+    if found is not None:
+        raise ValueError(f"Got {found} as X, {WAY_OUT}.")
+
+
+def is_one_picture(X):
+    """Tell whether something is a single picture that is no array: a path, bytes, or a dict."""
+    return isinstance(X, str | bytes | os.PathLike | Mapping)
+
+
+def kind_of_pictures(X):
+    """Return in words what pictures there are in place of numbers, None where there are none."""
+    if is_one_picture(X):
+        return _kind_of_item(X)
+    is_frame = hasattr(X, "columns") and hasattr(X, "iloc")
+    if is_frame and len(X.columns) == 1:
+        X = X.iloc[:, 0]
+    is_list = isinstance(X, list | tuple)
+    # A column of objects: whoever has numbers there has a type of numbers.
+    is_column = getattr(X, "ndim", 0) == 1 and getattr(X.dtype, "kind", "O") in "OSU"
+    if not (is_list or is_column) or len(X) == 0:
+        return None
+    first = X[0] if is_list else next(iter(X))
+    kind = _kind_of_item(first)
+    if kind is not None:
+        return f"{kind} and more" if len(X) > 1 else kind
+    if not _is_image(first):
+        return None
+    shapes = {_shape_of(item) for item in X}
+    if len(shapes) > 1:
+        some = ", ".join(map(str, sorted(shapes, key=str)[:3]))
+        return f"images of {len(shapes)} shapes, such as {some},"
+    # An array of arrays is none of numbers; a list of them is.
+    return f"a column of {type(first).__name__}s" if is_column else None
+
+
+def _kind_of_item(item):
+    if isinstance(item, str | os.PathLike):
+        return f"the text or path {os.fspath(item)!r:.80}"
+    if isinstance(item, bytes | bytearray):
+        return f"{len(item)} bytes"
+    return f"a dict with {list(item)!r:.80}" if isinstance(item, Mapping) else None
+
+
+def _is_image(item):
+    """Tell whether an item is an array of two or three axes, or a picture of Pillow's."""
+    return len(_shape_of(item)) in (2, 3)
+
+
+def _shape_of(item):
+    if hasattr(item, "getbands"):
+        return (item.height, item.width, *([len(item.getbands())] * (len(item.getbands()) > 1)))
+    return np.shape(item) if hasattr(item, "__array__") else ()

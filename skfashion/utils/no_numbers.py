@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.sparse import issparse
 
 WAY_OUT = (
     "expected numbers, images of one shape (n, h, w) or (n, h, w, c). skfashion.preprocessing."
@@ -31,7 +32,8 @@ def refuse_pictures(X):
 
 def is_one_picture(X):
     """Tell whether something is a single picture that is no array: a path, bytes, or a dict."""
-    return isinstance(X, str | bytes | os.PathLike | Mapping)
+    # SciPy's matrices of keys were dicts before 1.13.
+    return isinstance(X, str | bytes | os.PathLike | Mapping) and not issparse(X)
 
 
 def kind_of_pictures(X):

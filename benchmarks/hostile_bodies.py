@@ -4,7 +4,6 @@ Each function of :data:`KINDS` returns a :class:`Request`. It takes a random gen
 shape of the images of a grey net, (h, w).
 """
 
-import io
 import json
 import struct
 import zlib
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from benchmarks.image_files import image_file
 
 INFER = "/v2/models/net/infer"
 
@@ -43,13 +44,6 @@ class Request:
 
 def _image(rng, shape):
     return rng.integers(0, 256, shape, np.uint8)
-
-
-def _file(pixels, format="PNG", **options):
-    stream = io.BytesIO()
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    image.save(stream, format, **options)
-    return stream.getvalue()
 
 
 def _chunk(name, data):
@@ -94,7 +88,7 @@ def text_bomb(rng, shape):
 def scans(rng, shape):
     """Return a JPEG that goes through all of its pixels ten thousand times."""
     side = int(rng.choice([250, 2000]))
-    content = _file(np.zeros((side, side), np.uint8), "JPEG", progressive=True)
+    content = image_file(np.zeros((side, side), np.uint8), "JPEG", progressive=True)
     start = content.rfind(b"\xff\xda")
     return Request(content[:start] + content[start:-2] * 10_000 + content[-2:])
 
@@ -109,13 +103,13 @@ def chunks(rng, shape):
 def truncated(rng, shape):
     """Return a picture that ends too early."""
     format = str(rng.choice(["PNG", "JPEG", "WEBP"]))
-    content = _file(_image(rng, shape), format)
+    content = image_file(_image(rng, shape), format)
     return Request(content[: rng.integers(1, len(content))], may_answer=True)
 
 
 def damaged(rng, shape):
     """Return a picture with other bytes here and there."""
-    content = bytearray(_file(_image(rng, shape), str(rng.choice(["PNG", "JPEG", "WEBP"]))))
+    content = bytearray(image_file(_image(rng, shape), str(rng.choice(["PNG", "JPEG", "WEBP"]))))
     for place in rng.integers(len(content), size=rng.integers(1, 30)):
         content[place] ^= rng.integers(1, 256)
     return Request(bytes(content), may_answer=True)
@@ -125,25 +119,25 @@ def animated(rng, shape):
     """Return a picture that moves."""
     first, more = _image(rng, shape), [Image.fromarray(_image(rng, shape)) for _ in range(3)]
     format = str(rng.choice(["PNG", "WEBP", "GIF"]))
-    return Request(_file(first, format, save_all=True, append_images=more))
+    return Request(image_file(first, format, save_all=True, append_images=more))
 
 
 def cmyk(rng, shape):
     """Return a picture for a printer."""
     image = Image.fromarray(_image(rng, (*shape, 4)), "CMYK")
-    return Request(_file(image, "JPEG"), may_answer=True)
+    return Request(image_file(image, "JPEG"), may_answer=True)
 
 
 def sixteen_bits(rng, shape):
     """Return grey of 16 bits."""
     image = _image(rng, shape)
-    return Request(_file(Image.fromarray(image.astype(np.uint16) * 257)), image=image)
+    return Request(image_file(Image.fromarray(image.astype(np.uint16) * 257)), image=image)
 
 
 def palette(rng, shape):
     """Return a palette, some of it transparent."""
     image = Image.fromarray(_image(rng, shape)).convert("P")
-    return Request(_file(image, transparency=int(rng.integers(256))), may_answer=True)
+    return Request(image_file(image, transparency=int(rng.integers(256))), may_answer=True)
 
 
 def polyglot(rng, shape):
@@ -152,20 +146,20 @@ def polyglot(rng, shape):
     more = [b"<script>alert(1)</script>", b"PK\3\4" + b"x" * 99, b"#!/bin/sh\nrm -rf /\n"]
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", "<?php system('id'); ?>")
-    return Request(_file(image, pnginfo=info) + more[rng.integers(3)], image=image)
+    return Request(image_file(image, pnginfo=info) + more[rng.integers(3)], image=image)
 
 
 def other_format(rng, shape):
     """Return a format that is none of the three."""
     formats = ["GIF", "BMP", "TIFF", "ICO", "PPM", "TGA", "PCX", "PDF"]
-    content = _file(_image(rng, shape), formats[rng.integers(len(formats))])
+    content = image_file(_image(rng, shape), formats[rng.integers(len(formats))])
     texts = [b"%!PS\n(evil) run\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0" * 1000]
     return Request(content if rng.random() < 0.7 else texts[rng.integers(3)])
 
 
 def canvas(rng, shape):
     """Return a WebP whose head says another size than its picture has."""
-    content = bytearray(_file(Image.fromarray(_image(rng, shape)).convert("RGBA"), "WEBP"))
+    content = bytearray(image_file(Image.fromarray(_image(rng, shape)).convert("RGBA"), "WEBP"))
     head = b"VP8X" + struct.pack("<II", 10, 0x10) + (16382).to_bytes(3, "little") * 2
     body = bytes(content[:12]) + head + bytes(content[12:])
     return Request(body[:4] + struct.pack("<I", len(body) - 8) + body[8:])
@@ -174,13 +168,13 @@ def canvas(rng, shape):
 def exif(rng, shape):
     """Return a picture with notes that are none."""
     image = _image(rng, shape)
-    content = _file(image, exif=b"Exif\0\0" + rng.bytes(int(rng.integers(1, 2000))))
+    content = image_file(image, exif=b"Exif\0\0" + rng.bytes(int(rng.integers(1, 2000))))
     return Request(content, may_answer=True)
 
 
 def too_long(rng, shape):
     """Return more bytes than are allowed."""
-    return Request(_file(_image(rng, shape)) + b"\0" * int(rng.integers(2**20, 2**23)))
+    return Request(image_file(_image(rng, shape)) + b"\0" * int(rng.integers(2**20, 2**23)))
 
 
 # --- numbers and forms ----------------------------------------------------------------------------
@@ -256,7 +250,7 @@ def binary(rng, shape):
 def form(rng, shape):
     """Return a form that is none, or has too much in it."""
     part = b'--b\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n%s\r\n'
-    png, end = _file(_image(rng, shape)), b"--b--\r\n"
+    png, end = image_file(_image(rng, shape)), b"--b--\r\n"
     bodies = [
         *(b"", b"--b", png, part % (b"other", b"x", png) + end),
         (part % (b"file", b"x", png)) * 5 + end,
@@ -274,7 +268,7 @@ def named(rng, shape):
     """Return a name that is a path, or holds signs."""
     names = ["..%2F..%2Fetc%2Fpasswd", "%00", "a%0d%0aX-Evil:1", "x" * 5000, "%ff", "{{7*7}}"]
     name = names[rng.integers(len(names))]
-    return Request(_file(_image(rng, shape)), f"/v1/predict?model={name}")
+    return Request(image_file(_image(rng, shape)), f"/v1/predict?model={name}")
 
 
 KINDS = {

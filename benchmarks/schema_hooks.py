@@ -1,11 +1,10 @@
 """Real pictures for schemathesis, which would make bytes of its own: it imports this."""
 
-import io
-
 import numpy as np
 import schemathesis
 from hypothesis import strategies as st
-from PIL import Image
+
+from benchmarks.image_files import image_file
 
 
 def pictures(format):
@@ -13,13 +12,7 @@ def pictures(format):
     pixels = st.integers(0, 2**32 - 1).map(
         lambda seed: np.random.default_rng(seed).integers(0, 256, (9, 7, 3), np.uint8)
     )
-    return pixels.map(lambda image: _file_of(image, format))
-
-
-def _file_of(image, format):
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format)
-    return stream.getvalue()
+    return pixels.map(lambda image: image_file(image, format))
 
 
 for format in ("PNG", "JPEG", "WEBP"):

@@ -9,7 +9,6 @@ profile.
 """
 
 import contextlib
-import io
 import json
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.formatting import cell, half_interval, spread, table_above
+from benchmarks.image_files import image_file
 from benchmarks.services import ask, load, running, serving
 from benchmarks.study import study_of
 
@@ -104,12 +104,9 @@ def _save_for_mlflow(model, path):
 
 def _started(stack, image, folder, n_processes):
     """Start all services; return netloc, path, body and headers of each, by name."""
-    from PIL import Image
-
     from benchmarks.service_rivals import NET
 
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG")
+    picture = image_file(image)
     png = {"Content-Type": "image/png"}
     ours = {**png, "Authorization": f"Bearer {KEY}"}
     numbers = json.dumps({"inputs": {"images": image[None, None].tolist()}}).encode()
@@ -124,11 +121,11 @@ def _started(stack, image, folder, n_processes):
 
     def start_ours(file):
         netloc = start(serving(folder / file, *workers, **key))
-        return netloc, "/v1/predict", stream.getvalue(), ours
+        return netloc, "/v1/predict", picture, ours
 
     def start_rival(name, **variables):
         words = [*uvicorn, "--factory", f"{rivals}:{name}"]
-        return start(running(words, "/ready", **variables)), "/", stream.getvalue(), png
+        return start(running(words, "/ready", **variables)), "/", picture, png
 
     return {
         OURS: start_ours("net.onnx"),

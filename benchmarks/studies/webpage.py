@@ -7,7 +7,6 @@ it shows are compared with those of ONNX Runtime on the same file and, in float3
 after it.
 """
 
-import io
 import re
 import statistics
 import tempfile
@@ -18,6 +17,7 @@ import numpy as np
 
 from benchmarks.browsing import SIZES, bring, chromium, looked_at, ready, shown, violations
 from benchmarks.formatting import spread, table_above
+from benchmarks.image_files import image_file
 from benchmarks.study import study_of
 
 UNITS = ("int8", "float32")
@@ -46,6 +46,7 @@ def measure(unit, seed, asked):
     X, y, X_test = asked.images[:3]
     net.fit(X[:3000], y[:3000])
     images = np.asarray(X_test[: 3 if asked.brief else asked.settings["images"]], np.uint8)
+    images = images.reshape(-1, 28, 28)
     with tempfile.TemporaryDirectory() as folder:
         model, page = Path(folder) / "net.onnx", Path(folder) / "page.html"
         to_onnx(net, model, X[:100])
@@ -54,7 +55,7 @@ def measure(unit, seed, asked):
             quantize(Path(folder) / "net.onnx", model, X[:1000])
         _write_page(model, page)
         session = onnxruntime.InferenceSession(model)
-        (wanted,) = session.run(["probabilities"], {"images": images.reshape(-1, 1, 28, 28)})
+        (wanted,) = session.run(["probabilities"], {"images": images[:, None]})
         with chromium() as browser:
             found, seconds, requests = _answers(browser, page, images)
             against = _accessibility(browser, page, images[0])
@@ -96,10 +97,10 @@ def _answers(browser, path, images):
     """Return probabilities (n, k), seconds from a picture to its answer, and the requests made."""
     page, requests = _opened(browser, path)
     found, seconds = [], []
-    bring(page, _png(images[0]))
+    bring(page, image_file(images[0]))
     for image in images:
         start = time.perf_counter()
-        bring(page, _png(image))
+        bring(page, image_file(image))
         seconds.append(time.perf_counter() - start)
         found.append(shown(page, "net"))
     page.context.close()
@@ -120,7 +121,7 @@ def _accessibility(browser, path, image):
             page, _ = _opened(browser, path, size, scheme)
             for state in ("empty", "answered"):
                 if state == "answered":
-                    bring(page, _png(image))
+                    bring(page, image_file(image))
                     looked_at(page)
                 about = {"size": size, "scheme": scheme, "state": state}
                 found += [
@@ -128,14 +129,6 @@ def _accessibility(browser, path, image):
                 ]
             page.context.close()
     return found
-
-
-def _png(image):
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(image.reshape(28, 28)).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def table(rows):

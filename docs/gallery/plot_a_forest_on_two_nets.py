@@ -38,5 +38,5 @@ accuracies = {name: model.score(X[held_out], y[held_out]) for name, model in mod
 figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
 bars = ax.barh(list(accuracies), list(accuracies.values()))
 ax.bar_label(bars, fmt="%.3f", padding=3)
-ax.set(xlabel="accuracy on 1,000 images held out", xlim=(0.7, 1))
+ax.set(xlabel="accuracy on 1,000 images held out", xlim=(0, 1))
 ax.invert_yaxis()

@@ -33,7 +33,7 @@ print({name: round(value, 3) for name, value in accuracies.items()})
 figure, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
 bars = ax.barh(list(accuracies), list(accuracies.values()))
 ax.bar_label(bars, fmt="%.3f", padding=3)
-ax.set(xlabel="accuracy on 3,000 images held out", xlim=(0.7, 1))
+ax.set(xlabel="accuracy on 3,000 images held out", xlim=(0, 1))
 ax.invert_yaxis()
 
 # %%

@@ -59,7 +59,7 @@ for branches in [("shapes",), ("rows",), ("shapes", "rows")]:
 figure, ax = plt.subplots(figsize=(6, 2.2), layout="constrained")
 bars = ax.barh(list(accuracies), list(accuracies.values()))
 ax.bar_label(bars, fmt="%.3f", padding=3)
-ax.set(xlabel="accuracy on 3,000 images held out", xlim=(0.6, 1))
+ax.set(xlabel="accuracy on 3,000 images held out", xlim=(0, 1))
 ax.invert_yaxis()
 
 # %%

@@ -1,29 +1,20 @@
 """fetch_fashion_mnist: find the 70,000 images on this machine, or download them."""
 
-import os
 from pathlib import Path
 
 from skfashion.datasets._bunch import SPLITS, make_result
+from skfashion.datasets._copies import OPTIONS
 from skfashion.datasets._download import download
 from skfashion.datasets._files import FILES, decode
 from skfashion.datasets._folders import check_place_to_download, own_folders
-from skfashion.utils._sklearn import StrOptions, validate_params
+from skfashion.utils._sklearn import validate_params
 from skfashion.utils.names import advises
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # apt install dataset-fashion-mnist
 
 
 @advises
-@validate_params(
-    {
-        "subset": [StrOptions({"train", "test", "all"})],
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-        "return_X_y": ["boolean"],
-        "as_frame": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(OPTIONS, prefer_skip_nested_validation=True)
 def fetch_fashion_mnist(
     *,
     subset="train",

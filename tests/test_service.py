@@ -24,6 +24,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from skfashion.serving import create_app
+from skfashion.serving.gathering import Gathering, rows_together
 from skfashion.serving.logs import (
     ACCESS,
     ForgivingHandler,
@@ -474,6 +475,85 @@ def slow(monkeypatch):
         return session
 
     return make
+
+
+class Counted:
+    """A session that counts the rows of its batches."""
+
+    def __init__(self, session):
+        self.session, self.sizes = session, []
+
+    def run(self, outputs, inputs):
+        (rows,) = inputs.values()
+        self.sizes.append(len(rows))
+        return self.session.run(outputs, inputs)
+
+
+@pytest.fixture
+def counted():
+    """Return a function that counts the batches of an app's model, gathered up to a size."""
+
+    def make(app, max_rows):
+        (served,) = app.state.registry
+        session = Counted(served.model.session)
+        object.__setattr__(served.model, "session", session)
+        served.gathering = Gathering(max_rows)
+        return session
+
+    return make
+
+
+@pytest.mark.parametrize(("max_rows", "sizes"), [(8, [5]), (3, [2, 3]), (1, [1] * 5)])
+def test_requests_that_come_together_are_one_batch(made, counted, max_rows, sizes):
+    client = made(MODELS["grey"])
+    session = counted(client.app, max_rows)
+    images = np.random.default_rng(3).integers(0, 256, (5, 8, 8), np.uint8)
+    calls = [("POST", "/v1/predict", {"content": picture(image)}) for image in images]
+    answers = client.together(*calls)
+    assert sorted(session.sizes) == sizes
+    for image, answer in zip(images, answers, strict=True):
+        alone = client.post("/v1/predict", content=picture(image)).json()
+        assert answer.json() == alone
+        says(answer, "grey", image[None, None])
+
+
+def test_one_request_of_a_batch_fails_alone(made, counted):
+    client = made(MODELS["table"])
+    counted(client.app, 8)
+    rows = np.random.default_rng(4).normal(size=(3, 13)).astype(np.float32)
+    rows[1] = 3e38
+    calls = [("POST", "/v1/predict", {"json": {"instances": [row.tolist()]}}) for row in rows]
+    answers = client.together(*calls)
+    refused(answers[1], 422, "too large")
+    for number in (0, 2):
+        says(answers[number], "table", rows[number : number + 1])
+
+
+def test_a_file_whose_rows_depend_on_their_batch_is_not_gathered(made):
+    (served,) = made(MODELS["grey"]).app.state.registry
+    model = served.model
+
+    class Session:
+        def run(self, outputs, inputs):
+            (rows,) = inputs.values()
+            found = model.session.run(outputs, inputs)
+            if self.differs:
+                found[1] *= np.float32(1 + 1e-6 * len(rows))
+            # Eight rows cost as much as one, or eight times as much as eight single ones.
+            time.sleep(0.001 if self.is_call_dear else 0.001 * len(rows) ** 2)
+            return found
+
+    session = Session()
+    fields = {name: getattr(model, name) for name in model.__dataclass_fields__}
+    fields |= {"session": session, "outputs": ("label", "probabilities"), "row_seconds": 1e-5}
+    changed = type(model)(**fields)
+    for differs, is_call_dear, wanted in ((0, 1, 8), (1, 1, 1), (0, 0, 1)):
+        session.differs, session.is_call_dear = differs, is_call_dear
+        assert rows_together(changed) == wanted
+    for seconds, wanted in ((5e-4, 4), (2e-3, 1)):
+        object.__setattr__(changed, "row_seconds", seconds)
+        session.differs, session.is_call_dear = False, True
+        assert rows_together(changed) == wanted
 
 
 def test_one_too_many_is_told_to_come_again(made, slow):

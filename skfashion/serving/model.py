@@ -44,6 +44,20 @@ class Answer:
     probabilities: np.ndarray
     features: np.ndarray | None = None
 
+    def row(self, number):
+        """Return the answer to one of the rows."""
+        its = slice(number, number + 1)
+        features = None if self.features is None else self.features[its]
+        return Answer(self.labels[its], self.probabilities[its], features)
+
+    def is_same(self, other):
+        """Whether another answer has the same bits."""
+        return (
+            self.labels == other.labels
+            and np.array_equal(self.probabilities, other.probabilities)
+            and (self.features is None or np.array_equal(self.features, other.features))
+        )
+
     @property
     def is_finite(self):
         """Whether there is neither NaN nor infinity in it."""
@@ -144,6 +158,13 @@ class Model:
         columns = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
         found = dict(zip(self.outputs, columns, strict=True))
         return Answer(found["label"].tolist(), found["probabilities"], found.get("features"))
+
+    def trial_rows(self, n):
+        """Return inputs (n, *input_shape) to try the model with: its examples, or noise."""
+        shape = n, *self.input_shape
+        if self.examples is not None and len(self.examples):
+            return np.resize(self.examples, shape).astype(self.dtype)
+        return self.scaled(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
 
     def from_planes(self, planes):
         """Return images (n, c, h, w) as the file takes them."""
@@ -306,14 +327,10 @@ def _tried(model):
         model.input_shape
     ):
         raise ValueError(f"Got a file of image_shape={model.image_shape} and {model.input_shape}.")
-    n, k = max(TRIED), len(model.classes)
+    k = len(model.classes)
     if model.examples is not None and model.examples.shape[1:] != model.input_shape:
         raise ValueError(f"Got a file with examples of shape {model.examples.shape}.")
-    if model.examples is not None and len(model.examples):
-        rows = np.resize(model.examples, (n, *model.input_shape)).astype(model.dtype)
-    else:
-        pixels = np.random.default_rng(0).integers(0, 256, (n, *model.input_shape), np.uint8)
-        rows = model.scaled(pixels)
+    rows = model.trial_rows(max(TRIED))
     answers = [model.compute(rows[:size]) for size in TRIED]
     whole = answers[-1].probabilities
     for answer in answers:
@@ -329,6 +346,6 @@ def _tried(model):
     for _ in range(3):
         start = time.perf_counter()
         model.predict(rows)
-        times.append((time.perf_counter() - start) / n)
+        times.append((time.perf_counter() - start) / len(rows))
     fields = {name: getattr(model, name) for name in model.__dataclass_fields__}
     return Model(**fields | {"row_seconds": min(times)})

@@ -5,6 +5,7 @@ import threading
 from hashlib import sha256
 from pathlib import Path
 
+from skfashion.serving.gathering import Gathering, rows_together
 from skfashion.serving.looking import Nearest
 from skfashion.serving.model import load_model, read_file
 from skfashion.serving.watching import with_prior
@@ -27,6 +28,7 @@ class Served:
 
     def __init__(self, model, watcher=None, follow_prior=False):
         self.model, self.watcher, self._follow_prior = model, watcher, follow_prior
+        self.gathering = Gathering(rows_together(model))
         has_examples = model.examples is not None and len(model.examples) > 0
         self.nearest = Nearest(model) if has_examples else None
 

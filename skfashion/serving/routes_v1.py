@@ -13,6 +13,7 @@ from skfashion.serving.looking import occlusion
 from skfashion.serving.pictures import as_png, decode
 from skfashion.serving.plain import PlainRoute
 from skfashion.serving.problems import ProblemError
+from skfashion.serving.work import AT_ONCE
 
 PICTURE = {"type": "string", "format": "binary"}
 INSTANCES = {"$ref": "#/components/schemas/Instances"}
@@ -103,13 +104,8 @@ def one_image(sent, served, limits):
 
 
 def predicted(served, sent, limits, is_cancelled):
-    """Return the answer to a request for predictions, and what is counted of it."""
-    answer = served.predict(inputs_of(sent, served, limits), is_cancelled)
-    return answer.labels, {
-        "labels": answer.labels,
-        "probabilities": answer.probabilities.tolist(),
-        "classes": served.model.classes,
-    }
+    """Return the :class:`Answer` to a request for predictions."""
+    return served.predict(inputs_of(sent, served, limits), is_cancelled)
 
 
 def explained(served, sent, limits, is_cancelled):
@@ -148,36 +144,45 @@ def v1_routes(registry, limits, work, telemetry):
     asked = APIRouter(prefix="/v1", tags=["predictions"], route_class=PlainRoute)
     options = {"openapi_extra": ASKED, "response_class": JSONResponse}
 
-    async def answer(function, request, rows=1):
+    async def asked_of(request, rows=1):
+        """Return the model, what has been sent, and the seconds that `rows` of it take, about."""
         query = request.query_params
         if len(query) > ("model" in query):
             raise ProblemError(422, "Got another parameter behind '?', expected model=NAME alone.")
         served = find(registry, query.get("model"))
         sent = await read_sent(request, limits)
-        seconds = sent.seconds + rows * served.model.row_seconds
-        return served, await work.run(seconds, function, served, sent, limits)
+        return served, sent, sent.seconds + rows * served.model.row_seconds
+
+    async def answer(function, request, rows=1):
+        served, sent, seconds = await asked_of(request, rows)
+        return as_json(await work.run(seconds, function, served, sent, limits))
 
     @asked.post("/predict", response_model=schemas.Prediction, **options)
     async def predict(request: Request):
         """Say what a picture shows, or each of several images as numbers."""
-        served, (labels, found) = await answer(predicted, request)
-        telemetry.predictions(served.model.name, labels)
-        return as_json(found)
+        served, sent, seconds = await asked_of(request)
+        if seconds <= AT_ONCE:
+            found = await served.gathering.run(served.predict, inputs_of(sent, served, limits))
+        else:
+            found = await work.run(seconds, predicted, served, sent, limits)
+        telemetry.predictions(served.model.name, found.labels)
+        said = {"labels": found.labels, "probabilities": found.probabilities.tolist()}
+        return as_json(said | {"classes": served.model.classes})
 
     @asked.post("/explain", response_model=schemas.Explanation, **options)
     async def explain(request: Request):
         """Say where in an image the net looked, by covering parts of it."""
-        return as_json((await answer(explained, request, rows=200))[1])
+        return await answer(explained, request, rows=200)
 
     @asked.post("/view", response_model=schemas.View, **options)
     async def view(request: Request):
         """Show the image that the net sees of a picture."""
-        return as_json((await answer(seen, request))[1])
+        return await answer(seen, request)
 
     @asked.post("/neighbors", response_model=schemas.Neighbors, **options)
     async def find_neighbors(request: Request):
         """Show the most similar images that the model's file carries."""
-        return as_json((await answer(neighbors, request))[1])
+        return await answer(neighbors, request)
 
     @router.get("/models", response_model=schemas.ModelList, response_class=JSONResponse)
     async def list_models():

@@ -26,7 +26,7 @@ class Telemetry:
     def __init__(self):
         self._registry = registry = CollectorRegistry()
         # To find these by their labels takes longer than to count.
-        self._of_requests = {}
+        self._of_requests, self._of_labels = {}, {}
         self._requests = Counter(
             "skfashion_requests_total",
             "Requests that were answered.",
@@ -79,7 +79,10 @@ class Telemetry:
     def predictions(self, model, labels):
         """Count labels that were predicted."""
         for label in labels:
-            self._predictions.labels(model, str(label)).inc()
+            found = self._of_labels.get((model, text := str(label)))
+            if found is None:
+                found = self._of_labels[model, text] = self._predictions.labels(model, text)
+            found.inc()
 
     def load(self, model, outcome):
         """Count a file that was loaded again; `outcome` is "loaded" or "refused"."""

@@ -94,7 +94,7 @@ def rows_together(model):
 
 
 def _least_seconds(model, batches):
-    """Return the seconds that some batches take: the least of several trials, which noise adds to."""
+    """Return the seconds that some batches take, the least of several trials."""
     found = []
     for _ in range(5):
         start = time.perf_counter()

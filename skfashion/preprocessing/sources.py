@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sized
 import numpy as np
 from PIL import Image
 
-from skfashion.pictures import PictureError, check_picture, open_picture
+from skfashion.pictures import PictureError, copied, open_picture
 
 EXPECTED = (
     "a list, array, Series or column of paths, bytes, pictures of Pillow's, uint8 arrays, or dicts "
@@ -39,9 +39,12 @@ def listed(X):
             "the shape (n, h, w) or (n, h, w, c). Reshape flat rows, and put a single image in a "
             "list: [X]."
         )
-    if not isinstance(X, Sized):
+    if not isinstance(X, Sized) or getattr(X, "ndim", 1) == 0:
         raise ValueError(f"Got {type(X).__name__} as X, expected {EXPECTED}.")
     items = list(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind == "S":
+        # NumPy takes zeros at the end away, which a file may end with.
+        items = [item.ljust(X.itemsize, b"\0") for item in items]
     if not items:
         raise ValueError(f"Got X of 0 pictures (shape=(0,)), expected {EXPECTED}.")
     return items
@@ -82,8 +85,7 @@ def picture_of(item):
             raise PictureError("format", "is no file")
         return open_picture(item)
     if isinstance(item, Image.Image):
-        check_picture(item)
-        return item.copy()  # what was given stays open, and as it is
+        return copied(item)
     if hasattr(item, "__array__"):
         return _picture_of_array(np.asarray(item))
     raise TypeError(f"Got {described(item)}, expected {EXPECTED}.")
@@ -103,6 +105,8 @@ def _picture_of_array(values):
         )
     if values.dtype.kind == "b":
         values = values * np.uint8(255)
+    if values.dtype == ">u2":
+        values = values.astype(np.uint16)
     is_short = values.dtype == np.uint16 and values.ndim == 2
     if not is_short and values.dtype != np.uint8:
         if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 255:
@@ -121,7 +125,7 @@ def described(item):
         path = item.get("path")
         return f"a dict with the path {path!r}" if path else f"a dict with the keys {list(item)}"
     if isinstance(item, str | os.PathLike):
-        return repr(os.fspath(item))
+        return repr(str(os.fsdecode(item)))  # of NumPy's texts not their type
     if isinstance(item, bytes | bytearray | memoryview):
         return f"{len(item)} bytes"
     if isinstance(item, np.ndarray):

@@ -32,8 +32,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ON_ITS_SIDE = (5, 6, 7, 8)
-# An opened file of Pillow's decodes when it is asked first, which two threads must not do at once; a
-# list may hold it twice. A lock for each would have to be kept somewhere, and these are enough.
+# A file of Pillow's decodes when it is asked first, which two threads must not do at once, and a list
+# may hold it twice. A lock for each would have to be kept somewhere; these are enough.
 LOCKS = [threading.Lock() for _ in range(64)]
 # Modes of Pillow without colour; a palette is looked at.
 GREY = ("1", "L", "LA", "La", "I", "F")
@@ -254,7 +254,7 @@ def flattened(picture, mode, ground=(0, 0, 0)):
     Raises
     ------
     PictureError
-        Of floating-point values, of integers beyond 16 bits, and of what Pillow makes no colours of.
+        Of floating-point values, integers beyond 16 bits, and what Pillow makes no colours of.
     """
     if picture.mode == "F":
         raise PictureError("values", "has floating-point values, of which the range is not known")

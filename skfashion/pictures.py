@@ -32,8 +32,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ON_ITS_SIDE = (5, 6, 7, 8)
-# A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list may
-# hold it twice. A lock for each would have to be kept somewhere; these are enough.
+# A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list
+# may hold it twice. A lock for each would have to be kept somewhere; these are enough.
 LOCKS = [threading.Lock() for _ in range(64)]
 # Modes of Pillow without colour; a palette is looked at.
 GREY = ("1", "L", "LA", "La", "I", "F")

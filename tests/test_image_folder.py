@@ -205,6 +205,7 @@ def test_tables_that_do_not_fit(root, tmp_path):
         "'x.png', 'y.png', which are not": {"10/0.png": 1, "x.png": 1, "y.png": 2},
         "0 files": {},
         "1 missing labels": {"10/0.png": None, "10/1.png": "a"},
+        "two labels of .*0.png', by": {"10/1.png": 1, "10/0.png": 1, "10/0": 2},
         "1 missing labels, expected": {"10/0.png": np.nan, "10/1.png": 2},
         "'10/0.png' twice": written("id,label\n10/0.png,a\n10/0.png,b\n"),
         "2 files, expected each": pd.Series(["a", "b"], index=["10/0.png", "10/0.png"]),

@@ -133,6 +133,11 @@ def _by_table(path, table):
             f"Got labels of {', '.join(map(repr, missing[:NAMED]))}{more}, which are not in "
             f"{str(path)!r}; expected names of files in it, with folders where they lie deeper."
         )
+    if len(set(files)) < len(files):
+        twice = next(file for i, file in enumerate(files) if file in files[:i])
+        raise ValueError(
+            f"Got two labels of {twice!r}, by its name and without its suffix, expected each file once."
+        )
     names, codes = np.unique(_as_labels(list(table.values())), return_inverse=True)
     return Labelled(files, codes.astype(np.int64), names, [])
 

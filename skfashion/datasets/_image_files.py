@@ -1,6 +1,7 @@
 """Which files of a folder are pictures, and what their labels are."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,10 @@ def _by_table(path, table):
             f"{str(path)!r}; expected names of files in it, with folders where they lie deeper."
         )
     if len(set(files)) < len(files):
-        twice = next(file for i, file in enumerate(files) if file in files[:i])
+        twice = Counter(files).most_common(1)[0][0]
         raise ValueError(
-            f"Got two labels of {twice!r}, by its name and without its suffix, expected each file once."
+            f"Got two labels of {twice!r}, by its name and without its suffix; expected each file "
+            "once."
         )
     names, codes = np.unique(_as_labels(list(table.values())), return_inverse=True)
     return Labelled(files, codes.astype(np.int64), names, [])

@@ -5,7 +5,6 @@ It needs NumPy and Pillow alone.
 """
 
 import io
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
@@ -32,9 +31,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 ON_ITS_SIDE = (5, 6, 7, 8)
-# A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list
-# may hold it twice. A lock for each would have to be kept somewhere; these are enough.
-LOCKS = [threading.Lock() for _ in range(64)]
 # Modes of Pillow without colour; a palette is looked at.
 GREY = ("1", "L", "LA", "La", "I", "F")
 
@@ -192,7 +188,7 @@ def copied(picture):
     PictureError
         Of too many pixels, of what is damaged, closed, moves or has pages.
     """
-    with LOCKS[id(picture) // 16 % len(LOCKS)], _in_words(MAX_PIXELS):
+    with _in_words(MAX_PIXELS):
         check_picture(picture)
         return picture.copy()
 

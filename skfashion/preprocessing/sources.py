@@ -1,6 +1,7 @@
 """What pictures may be given as: paths, bytes, Pillow's, arrays, Hugging Face's dicts."""
 
 import os
+import threading
 from collections.abc import Mapping, Sized
 
 import numpy as np
@@ -8,6 +9,9 @@ from PIL import Image
 
 from skfashion.pictures import PictureError, copied, open_picture
 
+# A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list
+# may hold it twice. A lock for each would have to be kept somewhere; these are enough.
+LOCKS = [threading.Lock() for _ in range(64)]
 EXPECTED = (
     "a list, array, Series or column of paths, bytes, pictures of Pillow's, uint8 arrays, or dicts "
     'with "bytes" or "path"'
@@ -85,7 +89,8 @@ def picture_of(item):
             raise PictureError("format", "is no file")
         return open_picture(item)
     if isinstance(item, Image.Image):
-        return copied(item)
+        with LOCKS[id(item) // 16 % len(LOCKS)]:
+            return copied(item)
     if hasattr(item, "__array__"):
         return _picture_of_array(np.asarray(item))
     raise TypeError(f"Got {described(item)}, expected {EXPECTED}.")

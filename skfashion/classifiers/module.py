@@ -1,7 +1,10 @@
 """A PyTorch module of the user's own as a scikit-learn classifier."""
 
+import copyreg
 from collections.abc import Callable
 from typing import Literal, Self
+
+from torch import nn
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ModuleNet
@@ -175,6 +178,26 @@ class ModuleClassifier(ImageClassifier):
                 raise ValueError(with_advice(f"{message}expected one of {known}.", name, known))
         before = others.pop("module_params", self.module_params)
         return super().set_params(**others, module_params={**(before or {}), **own})
+
+    def __reduce_ex__(self, protocol):
+        # What pickle does by itself, unless there is a __reduce__.
+        return copyreg.__newobj__, (type(self),), self.__getstate__()
+
+    def __reduce__(self):
+        # skops asks for it before it comes upon tensors; pickle, joblib and copies do not.
+        made = [self.module]
+        if hasattr(self, "net_"):
+            made.append((self.net_.architecture or {}).get("module"))
+        for module in made:
+            if isinstance(module, nn.Module):
+                raise TypeError(
+                    f"Got module={name_of(module)}(...), a module that is made already, whose "
+                    "tensors skops cannot write; expected the class or the function that makes it. "
+                    f"Fit ModuleClassifier(module={name_of(module)}, module_params={{...}}), to "
+                    "which init_from gives weights to begin with, or use net.save(path) for the "
+                    "net alone, or a pickle."
+                )
+        return self.__reduce_ex__(2)
 
     def _build_module(self, image_shape, n_classes):
         if self.module is None:

@@ -43,6 +43,7 @@ from skfashion import (
     MLPNetClassifier,
     ModuleClassifier,
     ResNetClassifier,
+    TimmClassifier,
     TorchvisionClassifier,
 )
 from skfashion.ensemble import SnapshotEnsembleClassifier
@@ -619,31 +620,37 @@ def test_networks_that_a_file_is_too_small_for_are_not_built(
         skfashion.load(tmp_path / "net.safetensors")
 
 
+# The large ones of each library.
+BACKBONES = {TorchvisionClassifier: "regnet_y_128gf", TimmClassifier: "resnet152"}
+
+
+@pytest.mark.parametrize("cls", BACKBONES)
 @pytest.mark.parametrize("weights", ["DEFAULT", "weights.pt"])
-def test_a_file_does_not_send_for_weights(weights, tmp_path, monkeypatch):
+def test_a_file_does_not_send_for_weights(cls, weights, tmp_path, monkeypatch):
     """Neither does a state that a pickle or a file of skops brings."""
-    (tmp_path / "net.safetensors").write_bytes(golden(TorchvisionClassifier, "safetensors"))
+    (tmp_path / "net.safetensors").write_bytes(golden(cls, "safetensors"))
     net = skfashion.load(tmp_path / "net.safetensors")
     tensors, document = hostile_files._parts_of((tmp_path / "net.safetensors").read_bytes())
     document["net"]["architecture"]["weights"] = weights
     hostile_files._write(tmp_path / "net.safetensors", tensors, document)
-    monkeypatch.setattr(TorchvisionClassifier, "_build_module", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(cls, "_build_module", lambda *arguments: 1 / 0)
     with pytest.raises(ValueError, match="no architecture of weights"):
         skfashion.load(tmp_path / "net.safetensors")
     monkeypatch.undo()
     state = net.__getstate__()
     state["net_"]["architecture"]["weights"] = weights
-    monkeypatch.setattr(TorchvisionClassifier, "_build_module", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(cls, "_build_module", lambda *arguments: 1 / 0)
     with pytest.raises(ValueError, match="no architecture of weights"):
-        object.__new__(TorchvisionClassifier).__setstate__(state)
+        object.__new__(cls).__setstate__(state)
 
 
-def test_a_large_backbone_in_a_small_file_is_not_built(tmp_path, monkeypatch):
-    (tmp_path / "net.safetensors").write_bytes(golden(TorchvisionClassifier, "safetensors"))
+@pytest.mark.parametrize("cls", BACKBONES)
+def test_a_large_backbone_in_a_small_file_is_not_built(cls, tmp_path, monkeypatch):
+    (tmp_path / "net.safetensors").write_bytes(golden(cls, "safetensors"))
     tensors, document = hostile_files._parts_of((tmp_path / "net.safetensors").read_bytes())
-    document["net"]["architecture"]["backbone"] = "regnet_y_128gf"
+    document["net"]["architecture"]["backbone"] = BACKBONES[cls]
     hostile_files._write(tmp_path / "net.safetensors", tensors, document)
-    monkeypatch.setattr(TorchvisionClassifier, "_build_module", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(cls, "_build_module", lambda *arguments: 1 / 0)
     with pytest.raises(ValueError, match="its architecture needs"):
         skfashion.load(tmp_path / "net.safetensors")
 

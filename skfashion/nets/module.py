@@ -92,7 +92,8 @@ class ModuleNet(Network):
             else:
                 self._name_features(features, images, logits, name)
             if self.head is None:
-                n_features = self.transform(images).shape[1]
+                with torch.no_grad():
+                    n_features = self.transform(images).shape[1]
                 self.head = NoHead(n_features, n_classes)
             self._look_at_training(images, name)
             if not self.has_head:  # a linear layer returns any number

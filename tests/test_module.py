@@ -740,13 +740,25 @@ def test_skops_says_what_to_do_with_a_module_that_is_made(digits):
     skops_io = pytest.importorskip("skops.io")
     estimator = net(Plain(10))
     model = make_pipeline(MinMaxScaler(), estimator)
-    message = r"Got module=Plain\(\.\.\.\), .*Fit ModuleClassifier\(module=Plain, module_params=\{"
+    message = (
+        r"Got module=Plain\(\.\.\.\), .*ModuleClassifier\(module=Plain, module_params=\{\.\.\.\}\)"
+    )
     for made in (model, model.fit(*digits), model.set_params(moduleclassifier__module=Plain)):
         with pytest.raises(TypeError, match=message):
             skops_io.dumps(made)
+    expected = model.predict_proba(digits[0])
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(model, protocol))
-        np.testing.assert_array_equal(again.predict_proba(digits[0]), model.predict_proba(digits[0]))
+        np.testing.assert_array_equal(again.predict_proba(digits[0]), expected)
+
+
+def test_skops_says_what_to_do_with_a_loss_that_has_tensors(digits):
+    skops_io = pytest.importorskip("skops.io")
+    estimator = net(criterion=nn.CrossEntropyLoss(torch.ones(10))).fit(*digits)
+    for made in (estimator, estimator.set_params(criterion=None)):
+        with pytest.raises(TypeError, match=r"Got criterion=CrossEntropyLoss.*class_weight"):
+            skops_io.dumps(made)
+    skops_io.dumps(net(criterion=nn.CrossEntropyLoss()).fit(*digits))
 
 
 def test_an_exported_file_says_the_same(kind, digits, tmp_path):

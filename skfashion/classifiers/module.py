@@ -15,6 +15,14 @@ from skfashion.utils.names import advises, with_advice
 
 # What precedes the names of the module's own parameters.
 PREFIX = "module__"
+# What to give in the place of an object with tensors.
+INSTEAD = {
+    "module": (
+        "the class or the function that makes it, ModuleClassifier(module={}, module_params={{...}}"
+        "), to which init_from gives weights to begin with"
+    ),
+    "criterion": "one without; class_weight weights the classes",
+}
 
 
 @estimator
@@ -185,17 +193,16 @@ class ModuleClassifier(ImageClassifier):
 
     def __reduce__(self):
         # skops asks for it before it comes upon tensors; pickle, joblib and copies do not.
-        made = [self.module]
+        made = [("module", self.module), ("criterion", self.criterion)]
         if hasattr(self, "net_"):
-            made.append((self.net_.architecture or {}).get("module"))
-        for module in made:
-            if isinstance(module, nn.Module):
+            made.append(("module", (self.net_.architecture or {}).get("module")))
+            made.append(("criterion", vars(self.net_).get("criterion__loss")))
+        for name, value in made:
+            if isinstance(value, nn.Module) and value.state_dict():
                 raise TypeError(
-                    f"Got module={name_of(module)}(...), a module that is made already, whose "
-                    "tensors skops cannot write; expected the class or the function that makes it. "
-                    f"Fit ModuleClassifier(module={name_of(module)}, module_params={{...}}), to "
-                    "which init_from gives weights to begin with, or use net.save(path) for the "
-                    "net alone, or a pickle."
+                    f"Got {name}={name_of(value)}(...), an object with tensors, which skops cannot "
+                    f"write; expected {INSTEAD[name].format(name_of(value))}. Fit that, or use "
+                    "net.save(path) for the net alone, or a pickle."
                 )
         return self.__reduce_ex__(2)
 

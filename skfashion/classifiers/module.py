@@ -4,11 +4,9 @@ import copyreg
 from collections.abc import Callable
 from typing import Literal, Self
 
-from torch import nn
-
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ModuleNet
-from skfashion.nets.trying import name_of, parameters_of, takes
+from skfashion.nets.trying import has_tensors, name_of, parameters_of, takes
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
 from skfashion.utils._sklearn import StrOptions
 from skfashion.utils.names import advises, with_advice
@@ -198,7 +196,7 @@ class ModuleClassifier(ImageClassifier):
             made.append(("module", (self.net_.architecture or {}).get("module")))
             made.append(("criterion", vars(self.net_).get("criterion__loss")))
         for name, value in made:
-            if isinstance(value, nn.Module) and value.state_dict():
+            if has_tensors(value):
                 raise TypeError(
                     f"Got {name}={name_of(value)}(...), an object with tensors, which skops cannot "
                     f"write; expected {INSTEAD[name].format(name_of(value))}. Fit that, or use "

@@ -57,6 +57,11 @@ def name_of(module):
     return getattr(named, "__qualname__", type(named).__name__)
 
 
+def has_tensors(value):
+    """Tell whether something is a module that is made already, with weights or other tensors."""
+    return isinstance(value, nn.Module) and bool(value.state_dict())
+
+
 def made_module(module, params, facts):
     """Return a new module, on the CPU, its weights in float32.
 

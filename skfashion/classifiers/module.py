@@ -187,7 +187,8 @@ class ModuleClassifier(ImageClassifier):
 
     def __reduce_ex__(self, protocol):
         # What pickle does by itself, unless there is a __reduce__.
-        return copyreg.__newobj__, (type(self),), self.__getstate__()
+        new = copyreg.__newobj__  # pyright: ignore[reportAttributeAccessIssue]
+        return new, (type(self),), self.__getstate__()
 
     def __reduce__(self):
         # skops asks for it before it comes upon tensors; pickle, joblib and copies do not.

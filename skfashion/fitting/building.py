@@ -8,7 +8,7 @@ import torch
 
 from skfashion.fitting.initial_weights import begin_with, lineage_of, read_initial_weights
 from skfashion.fitting.inputs import find_device, torch_dtype
-from skfashion.fitting.own_loss import own_loss
+from skfashion.fitting.own_loss import check_suits, own_loss
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE, RECIPES, Augmentation
 from skfashion.parameters.declaring import constraints_of
@@ -84,6 +84,8 @@ def make_net(
     loss = own_loss(estimator, given)
     generator = torch.Generator().manual_seed(int(seed))
     module, lineage = _make_module(estimator, given, terms, statistics, generator)
+    if loss is not None:
+        check_suits(loss, estimator.module, module)
     if optimizer in OPTIMIZERS.values() and module.suits_channels_last:
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
@@ -233,6 +235,8 @@ def _make_module(estimator, given, terms, statistics, generator):
         head_scale=terms.head_scale,
         generator=generator,
     )
+    for fault in module.faults:
+        raise ValueError(fault)
     for doubt in module.doubts:
         warn_the_caller(doubt)
     module.begin(generator)

@@ -6,9 +6,11 @@ from os import PathLike
 from skfashion.classifiers.backbone import BackboneClassifier
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets.timm import (
+    MOST_SHOWN,
     TimmNet,
     check_name,
     named_by_timm,
+    names_of_weights,
     normalization_of,
     number_of_weights,
     read_weights,
@@ -104,10 +106,11 @@ class TimmClassifier(BackboneClassifier):
 
     def _read_weights(self):
         if self.weights != "DEFAULT":
+            which = ", ".join(map(repr, names_of_weights(self.backbone)[:MOST_SHOWN])) or "none"
             raise ValueError(
                 f"Got weights={self.weights!r}, expected 'DEFAULT', the path of a file that is "
-                "there, or None. Which of timm's weights is said by backbone, as in "
-                f"{self.backbone.partition('.')[0] + '.in1k'!r}."
+                "there, or None. Which of timm's weights is said by backbone; for this one there "
+                f"are {which}."
             )
         file = installed_weights(self.backbone)
         if file is None:

@@ -1,5 +1,6 @@
 """timm's architectures, with a head of our own."""
 
+import contextlib
 import difflib
 import functools
 import re
@@ -12,6 +13,8 @@ from skfashion.nets.adopting import BackboneNet, WithoutDraws, output_shape
 EXAMPLES = ("tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100", "convnext_atto")
 # Most names that a message lists.
 MOST_SHOWN = 5
+# What the Hugging Face Hub has of an architecture, unless it is said otherwise.
+WEIGHTS = "model.safetensors"
 
 
 class TimmNet(BackboneNet):
@@ -78,23 +81,31 @@ def check_name(backbone):
             f"Got backbone={backbone!r}, expected one of timm's {len(known):,} architectures, such "
             f"as {', '.join(near)}; timm.list_models('*resnet*') lists them."
         )
-    if tag and backbone not in (known := timm.list_pretrained(f"{name}.*")):
+    if tag and backbone not in (known := names_of_weights(backbone)):
         raise ValueError(
             f"Got backbone={backbone!r}, expected {name!r}, or one with the name of its weights: "
             f"{', '.join(known[:MOST_SHOWN])}."
         )
 
 
+def names_of_weights(backbone):
+    """Return the names of an architecture's weights, each behind its own name and a dot."""
+    import timm
+
+    return timm.list_pretrained(f"{backbone.partition('.')[0]}.*")
+
+
 @functools.cache
 def number_of_weights(backbone):
-    """Return how many weights an architecture has before its last layer.
+    """Return how many weights an architecture has before its last layer, at least.
 
     Parameters
     ----------
     backbone : str
         A name that `check_name` accepts.
     """
-    module = _built(backbone, num_classes=0)
+    # Of one channel: the fewest that images have.
+    module = _built(backbone, num_classes=0, in_chans=1)
     return sum(tensor.numel() for tensor in module.parameters())
 
 
@@ -138,6 +149,7 @@ def read_weights(backbone):
             "expected None, the path of a file with a state dict, or another backbone."
         )
     try:
+        _ask_the_hub(known)
         module = _built(backbone, pretrained=True)
     except Exception as error:  # of whatever library timm downloads by
         place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
@@ -145,9 +157,29 @@ def read_weights(backbone):
         raise OSError(
             f"Got weights='DEFAULT' for backbone={backbone!r}, which could not be downloaded from "
             f"{place} ({why:.200}); where there is no network, fetch the file from there with "
-            "another machine (model.safetensors), and give its path as weights."
+            f"another machine ({known.hf_hub_filename or WEIGHTS}), and give its path as weights."
         ) from error
     return module.state_dict()
+
+
+def _ask_the_hub(known):
+    """Raise an error where weights are not in the cache of a hub that is out of reach."""
+    # Its library says so at once if it is asked for one file. Asked by timm, it tries again for
+    # half a minute for each name that the file may have.
+    if not known.hf_hub_id:
+        return
+    import huggingface_hub
+    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
+
+    name, _, revision = known.hf_hub_id.partition("@")
+    place = {"repo_id": name, "revision": revision or None}
+    try:
+        huggingface_hub.snapshot_download(**place, local_files_only=True)
+    except LocalEntryNotFoundError:
+        url = huggingface_hub.hf_hub_url(**place, filename=known.hf_hub_filename or WEIGHTS)
+        # Somebody answers, whatever it is: timm says what.
+        with contextlib.suppress(HfHubHTTPError):
+            huggingface_hub.get_hf_file_metadata(url)
 
 
 def named_by_timm(state, backbone):

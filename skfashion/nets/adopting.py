@@ -1,6 +1,7 @@
 """Architectures of other libraries as networks of this package: own layers, head, parts."""
 
 import copy
+import math
 
 import torch
 from torch import nn
@@ -18,6 +19,10 @@ from skfashion.nets.network import Network
 # To this side, in pixels, images are enlarged for architectures that do not accept smaller ones:
 # all that halve it five times do.
 SIDE = 32
+
+# Most pixels of images that are predicted at a time, as many as 128 images of 128 a side have: what
+# layers return of larger ones takes gigabytes.
+MOST_PIXELS = 2**21
 
 # By how much a step moves batch norm's statistics, at least. Some architectures have a tenth of
 # PyTorch's own default, for trainings of a hundred thousand steps; after a few hundred, the
@@ -91,6 +96,11 @@ class BackboneNet(Network):
         self.features = nn.Sequential(*before, module) if before else module
         prefix = f"features.{len(before)}." if before else "features."
         self.head = nn.Linear(n_features, n_classes)
+        n_pixels = math.prod(image_shape[1:])
+        while self.inference_block_size * n_pixels > MOST_PIXELS:
+            if self.inference_block_size == self.inference_rows_multiple:
+                break
+            self.inference_block_size //= 2
         names = _names_of_parts(module)
         if freeze is not None and freeze > len(names):
             raise ValueError(

@@ -149,6 +149,18 @@ def test_files_of_torchvisions_weights_may_have_any_order_and_no_last_layer(few,
         np.testing.assert_array_equal(other, first)
 
 
+def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images(few, tmp_path):
+    torch.manual_seed(0)
+    state = timm.create_model("mobileone_s0").state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    params = {"backbone": "mobileone_s0", "lr": 1e-30, "precision": "fp32"}
+    net = tiny(weights=tmp_path / "weights.pt", **params).fit(few[0][:8], few[1][:8] % 2)
+    found = net.net_.module_.state_dict()
+    for name in ("stem.conv_kxk.0.conv.weight", "stem.conv_scale.conv.weight"):
+        expected = state[name].sum(1, keepdim=True)
+        torch.testing.assert_close(found[f"features.{name}"].contiguous(), expected)
+
+
 def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):
     from torchvision import models
 

@@ -115,7 +115,7 @@ class BackboneNet(Network):
             patterns = [f"{prefix}{name}.*" for name in names]
             self.lr_factors = tuple(zip(patterns, factors, strict=True))
         if pretrained is not None:
-            self.pretrained = _adapted(pretrained, image_shape[0], prefix, _first_of(module))
+            self.pretrained = _adapted(pretrained, image_shape[0], prefix, module)
 
     def train(self, mode=True):
         """Switch to training, but for the parts that are frozen; their statistics are, too."""
@@ -161,18 +161,21 @@ def _first_of(module):
     return next((n for n, layer in module.named_modules() if isinstance(layer, nn.Conv2d)), None)
 
 
-def _adapted(state, n_channels, prefix, first):
+def _adapted(state, n_channels, prefix, module):
     """Return an architecture's weights under the names that they have in a network.
 
-    The first convolution's filters for red, green and blue are added up and shared out where
-    images have another number of channels: a grey image is a picture in grey.
+    Filters for red, green and blue, of the first convolution and of those beside it, are added up
+    and shared out where images have another number of channels: a grey image is a picture in grey.
     """
-    adapted = {f"{prefix}{name}": tensor for name, tensor in state.items()}
-    name = f"{prefix}{first}.weight"
-    filters = adapted.get(name)
-    if filters is not None and filters.ndim == 4 and filters.shape[1] != n_channels:
-        shared = filters.sum(1, keepdim=True) / n_channels
-        adapted[name] = shared.expand(-1, n_channels, -1, -1).contiguous()
+    own, first = module.state_dict(), state.get(f"{_first_of(module)}.weight")
+    n_given = first.shape[1] if first is not None and first.ndim == 4 else n_channels
+    adapted = {}
+    for name, tensor in state.items():
+        is_filter = name in own and own[name].ndim == tensor.ndim == 4
+        if is_filter and own[name].shape[1] == n_channels != tensor.shape[1] == n_given:
+            shared = tensor.sum(1, keepdim=True) / n_channels
+            tensor = shared.expand(-1, n_channels, -1, -1).contiguous()
+        adapted[f"{prefix}{name}"] = tensor
     return adapted
 
 

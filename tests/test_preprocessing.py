@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
+from torch.utils.data import Dataset
 
 import skfashion
 from skfashion import ConvNetClassifier, MLPNetClassifier
@@ -119,7 +120,23 @@ def test_unequal_arrays_and_mixed_forms_in_one_list():
     np.testing.assert_array_equal(read(first), COLOUR[None])
 
 
+class Endless(Dataset):
+    """A Dataset as many write it: nothing ends whoever goes on asking."""
+
+    def __init__(self):
+        self.n_asked = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        self.n_asked += 1
+        assert self.n_asked < 100
+        return GREY, 0
+
+
 WRONG = {
+    "a Dataset": (Endless(), r"type Endless.*dataset\[i\]\[0\]"),
     "a path alone": ("photo.jpg", "single picture"),
     "bytes alone": (b"x", "single picture"),
     "a picture alone": (Image.fromarray(GREY), "single picture"),
@@ -149,6 +166,13 @@ def test_what_is_no_picture_is_named(what):
     X, words = WRONG[what]
     with pytest.raises(ValueError, match=words):
         ImageReader(size=8, mode="L").fit_transform(X)
+
+
+def test_a_net_refuses_a_dataset():
+    for call in (lambda net, X: net.fit(X, [0, 1, 0]), lambda net, X: net.predict(X)):
+        net = MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1).fit([GREY, GREY + 1], [0, 1])
+        with pytest.raises(ValueError, match="type Endless"):
+            call(net, Endless())
 
 
 def test_parameters_are_checked():

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from skfashion.pictures import PictureError, check_picture, open_picture
+from skfashion.utils.no_numbers import refuse_datasets
 
 EXPECTED = (
     "a list, array, Series or column of paths, bytes, pictures of Pillow's, uint8 arrays, or dicts "
@@ -20,8 +21,10 @@ def listed(X):
     Raises
     ------
     ValueError
-        If it is a single picture, a frame of several columns, rows of numbers, or empty.
+        If it is a single picture, a Dataset of PyTorch's, a frame of several columns, rows of
+        numbers, or empty.
     """
+    refuse_datasets(X)
     if isinstance(X, str | bytes | os.PathLike | Mapping | Image.Image):
         raise ValueError(
             f"Got a single picture as X ({described(X)}), expected {EXPECTED}. Put it in a list: "

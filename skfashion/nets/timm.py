@@ -1,6 +1,5 @@
 """timm's architectures, with a head of our own."""
 
-import contextlib
 import difflib
 import functools
 import re
@@ -123,7 +122,7 @@ def normalization_of(backbone):
     return list(known.mean), list(known.std)
 
 
-def read_weights(backbone):
+def read_weights(backbone, ask):
     """Return timm's pretrained weights of an architecture, as timm names them.
 
     They are downloaded once, by huggingface_hub, into its cache.
@@ -132,6 +131,9 @@ def read_weights(backbone):
     ----------
     backbone : str
         A name that `check_name` accepts.
+    ask : callable
+        ``ask(known, name)`` is called first, with what timm knows of the weights and the usual name
+        of their file, and raises whatever it likes where they are out of reach.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def read_weights(backbone):
             "expected None, the path of a file with a state dict, or another backbone."
         )
     try:
-        _ask_the_hub(known)
+        ask(known, WEIGHTS)
         module = _built(backbone, pretrained=True)
     except Exception as error:  # of whatever library timm downloads by
         place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
@@ -160,26 +162,6 @@ def read_weights(backbone):
             f"another machine ({known.hf_hub_filename or WEIGHTS}), and give its path as weights."
         ) from error
     return module.state_dict()
-
-
-def _ask_the_hub(known):
-    """Raise an error where weights are not in the cache of a hub that is out of reach."""
-    # Its library says so at once if it is asked for one file. Asked by timm, it tries again for
-    # half a minute for each name that the file may have.
-    if not known.hf_hub_id:
-        return
-    import huggingface_hub
-    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
-
-    name, _, revision = known.hf_hub_id.partition("@")
-    place = {"repo_id": name, "revision": revision or None}
-    try:
-        huggingface_hub.snapshot_download(**place, local_files_only=True)
-    except LocalEntryNotFoundError:
-        url = huggingface_hub.hf_hub_url(**place, filename=known.hf_hub_filename or WEIGHTS)
-        # Somebody answers, whatever it is: timm says what.
-        with contextlib.suppress(HfHubHTTPError):
-            huggingface_hub.get_hf_file_metadata(url)
 
 
 def named_by_timm(state, backbone):

@@ -1,7 +1,7 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
 from contextlib import nullcontext
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -221,11 +221,18 @@ def build_module(
     return module.to(dtype)
 
 
+def without_weights(estimator):
+    """Return an estimator of the same network that opens and downloads no weights to begin with."""
+    return replace(estimator, weights=None) if hasattr(estimator, "weights") else estimator
+
+
 def _make_module(estimator, given, terms, statistics, generator):
     """Return the network with its initial weights, and its lineage.
 
     What is random about its weights comes from `generator` and from nowhere else.
     """
+    if given.before is not None:
+        estimator = without_weights(estimator)  # they have done their work, and may be gone
     module = build_module(
         estimator,
         planes_shape(given.image_shape),

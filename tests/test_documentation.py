@@ -117,6 +117,15 @@ def test_index_links_every_page():
     assert set(DOCS) == reached
 
 
+@pytest.mark.parametrize("path", [README, ROOT / "docs" / "index.md"], ids=page_name)
+def test_the_first_pages_lead_to_a_network_of_ones_own_and_to_pretrained_weights(path):
+    text = prose(path).partition("\n## ")[0]
+    doors = {"own_images": "", "own_network": "ModuleClassifier", "little_labels": "TimmClassifier"}
+    for page, name in doors.items():
+        assert f"{page}.md" in text
+        assert f"`{name}" in text
+
+
 def test_index_names_examples_and_reference():
     links = set(LINK.findall(prose(ROOT / "docs" / "index.md")))
     assert {"gallery", "api.rst"} <= links

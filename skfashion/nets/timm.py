@@ -122,7 +122,7 @@ def normalization_of(backbone):
     return list(known.mean), list(known.std)
 
 
-def read_weights(backbone, ask):
+def read_weights(backbone, ask, cure=""):
     """Return timm's pretrained weights of an architecture, as timm names them.
 
     They are downloaded once, by huggingface_hub, into its cache.
@@ -134,6 +134,8 @@ def read_weights(backbone, ask):
     ask : callable
         ``ask(known, name)`` is called first, with what timm knows of the weights and the usual name
         of their file, and raises whatever it likes where they are out of reach.
+    cure : str, default=""
+        What else brings them, a sentence, for the message.
 
     Raises
     ------
@@ -158,8 +160,9 @@ def read_weights(backbone, ask):
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(
             f"Got weights='DEFAULT' for backbone={backbone!r}, which could not be downloaded from "
-            f"{place} ({why:.200}); where there is no network, fetch the file from there with "
-            f"another machine ({known.hf_hub_filename or WEIGHTS}), and give its path as weights."
+            f"{place} ({why:.200}). {cure}{' ' if cure else ''}Where there is no network, fetch the "
+            f"file from there with another machine ({known.hf_hub_filename or WEIGHTS}), and give "
+            "its path as weights."
         ) from error
     return module.state_dict()
 

@@ -329,6 +329,8 @@ def test_parameters_of_the_module_are_parameters(digits):
     assert copied.lr != 1.0
     with pytest.raises(TypeError, match=r"Did you mean module_params=\{'width': \.\.\.\}\?"):
         ModuleClassifier(module=Plain, **{"module__width": 2})
+    with pytest.raises(TypeError, match=r"got Plain as a positional argument.* module=Plain\."):
+        ModuleClassifier(Plain)
     search = GridSearchCV(net(), {"module__width": [1, 2], "lr": [1e-2]}, cv=2).fit(X, y)
     width = search.best_params_["module__width"]
     assert search.best_estimator_.net_.module_.features.module.conv.out_channels == width
@@ -469,6 +471,10 @@ BAD = {
     "no module": (lambda: "a word", "which returns a str, expected .*torch.nn.Module"),
     "no default": (lambda depth: nn.Flatten(), r"cannot be made: .*\(\) ends with TypeError"),
     "no weights": (nn.Flatten, "no weights that are trained"),
+    "1,000 classes": (
+        lambda **options: shufflenet(**options),
+        r'of shape \(2, 1000\) .* module_params=\{"num_classes": "auto"\} asks',
+    ),
     "other sizes": (lambda: nn.Linear(3, 10), "fails on a batch of shape .*channels=3 repeats"),
     "written in C": (dict, "which returns a dict, expected"),
     "never called": (lambda: Uncalled(), "in which lazy layers are not called"),
@@ -490,7 +496,7 @@ BAD = {
 def test_what_a_module_does_wrong_is_said(name, digits):
     module, message = BAD[name]
     X, y = digits
-    estimator = net(module)
+    estimator = net(module, channels=3 if name == "1,000 classes" else None)
     if name == "no weights":
         X = X[:, :10].reshape(-1, 1, 1, 10)
     with pytest.raises(ValueError, match=message):
@@ -548,6 +554,8 @@ def test_a_file_of_a_net_that_would_be_refused_today_is_read(digits, tmp_path):
     [
         ({"module": None}, "Got module=None, expected a class or a function"),
         ({"module": nn.Flatten(), "module_params": {"a": 1}}, "made already"),
+        ({"module_params": {"widht": 3}}, "cannot be made: .* Did you mean 'width' by 'widht'"),
+        ({"module": "resnet18"}, "must be a callable .*torchvision.models.resnet18, not a name"),
         ({"features": "fc3"}, "Got features='fc3', expected the name of .*conv, norm"),
         ({"module": RowLSTM, "features": "lstm"}, "or returns no tensor with a row an image"),
         ({"module": Branches, "loss": "ldam"}, "Got loss='ldam' with a module whose last step"),
@@ -704,6 +712,9 @@ def test_a_file_names_the_module_and_the_loader_gives_it(kind, digits, tmp_path)
         skfashion.load(tmp_path / "net.safetensors", module=lambda: perceptron(3, 2))
     with pytest.raises(ValueError, match=r"cannot be made.*[^.]\.$"):
         skfashion.load(tmp_path / "net.safetensors", module=lambda depth: perceptron(3, 2))
+    wrong = rf"saved with module='modules\.{kind['module'].__name__}', given is 'modules\.Lazy'"
+    with pytest.raises(ValueError, match=wrong):
+        skfashion.load(tmp_path / "net.safetensors", module=Lazy)
     small(ConvNetClassifier, max_epochs=1).fit(X, y).save(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="holds a ConvNetClassifier, expected no module"):
         skfashion.load(tmp_path / "other.safetensors", module=Plain)

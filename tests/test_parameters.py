@@ -45,7 +45,7 @@ def types_of_constraint(constraint):
     if isinstance(constraint, Interval):
         constraint = constraint.type
     if isinstance(constraint, HasMethods):
-        return {Splitter}
+        return {Callable if constraint.methods == ["__call__"] else Splitter}
     if isinstance(constraint, str):
         return {
             "boolean": {bool},

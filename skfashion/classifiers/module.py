@@ -8,7 +8,7 @@ from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ModuleNet
 from skfashion.nets.trying import has_tensors, name_of, parameters_of, takes
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
-from skfashion.utils._sklearn import StrOptions
+from skfashion.utils._sklearn import HasMethods, StrOptions
 from skfashion.utils.names import advises, with_advice
 
 # What precedes the names of the module's own parameters.
@@ -21,6 +21,17 @@ INSTEAD = {
     ),
     "criterion": "one without; class_weight weights the classes",
 }
+
+
+class Maker(HasMethods):
+    """The constraint of what makes a module."""
+
+    def __init__(self):
+        super().__init__("__call__")
+
+    def __str__(self):
+        example = "such as torchvision.models.resnet18, not a name"
+        return f"a callable that returns a torch.nn.Module ({example})"
 
 
 @estimator
@@ -74,7 +85,7 @@ class ModuleClassifier(ImageClassifier):
 
     lr: float = redefault(ImageClassifier, "lr", default=2e-3)
     module: Callable | None = param(
-        callable,
+        Maker(),
         None,
         default=None,
         doc="""A class or a function that returns a ``torch.nn.Module``, or such a module, which is

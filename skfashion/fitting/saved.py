@@ -94,7 +94,11 @@ def read_fit(path, classes, given):
                 f"{', '.join(classes)}"
             )
         # All is compared before there is memory for anything.
-        found = described(cls, document, file.shapes, file.size, _needed(cls, document, given))
+        needed = _needed(cls, document, given)
+        try:
+            found = described(cls, document, file.shapes, file.size, needed)
+        except ValueError as error:
+            raise ValueError(f"{_of_others(document, needed)}{error}") from error
         return cls, found.with_tensors(file.read())
 
 
@@ -113,6 +117,16 @@ def _needed(cls, document, given):
         if name not in cls._given_to_load:
             raise ValueError(f"it holds a {cls.__name__}, expected no {name} for that")
     return given
+
+
+def _of_others(document, given):
+    """Return which given parameters are called otherwise in a file, to stand before an error."""
+    words = ""
+    for name, value in given.items():
+        called = document["parameters"].get(name)
+        if called != (its_name := name_of(value)):
+            words += f"it was saved with {name}={called!r:.200}, given is {its_name!r:.200}: "
+    return words
 
 
 def _check_can_be_saved(cls, state):

@@ -15,6 +15,7 @@ from skfashion.nets.own_layers import NOISE, copy_for_trial, use_own_layers
 from skfashion.nets.trying import (
     N_ROWS,
     drawing_layers,
+    hidden_number_of_classes,
     linear_calls,
     logits_of,
     made_module,
@@ -72,7 +73,8 @@ class ModuleNet(Network):
             images = torch.randn(N_ROWS, *image_shape, generator=generator, dtype=torch.float32)
             name = name_of(module)
             # Lazy layers learn their sizes.
-            logits = logits_of(body.module, body.prepared(images), n_classes, name)
+            hint = hidden_number_of_classes(module, params)
+            logits = logits_of(body.module, body.prepared(images), n_classes, name, hint)
             if any(map(is_lazy, [*body.parameters(), *body.buffers()])):
                 raise ValueError(
                     f"Got module={name}, in which lazy layers are not called for a batch of shape "

@@ -1,6 +1,7 @@
 """Somebody's module, made and tried: what it takes, what it returns, and what draws in it."""
 
 import inspect
+from difflib import get_close_matches
 
 import torch
 from torch import nn
@@ -102,7 +103,7 @@ def made_module(module, params, facts):
                 f"Got a module that cannot be made: {name_of(module)}({told}) ends with "
                 f"{type(error).__name__}: {error}. Expected module_params to hold what it needs "
                 f"besides {', '.join(facts)}, which are passed where its signature names them, or "
-                'where module_params says "auto".'
+                f'where module_params says "auto".{_meant(module, params)}'
             ) from error
         if not isinstance(made, nn.Module):
             raise ValueError(
@@ -117,8 +118,39 @@ def made_module(module, params, facts):
     return made.cpu().float()
 
 
-def logits_of(module, images, n_classes, name):
+def _meant(module, params):
+    """Return what a name that a module does not take may have meant, as a sentence or nothing."""
+    known = parameters_of(module) or {}
+    for name in params:
+        near = [] if takes(module, name) else get_close_matches(name, known, n=1)
+        if near:
+            return f" Did you mean {near[0]!r} by {name!r}?"
+    return ""
+
+
+def hidden_number_of_classes(module, params):
+    """Return how to ask for the number of classes where a signature hides it, or nothing."""
+    known = {} if isinstance(module, nn.Module) else parameters_of(module) or {}
+    names = ("num_classes", "n_classes")
+    hides = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values())
+    if not hides or any(name in known or name in params for name in names):
+        return ""
+    return ' If it takes their number in its **kwargs, module_params={"num_classes": "auto"} asks.'
+
+
+def logits_of(module, images, n_classes, name, hint=""):
     """Return what a module makes of images, once it is known to be logits ``(n, k)``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    images : tensor
+    n_classes : int
+        Number ``k`` of logits.
+    name : str
+        Of what has made the module, for messages.
+    hint : str, default=""
+        What to say besides where it returns another number of columns.
 
     Raises
     ------
@@ -144,7 +176,7 @@ def logits_of(module, images, n_classes, name):
     if found.shape != (len(images), n_classes) or not found.is_floating_point():
         raise ValueError(
             f"Got a tensor of shape {tuple(found.shape)} and {found.dtype} from module={name} for "
-            f"a batch of shape {seen}, {expected}: one number a class, two for two classes."
+            f"a batch of shape {seen}, {expected}: one number a class, two for two classes.{hint}"
         )
     if sum_to_one(found):
         raise ValueError(

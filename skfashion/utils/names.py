@@ -128,13 +128,18 @@ def with_advice(message, word, known):
 def advises(function: Advised) -> Advised:
     """Let a function, or a class's constructor, say what an unknown keyword may have meant.
 
-    The error is Python's own, a TypeError, with more words. It stands on all that is public and
-    has options, outside of other decorators.
+    A constructor also says which name an argument lacks. The errors are Python's own, TypeErrors,
+    with more words. It stands on all that is public and has options, outside of other decorators.
     """
     if isinstance(function, type):
         function.__init__ = advises(function.__init__)
         return function
     parameters = inspect.signature(function).parameters
+    kinds = [parameter.kind for parameter in parameters.values()][1:]
+    # Python's own words do not say which names there are.
+    takes_names_alone = function.__name__ == "__init__" and set(kinds) == {
+        inspect.Parameter.KEYWORD_ONLY
+    }
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -145,6 +150,15 @@ def advises(function: Advised) -> Advised:
                 raise TypeError(
                     f"{message} {place}" if place else with_advice(message, word, parameters)
                 )
+        if takes_names_alone and len(args) > 1:
+            value = args[1]
+            shown = getattr(value, "__qualname__", f"{value!r:.40}")
+            # In the order that users see.
+            name = list(inspect.signature(call).parameters)[1]
+            raise TypeError(
+                f"{function.__qualname__}() got {shown} as a positional argument, expected it by "
+                f"name, such as {name}={shown}."
+            )
         return function(*args, **kwargs)
 
     return call

@@ -305,6 +305,34 @@ def test_decompressed_mnist_is_read_too(small):
     assert len(fetch_mnist(data_home=small["data_home"], download_if_missing=False).data) == 20
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_kaggles_names_are_found(suffix, small, clothes):
+    def dotted(contents):
+        return {f"{name.replace('-idx', '.idx')}{suffix}": its for name, its in contents.items()}
+
+    put(small["data_home"] / "mnist", dotted(idx_files(1)))
+    put(small["data_home"], dotted(clothes))
+    for fetch in (fetch_mnist, fetch_fashion_mnist):
+        found = fetch(data_home=small["data_home"], download_if_missing=False)
+        assert found.data.shape == (20, 784)
+
+
+@pytest.mark.parametrize("below", ["", "cifar-10"])
+@pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar-10-batches-py/data_batch_1"])
+def test_the_archive_of_pickles_is_named_where_it_lies(name, below, small, monkeypatch):
+    path = small["environment"] / below / name
+    put(path.parent, {path.name: pickle.dumps(1)})
+    expected = r"cifar-10-(python.tar.gz|batches-py) is not read: it holds pickles, .*binary.tar.gz"
+    with pytest.raises(OSError, match=expected):
+        fetch_cifar10(download_if_missing=False)
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:9/a.tar.gz")
+    with pytest.raises(OSError, match=rf"(?s)Could not download .*{expected}"):
+        fetch_cifar10()
+    path.unlink()
+    with pytest.raises(OSError, match="Missing: cifar-10-binary"):
+        fetch_cifar10(download_if_missing=False)
+
+
 def test_one_folder_holds_them_all(small, clothes, serve):
     put(small["data_home"], clothes)
     serve(*FETCH)

@@ -18,6 +18,12 @@ RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 MEMBERS = {"train": TRAIN, "test": ("test_batch.bin",), "all": (*TRAIN, "test_batch.bin")}
 
+# What torchvision keeps.
+OF_PYTHON = dict.fromkeys(
+    ("cifar-10-python.tar.gz", "cifar-10-batches-py"),
+    f"it holds pickles, which run code when they are opened; expected {CIFAR10_FILE.name}",
+)
+
 
 @advises
 @validate_params(OPTIONS, prefer_skip_nested_validation=True)
@@ -111,7 +117,7 @@ def fetch_cifar10(
     >>> photos.images.shape  # doctest: +SKIP
     (10000, 32, 32, 3)
     """
-    copies = copies_of("cifar-10", data_home, download_if_missing)
+    copies = copies_of("cifar-10", data_home, download_if_missing, unread=OF_PYTHON)
     parse = partial(_parts, names=MEMBERS[subset])
     return make_result(
         copies.read({"all": CIFAR10_FILE}, parse)["all"],

@@ -39,6 +39,8 @@ class Copies:
         Whether files of other data sets may lie in a folder itself under the same names.
     packages : dict of pathlib.Path to str, default={}
         Folders that a package of the system's fills, searched last, and what restores them.
+    unread : dict of str to str, default={}
+        Names of files that others read in these places, and why they are left alone.
     """
 
     folders: list[Path]
@@ -47,6 +49,7 @@ class Copies:
     download_to: str = ""
     is_shared: bool = False
     packages: dict[Path, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
 
     def read(self, files, parse=None):
         """Return the contents of files, each from its first copy or a download.
@@ -75,12 +78,17 @@ class Copies:
         contents = {key: self._read_copy(file, parse) for key, file in files.items()}
         missing = [files[key] for key, content in contents.items() if content is None]
         if missing and not self.download_if_missing:
-            raise OSError(self._missing_message(missing))
+            raise OSError(self._missing_message(missing) + self._left_alone())
         if missing:
             check_place_to_download([file.name for file in missing], self.folders)
         for key, content in contents.items():
             if content is None:
-                contents[key] = self._download(files[key], parse)
+                try:
+                    contents[key] = self._download(files[key], parse)
+                except OSError as error:
+                    if not (more := self._left_alone()):
+                        raise
+                    raise OSError(f"{error}{more}") from error
         return contents
 
     def _read_copy(self, file, parse):
@@ -102,7 +110,10 @@ class Copies:
     def _paths(self, file):
         """Yield copies that there are, and whether files of other data sets may lie there, too."""
         # An archive is known as it is; others are known, and read ten times faster, decompressed.
-        names = [file.name] if isinstance(file, Archive) else [file.name, f"{file.name}.gz"]
+        names = [file.name]
+        if not isinstance(file, Archive):
+            names = [file.name, file.name.replace("-idx", ".idx")]  # as Kaggle writes it
+            names += [f"{name}.gz" for name in names]
         for folder in (*self.folders, *self.packages):
             for layout in self.layouts:
                 for path in (folder / layout / name for name in names):
@@ -114,6 +125,14 @@ class Copies:
         if isinstance(file, Archive):
             return _read(download_archive(file, folder), file, parse)
         return download(file, folder)
+
+    def _left_alone(self):
+        """Return which files lie there that are not read, and why, to stand behind a message."""
+        places = (folder / layout for folder in self.folders for layout in self.layouts)
+        found = (
+            (place / name, why) for place in places for name, why in self.unread.items()
+        )
+        return next((f" {path} is not read: {why}." for path, why in found if path.exists()), "")
 
     def _missing_message(self, files):
         form = "as published" if isinstance(files[0], Archive) else "decompressed or .gz"
@@ -127,7 +146,7 @@ class Copies:
         )
 
 
-def copies_of(name, data_home, download_if_missing, *, raw=(), is_shared=False):
+def copies_of(name, data_home, download_if_missing, *, raw=(), is_shared=False, unread=None):
     """Return the places of a data set that has a subfolder of its own in each folder.
 
     Parameters
@@ -142,9 +161,17 @@ def copies_of(name, data_home, download_if_missing, *, raw=(), is_shared=False):
         The subfolder in which torchvision keeps the same files, if it does.
     is_shared : bool, default=False
         See :class:`Copies`.
+    unread : dict of str to str, default=None
+        See :class:`Copies`.
     """
-    layouts = (name, *raw, "")
-    return Copies(own_folders(data_home), layouts, download_if_missing, name, is_shared)
+    return Copies(
+        own_folders(data_home),
+        (name, *raw, ""),
+        download_if_missing,
+        name,
+        is_shared,
+        unread=unread or {},
+    )
 
 
 def _read(path, file, parse):

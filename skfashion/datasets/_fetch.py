@@ -42,7 +42,8 @@ def fetch_fashion_mnist(
        installs it.
 
     In each folder, the files may lie directly or in ``FashionMNIST/raw`` (the layout of
-    torchvision), decompressed or with the suffix ``.gz``. A file that is found nowhere is
+    torchvision), decompressed or with the suffix ``.gz``, and under Kaggle's names, which have a
+    dot (``train-images.idx3-ubyte``). A file that is found nowhere is
     downloaded from torchvision's mirrors into the first of the folders 1 to 3 that applies, so a
     folder that you name and that is empty, or does not exist yet, receives the download, but
     only if no other folder of the list has the file.

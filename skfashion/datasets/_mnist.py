@@ -37,7 +37,8 @@ def fetch_mnist(
     ``SKFASHION_DATA`` names, and in scikit-learn's data folder
     (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
     ``mnist``, then in ``MNIST/raw`` (the layout of torchvision), then directly. Files are read
-    decompressed or with the suffix ``.gz``, and verified against the SHA-256 of their decompressed
+    decompressed or with the suffix ``.gz``, under their own names or Kaggle's, which have a dot
+    (``train-images.idx3-ubyte``), and verified against the SHA-256 of their decompressed
     content. A file that lies directly in a folder and is known to be that of another data set with
     these names is passed over; any other wrong file is an error. What is found nowhere is
     downloaded from torchvision's mirrors into the subfolder ``mnist`` of the first of these

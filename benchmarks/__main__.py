@@ -24,7 +24,7 @@ def build_parser():
 
     def add(name, about, command):
         one = commands.add_parser(name, help=about, description=about)
-        one.set_defaults(command=command)
+        one.set_defaults(command=command, refuse=one.error)
         return one.add_argument
 
     about = "Write all tables of the pages from the committed results (seconds)"
@@ -68,7 +68,9 @@ def _report(options):
 def main(arguments=None):
     """Run one command: 0 if all went well, 1 for a failure, 2 for bad arguments, 130 for Ctrl-C."""
     words = sys.argv[1:] if arguments is None else list(map(str, arguments))
-    options = build_parser().parse_args(words)
+    options, unknown = build_parser().parse_known_args(words)
+    if unknown:  # said with the options of this command, not with those of all
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     options.words = words
     try:
         return options.command(options)

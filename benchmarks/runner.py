@@ -32,8 +32,11 @@ def add_parser(subparsers, study):
         add("--quick", action="store_true", help="the bundled images, to see that all works")
     if "sample" in study.sizes:
         add("--data", choices=("sample", "full"), default="sample", help="bundled images or all")
+        about = "the bundled images, as by default"
+        add("--quick", action="store_const", const="sample", dest="data", help=about)
     if study.seeds is not None:
-        smaller = f", else {study.quick_seeds}" if len(study.sizes) > 1 else ""
+        differs = len(study.sizes) > 1 and study.quick_seeds != study.seeds
+        smaller = f", {study.quick_seeds} of the bundled images" if differs else ""
         of = f"how many (5) or which (0,3,7); default {study.seeds}{smaller}"
         add("--seeds", type=seeds_of, help=of)
     if study.side_by_side or study.distributed:
@@ -46,7 +49,7 @@ def add_parser(subparsers, study):
     if len(study.sizes) > 1:
         add("--output", type=Path, help="folder of results; default benchmarks/results/local")
         add("--publish", action="store_true", help="write the committed results, table, pictures")
-    parser.set_defaults(study=study)
+    parser.set_defaults(study=study, refuse=parser.error)
     return parser
 
 

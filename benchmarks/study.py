@@ -58,7 +58,7 @@ class Study:
     # Raised when the metrics or the protocol change: all is measured anew then.
     version: int = 1
     # Settings by name. "full" alone: the study always writes the committed file. With "quick" there
-    # is --quick, with "sample" --data, and --publish for the committed file.
+    # is --quick, with "sample" --data, too, and --publish for the committed file.
     sizes: dict = field(default_factory=lambda: {"full": {}})
     seeds: int | None = 3  # how many by default; None where nothing is drawn
     quick_seeds: int = 1  # of the smaller size

@@ -23,7 +23,7 @@ ROOT = Path(__file__).absolute().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import data, environment, models, pages, pictures, results  # noqa: E402
-from benchmarks.__main__ import main  # noqa: E402
+from benchmarks.__main__ import build_parser, main  # noqa: E402
 from benchmarks.errors import BenchmarkError  # noqa: E402
 from benchmarks.one_fit import evaluate  # noqa: E402
 from benchmarks.processes import ChildError, call  # noqa: E402
@@ -389,6 +389,7 @@ def test_runs_side_by_side_are_told_from_those_that_had_the_processor(tmp_path, 
         (["--data", "cifar"], "'cifar'"),
         (["--rows", "9"], "from 10, got '9'"),
         (["--publish", "--data", "full", "--rows", "100"], "--publish goes without --rows"),
+        (["--quik"], "[--quick]"),  # what there is
     ],
 )
 def test_bad_arguments(words, said, capsys):
@@ -550,6 +551,16 @@ def test_pages_have_the_places_of_the_tables(study):
     page = study.path.read_text(encoding="utf-8")
     assert all(page.count(marker) == 1 for marker in study.markers)
     assert study.rows()
+
+
+def test_all_that_takes_the_bundled_images_takes_quick(capsys):
+    assert build_parser().parse_args(["accuracy", "--quick"]).data == "sample"
+    with pytest.raises(SystemExit):
+        main(["accuracy", "--help"])
+    assert "default 1\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["labels", "--help"])
+    assert "--quick" in capsys.readouterr().out
 
 
 def test_the_help_names_every_study_without_heavy_imports():

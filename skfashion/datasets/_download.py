@@ -117,7 +117,8 @@ def _from_first_mirror(file, name, take):
         f"Could not download {file.name} of {file.data_set}. Tried:\n"
         + "\n".join(failures)
         + f"\nCheck the network and call again, or {PACKAGES.get(file.data_set, '')}put the files "
-        "in a folder and pass it as data_home."
+        "in a folder and pass it as data_home, or name it in the environment variable "
+        "SKFASHION_DATA."
     )
 
 

@@ -7,15 +7,18 @@ import json
 import logging
 import math
 import os
+import pickle
 import re
 import shutil
 import threading
 import time
+import zipfile
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
 
+import joblib
 import numpy as np
 import pytest
 from PIL import Image
@@ -870,6 +873,22 @@ def set_value(name, value):
 def test_files_that_are_no_classifiers_are_refused(change, words):
     with pytest.raises(ValueError, match=words):
         load_model("name", changed(change))
+
+
+@pytest.mark.parametrize(
+    ("write", "what"),
+    [
+        (lambda path: path.write_bytes(pickle.dumps([1])), "a pickle, or a file of joblib"),
+        (lambda path: joblib.dump([1], path, compress=3), "a compressed file"),
+        (lambda path: zipfile.ZipFile(path, "w").writestr("schema.json", "{}"), "a zip file, as sk"),
+        (lambda path: path.mkdir(), "a folder"),
+        (lambda path: path.touch(), "empty"),
+    ],
+)
+def test_what_is_to_be_exported_first_is_said(write, what, tmp_path):
+    write(path := tmp_path / "model")
+    with pytest.raises(ValueError, match=rf"model, which is {what}.* export it with to_onnx"):
+        create_app([path])
 
 
 def test_names_of_models_are_parts_of_addresses(tmp_path):

@@ -12,6 +12,7 @@ from skfashion.metadata import FORMAT, READER, own_texts, unpacked, value_of
 from skfashion.pictures import CROPS
 from skfashion.serving.libraries import import_library
 from skfashion.serving.problems import ProblemError, in_one_line
+from skfashion.utils.forms import ONNX, form_of
 
 # Types of ONNX Runtime for inputs, and the same of NumPy.
 INPUT_DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -260,8 +261,17 @@ def read_file(path):
     OSError
         If it cannot be read.
     ValueError
-        If it is larger than 1 GiB.
+        If it is a folder, a file of a known form that is none of ONNX, or larger than 1 GiB.
     """
+    what = "a folder" if Path(path).is_dir() else ""
+    if not what and (form := form_of(path)) not in (None, ONNX):
+        what = form.text.partition(":")[0]
+    if what:
+        raise ValueError(
+            f"Got {path}, which is {what}, expected an ONNX file, or one of net.save. Open the "
+            "model where it was made, and export it with to_onnx: "
+            "skfashion.export.to_onnx(model, 'model.onnx', X)."
+        )
     size = Path(path).stat().st_size
     if size > LARGEST:
         raise ValueError(f"Got {path} of {size} bytes, expected at most {LARGEST}.")

@@ -603,7 +603,7 @@ def wrong(content):
 
 BAD_MIRRORS = {
     "not found": ({}, {}, "404"),
-    "truncated": (ARCHIVES, {"cut": 5}, "truncated or damaged gzip|IncompleteRead"),
+    "truncated": (ARCHIVES, {"cut": 5}, "the connection ended after"),
     "login page": (wrong(b"<p>Log in</p>"), {}, "too short"),
     "other data": (wrong(gzip.compress(idx(10, seed=9)[:-1] + b"\0")), {}, "other content"),
     "endless": (wrong(bytes(10**6)), {}, "more than 65,[0-9]+ bytes, too long"),

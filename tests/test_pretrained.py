@@ -1,7 +1,12 @@
 """Architectures of timm's and torchvision's: weights, standardisation, enlarged images."""
 
+import hashlib
+import io
+import re
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +16,7 @@ from common import Trap, small, weights_of
 from mirrors import Mirror, without_proxies
 from sklearn.frozen import FrozenEstimator
 from torch.nn import functional
+from torchvision import models
 
 import skfashion
 from skfashion import TimmClassifier, TorchvisionClassifier
@@ -18,6 +24,7 @@ from skfashion.classifiers import timm as classifiers_timm
 from skfashion.nets.layers import SameConv2d
 from skfashion.nets.timm import check_name, number_of_weights
 from skfashion.training.inference import fold_batch_norm
+from skfashion.utils import downloads
 
 timm = pytest.importorskip("timm")
 
@@ -116,8 +123,6 @@ def test_rows_without_weight_say_nothing_of_the_scale(file):
 
 
 def test_torchvision_weights_have_their_own_standardisation(few, tmp_path):
-    from torchvision import models
-
     X, y = few
     torch.manual_seed(0)
     state = models.get_model("mobilenet_v3_small", weights=None).state_dict()
@@ -130,8 +135,6 @@ def test_torchvision_weights_have_their_own_standardisation(few, tmp_path):
 
 def test_files_of_torchvisions_weights_may_have_any_order_and_no_last_layer(few, tmp_path):
     from safetensors.torch import save_file
-    from torchvision import models
-
     torch.manual_seed(0)
     state = models.get_model("mobilenet_v3_small", weights=None).state_dict()
     params = {"backbone": "mobilenet_v3_small", "max_epochs": 1, "lr": 1e-30}
@@ -162,8 +165,6 @@ def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images(few, tmp
 
 
 def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):
-    from torchvision import models
-
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     url = models.get_model_weights("mobilenet_v3_small").DEFAULT.url
     (tmp_path / "checkpoints").mkdir()
@@ -175,19 +176,75 @@ def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_download_that_is_another_file_is_told(few, tmp_path, monkeypatch):
-    mirror = Mirror({"/mobilenet_v3_small-047dcff4.pth": b"<p>Log in</p>"})
+@pytest.fixture
+def download(tmp_path, monkeypatch):
+    """A function that lets torchvision's DenseNet121 come from a server on this machine."""
     without_proxies(monkeypatch)
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    mirrors = []
 
-    def urlopen(request, urlopen=torch.hub.urlopen):
-        return urlopen(f"{mirror.url}{Path(request.full_url).name}")
+    def start(content, name="densenet121-a639ec97.pth", **options):
+        mirrors.append(Mirror({f"/{name}": content}, **options))
+        known = models.get_model_weights("densenet121").DEFAULT.value
+        monkeypatch.setattr(known, "url", f"{mirrors[-1].url}{name}")
+        return tmp_path / "hub" / "checkpoints"
 
-    monkeypatch.setattr(torch.hub, "urlopen", urlopen)
-    net = small(TorchvisionClassifier, backbone="mobilenet_v3_small", weights="DEFAULT")
-    with pytest.raises(OSError, match=r"could not be downloaded from https\S+: invalid hash"):
-        net.fit(*few)
-    mirror.close()
+    yield start
+    for mirror in mirrors:
+        mirror.close()
+
+
+DENSE = {"backbone": "densenet121", "weights": "DEFAULT", "freeze": "backbone", "max_epochs": 1}
+
+
+def test_a_download_that_is_another_file_is_told(few, download):
+    folder = download(b"<p>Log in</p>")
+    with pytest.raises(OSError, match=r"could not be downloaded from http\S+: another file came"):
+        small(TorchvisionClassifier, **DENSE).fit(*few)
+    download(bytes(1000), cut=5)
+    with pytest.raises(OSError, match="connection ended after 995 of 1,000 bytes"):
+        small(TorchvisionClassifier, **DENSE).fit(*few)
+    assert not list(folder.iterdir())
+
+
+def test_a_server_that_falls_silent_is_given_up(few, download, monkeypatch):
+    done = threading.Event()
+    download(b"", before_reply=lambda path: done.wait(20))
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.2)
+    with pytest.raises(OSError, match="could not be downloaded from http.* timed out"):
+        small(TorchvisionClassifier, **DENSE).fit(*few)
+    url = f"{models.get_model_weights('densenet121').DEFAULT.url}"
+    known = replace(timm.get_pretrained_cfg("test_efficientnet"), hf_hub_id=None, url=url)
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: known)
+    with pytest.raises(OSError, match=r"could not be downloaded from http.* \(.*timed out"):
+        tiny(weights="DEFAULT").fit(*few)
+    done.set()
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_densenets_files_of_old_are_read_and_run_no_code(is_zip, few, download, tmp_path):
+    """Names as they were in 2017, in the format of that time or in today's."""
+    torch.manual_seed(0)
+    older = re.compile(r"(denselayer\d+\.(?:norm|conv))(\d)\.")
+    state = models.get_model("densenet121").state_dict()
+    expected = state["features.denseblock1.denselayer1.norm1.weight"].normal_()
+    state = {older.sub(r"\1.\2.", name): tensor for name, tensor in state.items()}
+
+    def content_of(what):
+        torch.save(what, stream := io.BytesIO(), _use_new_zipfile_serialization=is_zip)
+        content = stream.getvalue()
+        return content, f"densenet121-{hashlib.sha256(content).hexdigest():.8}.pth"
+
+    download(*content_of({"weight": Trap(tmp_path / "sprung")}))
+    with pytest.raises(OSError, match="could not be downloaded"):
+        small(TorchvisionClassifier, **DENSE).fit(few[0][:8], few[1][:8] % 2)
+    assert not (tmp_path / "sprung").exists()
+    folder = download(*content_of(state))
+    net = small(TorchvisionClassifier, **DENSE).fit(few[0][:8], few[1][:8] % 2)
+    found = net.net_.module_.state_dict()
+    name = next(n for n in found if n.endswith("denseblock1.denselayer1.norm1.weight"))
+    torch.testing.assert_close(found[name], expected)
+    assert len(list(folder.iterdir())) == 2
 
 
 def test_large_images_are_predicted_few_at_a_time(few, file):

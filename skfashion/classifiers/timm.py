@@ -5,6 +5,7 @@ from importlib import import_module
 from os import PathLike
 
 from skfashion.classifiers.backbone import BackboneClassifier
+from skfashion.fitting.hub import fetch_weights
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets.timm import (
     MOST_SHOWN,
@@ -160,10 +161,12 @@ def installed_weights(backbone):
 
 
 def _ask_the_hub(known, usual):
-    """Raise an error where weights are not in the cache of a hub that is out of reach."""
+    """Raise an error where weights are neither in a cache nor within reach."""
     # Its library says so at once if it is asked for one file. Asked by timm, it tries again for
     # half a minute for each name that the file may have.
     if not known.hf_hub_id:
+        if known.url:
+            fetch_weights(known.url, check_hash=False)  # names of timm's are not all made so
         return
     import huggingface_hub
     from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError

@@ -3,6 +3,7 @@
 from os import PathLike
 
 from skfashion.classifiers.backbone import BackboneClassifier
+from skfashion.fitting.hub import fetch_weights
 from skfashion.nets import TorchvisionNet
 from skfashion.nets.backbone import (
     check_name,
@@ -87,7 +88,7 @@ class TorchvisionClassifier(BackboneClassifier):
         return name in names_of_weights(self.backbone)
 
     def _read_weights(self):
-        return read_weights(self.backbone, self.weights)
+        return read_weights(self.backbone, self.weights, fetch_weights)
 
     def _normalization(self):
         if self.weights is None:

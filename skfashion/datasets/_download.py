@@ -2,16 +2,12 @@
 
 import contextlib
 import http.client
-import sys
-import urllib.request
 from importlib import import_module
 
 from skfashion.datasets._files import decode
+from skfashion.utils.downloads import CHUNK, blocks_of
 from skfashion.utils.files import sweep, write_atomically
-from skfashion.utils.streams import Forgiving
 
-TIMEOUT = 30  # seconds without a byte before a mirror is given up
-CHUNK = 1 << 16  # bytes between two steps of the progress bar
 # What else there is for some data sets.
 PACKAGES = {
     "Fashion-MNIST": "install the Debian package (apt install dataset-fashion-mnist), or ",
@@ -141,18 +137,11 @@ def _urls(file, name):
 
 
 def _chunks(url, name, limit):
-    """Yield the bytes behind ``url``, with a progress bar on standard error."""
-    from tqdm import tqdm
-
+    """Yield the bytes behind ``url``, of which there are no more than there may be."""
     n_read = 0
-    with _faults(), urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        total = response.headers.get("Content-Length")
-        total = int(total) if total is not None else None
-        options = {"total": total, "unit": "B", "unit_scale": True}
-        with tqdm(desc=name, file=Forgiving(sys.stderr), **options) as bar:
-            while chunk := response.read(CHUNK):
-                n_read += len(chunk)
-                bar.update(len(chunk))
-                if n_read > limit:
-                    raise ValueError(f"more than {limit:,} bytes, too long to be {name}")
-                yield chunk
+    with _faults():
+        for chunk in blocks_of(url, name):
+            n_read += len(chunk)
+            if n_read > limit:
+                raise ValueError(f"more than {limit:,} bytes, too long to be {name}")
+            yield chunk

@@ -107,7 +107,7 @@ def normalization_of(backbone, weights):
     return transform.mean, transform.std
 
 
-def read_weights(backbone, weights):
+def read_weights(backbone, weights, fetch):
     """Return pretrained weights of an architecture, as torchvision names them.
 
     Parameters
@@ -116,6 +116,8 @@ def read_weights(backbone, weights):
         A name that `check_name` accepts.
     weights : str
         A name of torchvision's, such as "DEFAULT" or "IMAGENET1K_V1"; they are downloaded once.
+    fetch : callable
+        ``fetch(url)`` puts their file where torch.hub looks for it, if it is not there.
 
     Raises
     ------
@@ -133,11 +135,8 @@ def read_weights(backbone, weights):
                 f"{sorted(names)} or the path of a file with a state dict."
             )
         try:
-            # The DenseNets' files are so old that PyTorch reads them as whole pickles only.
-            is_plain = not backbone.startswith("densenet")
-            return names[weights].get_state_dict(
-                progress=False, check_hash=True, weights_only=is_plain
-            )
+            fetch(names[weights].url)
+            return names[weights].get_state_dict(check_hash=True, weights_only=True)
         except Exception as error:  # of the network's, of another hash, of what is no weights
             why = str(error).partition(". ")[0]  # without advice to let a file run code
             raise OSError(

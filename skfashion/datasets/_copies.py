@@ -129,9 +129,7 @@ class Copies:
     def _left_alone(self):
         """Return which files lie there that are not read, and why, to stand behind a message."""
         places = (folder / layout for folder in self.folders for layout in self.layouts)
-        found = (
-            (place / name, why) for place in places for name, why in self.unread.items()
-        )
+        found = ((place / name, why) for place in places for name, why in self.unread.items())
         return next((f" {path} is not read: {why}." for path, why in found if path.exists()), "")
 
     def _missing_message(self, files):

@@ -91,11 +91,11 @@ def quantize(
 ) -> QuantizationReport:
     """Write a classifier as an ONNX file with weights of 8 bits.
 
-    Convolutions and products of the nets are computed with integers, by ONNX Runtime; what
-    scales the images before them, the softmax behind them, and what scikit-learn computes stay in
-    float32, and so do recurrent layers, of which a net of ``nn.LSTM`` mostly consists: its file
-    becomes hardly smaller, as the report's `ratio` says. Interface and metadata are those of :func:`to_onnx`, with ``skfashion.quantized``
-    besides.
+    Convolutions and products of the nets are computed with integers, by ONNX Runtime; what scales
+    the images before them, the softmax behind them, and what scikit-learn computes stay in float32,
+    and so do recurrent layers, of which a net of ``nn.LSTM`` mostly consists: its file becomes
+    hardly smaller, as the report's `ratio` says. Interface and metadata are those of
+    :func:`to_onnx`, with ``skfashion.quantized`` besides.
 
     Parameters
     ----------

@@ -45,10 +45,9 @@ def fetch_weights(url, *, check_hash=True):
         for block in blocks_of(url, name):
             digest.update(block)
             stream.write(block)
-        if expected is not None and not digest.hexdigest().startswith(expected[1]):
-            raise ValueError(
-                f"another file came, with SHA-256 {digest.hexdigest():.8}… instead of {expected[1]}…"
-            )
+        found = digest.hexdigest()
+        if expected is not None and not found.startswith(expected[1]):
+            raise ValueError(f"another file came, of SHA-256 {found}, expected {expected[1]}…")
 
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)

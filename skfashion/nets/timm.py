@@ -160,9 +160,9 @@ def read_weights(backbone, ask, cure=""):
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(
             f"Got weights='DEFAULT' for backbone={backbone!r}, which could not be downloaded from "
-            f"{place} ({why:.200}). {cure}{' ' if cure else ''}Where there is no network, fetch the "
-            f"file from there with another machine ({known.hf_hub_filename or WEIGHTS}), and give "
-            "its path as weights."
+            f"{place} ({why:.200}). {cure and f'{cure} '}Where there is no network, fetch the file "
+            f"from there with another machine ({known.hf_hub_filename or WEIGHTS}), and give its "
+            "path as weights."
         ) from error
     return module.state_dict()
 

@@ -275,9 +275,7 @@ def test_tables_that_do_not_fit(root, tmp_path):
         "of the type NoneType.*without labels": None,
         r"a DataFrame, with the columns \['a'\]": pd.DataFrame({"a": [1]}),
         "DataFrame, with '10/0.png' twice": pd.DataFrame([["10/0.png", "a"]] * 2),
-        "3 different fractions.*for a classifier": {
-            f"10/{i}.png": 0.25 + i for i in range(3)
-        },
+        "3 different fractions.*for a classifier": {f"10/{i}.png": 0.25 + i for i in range(3)},
     }
     for words, labels in wrong.items():
         with pytest.raises(ValueError, match=words):

@@ -20,6 +20,11 @@ OTHER_SUFFIXES = {
 PARTS = {
     *("train", "training", "val", "valid", "validation", "dev", "test", "testing"),
 }
+# What to do with pictures that nobody has labelled yet.
+NEW = (
+    "New pictures, without labels, are predicted by their paths: make_pipeline(photos.reader, net)."
+    "predict(paths), where photos is what load_image_folder has returned for the training."
+)
 # Names that a message shows.
 NAMED = 5
 
@@ -84,8 +89,7 @@ def by_folder(path):
             f"Got path={str(path)!r} with {len(folders)} folders of classes and {beside} pictures "
             f"beside them{_in_brackets(others)}, expected a folder a class with pictures inside. "
             "For pictures without such folders give labels= a table: {file: label}, a frame, or a "
-            "CSV file. New pictures, of which labels are to be predicted, need none: "
-            "make_pipeline(photos.reader, net).predict(paths), with photos of the training."
+            f"CSV file. {NEW}"
         )
     if all(name.lower() in PARTS for name in full):
         raise ValueError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skfashion.datasets._image_files import Labelled, named, pictures_below
+from skfashion.datasets._image_files import NEW, Labelled, named, pictures_below
 
 # What columns of a table may be called that holds labels.
 LABEL_NAMES = ("label", "class", "target")
@@ -45,9 +45,7 @@ def check_labels(labels):
         return
     raise ValueError(
         f"Got labels of the type {type(labels).__name__}, expected 'folders', a mapping of files "
-        "to labels, a frame with a column of each, or the path of a CSV file. Pictures without "
-        "labels are predicted by make_pipeline(photos.reader, net).predict(paths), with photos of "
-        "the training."
+        f"to labels, a frame with a column of each, or the path of a CSV file. {NEW}"
     )
 
 
@@ -140,8 +138,8 @@ def _refuse_fractions(labels, what):
     if n_different > min(FRACTIONS, len(labels) / 2):
         raise ValueError(
             f"Got {what} with {n_different} different fractions as labels, such as {labels[0]:g}; "
-            "expected classes: this is for a classifier. Make a few of them, by pandas.cut, or text "
-            "where each is a class."
+            "expected classes: this is for a classifier. Make a few of them, by pandas.cut, or "
+            "text where each is a class."
         )
 
 

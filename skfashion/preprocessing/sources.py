@@ -25,8 +25,8 @@ def listed(X):
     Raises
     ------
     ValueError
-        If it is a single picture, a Dataset of PyTorch's, an iterator, a column of PyArrow's, a frame
-        of several columns, rows of numbers, or empty.
+        If it is a single picture, a Dataset of PyTorch's, an iterator, a column of PyArrow's, a
+        frame of several columns, rows of numbers, or empty.
     """
     refuse_containers(X)
     if isinstance(X, str | bytes | os.PathLike | Mapping | Image.Image):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -20,6 +21,9 @@ from skfashion.preprocessing.reader import CROP, shape_of_all
 from skfashion.utils._sklearn import Interval, StrOptions, validate_params
 from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.names import advises
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Seconds before which there is no bar.
 DELAY = 1.0
@@ -47,7 +51,7 @@ def load_image_folder(
     size=None,
     mode="auto",
     crop="centre",
-    labels: str | os.PathLike | Mapping = "folders",
+    labels: "str | os.PathLike | Mapping | pd.Series | pd.DataFrame" = "folders",
     on_error="raise",
     n_jobs=None,
     out: str | os.PathLike | None = None,

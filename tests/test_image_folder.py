@@ -269,12 +269,12 @@ def test_tables_that_do_not_fit(root, tmp_path):
         "1 missing labels": {"10/0.png": None, "10/1.png": "a"},
         "two labels of .*0.png', by": {"10/1.png": 1, "10/0.png": 1, "10/0": 2},
         "1 missing labels, expected": {"10/0.png": np.nan, "10/1.png": 2},
-        "'10/0.png' twice": written("id,label\n10/0.png,a\n10/0.png,b\n"),
+        "'10/0.png' twice in 'id', its first column": written("id,label\n10/0.png,a\n10/0.png,b\n"),
         "2 files, expected each": pd.Series(["a", "b"], index=["10/0.png", "10/0.png"]),
         "of the type list": ["a", "b"],
         "of the type NoneType.*without labels": None,
         r"a DataFrame, with the columns \['a'\]": pd.DataFrame({"a": [1]}),
-        "DataFrame, with '10/0.png' twice": pd.DataFrame([["10/0.png", "a"]] * 2),
+        "DataFrame, with '10/0.png' twice in 0, its": pd.DataFrame([["10/0.png", "a"]] * 2),
         "3 different fractions.*for a classifier": {f"10/{i}.png": 0.25 + i for i in range(3)},
     }
     for words, labels in wrong.items():

@@ -193,6 +193,8 @@ def test_a_net_refuses_what_holds_pictures():
             call(net, Endless())
         with pytest.raises(ValueError, match=r"type list_iterator.*list\(X\)"):
             call(net, iter([GREY]))
+        with pytest.raises(ValueError, match="path 'a.png' and more"):
+            call(net, np.array(["a.png"] * 3))
 
 
 def test_columns_of_arrow_say_how_they_become_lists():

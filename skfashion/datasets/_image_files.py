@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -127,10 +126,10 @@ def named(names, between=", "):
 
 def _shared_folders(path, full):
     """Return the names of folders that each class has inside, if none has pictures beside them."""
-    inside = [
-        {Path(file).relative_to(path / name).parts[0] for file in files}
-        for name, files in full.items()
-    ]
+    inside = []
+    for name, files in full.items():
+        start = len(os.path.join(path, name, ""))
+        inside.append({file[start:].partition(os.sep)[0] for file in files})
     shared = sorted(set.intersection(*inside))
     have_own = any(map(_is_picture, set.union(*inside)))
     return shared if len(full) > 1 and len(shared) > 1 and not have_own else []

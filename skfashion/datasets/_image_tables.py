@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,14 @@ def by_table(path, labels):
 
 def _files_of(path, table, there):
     """Return the path of the file of each row."""
-    others = _without_suffixes(path, there)
+
+    @cache
+    def others():
+        return _without_suffixes(path, there)
 
     def find(name):
         file = path / name
-        return file if file.is_file() else others.get(name.replace(os.sep, "/"))
+        return file if file.is_file() else others().get(name.replace(os.sep, "/"))
 
     found = {name: find(str(name)) for name in table.labels}
     missing = [repr(str(name)) for name, file in found.items() if file is None]
@@ -188,7 +192,10 @@ def _of_frame(frame, what):
     files = frame[first].astype(str)
     if files.duplicated().any():
         twice = files[files.duplicated()].iloc[0]
-        raise ValueError(f"Got {what} with {twice!r} twice, expected each file once.")
+        raise ValueError(
+            f"Got {what} with {twice!r} twice in {first!r}, its first column; expected names of "
+            "files there, each once."
+        )
     # A frame's column may have no name but a number.
     heading = first if isinstance(first, str) else None
     return Table(dict(zip(files, frame[found[0]], strict=True)), what, heading)

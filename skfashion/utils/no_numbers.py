@@ -105,7 +105,7 @@ def kind_of_pictures(X):
 
 def _kind_of_item(item):
     if isinstance(item, str | os.PathLike):
-        return f"the text or path {os.fspath(item)!r:.80}"
+        return f"the text or path {str(os.fsdecode(item))!r:.80}"
     if isinstance(item, bytes | bytearray):
         return f"{len(item)} bytes"
     return f"a dict with {list(item)!r:.80}" if isinstance(item, Mapping) else None

@@ -331,6 +331,41 @@ def proba_one_ort(task):
     return lambda: [proba(images[i : i + 1]) for i in range(1000)]
 
 
+def candidates(task):
+    """Return a net, the 16 candidates of a search, its data and its only split."""
+    from sklearn.model_selection import ParameterGrid, ShuffleSplit
+
+    sizes = [(64,), (128,), (128, 64), (256,)]
+    grid = {"hidden_layer_sizes": sizes, "lr": [3e-4, 1e-3, 3e-3, 1e-2]}
+    X, y = load(task, "uint8")
+    split = ShuffleSplit(1, test_size=0.2, random_state=0)
+    return ours(task).set_params(standardize=True), ParameterGrid(grid), X, y, split
+
+
+def search(task):
+    """Search with scikit-learn, on all cores, without fitting the best again."""
+    from sklearn.model_selection import GridSearchCV
+
+    net, grid, X, y, split = candidates(task)
+    options = {"cv": split, "n_jobs": task.threads, "refit": False}
+    return lambda: GridSearchCV(net, grid.param_grid, **options).fit(X, y)
+
+
+def fits_in_turn(task):
+    """Fit and score the same candidates one after the other, with one thread."""
+    from sklearn.base import clone
+
+    net, grid, X, y, split = candidates(task)
+    train, valid = next(split.split(X))
+
+    def run():
+        for candidate in grid:
+            model = clone(net).set_params(n_threads=1, **candidate)
+            model.fit(X[train], y[train]).score(X[valid], y[valid])
+
+    return run
+
+
 def importing(modules, task):
     """Import modules in a fresh interpreter; only that is timed."""
     program = f"import time; start = time.perf_counter(); import {modules}\n"
@@ -383,6 +418,8 @@ COMPETITORS = {
     "proba_one": Competitor("skfashion", "skfashion", proba_one),
     "proba_one_bare": Competitor("the bare module", "torch", proba_one_bare),
     "proba_one_ort": Competitor("ONNX Runtime, fp32", "onnxruntime", proba_one_ort),
+    "search": Competitor("GridSearchCV of skfashion's, a process a core", "sklearn", search),
+    "fits_in_turn": Competitor("its fits in turn, n_threads=1", "skfashion", fits_in_turn),
     "import_ours": Competitor("import skfashion", "skfashion", import_ours),
     "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 CHANNELS = {"L": 1, "RGB": 3}
@@ -19,7 +19,18 @@ CROPS = ("centre", "pad", "stretch")
 MAX_PIXELS = 89_478_485
 # Where Pillow finds a camera's note on rotation; to look for it in vain takes a while.
 NOTES = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
-ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+# And what its numbers ask for.
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ON_ITS_SIDE = (5, 6, 7, 8)
 # Modes of Pillow without colour; a palette is looked at.
 GREY = ("1", "L", "LA", "La", "I", "F")
 
@@ -164,36 +175,73 @@ def decode(picture, steps):
             height, width = width, height
         # JPEG alone: at an eighth of the size, where that is more than enough.
         picture.draft(steps.mode, (2 * width, 2 * height))
-        picture.load()
-        if not NOTES.isdisjoint(picture.info):
-            picture = ImageOps.exif_transpose(picture)
-        flat = _fitted(flattened(picture, steps.mode), steps)
+        flat = _fitted(flattened(upright(picture), steps.mode), steps)
     # NumPy's own way to ask for the pixels takes three times as long for a small picture.
     return np.frombuffer(flat.tobytes(), np.uint8).reshape(steps.shape)
+
+
+def copied(picture):
+    """Return a picture of somebody's, which stays as it is, as one that may be changed and closed.
+
+    Raises
+    ------
+    PictureError
+        Of too many pixels, of what is damaged, closed, moves or has pages.
+    """
+    with _in_words(MAX_PIXELS):
+        check_picture(picture)
+        return picture.copy()
+
+
+def upright(picture):
+    """Return an opened picture, decoded and turned as a camera has noted.
+
+    Raises
+    ------
+    PictureError
+        Of what is damaged.
+    """
+    with _in_words(picture.width * picture.height):
+        picture.load()
+    # Pillow's own function writes the notes anew, too, which fails over those of some cameras.
+    turn = TURNS.get(_orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
 
 
 def upright_size(picture):
     """Return the height and the width of an opened picture, as its note on rotation says."""
     width, height = picture.size
-    with _in_words(width * height):
-        return (width, height) if _lies_on_its_side(picture) else (height, width)
+    return (width, height) if _lies_on_its_side(picture) else (height, width)
 
 
 def _lies_on_its_side(picture):
     """Tell whether a camera has noted that a picture is to be turned by a quarter."""
+    # Of TIFF Pillow has the upright size from the beginning, where the file's own table tells it.
+    is_turned = ORIENTATION in getattr(picture, "tag_v2", ())
+    return not is_turned and _orientation(picture) in ON_ITS_SIDE
+
+
+def _orientation(picture):
+    """Return a camera's note on rotation, a number; None where there is none that can be read."""
     if NOTES.isdisjoint(picture.info):
-        return False
-    return picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
+        return None
+    try:
+        return picture.getexif().get(ORIENTATION)
+    except Exception:  # of a dozen kinds: damaged notes say nothing against the pixels
+        return None
 
 
 def is_grey(picture):
     """Tell whether an opened picture has no colours, by its mode; of a palette, by its entries."""
     if picture.mode != "P":
         return picture.mode.partition(";")[0] in GREY
-    colours = picture.palette.getdata()[1] if picture.palette else b""
-    n_bands = len(picture.palette.mode) if picture.palette else 3
-    red, green, blue = (colours[band::n_bands] for band in range(3))
-    return red == green == blue
+    with _in_words(picture.width * picture.height):
+        # A file's palette stands in its own order of bytes, which Pillow knows how to read.
+        order, colours = picture.palette.getdata()
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(colours, order)
+        entries = np.reshape(palette.getpalette("RGB"), (-1, 3))
+    return bool((entries == entries[:, :1]).all())
 
 
 def flattened(picture, mode, ground=(0, 0, 0)):
@@ -202,7 +250,7 @@ def flattened(picture, mode, ground=(0, 0, 0)):
     Raises
     ------
     PictureError
-        Of floating-point values, and of integers beyond 16 bits.
+        Of floating-point values, integers beyond 16 bits, and what Pillow makes no colours of.
     """
     if picture.mode == "F":
         raise PictureError("values", "has floating-point values, of which the range is not known")
@@ -212,11 +260,12 @@ def flattened(picture, mode, ground=(0, 0, 0)):
             raise PictureError("values", "has values beyond 16 bits")
         # Pillow would cut brighter pixels off at 255.
         picture = Image.fromarray((values.astype(np.uint32) >> 8).astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        below = Image.new("RGBA", picture.size, (*ground, 255))
-        picture = Image.alpha_composite(below, picture)
-    return picture if picture.mode == mode else picture.convert(mode)
+    with _in_words(picture.width * picture.height):
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            below = Image.new("RGBA", picture.size, (*ground, 255))
+            picture = Image.alpha_composite(below, picture)
+        return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _fitted(flat, steps):

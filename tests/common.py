@@ -1,6 +1,7 @@
 """What several test files share: the public estimators, small nets, their weights."""
 
 import inspect
+import os
 
 import pytest
 import torch
@@ -85,6 +86,16 @@ def small(cls, **params):
     if cls is ModuleClassifier and isinstance(params.get("channels"), tuple):
         known -= {"channels"}  # of a convolutional net
     return cls(**{k: v for k, v in (defaults | params).items() if k in known})
+
+
+class Trap:
+    """A pickle that makes a folder when it is opened."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
 
 
 def weights_of(estimator):

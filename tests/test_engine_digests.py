@@ -11,7 +11,7 @@ import torch
 from common import ESTIMATORS, sizes_of
 
 from benchmarks.environment import machine
-from skfashion import ConvNetClassifier, ModuleClassifier
+from skfashion import ConvNetClassifier
 from skfashion.fitting import resuming
 from skfashion.fitting.resuming import ENGINE
 
@@ -31,9 +31,9 @@ PARTS = {
 CASES = {
     f"{cls.__name__}, {scope}": (cls, scope, {})
     for cls in ESTIMATORS
-    if cls is not ModuleClassifier  # whose initial weights are PyTorch's to draw
     for scope in ("images", "tables")
-    if scope == "images" or not hasattr(cls, "backbone")  # which no table is large enough for
+    # No table is large enough for a backbone, nor an image for a module of convolutions.
+    if scope == "images" or not (hasattr(cls, "backbone") or hasattr(cls, "module"))
 } | {
     f"ConvNetClassifier, images, {part}": (ConvNetClassifier, "images", params)
     for part, params in PARTS.items()

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from skfashion.datasets import load_image_folder, read_idx
+from skfashion.parallel import progress
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,6 +59,8 @@ def test_what_is_read_and_what_is_left_alone(root, tmp_path):
     (root / "2" / "linked.png").symlink_to(tmp_path / "elsewhere" / "d.png")
     (root / "2" / "broken.png").symlink_to(root / "nowhere.png")
     (root / "2" / "circle").symlink_to(root)
+    for name in ("itself", "itself.png"):
+        (root / name).symlink_to(root / name)
     (root / "linked").symlink_to(tmp_path / "elsewhere")
     found = load_image_folder(str(root))
     names = [os.path.relpath(name, root) for name in found.filenames[found.target == 1]]
@@ -133,6 +136,39 @@ def test_broken_files_are_named_or_left_out(root, tmp_path):
             load_image_folder(root, size=size, on_error="warn")
 
 
+def test_names_that_are_no_text(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/shop/caf\xe9"
+    try:
+        os.makedirs(folder)
+    except OSError:
+        pytest.skip("File names are text here.")
+    draw(tmp_path / "one.png")
+    os.rename(tmp_path / "one.png", folder + b"/\xe9.png")
+    found = load_image_folder(tmp_path / "shop")
+    assert os.fsencode(found.target_names[0]) == b"caf\xe9"
+    assert os.path.isfile(found.filenames[0])
+
+
+def test_a_file_that_was_refused_is_not_tried_again(root, monkeypatch):
+    whole = (root / "10" / "1.png").read_bytes()
+    (root / "10" / "1.png").write_bytes(b"")
+    make_bar = progress.make_bar
+
+    def repaired(blocks, **options):
+        (root / "10" / "1.png").write_bytes(whole)
+        (root / "2" / "0.png").write_bytes(b"")  # and another one breaks
+        return make_bar(blocks, **options)
+
+    monkeypatch.setattr(progress, "make_bar", repaired)
+    with pytest.warns(UserWarning, match="Left out 2 pictures"):
+        found = load_image_folder(root, on_error="warn")
+    names = [os.path.relpath(name, root) for name in found.filenames]
+    assert names == ["10/0.png", "10/2.png", "été/0.png", "été/1.png"]
+    assert [os.path.relpath(name, root) for name in found.left_out] == ["10/1.png", "2/0.png"]
+    for image, name in zip(found.images, found.filenames, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(Image.open(name)))
+
+
 # --- labels of tables -----------------------------------------------------------------------------
 
 
@@ -151,6 +187,15 @@ def test_labels_of_a_mapping_and_of_a_table(root, tmp_path):
     assert numbers.target_names.tolist() == [9, 10] and numbers.target.tolist() == [1, 0, 0]
 
 
+def test_words_of_a_table_are_words(tmp_path):
+    for name in ("007", "NA"):
+        draw(tmp_path / "shop" / f"{name}.png")
+    (tmp_path / "labels.csv").write_text("id,label\n007,None\nNA,nan\n")
+    found = load_image_folder(tmp_path / "shop", labels=tmp_path / "labels.csv")
+    assert [Path(name).stem for name in found.filenames] == ["007", "NA"]
+    assert found.target_names[found.target].tolist() == ["None", "nan"]
+
+
 def test_tables_that_do_not_fit(root, tmp_path):
     def written(text):
         (tmp_path / "labels.csv").write_text(text)
@@ -160,6 +205,8 @@ def test_tables_that_do_not_fit(root, tmp_path):
         "'x.png', 'y.png', which are not": {"10/0.png": 1, "x.png": 1, "y.png": 2},
         "0 files": {},
         "1 missing labels": {"10/0.png": None, "10/1.png": "a"},
+        "two labels of .*0.png', by": {"10/1.png": 1, "10/0.png": 1, "10/0": 2},
+        "1 missing labels, expected": {"10/0.png": np.nan, "10/1.png": 2},
         "'10/0.png' twice": written("id,label\n10/0.png,a\n10/0.png,b\n"),
         "2 files, expected each": pd.Series(["a", "b"], index=["10/0.png", "10/0.png"]),
         "of the type list": ["a", "b"],
@@ -194,6 +241,18 @@ def test_a_map_on_disk_holds_the_same(root, tmp_path):
     for out in (tmp_path / "images.dat", tmp_path / "folder.npy"):
         with pytest.raises(ValueError, match="Got out="):
             load_image_folder(root, on_error="warn", size=7, mode="L", out=out)
+
+
+def test_a_full_disk_and_leftovers(root, tmp_path):
+    leftover = tmp_path / ".skfashion-0123456789abcdef.tmp"
+    leftover.write_bytes(b"of a writer that was killed")
+    load_image_folder(root, out=tmp_path / "images.npy")
+    assert not leftover.exists()
+    if not Path("/dev/full").exists():
+        pytest.skip("There is no disk that is always full.")
+    (tmp_path / "full.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="/dev/full"):
+        load_image_folder(root, out=tmp_path / "full.npy")
 
 
 MEMORY = """

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -440,6 +441,22 @@ def scripted():
         return torch.jit.script(nn.Linear(64, 10))
 
 
+def by_mode(in_training, in_predictions):
+    """Return what makes a module that returns something else in either mode."""
+
+    class Two(Returning):
+        def forward(self, x):
+            found = super().forward(x)
+            return in_training(found) if self.training else in_predictions(found)
+
+    return lambda n_classes: Two(n_classes, lambda x: x.clamp(-30, 30), 64)
+
+
+def ending(*layers):
+    """Return a module that ends with these layers."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), *layers)
+
+
 def returning(function):
     return lambda n_classes, in_features: Returning(n_classes, function, in_features)
 
@@ -457,6 +474,15 @@ BAD = {
     "never called": (lambda: Uncalled(), "in which lazy layers are not called"),
     "TorchScript": (scripted, "a module of TorchScript"),
     "training": (aux_in_training, "Got a tuple from .* in training"),
+    "sigmoid": (returning(torch.sigmoid), "ends with a sigmoid in predictions: .* than 23%; exp"),
+    "sigmoid layer": (lambda: ending(nn.Sigmoid()), "ends with a sigmoid .*Leave out the sigmoid"),
+    "seen from afar": (returning(lambda x: x.sigmoid().view(-1, 5, 2).flatten(1)), "a sigmoid in"),
+    "hard sigmoid": (lambda: ending(nn.Hardsigmoid()), "ends with a hard sigmoid"),
+    "softmax of columns": (returning(lambda x: x.softmax(0)), "ends with a softmax in predictions"),
+    "softmax in training": (
+        by_mode(lambda x: x.softmax(1), lambda x: x),
+        "ends with a softmax in training",
+    ),
 }
 
 
@@ -470,6 +496,51 @@ def test_what_a_module_does_wrong_is_said(name, digits):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X, y)
     assert not hasattr(estimator, "net_")
+
+
+@pytest.mark.parametrize("function", [lambda x: x.clamp(0, 1), lambda x: x.tanh().square()])
+def test_numbers_that_stay_from_zero_to_one_are_told(function, digits):
+    with pytest.warns(UserWarning, match="nothing but numbers from 0 to 1 for 48 random images"):
+        net(returning(function)).fit(*digits)
+
+
+def fails_far_away(x):
+    if x.abs().max() > 20:
+        raise ValueError("too large")
+    return x.clamp(0, 1)
+
+
+def zeros_first(n_classes):
+    module = ending(nn.Hardtanh(-30, 30))
+    nn.init.zeros_(module[1].weight)
+    nn.init.zeros_(module[1].bias)
+    return module
+
+
+# Shares by chance, or as far as can be told, and what fails when it is tried: nothing is said.
+UNSUSPECTED = {
+    "zeros first": zeros_first,
+    "rectified": returning(lambda x: x.relu() * 0.1),
+    "fails far away": returning(fails_far_away),
+    "takes no gradients": by_mode(lambda x: x, lambda x: torch.from_numpy(x.numpy())),
+}
+
+
+@pytest.mark.parametrize("name", UNSUSPECTED)
+def test_what_may_be_logits_is_taken_for_logits(name, digits):
+    X, y = digits
+    assert net(UNSUSPECTED[name]).fit(X, y).predict(X).shape == (300,)
+
+
+def test_a_file_of_a_net_that_would_be_refused_today_is_read(digits, tmp_path):
+    pytest.importorskip("safetensors")
+    X, y = digits
+    path = tmp_path / "net.safetensors"
+    net(returning(lambda x: x.clamp(-30, 30))).fit(X, y).save(path)
+    again = skfashion.load(path, module=returning(torch.sigmoid))
+    assert again.predict_proba(X).max() < 0.24
+    with pytest.raises(ValueError, match="ends with a sigmoid"):
+        again.fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -540,6 +611,44 @@ def test_a_loss_a_row_is_weighted_as_ours(digits):
     hinge = net(criterion=nn.MultiMarginLoss(), max_epochs=8, lr=1e-2).fit(X, y, X_val=X, y_val=y)
     assert hinge.score(X, y) > 0.7
     assert "valid_loss" in hinge.history_
+
+
+def test_log_probabilities_are_logits(digits):
+    X, y = digits
+    with_softmax = net(lambda: ending(nn.LogSoftmax(1)), criterion=nn.NLLLoss)
+    estimator = with_softmax.fit(X, y, X_val=X, y_val=y)
+    plain = net(lambda: ending(nn.Hardtanh(-1e9, 1e9))).fit(X, y, X_val=X, y_val=y)
+    np.testing.assert_allclose(weights_of(estimator), weights_of(plain), atol=1e-5)
+    proba = estimator.predict_proba(X)
+    np.testing.assert_allclose(np.exp(estimator.decision_function(X)), proba, atol=1e-6)
+    np.testing.assert_allclose(proba, plain.predict_proba(X), atol=1e-5)
+    np.testing.assert_allclose(estimator.history_["valid_loss"], plain.history_["valid_loss"])
+    assert estimator.transform(X).shape == (300, 64)
+    weights = np.arange(1, 301)
+    rows = net(lambda: ending(nn.LogSoftmax(1)), criterion=nn.NLLLoss(reduction="none"))
+    expected = net(lambda: ending(nn.Hardtanh(-1e9, 1e9))).fit(X, y, weights)
+    found = rows.fit(X, y, weights)
+    np.testing.assert_allclose(weights_of(found), weights_of(expected), atol=1e-5)
+    # The softmax of log-probabilities is the probabilities: the default loss takes them as well.
+    default = net(lambda: ending(nn.LogSoftmax(1))).fit(X, y)
+    np.testing.assert_allclose(default.predict_proba(X), proba, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        nn.NLLLoss,
+        nn.NLLLoss(reduction="none"),
+        nn.functional.nll_loss,
+        partial(nn.functional.nll_loss, reduction="none"),
+    ],
+)
+@pytest.mark.parametrize("module", [Plain, Branches, lambda: ending(nn.LogSoftmax(0))])
+def test_a_loss_of_log_probabilities_refuses_logits(criterion, module, digits):
+    estimator = net(module, criterion=criterion)
+    with pytest.raises(ValueError, match=r"no log-probabilities.*CrossEntropyLoss.*LogSoftmax"):
+        estimator.fit(*digits)
+    assert not hasattr(estimator, "net_")
 
 
 def row_losses(logits, targets):
@@ -625,6 +734,31 @@ def test_a_file_leaves_the_criterion_out_and_refuses_what_it_cannot_hold(digits,
     estimator = net(make, module_params={"activation": nn.GELU}).fit(X, y)
     with pytest.raises(ValueError, match="Got module_params=.*expected what a file without code"):
         estimator.save(path)
+
+
+def test_skops_says_what_to_do_with_a_module_that_is_made(digits):
+    skops_io = pytest.importorskip("skops.io")
+    estimator = net(Plain(10))
+    model = make_pipeline(MinMaxScaler(), estimator)
+    message = (
+        r"Got module=Plain\(\.\.\.\), .*ModuleClassifier\(module=Plain, module_params=\{\.\.\.\}\)"
+    )
+    for made in (model, model.fit(*digits), model.set_params(moduleclassifier__module=Plain)):
+        with pytest.raises(TypeError, match=message):
+            skops_io.dumps(made)
+    expected = model.predict_proba(digits[0])
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(model, protocol))
+        np.testing.assert_array_equal(again.predict_proba(digits[0]), expected)
+
+
+def test_skops_says_what_to_do_with_a_loss_that_has_tensors(digits):
+    skops_io = pytest.importorskip("skops.io")
+    estimator = net(criterion=nn.CrossEntropyLoss(torch.ones(10))).fit(*digits)
+    for made in (estimator, estimator.set_params(criterion=None)):
+        with pytest.raises(TypeError, match=r"Got criterion=CrossEntropyLoss.*class_weight"):
+            skops_io.dumps(made)
+    skops_io.dumps(net(criterion=nn.CrossEntropyLoss()).fit(*digits))
 
 
 def test_an_exported_file_says_the_same(kind, digits, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 import warnings
 import zlib
 from multiprocessing.pool import ThreadPool
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
+from PIL import Image, ImageOps, TiffImagePlugin
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
+from torch.utils.data import Dataset
 
 import skfashion
 from skfashion import ConvNetClassifier, MLPNetClassifier
@@ -84,6 +86,7 @@ def forms(tmp_path):
         "frame": pd.DataFrame({"image": names}),
         "bytes": contents,
         "array of bytes": column,
+        "array of fixed length": np.array(contents),
         "bytearrays": tuple(map(bytearray, contents)),
         "dicts of bytes": [{"bytes": one, "path": None} for one in contents],
         "dicts of paths": pd.Series([{"bytes": None, "path": name} for name in names]),
@@ -111,15 +114,35 @@ def test_a_picture_is_the_same_in_every_form(forms):
 
 
 def test_unequal_arrays_and_mixed_forms_in_one_list():
-    images = read(GREY, COLOUR, content(GREY[:6]), GREY > 99, GREY.astype(np.uint16) * 257, size=8)
-    assert images.shape == (5, 8, 8, 3) and images.dtype == np.uint8
+    short = GREY.astype(np.uint16) * 257
+    images = read(GREY, COLOUR, content(GREY[:6]), GREY > 99, short, short.astype(">u2"), size=8)
+    assert images.shape == (6, 8, 8, 3) and images.dtype == np.uint8
     np.testing.assert_array_equal(images[0], read(GREY, size=8, mode="RGB")[0])
-    np.testing.assert_array_equal(images[4], images[0])
+    for same in (4, 5):
+        np.testing.assert_array_equal(images[same], images[0])
     first = COLOUR.transpose(2, 0, 1)
     np.testing.assert_array_equal(read(first), COLOUR[None])
 
 
+class Endless(Dataset):
+    """A Dataset as many write it: nothing ends whoever goes on asking."""
+
+    def __init__(self):
+        self.n_asked = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, number):
+        self.n_asked += 1
+        assert self.n_asked < 100
+        return GREY, 0
+
+
+CLOSED = Image.open(io.BytesIO(content(GREY)))
+CLOSED.close()
 WRONG = {
+    "a Dataset": (Endless(), r"type Endless.*dataset\[i\]\[0\]"),
     "a path alone": ("photo.jpg", "single picture"),
     "bytes alone": (b"x", "single picture"),
     "a picture alone": (Image.fromarray(GREY), "single picture"),
@@ -141,7 +164,17 @@ WRONG = {
     "floats of TIFF": ([content(Image.fromarray(GREY.astype("f4")), "TIFF")], "floating-point"),
     "32 bits": ([content(Image.fromarray(GREY.astype("i4") << 9), "TIFF")], "beyond 16 bits"),
     "a dict": ([{"file": "a"}], r"a dict with the keys \['file'\]"),
+    "no axis": (np.array("a.png"), "Got ndarray as X"),
+    "texts of NumPy": (np.array(["nowhere.png"]), r"X\[0\], 'nowhere.png', which cannot"),
+    "closed": ([CLOSED], r"X\[0\], a \w+, which is damaged \(.*closed"),
 }
+
+
+def test_files_that_end_with_zeros_are_whole_in_an_array():
+    black = content(np.zeros((8, 8, 3), np.uint8), "BMP")
+    assert black.endswith(b"\0")
+    images = ImageReader(size=8).fit_transform(np.array([black, content(COLOUR)]))
+    assert not images[0].any() and images[1].any()
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -149,6 +182,13 @@ def test_what_is_no_picture_is_named(what):
     X, words = WRONG[what]
     with pytest.raises(ValueError, match=words):
         ImageReader(size=8, mode="L").fit_transform(X)
+
+
+def test_a_net_refuses_a_dataset():
+    for call in (lambda net, X: net.fit(X, [0, 1, 0]), lambda net, X: net.predict(X)):
+        net = MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1).fit([GREY, GREY + 1], [0, 1])
+        with pytest.raises(ValueError, match="type Endless"):
+            call(net, Endless())
 
 
 def test_parameters_are_checked():
@@ -162,6 +202,9 @@ def test_parameters_are_checked():
         ImageReader(image_size=8)
     with pytest.raises(NotFittedError):
         ImageReader(size=8, mode="L").transform([GREY])
+    fitted = ImageReader(size=8).fit([GREY]).set_params(crop="center")
+    with pytest.raises(ValueError, match="crop"):
+        fitted.transform([GREY])
 
 
 def test_unequal_sizes_are_named_and_need_a_size():
@@ -219,6 +262,60 @@ def test_a_cameras_note_on_rotation_is_followed():
     (found,) = read(content(steps, "JPEG", exif=exif), **params)
     (wanted,) = read(content(np.rot90(steps, -1), "JPEG"), **params)
     assert np.abs(found.astype(int) - wanted).mean() < 3
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="%d"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_every_note_on_rotation_is_followed_once(number):
+    exif, tags = Image.Exif(), TiffImagePlugin.ImageFileDirectory_v2()
+    exif[0x0112] = tags[0x0112] = number
+    tags[700], tags.tagtype[700] = XMP % number, 1  # as programs write it that develop photographs
+    alone = TiffImagePlugin.ImageFileDirectory_v2()
+    alone[700], alone.tagtype[700] = XMP % number, 1
+    with Image.open(io.BytesIO(content(GREY, exif=exif))) as picture:
+        wanted = np.asarray(ImageOps.exif_transpose(picture))
+    files = {
+        "PNG": content(GREY, exif=exif),
+        "WebP": content(GREY, "WEBP", exif=exif, lossless=True),
+        "TIFF": content(GREY, "TIFF", tiffinfo=tags),
+        "TIFF with XMP alone": content(GREY, "TIFF", tiffinfo=alone),
+        "compressed TIFF": content(GREY, "TIFF", tiffinfo=tags, compression="tiff_lzw"),
+    }
+    for name, one in files.items():
+        np.testing.assert_array_equal(read(one, mode="L")[0], wanted, err_msg=name)
+
+
+def test_damaged_notes_say_nothing_against_the_pixels():
+    notes = {
+        "no table": b"Exif\0\0garbage!",
+        "a table beyond its end": b"Exif\0\0II*\0\xff\xff\xff\xff",
+        # To be turned, and with a tag that Pillow reads but cannot write.
+        "an odd tag": b"Exif\0\0II*\0\x08\0\0\0\x02\0"
+        + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+        + b"\x01\x02\x0d\0\x01\0\0\0\x01\0\0\0"
+        + b"\0\0\0\0",
+    }
+    for name, note in notes.items():
+        one = content(GREY, "JPEG", quality=95, dpi=(72, 72), exif=note)
+        wanted = np.rot90(GREY, -1) if name == "an odd tag" else GREY
+        (found,) = read(one)
+        assert found.shape == wanted.shape, name
+        assert np.abs(found.astype(int) - wanted).mean() < 9, name
+        assert PhotoToFashion().transform([one]).shape == (1, 28, 28)
+
+
+def test_palettes_are_grey_if_their_entries_are():
+    upside_down = Image.fromarray(GREY)
+    upside_down = Image.frombytes("P", upside_down.size, upside_down.tobytes())
+    upside_down.putpalette(np.repeat(np.arange(255, -1, -1, np.uint8), 3).tobytes())
+    colours = Image.fromarray(COLOUR).quantize(50)
+    for format in ("PNG", "BMP", "TIFF"):
+        reader = ImageReader().fit([content(upside_down, format)])
+        assert reader.mode_ == "L", format
+        np.testing.assert_array_equal(reader.transform([upside_down])[0], 255 - GREY)
+        assert ImageReader().fit([content(colours, format)]).mode_ == "RGB", format
 
 
 def test_crop_keeps_the_middle_or_all():
@@ -333,6 +430,13 @@ def test_threads_read_the_same_in_the_same_order():
     pictures[257] = b"x"
     with pytest.raises(ValueError, match=r"X\[257\], 1 bytes"):
         read(*pictures, size=6, mode="L", n_jobs=2)
+
+
+def test_threads_may_read_the_same_picture():
+    noise = RANDOM.integers(0, 256, (1500, 1500), np.uint8)
+    opened = Image.open(io.BytesIO(content(noise, compress_level=1)))
+    images = read(*[opened] * 129, size=4, mode="L", n_jobs=3)
+    assert (images == images[0]).all()
 
 
 @pytest.fixture
@@ -454,6 +558,16 @@ def test_steps_of_a_photograph():
         PhotoToFashion().transform([blue, content(GREY, "JPEG")[:300]])
     with pytest.raises(ValueError, match="tolerance"):
         PhotoToFashion(tolerance=2).transform([blue])
+
+
+def test_a_large_photograph_takes_little_memory():
+    large = np.full((1200, 1600, 3), 255, np.uint8)
+    large[300:900, 400:1200] = 40
+    tracemalloc.start()
+    PhotoToFashion(n_jobs=1).transform([large])
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert highest < 7 * large.nbytes
 
 
 def test_photographs_in_a_pipeline():

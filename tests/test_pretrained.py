@@ -1,11 +1,14 @@
 """Architectures of timm's and torchvision's: weights, standardisation, enlarged images."""
 
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from common import small, weights_of
+from common import Trap, small, weights_of
+from mirrors import Mirror, without_proxies
 from sklearn.frozen import FrozenEstimator
 from torch.nn import functional
 
@@ -13,7 +16,7 @@ import skfashion
 from skfashion import TimmClassifier, TorchvisionClassifier
 from skfashion.classifiers import timm as classifiers_timm
 from skfashion.nets.layers import SameConv2d
-from skfashion.nets.timm import check_name
+from skfashion.nets.timm import check_name, number_of_weights
 from skfashion.training.inference import fold_batch_norm
 
 timm = pytest.importorskip("timm")
@@ -125,6 +128,89 @@ def test_torchvision_weights_have_their_own_standardisation(few, tmp_path):
     assert layer.scale.item() == pytest.approx(X.max() * np.mean([0.229, 0.224, 0.225]))
 
 
+def test_files_of_torchvisions_weights_may_have_any_order_and_no_last_layer(few, tmp_path):
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    torch.manual_seed(0)
+    state = models.get_model("mobilenet_v3_small", weights=None).state_dict()
+    params = {"backbone": "mobilenet_v3_small", "max_epochs": 1, "lr": 1e-30}
+    torch.save(state, tmp_path / "weights.pt")
+    torch.save(dict(reversed(state.items())), tmp_path / "turned.pt")
+    head = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.3.")}
+    torch.save(head, tmp_path / "headless.pt")
+    save_file(state, tmp_path / "weights.safetensors")
+    nets = [
+        small(TorchvisionClassifier, weights=tmp_path / name, **params).fit(*few)
+        for name in ("weights.pt", "turned.pt", "headless.pt", "weights.safetensors")
+    ]
+    first, *others = map(weights_of, nets)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images(few, tmp_path):
+    torch.manual_seed(0)
+    state = timm.create_model("mobileone_s0").state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    params = {"backbone": "mobileone_s0", "lr": 1e-30, "precision": "fp32"}
+    net = tiny(weights=tmp_path / "weights.pt", **params).fit(few[0][:8], few[1][:8] % 2)
+    found = net.net_.module_.state_dict()
+    for name in ("stem.conv_kxk.0.conv.weight", "stem.conv_scale.conv.weight"):
+        expected = state[name].sum(1, keepdim=True)
+        torch.testing.assert_close(found[f"features.{name}"].contiguous(), expected)
+
+
+def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):
+    from torchvision import models
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    url = models.get_model_weights("mobilenet_v3_small").DEFAULT.url
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({"weight": Trap(tmp_path / "sprung")}, tmp_path / "checkpoints" / Path(url).name)
+    net = small(TorchvisionClassifier, backbone="mobilenet_v3_small", weights="DEFAULT")
+    with pytest.raises(OSError, match=r"Got weights='DEFAULT' .* put that file into") as caught:
+        net.fit(*few)
+    assert "weights_only" not in str(caught.value)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_download_that_is_another_file_is_told(few, tmp_path, monkeypatch):
+    mirror = Mirror({"/mobilenet_v3_small-047dcff4.pth": b"<p>Log in</p>"})
+    without_proxies(monkeypatch)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+
+    def urlopen(request, urlopen=torch.hub.urlopen):
+        return urlopen(f"{mirror.url}{Path(request.full_url).name}")
+
+    monkeypatch.setattr(torch.hub, "urlopen", urlopen)
+    net = small(TorchvisionClassifier, backbone="mobilenet_v3_small", weights="DEFAULT")
+    with pytest.raises(OSError, match=r"could not be downloaded from https\S+: invalid hash"):
+        net.fit(*few)
+    mirror.close()
+
+
+def test_large_images_are_predicted_few_at_a_time(few, file):
+    X, y = few
+    net = tiny(weights=file, resize=256, freeze="backbone").fit(X[:16], y[:16])
+    expected, rows = net.predict_proba(X), []
+    net.net_.module_.register_forward_pre_hook(lambda module, args: rows.append(len(args[0])))
+    np.testing.assert_allclose(net.predict_proba(X), expected, atol=1e-6)
+    assert rows == [32, 16]
+
+
+def test_a_warm_start_needs_no_file_of_weights(few, file, tmp_path):
+    path = tmp_path / "weights.pt"
+    path.write_bytes(file.read_bytes())
+    net = tiny(weights=path, warm_start=True).fit(*few)
+    before = weights_of(net)
+    path.unlink()
+    assert not np.array_equal(weights_of(net.fit(*few)), before)
+    net.partial_fit(*few)
+    with pytest.raises(FileNotFoundError, match="weights.pt"):
+        tiny(weights=path).fit(*few)
+
+
 @pytest.mark.parametrize("backbone", TINY)
 def test_predictions_are_those_of_the_network_itself(backbone, few):
     X, y = few
@@ -214,7 +300,7 @@ def test_weights_from_files_of_other_kinds(few, state, file, tmp_path):
 
 
 def test_weights_of_no_name_and_no_file_are_refused(few):
-    expected = r"Got weights='BEST', expected 'DEFAULT', the path of a file .*'test_efficientnet\."
+    expected = r"Got weights='BEST', expected 'DEFAULT', the path .*'test_efficientnet\.r160_in1k'"
     with pytest.raises(ValueError, match=expected):
         tiny(weights="BEST").fit(*few)
     with pytest.raises(ValueError, match=r"of which timm has no weights; expected None"):
@@ -231,6 +317,58 @@ def test_weights_that_cannot_be_downloaded_say_where_a_file_helps(few, tmp_path,
     )
     with pytest.raises(OSError, match=expected):
         tiny(weights="DEFAULT").fit(*few)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """The folder of a cache of the Hugging Face Hub, which is out of reach."""
+    library = pytest.importorskip("huggingface_hub")
+    without_proxies(monkeypatch)
+    library.close_session()  # which may know a proxy
+    # Nobody listens there.
+    url = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(library.constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+    monkeypatch.setattr(library.constants, "HF_HUB_CACHE", str(tmp_path))
+    yield tmp_path
+    library.close_session()
+
+
+def test_without_a_network_the_message_comes_soon(few, hub):
+    start = time.monotonic()
+    with pytest.raises(OSError, match=r"could not be downloaded from https://huggingface\.co/"):
+        tiny(weights="DEFAULT").fit(*few)
+    assert time.monotonic() - start < 10  # the library itself would try again for a minute
+
+
+def test_without_a_network_weights_in_the_cache_are_taken(few, hub, file, state):
+    from safetensors.torch import save_file
+
+    name = timm.get_pretrained_cfg("test_efficientnet").hf_hub_id
+    place = hub / f"models--{name.replace('/', '--')}"
+    folder = place / "snapshots" / ("0" * 40)
+    folder.mkdir(parents=True)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("0" * 40)
+    save_file({n: t.contiguous() for n, t in state.items()}, folder / "model.safetensors")
+    found = weights_of(tiny(weights="DEFAULT", lr=1e-30).fit(*few))
+    np.testing.assert_array_equal(found, weights_of(tiny(weights=file, lr=1e-30).fit(*few)))
+
+
+def test_a_file_that_is_none_says_what_weights_are(few, file, tmp_path):
+    net = tiny(weights=file).fit(*few)
+    for what in (net.net_.module_, [1, 2]):
+        torch.save(what, tmp_path / "wrong.pt")
+        with pytest.raises(ValueError, match="Expected a state dict of the architecture") as caught:
+            tiny(weights=tmp_path / "wrong.pt").fit(*few)
+        assert "net.save" not in str(caught.value)
+
+
+@pytest.mark.parametrize("backbone", TINY)
+def test_no_file_is_smaller_than_an_architecture_is_said_to_be(backbone, few):
+    X, y = few
+    net = tiny(backbone=backbone).fit(X, y % 2)
+    n_weights = sum(tensor.numel() for tensor in net.net_.module_.features.parameters())
+    assert number_of_weights(backbone) <= n_weights
 
 
 @pytest.mark.parametrize("name", ["resnt18", "hf-hub:timm/resnet18", "local-dir:/tmp/x", "", "a/b"])

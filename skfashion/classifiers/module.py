@@ -1,17 +1,26 @@
 """A PyTorch module of the user's own as a scikit-learn classifier."""
 
+import copyreg
 from collections.abc import Callable
 from typing import Literal, Self
 
 from skfashion.classifiers.base import ImageClassifier
 from skfashion.nets import ModuleNet
-from skfashion.nets.trying import name_of, parameters_of, takes
+from skfashion.nets.trying import has_tensors, name_of, parameters_of, takes
 from skfashion.parameters.declaring import COUNT, estimator, param, redefault
 from skfashion.utils._sklearn import StrOptions
 from skfashion.utils.names import advises, with_advice
 
 # What precedes the names of the module's own parameters.
 PREFIX = "module__"
+# What to give in the place of an object with tensors.
+INSTEAD = {
+    "module": (
+        "the class or the function that makes it, ModuleClassifier(module={}, module_params={{...}}"
+        "), to which init_from gives weights to begin with"
+    ),
+    "criterion": "one without; class_weight weights the classes",
+}
 
 
 @estimator
@@ -175,6 +184,26 @@ class ModuleClassifier(ImageClassifier):
                 raise ValueError(with_advice(f"{message}expected one of {known}.", name, known))
         before = others.pop("module_params", self.module_params)
         return super().set_params(**others, module_params={**(before or {}), **own})
+
+    def __reduce_ex__(self, protocol):
+        # What pickle does by itself, unless there is a __reduce__.
+        new = copyreg.__newobj__  # pyright: ignore[reportAttributeAccessIssue]
+        return new, (type(self),), self.__getstate__()
+
+    def __reduce__(self):
+        # skops asks for it before it comes upon tensors; pickle, joblib and copies do not.
+        made = [("module", self.module), ("criterion", self.criterion)]
+        if hasattr(self, "net_"):
+            made.append(("module", (self.net_.architecture or {}).get("module")))
+            made.append(("criterion", vars(self.net_).get("criterion__loss")))
+        for name, value in made:
+            if has_tensors(value):
+                raise TypeError(
+                    f"Got {name}={name_of(value)}(...), an object with tensors, which skops cannot "
+                    f"write; expected {INSTEAD[name].format(name_of(value))}. Fit that, or use "
+                    "net.save(path) for the net alone, or a pickle."
+                )
+        return self.__reduce_ex__(2)
 
     def _build_module(self, image_shape, n_classes):
         if self.module is None:

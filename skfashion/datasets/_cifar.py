@@ -7,7 +7,7 @@ import numpy as np
 
 from skfashion.datasets._archives import CIFAR10_FILE
 from skfashion.datasets._bunch import make_result
-from skfashion.datasets._copies import OPTIONS, Copies
+from skfashion.datasets._copies import OPTIONS, copies_of
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.names import advises
 
@@ -42,12 +42,12 @@ def fetch_cifar10(
     Each file is looked for in ``data_home``, in the folder that the environment variable
     ``SKFASHION_DATA`` names, and in scikit-learn's data folder
     (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
-    ``cifar-10``, then in ``CIFAR10/raw`` (the layout of torchvision), then directly. The archive of
-    the binary version, ``cifar-10-binary.tar.gz`` (170 MB), is read as published, and verified
-    against its SHA-256 each time; nothing is unpacked to the disk, and no pickle is opened: the
-    archive of Python's version, which torchvision keeps, is not looked at. Any wrong file is an
-    error. What is found nowhere is downloaded from torchvision's mirror into the subfolder
-    ``cifar-10`` of the first of these folders, so that several data sets can share one.
+    ``cifar-10``, then directly. The archive of the binary version, ``cifar-10-binary.tar.gz``
+    (170 MB), is read as published, and verified against its SHA-256 each time; nothing is unpacked
+    to the disk, and no pickle is opened: the archive of Python's version, which torchvision keeps,
+    is not looked at. Any wrong file is an error. What is found nowhere is downloaded, from where
+    torchvision downloads the other archive, into the subfolder ``cifar-10`` of the first of these
+    folders, so that several data sets can share one.
 
     Parameters
     ----------
@@ -111,9 +111,10 @@ def fetch_cifar10(
     >>> photos.images.shape  # doctest: +SKIP
     (10000, 32, 32, 3)
     """
+    copies = copies_of("cifar-10", data_home, download_if_missing)
     parse = partial(_parts, names=MEMBERS[subset])
     return make_result(
-        Copies("cifar-10", data_home, download_if_missing).read(CIFAR10_FILE, parse),
+        copies.read({"all": CIFAR10_FILE}, parse)["all"],
         descr=("cifar10.rst",),
         return_X_y=return_X_y,
         as_frame=as_frame,

@@ -7,7 +7,7 @@ from functools import partial
 
 from skfashion.datasets._archives import EMNIST_FILE, parse_idx
 from skfashion.datasets._bunch import SPLITS, make_result
-from skfashion.datasets._copies import OPTIONS, Copies
+from skfashion.datasets._copies import OPTIONS, copies_of
 from skfashion.utils._sklearn import StrOptions, validate_params
 from skfashion.utils.names import advises
 
@@ -128,9 +128,10 @@ def fetch_emnist(
     >>> letters.data.shape  # doctest: +SKIP
     (20800, 784)
     """
+    copies = copies_of("emnist", data_home, download_if_missing, raw=("EMNIST/raw",))
     parse = partial(_parts, split=split, subset=subset)
     return make_result(
-        Copies("emnist", data_home, download_if_missing).read(EMNIST_FILE, parse),
+        copies.read({"all": EMNIST_FILE}, parse)["all"],
         descr=("emnist.rst",),
         return_X_y=return_X_y,
         as_frame=as_frame,

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from skfashion.datasets._bunch import SPLITS, make_result
-from skfashion.datasets._copies import OPTIONS
-from skfashion.datasets._download import download
-from skfashion.datasets._files import FILES, decode
-from skfashion.datasets._folders import check_place_to_download, own_folders
+from skfashion.datasets._bunch import SPLITS, chosen, make_result
+from skfashion.datasets._copies import OPTIONS, Copies
+from skfashion.datasets._files import FILES
+from skfashion.datasets._folders import own_folders
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.names import advises
 
@@ -121,51 +120,14 @@ def fetch_fashion_mnist(
     >>> load_fashion_sample(subset="test").data.shape
     (1000, 784)
     """
-    folders = own_folders(data_home, "fashion-mnist")
-    files = {key: file for key, file in FILES.items() if key[0] in SPLITS[subset]}
-    paths = {key: _find(file, [*folders, DEBIAN_FOLDER]) for key, file in files.items()}
-    missing = [files[key].name for key, path in paths.items() if path is None]
-    if missing and not download_if_missing:
-        raise OSError(_missing_message(missing, [*folders, DEBIAN_FOLDER]))
-    if missing:
-        check_place_to_download(missing, folders)
-    arrays = {
-        key: download(file, folders[0]) if paths[key] is None else _read(paths[key], file)
-        for key, file in files.items()
-    }
+    copies = Copies(
+        own_folders(data_home, "fashion-mnist"),
+        ("", "FashionMNIST/raw"),
+        download_if_missing,
+        packages={DEBIAN_FOLDER: "apt reinstall dataset-fashion-mnist"},
+    )
+    arrays = copies.read(chosen(FILES, subset))
     parts = [(arrays[split, "images"], arrays[split, "labels"]) for split in SPLITS[subset]]
     return make_result(
         parts, descr=("fashion_mnist.rst",), return_X_y=return_X_y, as_frame=as_frame
-    )
-
-
-def _find(file, folders):
-    """Return the path of the first copy of ``file``, or None."""
-    for folder in folders:
-        for layout in (folder, folder / "FashionMNIST" / "raw"):
-            # Decompressed first, as it is ten times faster to read.
-            for name in (file.name, f"{file.name}.gz"):
-                if (layout / name).is_file():
-                    return layout / name
-    return None
-
-
-def _read(path, file):
-    try:
-        return decode(path.read_bytes(), file, str(path))
-    except ValueError as error:
-        raise ValueError(
-            f"{error} Delete it and call again to download it, or replace it with the right file"
-            + (" (apt reinstall dataset-fashion-mnist)." if DEBIAN_FOLDER in path.parents else ".")
-        ) from error
-
-
-def _missing_message(names, folders):
-    return (
-        "Data not found and `download_if_missing` is False. "
-        f"Missing: {', '.join(names)} (decompressed or .gz). Looked in: "
-        f"{', '.join(map(str, folders))}, and in FashionMNIST/raw in each. Call with "
-        "download_if_missing=True, or install the Debian package (apt install "
-        "dataset-fashion-mnist), or name the folder that has the files as data_home or in the "
-        "environment variable SKFASHION_DATA."
     )

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -15,7 +16,7 @@ from skfashion.preprocessing.blocks import BLOCK, images_of, thread_count
 from skfashion.preprocessing.reader import shape_of_all
 from skfashion.utils._sklearn import Interval, StrOptions, validate_params
 from skfashion.utils.callers import warn_the_caller
-from skfashion.utils.files import write_atomically
+from skfashion.utils.files import sweep, write_atomically
 from skfashion.utils.names import advises
 
 # Names that a warning shows, and seconds before which no bar is.
@@ -77,7 +78,8 @@ def load_image_folder(
         A mapping of files to labels, or a CSV file with a heading whose first column names files
         and whose second, or ``label``, ``class`` or ``target``, has the labels. Files are named
         from `path` on, with or without their suffixes; those that are not named are left out. Rows
-        have the table's order. Labels that are whole numbers stay numbers, all others are text.
+        have the table's order. Labels that are all whole numbers, or all truth values, stay so;
+        others are text. Empty ones are refused, "None" and "NA" in a file are text.
     on_error : {"raise", "warn"}, default="raise"
         Whether a picture that cannot be read is an error, or left out, named in a warning and in
         ``left_out``.
@@ -149,14 +151,18 @@ def load_image_folder(
     found = labelled_files(path, labels)
     _warn_of_folders(found)
     refused = {}
-    handle = partial(_handle, refused, found.files, on_error)
+    handle = partial(_handle, refused, range(len(found.files)), on_error)
     size, mode = shape_of_all(found.files, size, mode, n_jobs, handle)
+    # What has been refused is not tried again: it could come through now, and rows would not agree.
+    numbers = [number for number in range(len(found.files)) if number not in refused]
+    handle = partial(_handle, refused, numbers, on_error)
+    files = [found.files[number] for number in numbers]
     steps = Steps(size, mode, crop)
-    blocks = images_of(found.files, steps, thread_count(n_jobs))
-    bar = {"total": math.ceil(len(found.files) / BLOCK), "unit": "block", "delay": DELAY}
+    blocks = images_of(files, steps, thread_count(n_jobs))
+    bar = {"total": math.ceil(len(files) / BLOCK), "unit": "block", "delay": DELAY}
     blocks = make_bar(blocks, desc="Reading pictures", disable=not verbose, **bar)
     store = _in_memory if out is None else partial(_in_file, out)
-    images = store(_readable(blocks, handle), len(found.files), steps.shape)
+    images = store(_readable(blocks, handle), len(files), steps.shape)
     kept = np.ones(len(found.files), bool)
     kept[list(refused)] = False
     if refused:
@@ -171,14 +177,14 @@ def load_image_folder(
     )
 
 
-def _handle(refused, files, on_error, found):
-    """Raise an error of pictures that cannot be read, or remember them."""
+def _handle(refused, numbers, on_error, found):
+    """Raise an error of pictures that cannot be read, or remember them, by their numbers."""
     if found and on_error == "raise":
         raise ValueError(
             f"Got {found[0]}; expected pictures that can be read. Take it away, or leave such "
             "files out by on_error='warn'."
         )
-    refused.update({one.number: str(one) for one in found})
+    refused.update({numbers[one.number]: str(one) for one in found})
 
 
 def _readable(blocks, handle):
@@ -199,6 +205,7 @@ def _in_memory(blocks, n_images, shape):
 
 def _in_file(out, blocks, n_images, shape):
     """Write the images of blocks to a new file; return its map."""
+    sweep(Path(os.path.realpath(out)).parent)
 
     def write(stream):
         _write_header(stream, n_images, shape)

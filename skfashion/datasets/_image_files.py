@@ -1,6 +1,7 @@
 """Which files of a folder are pictures, and what their labels are."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +63,15 @@ def labelled_files(path, labels):
 
 def _by_folder(path):
     """Return the pictures of folders that are classes, deeper ones included."""
-    folders = sorted(entry.name for entry in os.scandir(path) if _is_folder(entry))
+    names = os.listdir(path)
+    folders = sorted(name for name in names if _is_folder(path / name))
     files, codes, empty = [], [], []
     for code, name in enumerate(folders):
         found = pictures_below(path / name)
         files += found
         codes += [code] * len(found)
         empty += [] if found else [name]
-    beside = sum(_is_picture(entry.name) and entry.is_file() for entry in os.scandir(path))
+    beside = sum(_is_picture(name) and os.path.isfile(path / name) for name in names)
     if not files:
         raise ValueError(
             f"Got path={str(path)!r} with {len(folders)} folders of classes and {beside} pictures "
@@ -96,8 +98,9 @@ def _raise(error):
     raise error
 
 
-def _is_folder(entry):
-    return entry.is_dir() and not entry.name.startswith(".")
+def _is_folder(path):
+    # scandir's own question raises an error of a link that leads back to itself.
+    return not path.name.startswith(".") and os.path.isdir(path)
 
 
 def _is_picture(name):
@@ -131,6 +134,12 @@ def _by_table(path, table):
             f"Got labels of {', '.join(map(repr, missing[:NAMED]))}{more}, which are not in "
             f"{str(path)!r}; expected names of files in it, with folders where they lie deeper."
         )
+    if len(set(files)) < len(files):
+        twice = Counter(files).most_common(1)[0][0]
+        raise ValueError(
+            f"Got two labels of {twice!r}, by its name and without its suffix; expected each file "
+            "once."
+        )
     names, codes = np.unique(_as_labels(list(table.values())), return_inverse=True)
     return Labelled(files, codes.astype(np.int64), names, [])
 
@@ -163,7 +172,8 @@ def _read_table(file):
     import pandas as pd
 
     try:
-        table = pd.read_csv(file, dtype={0: str})
+        # Empty cells alone are missing: "None" and "NA" are labels as good as others.
+        table = pd.read_csv(file, dtype={0: str}, keep_default_na=False, na_values=[""])
     except ValueError as error:  # those of pandas, too
         raise ValueError(
             f"Got labels={str(file)!r}, which cannot be read as a table of CSV ({error})."

@@ -3,8 +3,8 @@
 import gzip
 
 from skfashion.datasets._archives import KMNIST_FILES, parse_idx
-from skfashion.datasets._bunch import SPLITS, make_result
-from skfashion.datasets._copies import OPTIONS, Copies
+from skfashion.datasets._bunch import SPLITS, chosen, make_result
+from skfashion.datasets._copies import OPTIONS, copies_of
 from skfashion.datasets._files import MNIST_FILES
 from skfashion.utils._sklearn import validate_params
 from skfashion.utils.names import advises
@@ -106,9 +106,8 @@ def fetch_mnist(
     >>> X.shape  # doctest: +SKIP
     (10000, 784)
     """
-    copies = Copies("mnist", data_home, download_if_missing)
-    # Labels first: they are small, so that a wrong folder or an unwritable disk is told at once.
-    contents = {key: copies.read(MNIST_FILES[key]) for key in _keys(subset)}
+    copies = copies_of("mnist", data_home, download_if_missing, raw=("MNIST/raw",), is_shared=True)
+    contents = copies.read(chosen(MNIST_FILES, subset))
     return _result(contents, subset, "mnist.rst", map(str, range(10)), return_X_y, as_frame)
 
 
@@ -204,14 +203,11 @@ def fetch_kmnist(
     >>> X.shape  # doctest: +SKIP
     (10000, 784)
     """
-    copies = Copies("kmnist", data_home, download_if_missing)
-    contents = {key: copies.read(KMNIST_FILES[key], _unpacked) for key in _keys(subset)}
+    copies = copies_of(
+        "kmnist", data_home, download_if_missing, raw=("KMNIST/raw",), is_shared=True
+    )
+    contents = copies.read(chosen(KMNIST_FILES, subset), _unpacked)
     return _result(contents, subset, "kmnist.rst", SYLLABLES, return_X_y, as_frame)
-
-
-def _keys(subset):
-    """Return the keys of the files of a subset, labels before images."""
-    return [(split, kind) for split in SPLITS[subset] for kind in ("labels", "images")]
 
 
 def _unpacked(stream):

@@ -1,14 +1,14 @@
 """A net that is ready to be trained: network, loss, augmentation, optimizer."""
 
 from contextlib import nullcontext
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
 
 from skfashion.fitting.initial_weights import begin_with, lineage_of, read_initial_weights
 from skfashion.fitting.inputs import find_device, torch_dtype
-from skfashion.fitting.own_loss import own_loss
+from skfashion.fitting.own_loss import check_suits, own_loss
 from skfashion.images import planes_shape
 from skfashion.parameters.augmentation import MIN_SIDE, RECIPES, Augmentation
 from skfashion.parameters.declaring import constraints_of
@@ -84,6 +84,8 @@ def make_net(
     loss = own_loss(estimator, given)
     generator = torch.Generator().manual_seed(int(seed))
     module, lineage = _make_module(estimator, given, terms, statistics, generator)
+    if loss is not None:
+        check_suits(loss, estimator.module, module)
     if optimizer in OPTIMIZERS.values() and module.suits_channels_last:
         # The layout in which convolutions on a CPU run fastest; it changes nothing else. Some
         # other optimizers, such as LBFGS, want to see weights as vectors.
@@ -219,11 +221,18 @@ def build_module(
     return module.to(dtype)
 
 
+def without_weights(estimator):
+    """Return an estimator of the same network that opens and downloads no weights to begin with."""
+    return replace(estimator, weights=None) if hasattr(estimator, "weights") else estimator
+
+
 def _make_module(estimator, given, terms, statistics, generator):
     """Return the network with its initial weights, and its lineage.
 
     What is random about its weights comes from `generator` and from nowhere else.
     """
+    if given.before is not None:
+        estimator = without_weights(estimator)  # they have done their work, and may be gone
     module = build_module(
         estimator,
         planes_shape(given.image_shape),
@@ -233,6 +242,8 @@ def _make_module(estimator, given, terms, statistics, generator):
         head_scale=terms.head_scale,
         generator=generator,
     )
+    for fault in module.faults:
+        raise ValueError(fault)
     for doubt in module.doubts:
         warn_the_caller(doubt)
     module.begin(generator)

@@ -19,12 +19,18 @@ from skfashion.utils.extras import import_library
 from skfashion.utils.forms import TORCH, refuse_other_forms
 from skfashion.utils.tensors import looks_like_tensors
 
-# What a file of weights is made by.
-EXPECTED = (
-    "Expected one that net.save(path), net.net_.save_params(f_params=path) or "
-    "torch.save(module.state_dict(), path) has written. An estimator in a file is loaded first and "
-    "then given as FrozenEstimator(net)."
-)
+# What a file of weights is made by, for each parameter that names one.
+EXPECTED = {
+    "init_from": (
+        "Expected one that net.save(path), net.net_.save_params(f_params=path) or "
+        "torch.save(module.state_dict(), path) has written. An estimator in a file is loaded first "
+        "and then given as FrozenEstimator(net)."
+    ),
+    "weights": (
+        "Expected a state dict of the architecture, as torch.save(module.state_dict(), path) and "
+        "safetensors write it. A net of this package is for init_from."
+    ),
+}
 
 
 def read_initial_weights(init_from, classes, module=None):
@@ -105,9 +111,10 @@ def read_file(path, parameter):
     given = f"Got {parameter}={os.fspath(path)!r}"
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{given}, expected a file of weights, which is not there.")
-    refuse_other_forms(path, given, EXPECTED, but=[TORCH])
+    expected = EXPECTED[parameter]
+    refuse_other_forms(path, given, expected, but=[TORCH])
     if looks_like_tensors(path):
-        return _read_safetensors(path, given)
+        return _read_safetensors(path, given, expected)
     with open(path, "rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about pickles of another kind: refused below
         try:
@@ -118,19 +125,18 @@ def read_file(path, parameter):
         except Exception as error:
             raise ValueError(
                 f"{given}, which is no file of weights, or a damaged one ({_reason(error)}). "
-                f"{EXPECTED}"
+                f"{expected}"
             ) from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as many training scripts write them
     if not isinstance(state, dict) or not all(map(_is_weight, state, state.values())):
         raise ValueError(
-            f"{given}, which holds a {type(state).__name__}, expected weights by name, as "
-            "net.net_.save_params(f_params=path) writes them."
+            f"{given}, which holds a {type(state).__name__}, expected weights by name. {expected}"
         )
     return state
 
 
-def _read_safetensors(path, given):
+def _read_safetensors(path, given, expected):
     """Return the weights in a file of safetensors' that may be of any library."""
     # It has an integer's length and JSON: reading runs no code.
     library = import_library("safetensors.torch", "persistence", "Files of safetensors need")
@@ -138,7 +144,7 @@ def _read_safetensors(path, given):
         return library.load_file(path)
     except Exception as error:  # safetensors' own errors are no ValueErrors
         raise ValueError(
-            f"{given}, which is no file of weights, or a damaged one ({error}). {EXPECTED}"
+            f"{given}, which is no file of weights, or a damaged one ({error}). {expected}"
         ) from error
 
 

@@ -1,8 +1,11 @@
 """A loss of the user's own: a classifier's parameter `criterion`."""
 
 import copy
+import functools
 
 from torch import nn
+
+from skfashion.fitting.words import name_of
 
 
 def own_loss(estimator, given):
@@ -50,3 +53,31 @@ def own_loss(estimator, given):
             "loss of PyTorch's form: criterion(logits, targets)."
         )
     return made
+
+
+def check_suits(loss, made_by, module):
+    """Refuse a loss of log-probabilities for a network that returns none.
+
+    Parameters
+    ----------
+    loss : callable
+        What :func:`own_loss` returns.
+    made_by : type, callable or torch.nn.Module
+        What makes the network, for the message.
+    module : Network
+
+    Raises
+    ------
+    ValueError
+    """
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    if not isinstance(loss, nn.NLLLoss) and loss is not nn.functional.nll_loss:
+        return
+    if not module.returns_log_probabilities:
+        raise ValueError(
+            f"Got criterion={name_of(loss)} with module={name_of(made_by)}, which returns no "
+            "log-probabilities: the exponentials of a row do not sum to 1, as that loss needs it. "
+            "Use criterion=nn.CrossEntropyLoss, which takes logits, or let the module end with "
+            "nn.LogSoftmax(dim=1)."
+        )

@@ -14,6 +14,7 @@ from skfashion.fitting.building import (
     build_module,
     names_of_architecture,
     net_around,
+    without_weights,
 )
 from skfashion.fitting.shift import ImageStatistics
 from skfashion.images import planes_shape
@@ -115,9 +116,7 @@ def build_for(cls, plain, image_shape, n_classes):
     unknown = set(plain["architecture"]) - set(names_of_architecture(cls))
     if unknown:
         raise ValueError(f"{cls.__name__} has no architecture of {', '.join(sorted(unknown))}")
-    estimator = cls(**plain["architecture"])
-    if hasattr(estimator, "weights"):
-        estimator.weights = None
+    estimator = without_weights(cls(**plain["architecture"]))
     module = build_module(
         estimator,
         planes_shape(image_shape),

@@ -1,6 +1,7 @@
 """Architectures of other libraries as networks of this package: own layers, head, parts."""
 
 import copy
+import math
 
 import torch
 from torch import nn
@@ -18,6 +19,10 @@ from skfashion.nets.network import Network
 # To this side, in pixels, images are enlarged for architectures that do not accept smaller ones:
 # all that halve it five times do.
 SIDE = 32
+
+# Most pixels of images that are predicted at a time, as many as 128 images of 128 a side have: what
+# layers return of larger ones takes gigabytes.
+MOST_PIXELS = 2**21
 
 # By how much a step moves batch norm's statistics, at least. Some architectures have a tenth of
 # PyTorch's own default, for trainings of a hundred thousand steps; after a few hundred, the
@@ -91,6 +96,11 @@ class BackboneNet(Network):
         self.features = nn.Sequential(*before, module) if before else module
         prefix = f"features.{len(before)}." if before else "features."
         self.head = nn.Linear(n_features, n_classes)
+        n_pixels = math.prod(image_shape[1:])
+        while self.inference_block_size * n_pixels > MOST_PIXELS:
+            if self.inference_block_size == self.inference_rows_multiple:
+                break
+            self.inference_block_size //= 2
         names = _names_of_parts(module)
         if freeze is not None and freeze > len(names):
             raise ValueError(
@@ -105,7 +115,7 @@ class BackboneNet(Network):
             patterns = [f"{prefix}{name}.*" for name in names]
             self.lr_factors = tuple(zip(patterns, factors, strict=True))
         if pretrained is not None:
-            self.pretrained = _adapted(pretrained, image_shape[0], prefix, _first_of(module))
+            self.pretrained = _adapted(pretrained, image_shape[0], prefix, module)
 
     def train(self, mode=True):
         """Switch to training, but for the parts that are frozen; their statistics are, too."""
@@ -151,18 +161,21 @@ def _first_of(module):
     return next((n for n, layer in module.named_modules() if isinstance(layer, nn.Conv2d)), None)
 
 
-def _adapted(state, n_channels, prefix, first):
+def _adapted(state, n_channels, prefix, module):
     """Return an architecture's weights under the names that they have in a network.
 
-    The first convolution's filters for red, green and blue are added up and shared out where
-    images have another number of channels: a grey image is a picture in grey.
+    Filters for red, green and blue, of the first convolution and of those beside it, are added up
+    and shared out where images have another number of channels: a grey image is a picture in grey.
     """
-    adapted = {f"{prefix}{name}": tensor for name, tensor in state.items()}
-    name = f"{prefix}{first}.weight"
-    filters = adapted.get(name)
-    if filters is not None and filters.ndim == 4 and filters.shape[1] != n_channels:
-        shared = filters.sum(1, keepdim=True) / n_channels
-        adapted[name] = shared.expand(-1, n_channels, -1, -1).contiguous()
+    own, first = module.state_dict(), state.get(f"{_first_of(module)}.weight")
+    n_given = first.shape[1] if first is not None and first.ndim == 4 else n_channels
+    adapted = {}
+    for name, tensor in state.items():
+        is_filter = name in own and own[name].ndim == tensor.ndim == 4
+        if is_filter and own[name].shape[1] == n_channels != tensor.shape[1] == n_given:
+            shared = tensor.sum(1, keepdim=True) / n_channels
+            tensor = shared.expand(-1, n_channels, -1, -1).contiguous()
+        adapted[f"{prefix}{name}"] = tensor
     return adapted
 
 

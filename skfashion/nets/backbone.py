@@ -36,9 +36,9 @@ class TorchvisionNet(BackboneNet):
         # Some architectures compute with tensors while they are built, which "meta" has none of.
         with torch.device("cpu"), WithoutDraws():
             module = models.get_model(backbone, weights=None)
-        n_features = _without_last_layer(module)
+        last, n_features = _without_last_layer(module)
         if pretrained is not None:
-            options |= {"pretrained": _without_head(pretrained)}
+            options |= {"pretrained": _without_head(pretrained, last)}
         super().__init__(module, n_features, image_shape, n_classes, backbone=backbone, **options)
 
 
@@ -133,28 +133,32 @@ def read_weights(backbone, weights):
                 f"{sorted(names)} or the path of a file with a state dict."
             )
         try:
-            return names[weights].get_state_dict(progress=False, check_hash=True)
-        except OSError as error:
+            # The DenseNets' files are so old that PyTorch reads them as whole pickles only.
+            is_plain = not backbone.startswith("densenet")
+            return names[weights].get_state_dict(
+                progress=False, check_hash=True, weights_only=is_plain
+            )
+        except Exception as error:  # of the network's, of another hash, of what is no weights
+            why = str(error).partition(". ")[0]  # without advice to let a file run code
             raise OSError(
                 f"Got weights={weights!r} for backbone={backbone!r}, which could not be downloaded "
-                f"from {names[weights].url}: {error}. Where there is no network, put that file "
-                f"into {torch.hub.get_dir()}/checkpoints, or give the path of a file with a state "
-                "dict as weights."
+                f"from {names[weights].url}: {why}. Where there is no network, put that file into "
+                f"{torch.hub.get_dir()}/checkpoints, or give the path of a file with a state dict "
+                "as weights."
             ) from error
 
 
-def _without_head(state):
-    """Return weights by today's names, without those of the last layer."""
+def _without_head(state, last):
+    """Return weights by today's names, without those of the last layer, whose name is given."""
     # The DenseNets' published files have names of an older version.
     older = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
     state = {older.sub(r"\1\2.", name): tensor for name, tensor in state.items()}
-    last = list(state)[-1].rpartition(".")[0]
     return {name: tensor for name, tensor in state.items() if name.rpartition(".")[0] != last}
 
 
 def _without_last_layer(module):
-    """Replace the last linear layer by nothing; return the number of its inputs."""
+    """Replace the last linear layer by nothing; return its name and the number of its inputs."""
     name, last = [(n, m) for n, m in module.named_modules() if isinstance(m, nn.Linear)][-1]
     parent, _, child = name.rpartition(".")
     setattr(module.get_submodule(parent), child, nn.Identity())
-    return last.in_features
+    return name, last.in_features

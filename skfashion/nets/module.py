@@ -8,6 +8,7 @@ from torch.nn.parameter import is_lazy
 
 from skfashion.nets.catching import NoHead, Tap, catching
 from skfashion.nets.copying import without_history
+from skfashion.nets.endings import look_at_ending, sum_to_one
 from skfashion.nets.layers import CosineHead
 from skfashion.nets.network import Network
 from skfashion.nets.own_layers import NOISE, copy_for_trial, use_own_layers
@@ -91,9 +92,13 @@ class ModuleNet(Network):
             else:
                 self._name_features(features, images, logits, name)
             if self.head is None:
-                n_features = self.transform(images).shape[1]
+                with torch.no_grad():
+                    n_features = self.transform(images).shape[1]
                 self.head = NoHead(n_features, n_classes)
             self._look_at_training(images, name)
+            if not self.has_head:  # a linear layer returns any number
+                self.faults, doubts = look_at_ending(self.features, images, logits, name)
+                self.doubts += doubts
 
     def _find_features(self, images, logits):
         """Split the module before its last linear layer, or catch what that gets."""
@@ -167,7 +172,9 @@ class ModuleNet(Network):
         training = drawing_layers(copied.module, copied.prepared(images))
         self.draws_from_process = bool(training)
         forgets = not predicting and _forgets(copied.eval(), copy_for_trial(self.features), images)
-        self.doubts = tuple(_doubts(name, training, predicting, forgets))
+        # A list: of two networks that are built alike, other ones may be told.
+        self.doubts = list(_doubts(name, training, predicting, forgets))
+        self.returns_log_probabilities = not self.has_head and sum_to_one(found.exp())
 
     def begin(self, generator):
         """Draw the weights that the module does not bring along: those of a cosine head."""

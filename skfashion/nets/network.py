@@ -38,8 +38,10 @@ class Network(nn.Module):
     has_head = True
     # Whether layers draw from PyTorch's process-wide generator in training.
     draws_from_process = False
-    # What a fit is to warn of.
-    doubts = ()
+    # What a fit is to warn of, and what it is to refuse.
+    doubts = faults = ()
+    # Whether it returns logarithms of probabilities in training.
+    returns_log_probabilities = False
 
     def __init__(self, n_channels):
         super().__init__()

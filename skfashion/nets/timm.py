@@ -12,6 +12,8 @@ from skfashion.nets.adopting import BackboneNet, WithoutDraws, output_shape
 EXAMPLES = ("tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_100", "convnext_atto")
 # Most names that a message lists.
 MOST_SHOWN = 5
+# What the Hugging Face Hub has of an architecture, unless it is said otherwise.
+WEIGHTS = "model.safetensors"
 
 
 class TimmNet(BackboneNet):
@@ -78,23 +80,31 @@ def check_name(backbone):
             f"Got backbone={backbone!r}, expected one of timm's {len(known):,} architectures, such "
             f"as {', '.join(near)}; timm.list_models('*resnet*') lists them."
         )
-    if tag and backbone not in (known := timm.list_pretrained(f"{name}.*")):
+    if tag and backbone not in (known := names_of_weights(backbone)):
         raise ValueError(
             f"Got backbone={backbone!r}, expected {name!r}, or one with the name of its weights: "
             f"{', '.join(known[:MOST_SHOWN])}."
         )
 
 
+def names_of_weights(backbone):
+    """Return the names of an architecture's weights, each behind its own name and a dot."""
+    import timm
+
+    return timm.list_pretrained(f"{backbone.partition('.')[0]}.*")
+
+
 @functools.cache
 def number_of_weights(backbone):
-    """Return how many weights an architecture has before its last layer.
+    """Return how many weights an architecture has before its last layer, at least.
 
     Parameters
     ----------
     backbone : str
         A name that `check_name` accepts.
     """
-    module = _built(backbone, num_classes=0)
+    # Of one channel: the fewest that images have.
+    module = _built(backbone, num_classes=0, in_chans=1)
     return sum(tensor.numel() for tensor in module.parameters())
 
 
@@ -112,7 +122,7 @@ def normalization_of(backbone):
     return list(known.mean), list(known.std)
 
 
-def read_weights(backbone):
+def read_weights(backbone, ask):
     """Return timm's pretrained weights of an architecture, as timm names them.
 
     They are downloaded once, by huggingface_hub, into its cache.
@@ -121,6 +131,9 @@ def read_weights(backbone):
     ----------
     backbone : str
         A name that `check_name` accepts.
+    ask : callable
+        ``ask(known, name)`` is called first, with what timm knows of the weights and the usual name
+        of their file, and raises whatever it likes where they are out of reach.
 
     Raises
     ------
@@ -138,6 +151,7 @@ def read_weights(backbone):
             "expected None, the path of a file with a state dict, or another backbone."
         )
     try:
+        ask(known, WEIGHTS)
         module = _built(backbone, pretrained=True)
     except Exception as error:  # of whatever library timm downloads by
         place = f"https://huggingface.co/{known.hf_hub_id}" if known.hf_hub_id else known.url
@@ -145,7 +159,7 @@ def read_weights(backbone):
         raise OSError(
             f"Got weights='DEFAULT' for backbone={backbone!r}, which could not be downloaded from "
             f"{place} ({why:.200}); where there is no network, fetch the file from there with "
-            "another machine (model.safetensors), and give its path as weights."
+            f"another machine ({known.hf_hub_filename or WEIGHTS}), and give its path as weights."
         ) from error
     return module.state_dict()
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from skfashion.nets.copying import copy_of
+from skfashion.nets.endings import sum_to_one
 
 # Rows that a module is tried with: as few as batch norm can learn from.
 N_ROWS = 2
@@ -16,8 +17,6 @@ QUIET = tuple(
     f"torch.nn.modules.{part}"
     for part in ("conv", "linear", "batchnorm", "instancenorm", "normalization", "upsampling")
 )
-# By how much the sum of a row of probabilities may differ from 1.
-ROUNDING = 1e-4
 
 
 def parameters_of(module):
@@ -56,6 +55,11 @@ def name_of(module):
     """Return what a module, or what makes it, is called: for messages."""
     named = type(module) if isinstance(module, nn.Module) else module
     return getattr(named, "__qualname__", type(named).__name__)
+
+
+def has_tensors(value):
+    """Tell whether something is a module that is made already, with weights or other tensors."""
+    return isinstance(value, nn.Module) and bool(value.state_dict())
 
 
 def made_module(module, params, facts):
@@ -142,8 +146,7 @@ def logits_of(module, images, n_classes, name):
             f"Got a tensor of shape {tuple(found.shape)} and {found.dtype} from module={name} for "
             f"a batch of shape {seen}, {expected}: one number a class, two for two classes."
         )
-    sums = found.double().sum(1)
-    if ((found >= 0) & (found <= 1)).all() and ((sums - 1).abs() < ROUNDING).all():
+    if sum_to_one(found):
         raise ValueError(
             f"Got probabilities from module={name}: all numbers lie from 0 to 1, and each row sums "
             f"to 1; {expected}. Leave out the softmax at its end, which the loss and predict_proba "

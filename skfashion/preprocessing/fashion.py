@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from skfashion.pictures import PictureError, flattened
+from skfashion.pictures import flattened, upright
 from skfashion.preprocessing.blocks import in_pictures, thread_count
 from skfashion.preprocessing.reader import refuse
 from skfashion.preprocessing.sources import listed
@@ -17,6 +17,8 @@ from skfashion.utils.names import Advising, advises
 # Of 255, from which on the ground of a picture counts as bright.
 BRIGHT = 128
 WHITE = (255, 255, 255)
+# As floating-point numbers, so many rows at a time are looked at: a photograph takes much memory.
+ROWS = 64
 
 
 @advises
@@ -141,15 +143,7 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
     def _image(self, picture):
         """Return the image that is made of an opened picture."""
         with picture:
-            try:
-                picture.load()
-                upright = ImageOps.exif_transpose(picture)
-                pixels = np.array(flattened(upright, "RGB", WHITE))
-            except PictureError:
-                raise
-            except Exception as error:
-                # Decoders raise a dozen kinds of errors over damaged files.
-                raise PictureError("damaged", f"is damaged ({error})") from None
+            pixels = np.array(flattened(upright(picture), "RGB", WHITE))
         corner, is_ground = _ground_of(pixels, self.tolerance)
         is_bright = corner.mean() >= BRIGHT if self.ground == "auto" else self.ground == "bright"
         level = 255 if is_bright else 0
@@ -181,8 +175,11 @@ def _ground_of(pixels, tolerance):
     """Return the colour of the corners, their median, and which pixels are close to it."""
     corners = pixels[[0, 0, -1, -1], [0, -1, 0, -1]].astype(np.float32)
     corner = np.median(corners, axis=0)
-    squared = ((pixels.astype(np.float32) - corner) ** 2).sum(axis=2)
-    return corner, squared <= 3 * (255 * tolerance) ** 2
+    is_ground = np.empty(pixels.shape[:2], bool)
+    for start in range(0, len(pixels), ROWS):
+        band = pixels[start : start + ROWS].astype(np.float32) - corner
+        is_ground[start : start + ROWS] = (band**2).sum(axis=2) <= 3 * (255 * tolerance) ** 2
+    return corner, is_ground
 
 
 def _cut_out(pixels, is_ground):

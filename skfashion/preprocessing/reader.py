@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfashion.pictures import CROPS, Steps, checked_size
 from skfashion.preprocessing.blocks import headers_of, images_of, thread_count
 from skfashion.preprocessing.sources import EXPECTED, listed
-from skfashion.utils._sklearn import Interval, StrOptions, fit_context
+from skfashion.utils._sklearn import Interval, StrOptions, check_params, fit_context
 from skfashion.utils.names import Advising, advises
 
 # Sizes that an error names.
@@ -27,10 +27,10 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
     its net: see :func:`skfashion.export.to_onnx`.
 
     A picture is a path, the bytes of a file (PNG, JPEG, WebP, BMP or TIFF of one image), a picture
-    of Pillow's, an array (h, w), (h, w, c) or (c, h, w) of whole numbers from 0 to 255, or a dict
-    with ``"bytes"`` or ``"path"``, as Hugging Face has them. A camera's note on rotation is
-    followed. A palette becomes its colours, CMYK becomes RGB, transparency black; of 16 bits the
-    upper 8 are taken.
+    of Pillow's, an array (h, w), (h, w, c) or (c, h, w) of whole numbers from 0 to 255, an array
+    (h, w) of uint16, which are 16 bits, or a dict with ``"bytes"`` or ``"path"``, as Hugging Face
+    has them. A camera's note on rotation is followed. A palette becomes its colours, CMYK becomes
+    RGB, transparency black; of 16 bits the upper 8 are taken.
 
     Parameters
     ----------
@@ -140,6 +140,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
             If a picture cannot be read; it is named.
         """
         check_is_fitted(self)
+        check_params(self)
         items, steps = listed(X), self._steps()
         images = np.empty((len(items), *steps.shape), np.uint8)
         start = 0

@@ -1,13 +1,18 @@
 """What pictures may be given as: paths, bytes, Pillow's, arrays, Hugging Face's dicts."""
 
 import os
+import threading
 from collections.abc import Mapping, Sized
 
 import numpy as np
 from PIL import Image
 
-from skfashion.pictures import PictureError, check_picture, open_picture
+from skfashion.pictures import PictureError, copied, open_picture
+from skfashion.utils.no_numbers import refuse_datasets
 
+# A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list
+# may hold it twice. A lock for each would have to be kept somewhere; these are enough.
+LOCKS = [threading.Lock() for _ in range(64)]
 EXPECTED = (
     "a list, array, Series or column of paths, bytes, pictures of Pillow's, uint8 arrays, or dicts "
     'with "bytes" or "path"'
@@ -20,8 +25,10 @@ def listed(X):
     Raises
     ------
     ValueError
-        If it is a single picture, a frame of several columns, rows of numbers, or empty.
+        If it is a single picture, a Dataset of PyTorch's, a frame of several columns, rows of
+        numbers, or empty.
     """
+    refuse_datasets(X)
     if isinstance(X, str | bytes | os.PathLike | Mapping | Image.Image):
         raise ValueError(
             f"Got a single picture as X ({described(X)}), expected {EXPECTED}. Put it in a list: "
@@ -39,9 +46,12 @@ def listed(X):
             "the shape (n, h, w) or (n, h, w, c). Reshape flat rows, and put a single image in a "
             "list: [X]."
         )
-    if not isinstance(X, Sized):
+    if not isinstance(X, Sized) or getattr(X, "ndim", 1) == 0:
         raise ValueError(f"Got {type(X).__name__} as X, expected {EXPECTED}.")
     items = list(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind == "S":
+        # NumPy takes zeros at the end away, which a file may end with.
+        items = [item.ljust(X.itemsize, b"\0") for item in items]
     if not items:
         raise ValueError(f"Got X of 0 pictures (shape=(0,)), expected {EXPECTED}.")
     return items
@@ -82,8 +92,8 @@ def picture_of(item):
             raise PictureError("format", "is no file")
         return open_picture(item)
     if isinstance(item, Image.Image):
-        check_picture(item)
-        return item.copy()  # what was given stays open, and as it is
+        with LOCKS[id(item) // 16 % len(LOCKS)]:
+            return copied(item)
     if hasattr(item, "__array__"):
         return _picture_of_array(np.asarray(item))
     raise TypeError(f"Got {described(item)}, expected {EXPECTED}.")
@@ -103,6 +113,8 @@ def _picture_of_array(values):
         )
     if values.dtype.kind == "b":
         values = values * np.uint8(255)
+    if values.dtype == ">u2":
+        values = values.astype(np.uint16)
     is_short = values.dtype == np.uint16 and values.ndim == 2
     if not is_short and values.dtype != np.uint8:
         if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 255:
@@ -121,7 +133,7 @@ def described(item):
         path = item.get("path")
         return f"a dict with the path {path!r}" if path else f"a dict with the keys {list(item)}"
     if isinstance(item, str | os.PathLike):
-        return repr(os.fspath(item))
+        return repr(str(os.fsdecode(item)))  # of NumPy's texts not their type
     if isinstance(item, bytes | bytearray | memoryview):
         return f"{len(item)} bytes"
     if isinstance(item, np.ndarray):

@@ -25,9 +25,28 @@ def refuse_pictures(X):
     ------
     ValueError
     """
+    refuse_datasets(X)
     found = kind_of_pictures(X)
     if found is not None:
         raise ValueError(f"Got {found} as X, {WAY_OUT}.")
+
+
+def refuse_datasets(X):
+    """Refuse an object whose items are asked for by number, without an end: a Dataset of PyTorch's.
+
+    NumPy would ask until an IndexError comes, which such a class need not raise.
+
+    Raises
+    ------
+    ValueError
+    """
+    knows_its_end = ("__iter__", "__array__", "__array_interface__", "__dlpack__")
+    if hasattr(type(X), "__getitem__") and not any(hasattr(X, name) for name in knows_its_end):
+        raise ValueError(
+            f"Got X of type {type(X).__name__}, whose items are asked for one by one; expected an "
+            "array or a list. Take the images out: [dataset[i][0] for i in range(len(dataset))], "
+            "and the labels likewise."
+        )
 
 
 def is_one_picture(X):

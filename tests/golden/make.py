@@ -1,4 +1,5 @@
-"""Make files of this folder anew: python tests/golden/make.py pickles, ... saved, timm, exported.
+"""Make files of this folder anew: python tests/golden/make.py pickles, ... saved, exported, or
+the name of a class in `NEWER`.
 
 The pickles are of commit a5f25c2, the last whose pickles hold networks as objects, and stay as they
 are; the saved files are of the first version that saves, the exported ones of the first with a
@@ -18,6 +19,9 @@ import skfashion
 from skfashion.export import to_onnx
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent))
+from modules import Plain  # noqa: E402, beside the tests
+
 NETS = {
     "AttentionNetClassifier": {"width": 8, "depth": 1, "n_heads": 2, "n_stem_blocks": 1},
     "ConvNetClassifier": {"channels": (4,), "hidden_layer_sizes": (8,), "loss": "ldam"},
@@ -25,7 +29,11 @@ NETS = {
     "ResNetClassifier": {"width": 4, "depth": (1, 1), "tta": "flip"},
     "TorchvisionClassifier": {"backbone": "mobilenet_v3_small", "freeze": 2},
 }
-TIMM = {"backbone": "test_efficientnet", "weights": None, "resize": 24, "freeze": 2}
+# Those that came later: each has a file of its own, which is made alone.
+NEWER = {
+    "ModuleClassifier": {"module": Plain, "module_params": {"width": 2}},
+    "TimmClassifier": {"backbone": "test_efficientnet", "weights": None, "resize": 24, "freeze": 2},
+}
 
 
 def main(what):
@@ -33,8 +41,8 @@ def main(what):
     if what == "exported":
         export()
         return
-    if what == "timm":
-        save_timm()
+    if what in NEWER:
+        save_newer(what)
         return
     X, y = load_digits(return_X_y=True)
     X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
@@ -59,20 +67,22 @@ def main(what):
         np.savez_compressed(FOLDER / "expected.npz", **expected)
 
 
-def save_timm():
-    """Write a saved net of timm's, and add what it predicts to what the others do."""
+def save_newer(name):
+    """Write a saved net of a class that came later, and add its predictions to the others'."""
     X, y = load_digits(return_X_y=True)
     X, y = X[:200].astype(np.uint8), np.asarray(list("abcdefghij"))[y[:200]]
-    net = skfashion.TimmClassifier(**TIMM, max_epochs=1, prior="uniform", random_state=0).fit(X, y)
-    repeat_weights(net.net_.module_)
+    net = getattr(skfashion, name)(**NEWER[name], max_epochs=1, prior="uniform", random_state=0)
+    net.fit(X, y)
+    if name == "TimmClassifier":
+        repeat_weights(net.net_.module_)
     net.save(FOLDER / "net.safetensors")
     content = (FOLDER / "net.safetensors").read_bytes()
     (FOLDER / "net.safetensors").unlink()
-    (FOLDER / "TimmClassifier.safetensors.xz").write_bytes(lzma.compress(content, preset=9))
+    (FOLDER / f"{name}.safetensors.xz").write_bytes(lzma.compress(content, preset=9))
     with np.load(FOLDER / "expected.npz") as file:
         expected = dict(file)
-    expected["TimmClassifier"] = net.predict_proba(expected["X"])
-    expected["TimmClassifier labels"] = net.predict(expected["X"])
+    expected[name] = net.predict_proba(expected["X"])
+    expected[f"{name} labels"] = net.predict(expected["X"])
     np.savez_compressed(FOLDER / "expected.npz", **expected)
 
 

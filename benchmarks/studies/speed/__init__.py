@@ -327,16 +327,21 @@ def _timed(shape, row):
     is_epoch = shape.unit == "s an epoch"
     lines = side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor)
     for name, (who, *cells) in lines:
-        who = f"{who}, {_dtype(name, row)}" if is_epoch else who
+        dtype = _dtype(name, row)
+        who = f"{who}, {dtype}" if is_epoch and not who.endswith(dtype) else who
         yield [shape.title, who, *cells, f"{row['peak_mb'][name]:.0f}"]
 
 
 def _dtype(name, row):
     """Return in which type a competitor multiplies and convolves."""
     task, instructions = row["task"], row["machine"]["instructions"]
-    # By themselves, ours take bfloat16 for convolutions on processors that have it.
+    # Old rows have no device. By themselves, ours take bfloat16 for convolutions on processors that have it.
     is_own = name in ("ours", "module", "conv") and "bf16" in instructions
-    takes = task["device"] != "cpu" or is_own or name in ("hand_bf16", "hand_pools_first")
+    if name == "sklearn_float64":
+        return "fp64"
+    takes = (
+        task.get("device", "cpu") != "cpu" or is_own or name in ("hand_bf16", "hand_pools_first")
+    )
     return "bf16" if takes and task["net"] != "mlp" else "fp32"
 
 

@@ -402,8 +402,8 @@ COMPETITORS = {
     "hand_pools_first": Competitor(
         "the same, channels_last, autocast, pool before ReLU", "torch", pools_first
     ),
-    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn),
-    "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
+    "sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", sklearn),
+    "sklearn_float64": Competitor("scikit-learn MLPClassifier, fp64", "sklearn", sklearn_float64),
     "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch),
     "lightning": Competitor("Lightning", "lightning", lightning),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),

@@ -60,13 +60,18 @@ def classifier(unit, settings, seed=0, **parameters):
 
     from skfashion import ConvNetClassifier
 
-    way, _ = _read(unit)
-    if way in ("pixels", "features"):
+    way, n = _read(unit)
+    if way == "pixels":
         return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    if way == "features":
+        return LogisticRegression(max_iter=1000, **settings[TASK]["features"])
     if way in ("scratch", "init_from"):
         own = settings[TASK].get("conv_net", {})
         return ConvNetClassifier(random_state=seed, **own, **parameters)
-    return _backbone(settings, random_state=seed, **settings[TASK][way], **parameters)
+    # So many images in all, of however many rows.
+    n_epochs = settings[TASK]["images"] // (10 * n)
+    own = {"max_epochs": max(1, min(n_epochs, settings[TASK]["most_epochs"]))}
+    return _backbone(settings, random_state=seed, **settings[TASK][way], **own, **parameters)
 
 
 def _backbone(settings, **parameters):

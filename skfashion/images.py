@@ -125,10 +125,24 @@ def match_layout(shape, image_shape):
     if given == (h, w, c):
         return (0, 3, 1, 2)
     grey = f"(n, {h}, {w}), " if c == 1 else ""
+    advice = advice_on_one_image(shape, image_shape) or _advice_on_colours(given, (c, h, w))
     raise ValueError(
         f"Got X of shape {tuple(shape)}, expected images of image_shape={tuple(image_shape)}: flat "
         f"rows (n, {c * h * w}) in the order of image_shape, {grey}(n, {c}, {h}, {w}) or "
-        f"(n, {h}, {w}, {c}).{advice_on_one_image(shape, image_shape)}"
+        f"(n, {h}, {w}, {c}).{advice}"
+    )
+
+
+def _advice_on_colours(given, planes):
+    """Return what to say where images differ in their colours alone, else ""."""
+    c, h, w = planes
+    is_grey = given in {(h, w), (1, h, w), (h, w, 1)}
+    if not (c == 3 and is_grey) and not (c == 1 and given in {(3, h, w), (h, w, 3)}):
+        return ""
+    mode = "RGB" if is_grey else "L"
+    return (
+        f" These are {'grey' if is_grey else 'in colour'}; load_image_folder and ImageReader read "
+        f'pictures as the net expects them by mode="{mode}".'
     )
 
 

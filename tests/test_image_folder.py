@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -79,6 +80,52 @@ def test_sizes_modes_and_crops(root):
     np.testing.assert_array_equal(one, two)
 
 
+def test_a_reader_does_the_same_to_other_pictures(root):
+    draw(root / "10" / "wide.jpg", (20, 90, 3))
+    found = load_image_folder(root, size=6, crop="pad")
+    assert (found.reader.size_, found.reader.mode_) == ((6, 6), "RGB")
+    np.testing.assert_array_equal(found.reader.transform(found.filenames), found.images)
+    grey = [path.read_bytes() for path in (root / "2").iterdir()]
+    assert found.reader.transform(grey).shape == (1, 6, 6, 3)
+
+
+def test_data_and_target_alone(root):
+    found = load_image_folder(root)
+    data, target = load_image_folder(root, return_X_y=True)
+    np.testing.assert_array_equal(data, found.data)
+    np.testing.assert_array_equal(target, found.target)
+
+
+def test_parts_of_a_data_set_are_no_classes(root, tmp_path):
+    for part in ("Train", "test"):
+        (tmp_path / "all" / part).mkdir(parents=True)
+        for name in ("10", "2"):
+            shutil.copytree(root / name, tmp_path / "all" / part / name)
+    (tmp_path / "all" / "empty").mkdir()
+    with pytest.raises(ValueError, match="folders Train, test, which are parts.*all/Train'"):
+        load_image_folder(tmp_path / "all")
+    # Other names may be those of classes.
+    for part, name in (("Train", "2024"), ("test", "2025")):
+        (tmp_path / "all" / part).rename(tmp_path / "all" / name)
+    (tmp_path / "all" / "empty").rmdir()
+    with pytest.warns(UserWarning, match="same names inside, 10, 2, and no"):
+        found = load_image_folder(tmp_path / "all")
+    assert found.target_names.tolist() == ["2024", "2025"] and len(found.data) == 8
+    draw(tmp_path / "all" / "2024" / "own.png")
+    assert len(load_image_folder(tmp_path / "all").data) == 9
+
+
+def test_pictures_of_other_kinds_are_counted(root):
+    for name in ("a.HEIC", "b.heic", "c.gif", ".d.gif", "notes.txt"):
+        (root / "10" / name).touch()
+    with pytest.warns(UserWarning, match=r"Left out 3 files.*: 2 \.heic, 1 \.gif;.*Convert"):
+        assert len(load_image_folder(root).data) == 6
+    for path in root.rglob("*.png"):
+        path.rename(path.with_suffix(".avif"))
+    with pytest.raises(ValueError, match=r"0 pictures beside them \(.*6 \.avif, 2 \.heic, 1 \.gif"):
+        load_image_folder(root)
+
+
 def test_empty_classes_and_pictures_beside_them_are_named(root):
     (root / "9").mkdir()
     with pytest.warns(UserWarning, match="folders without a picture, 9"):
@@ -94,12 +141,13 @@ def test_empty_classes_and_pictures_beside_them_are_named(root):
 def test_folders_that_are_none(tmp_path, root):
     with pytest.raises(ValueError, match="a folder that is there"):
         load_image_folder(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="0 folders of classes and 3 pictures.*labels="):
+    words = "0 folders of classes and 3 pictures.*labels=.*photos.reader, net"
+    with pytest.raises(ValueError, match=words):
         load_image_folder(root / "10")
     (tmp_path / "empty" / "a").mkdir(parents=True)
     with pytest.raises(ValueError, match="1 folders of classes and 0 pictures"):
         load_image_folder(tmp_path / "empty")
-    for params in ({"size": 0}, {"mode": "grey"}, {"crop": "center"}, {"on_error": "skip"}):
+    for params in ({"size": 0}, {"mode": "grey"}, {"crop": "middle"}, {"on_error": "skip"}):
         with pytest.raises(ValueError, match=next(iter(params))):
             load_image_folder(root, **params)
     with pytest.raises(TypeError, match="'image_size'"):
@@ -179,11 +227,15 @@ def test_labels_of_a_mapping_and_of_a_table(root, tmp_path):
         tmp_path / "labels.csv", index=False
     )
     pd.DataFrame(table.items(), columns=["id", "breed"]).to_csv(tmp_path / "two.csv", index=False)
-    for labels in (table, pd.Series(table), tmp_path / "labels.csv", str(tmp_path / "two.csv")):
-        found = load_image_folder(root, labels=labels)
+    frame = pd.DataFrame({"id": table.keys(), "more": 1, "Label": table.values()})
+    csv = tmp_path / "labels.csv", str(tmp_path / "two.csv")
+    for labels in (table, pd.Series(table), frame, pd.DataFrame(table.items()), *csv):
+        with pytest.warns(UserWarning, match="3 pictures without a label.*10/1.png"):
+            found = load_image_folder(root, labels=labels)
         assert [os.path.relpath(name, root) for name in found.filenames] == expected
         assert found.target.tolist() == [1, 0, 1] and found.target_names.tolist() == ["a", "b"]
-    numbers = load_image_folder(root, labels={"10/0.png": 10, "10/1.png": 9, "10/2.png": 9})
+    with pytest.warns(UserWarning, match="without a label"):
+        numbers = load_image_folder(root, labels={"10/0.png": 10, "10/1.png": 9, "10/2.png": 9})
     assert numbers.target_names.tolist() == [9, 10] and numbers.target.tolist() == [1, 0, 0]
 
 
@@ -194,6 +246,16 @@ def test_words_of_a_table_are_words(tmp_path):
     found = load_image_folder(tmp_path / "shop", labels=tmp_path / "labels.csv")
     assert [Path(name).stem for name in found.filenames] == ["007", "NA"]
     assert found.target_names[found.target].tolist() == ["None", "nan"]
+
+
+def test_numbers_in_the_place_of_names(tmp_path):
+    for i in range(3):
+        draw(tmp_path / "shop" / f"{i}.png")
+    # A heading that is also a row, and fractions that come again and again.
+    (tmp_path / "labels.csv").write_text("0,1\n0,0.5\n1,0.5\n2,0.5\n")
+    for labels in (tmp_path / "labels.csv", pd.DataFrame({0: range(3), 1: 0.5})):
+        found = load_image_folder(tmp_path / "shop", labels=labels)
+        assert found.target_names.tolist() == ["0.5"]
 
 
 def test_tables_that_do_not_fit(root, tmp_path):
@@ -207,18 +269,27 @@ def test_tables_that_do_not_fit(root, tmp_path):
         "1 missing labels": {"10/0.png": None, "10/1.png": "a"},
         "two labels of .*0.png', by": {"10/1.png": 1, "10/0.png": 1, "10/0": 2},
         "1 missing labels, expected": {"10/0.png": np.nan, "10/1.png": 2},
-        "'10/0.png' twice": written("id,label\n10/0.png,a\n10/0.png,b\n"),
+        "'10/0.png' twice in 'id', its first column": written("id,label\n10/0.png,a\n10/0.png,b\n"),
         "2 files, expected each": pd.Series(["a", "b"], index=["10/0.png", "10/0.png"]),
         "of the type list": ["a", "b"],
-        "of the type DataFrame": pd.DataFrame({"a": [1]}),
+        "of the type NoneType.*without labels": None,
+        r"a DataFrame, with the columns \['a'\]": pd.DataFrame({"a": [1]}),
+        "DataFrame, with '10/0.png' twice in 0, its": pd.DataFrame([["10/0.png", "a"]] * 2),
+        "3 different fractions.*for a classifier": {f"10/{i}.png": 0.25 + i for i in range(3)},
     }
     for words, labels in wrong.items():
         with pytest.raises(ValueError, match=words):
             load_image_folder(root, labels=labels)
-    for text in ("id,a,b\n10/0.png,1,2\n", "id\n10/0.png\n", ""):
-        with pytest.raises(ValueError, match=r"labels\.csv"):
+    columns = r"labels\.csv' with the columns"
+    for text, words in {
+        "id,a,b\n10/0.png,1,2\n": columns,
+        "id\n10/0.png\n": columns,
+        "": r"labels\.csv', which cannot",
+        "10/0.png,a\n10/1.png,b\n": r"labels\.csv' whose first row names a file, '10/0\.png'",
+    }.items():
+        with pytest.raises(ValueError, match=words):
             load_image_folder(root, labels=written(text))
-    with pytest.raises(OSError, match=r"nowhere\.csv"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv'.*expected"):
         load_image_folder(root, labels=tmp_path / "nowhere.csv")
 
 
@@ -241,6 +312,8 @@ def test_a_map_on_disk_holds_the_same(root, tmp_path):
     for out in (tmp_path / "images.dat", tmp_path / "folder.npy"):
         with pytest.raises(ValueError, match="Got out="):
             load_image_folder(root, on_error="warn", size=7, mode="L", out=out)
+    with pytest.raises(FileNotFoundError, match="Got out=.*Make the folder '.*/nowhere' first"):
+        load_image_folder(root, out=tmp_path / "nowhere" / "images.npy")
 
 
 def test_a_full_disk_and_leftovers(root, tmp_path):

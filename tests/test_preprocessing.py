@@ -153,6 +153,8 @@ WRONG = {
     "no collection": (3, "Got int as X"),
     "two columns": (pd.DataFrame({"a": ["x"], "b": ["y"]}), r"X\['a'\]"),
     "no columns": (pd.DataFrame(index=[0]), "without columns"),
+    "a generator": ((path for path in ["a.png"]), r"type generator.*list\(X\)"),
+    "an address": (["https://localhost/a.png"], r"X\[0\], 'https:.*download it"),
     "missing": (["nowhere.png"], r"X\[0\], 'nowhere.png', which cannot be opened"),
     "no file": (["."], "is no file"),
     "text": ([b"hello"], r"X\[0\], 5 bytes, which is no picture of PNG"),
@@ -184,18 +186,48 @@ def test_what_is_no_picture_is_named(what):
         ImageReader(size=8, mode="L").fit_transform(X)
 
 
-def test_a_net_refuses_a_dataset():
+def test_a_net_refuses_what_holds_pictures():
     for call in (lambda net, X: net.fit(X, [0, 1, 0]), lambda net, X: net.predict(X)):
         net = MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1).fit([GREY, GREY + 1], [0, 1])
         with pytest.raises(ValueError, match="type Endless"):
             call(net, Endless())
+        with pytest.raises(ValueError, match=r"type list_iterator.*list\(X\)"):
+            call(net, iter([GREY]))
+        with pytest.raises(ValueError, match="path 'a.png' and more"):
+            call(net, np.array(["a.png"] * 3))
+
+
+def test_columns_of_arrow_say_how_they_become_lists():
+    arrow = pytest.importorskip("pyarrow")
+    net = MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1)
+    for item in (content(GREY), "a.png", {"bytes": content(GREY), "path": "a.png"}):
+        table = arrow.table({"label": [0, 1], "picture": [item, item]})
+        for fit in (net.fit, ImageReader().fit):
+            with pytest.raises(ValueError, match=r"Table.*X\['picture'\]\.to_pylist\(\)"):
+                fit(table, [0, 1])
+            with pytest.raises(ValueError, match=r"ChunkedArray.* X\.to_pylist\(\)"):
+                fit(table["picture"], [0, 1])
+    numbers = arrow.table({"a": [1.0, 2, 3, 4], "b": [1.0, 0, 1, 0]})
+    net.fit(numbers, [0, 1, 0, 1])
+
+
+def test_a_net_of_colour_says_how_grey_pictures_are_read():
+    net = MLPNetClassifier(hidden_layer_sizes=2, max_epochs=1)
+    for own, other, mode in ((COLOUR, GREY, "RGB"), (GREY, COLOUR, "L")):
+        net.fit([own, own // 2], [0, 1])
+        with pytest.raises(ValueError, match=f'mode="{mode}"'):
+            net.predict([other])
+        with pytest.raises(ValueError, match=r"\)\.$"):
+            net.predict([other[:6]])
 
 
 def test_parameters_are_checked():
     for params in ({"size": 0}, {"size": (1, 2, 3)}, {"size": (True, 2)}, {"size": "8"}):
         with pytest.raises(ValueError, match="size"):
             read(GREY, **params)
-    for params in ({"mode": "grey"}, {"crop": "center"}, {"flatten": 1}, {"n_jobs": 1.5}):
+    with pytest.raises(ValueError, match="'centre'.*British.*'center'"):
+        read(GREY, size=8, crop="center")
+    for params in ({"mode": "grey"}, {"flatten": 1}, {"n_jobs": 1.5}):
         with pytest.raises(ValueError, match=next(iter(params))):
             read(GREY, size=8, **params)
     with pytest.raises(TypeError, match="'image_size'"):

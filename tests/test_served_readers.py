@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
-from skfashion.datasets import load_fashion_sample
+from skfashion.datasets import load_fashion_sample, load_image_folder
 from skfashion.preprocessing import ImageReader, PhotoToFashion
 from skfashion.serving import create_app
 from skfashion.serving.model import load_model
@@ -63,6 +64,24 @@ def test_a_service_sees_a_picture_as_the_training_did(files, tmp_path, crop, mod
     seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
     np.testing.assert_array_equal(seen, model[0].transform(contents[:1])[0])
     client.close()
+
+
+def test_a_folder_without_a_pipeline_is_served_as_it_was_read(files, tmp_path):
+    for number, (content, label) in enumerate(zip(*files, strict=True)):
+        folder = tmp_path / "photos" / label.replace("/", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(content)
+    photos = load_image_folder(tmp_path / "photos", size=14)
+    net = ConvNetClassifier(channels=(4,), max_epochs=4, random_state=0)
+    net.fit(photos.images, photos.target_names[photos.target])
+    model = make_pipeline(photos.reader, net)
+    paths = photos.filenames
+    to_onnx(model, tmp_path / "net.onnx", paths)
+    client = Client(create_app(tmp_path / "net.onnx"))
+    answers = [client.post("/v1/predict", content=Path(path).read_bytes()).json() for path in paths]
+    client.close()
+    wanted = net.predict(photos.images).tolist()
+    assert [answer["labels"][0] for answer in answers] == wanted == model.predict(paths).tolist()
 
 
 def test_a_file_says_how_pictures_are_read(files, tmp_path):

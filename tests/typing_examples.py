@@ -110,6 +110,8 @@ def files():
 
 def pictures():
     load_image_folder("photos", size=28, mode="L", crop="pad", labels={"a.png": 1}, out="x.npy")
+    load_image_folder("photos", labels=pd.DataFrame({"file": ["a.png"], "label": [1]}))
+    load_image_folder("photos", labels=pd.Series(["a"], index=["a.png"]), return_X_y=True)
     ImageReader((28, 20), mode="RGB", flatten=True, n_jobs=2).fit(["a.png"]).transform([b""])
     PhotoToFashion(tolerance=0.1).fit_transform([np.zeros((9, 9))])
     assert_type(read_idx("labels-idx1-ubyte").shape, tuple[int, ...])

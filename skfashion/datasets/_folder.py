@@ -6,21 +6,27 @@ from collections.abc import Mapping
 from functools import partial
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skfashion.datasets._image_files import check_labels, labelled_files
-from skfashion.pictures import CROPS, Steps, checked_size
+from skfashion.datasets._image_files import by_folder, named
+from skfashion.datasets._image_store import check_out, in_file, in_memory
+from skfashion.datasets._image_tables import by_table, check_labels
+from skfashion.pictures import Steps, checked_size
+from skfashion.preprocessing import ImageReader
 from skfashion.preprocessing.blocks import BLOCK, images_of, thread_count
-from skfashion.preprocessing.reader import shape_of_all
+from skfashion.preprocessing.reader import CROP, shape_of_all
 from skfashion.utils._sklearn import Interval, StrOptions, validate_params
 from skfashion.utils.callers import warn_the_caller
-from skfashion.utils.files import sweep, write_atomically
 from skfashion.utils.names import advises
 
-# Names that a warning shows, and seconds before which no bar is.
-NAMED, DELAY = 5, 1.0
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Seconds before which there is no bar.
+DELAY = 1.0
 
 
 @advises
@@ -29,11 +35,12 @@ NAMED, DELAY = 5, 1.0
         "path": [str, os.PathLike],
         "size": [None, Interval(Integral, 1, None, closed="left"), tuple, list],
         "mode": [StrOptions({"auto", "L", "RGB"})],
-        "crop": [StrOptions(set(CROPS))],
+        "crop": [CROP],
         "labels": "no_validation",
         "on_error": [StrOptions({"raise", "warn"})],
         "n_jobs": [None, Integral],
         "out": [None, str, os.PathLike],
+        "return_X_y": ["boolean"],
         "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=True,
@@ -44,19 +51,20 @@ def load_image_folder(
     size=None,
     mode="auto",
     crop="centre",
-    labels: str | os.PathLike | Mapping = "folders",
+    labels: "str | os.PathLike | Mapping | pd.Series | pd.DataFrame" = "folders",
     on_error="raise",
     n_jobs=None,
     out: str | os.PathLike | None = None,
+    return_X_y=False,
     verbose=1,
 ):
     """Load pictures from a folder (classification), each folder inside of it a class.
 
     Files of PNG, JPEG, WebP, BMP and TIFF are read, known by their suffixes; what else lies there
-    is left alone. A camera's note on rotation is followed. A palette becomes its colours, CMYK
-    becomes RGB, transparency black; of 16 bits the upper 8 are taken. Animations and files of
-    several pages are refused, and so are more than 89 million pixels, which a file of a few
-    kilobytes can claim to have.
+    is left alone, pictures of other kinds with a warning. A camera's note on rotation is followed.
+    A palette becomes its colours, CMYK becomes RGB, transparency black; of 16 bits the upper 8 are
+    taken. Animations and files of several pages are refused, and so are more than 89 million
+    pixels, which a file of a few kilobytes can claim to have.
 
     Folders inside of a class's belong to that class. Links to files and to the folders of classes
     are followed, links to deeper folders are not; files and folders whose names begin with a dot
@@ -74,12 +82,13 @@ def load_image_folder(
     crop : {"centre", "pad", "stretch"}, default="centre"
         What becomes of a picture of other proportions: its middle is cut out, black is added at two
         sides, or it is stretched.
-    labels : "folders", mapping, or path-like, default="folders"
-        A mapping of files to labels, or a CSV file with a heading whose first column names files
-        and whose second, or ``label``, ``class`` or ``target``, has the labels. Files are named
-        from `path` on, with or without their suffixes; those that are not named are left out. Rows
-        have the table's order. Labels that are all whole numbers, or all truth values, stay so;
-        others are text. Empty ones are refused, "None" and "NA" in a file are text.
+    labels : "folders", mapping, Series, DataFrame, or path-like, default="folders"
+        A mapping of files to labels, a Series with files as its index, or a frame or a CSV file
+        with a heading whose first column names files and whose second, or ``label``, ``class`` or
+        ``target``, has the labels. Files are named from `path` on, with or without their suffixes;
+        those that are not named are left out, with a warning. Rows have the table's order. Labels
+        that are all whole numbers, or all truth values, stay so; others are text. Empty ones are
+        refused, "None" and "NA" in a file are text.
     on_error : {"raise", "warn"}, default="raise"
         Whether a picture that cannot be read is an error, or left out, named in a warning and in
         ``left_out``.
@@ -90,6 +99,8 @@ def load_image_folder(
         A new file, ``.npy``, for the images, of which memory then holds a few blocks only;
         ``data`` is a map of it, which cannot be written to. It is there when all are read, or not
         at all.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` alone.
     verbose : int, default=1
         Whether a bar on standard error shows how far it is, if it takes longer than a second.
 
@@ -110,20 +121,28 @@ def load_image_folder(
             Paths of the files.
         left_out : list of str
             Paths of those that could not be read.
+        reader : ImageReader
+            Fitted: it makes of other files, or bytes, what was made of these. It and a net that has
+            learned from `images` are a pipeline that predicts files, and that ``to_onnx`` writes.
+
+    (data, target) : tuple if `return_X_y` is True
+        The two arrays.
 
     Raises
     ------
     ValueError
         If there are no pictures; if sizes differ and none is given; if one cannot be read; if
-        labels and files do not agree.
+        labels and files do not agree; if all folders are called as the parts of a data set are
+        (train, test, ...).
     OSError
-        If a folder cannot be read, or `out` not be written; what was there before stays.
+        If a folder or a table cannot be read, or `out` not be written; what was there before stays.
 
     Warns
     -----
     UserWarning
-        Of folders without a picture, of pictures beside the folders, and with ``on_error="warn"``
-        of what could not be read.
+        Of folders without a picture, of pictures beside the folders or without a label, of files
+        that are pictures of other kinds (HEIC, GIF, ...), of classes with the same folders inside,
+        and with ``on_error="warn"`` of what could not be read.
 
     See Also
     --------
@@ -146,10 +165,10 @@ def load_image_folder(
 
     check_labels(labels)
     size = None if size is None else checked_size(size)
-    if out is not None and (os.path.splitext(out)[1] != ".npy" or os.path.isdir(out)):
-        raise ValueError(f"Got out={os.fspath(out)!r}, expected a file whose name ends with .npy.")
-    found = labelled_files(path, labels)
-    _warn_of_folders(found)
+    check_out(out)
+    found = _labelled(path, labels)
+    for note in found.notes:
+        warn_the_caller(note)
     refused = {}
     handle = partial(_handle, refused, range(len(found.files)), on_error)
     size, mode = shape_of_all(found.files, size, mode, n_jobs, handle)
@@ -161,19 +180,25 @@ def load_image_folder(
     blocks = images_of(files, steps, thread_count(n_jobs))
     bar = {"total": math.ceil(len(files) / BLOCK), "unit": "block", "delay": DELAY}
     blocks = make_bar(blocks, desc="Reading pictures", disable=not verbose, **bar)
-    store = _in_memory if out is None else partial(_in_file, out)
+    store = in_memory if out is None else partial(in_file, out)
     images = store(_readable(blocks, handle), len(files), steps.shape)
     kept = np.ones(len(found.files), bool)
     kept[list(refused)] = False
     if refused:
-        _warn_of_left_out([refused[number] for number in sorted(refused)])
+        what = named([refused[number] for number in sorted(refused)], "; ")
+        warn_the_caller(f"Left out {len(refused)} pictures that cannot be read: {what}.")
+    data, target = images.reshape(len(images), -1), found.codes[kept]
+    if return_X_y:
+        return data, target
+    reader = ImageReader(size, mode=mode, crop=crop, n_jobs=n_jobs)
     return Bunch(
-        data=images.reshape(len(images), -1),
+        data=data,
         images=images,
-        target=found.codes[kept],
+        target=target,
         target_names=found.names,
         filenames=np.array(found.files)[kept],
         left_out=[found.files[number] for number in sorted(refused)],
+        reader=reader.fit(files),
     )
 
 
@@ -194,63 +219,10 @@ def _readable(blocks, handle):
         yield images
 
 
-def _in_memory(blocks, n_images, shape):
-    images, n_found = np.empty((n_images, *shape), np.uint8), 0
-    for block in blocks:
-        images[n_found : n_found + len(block)] = block
-        n_found += len(block)
-    _check_some(n_found)
-    return images if n_found == n_images else images[:n_found].copy()
-
-
-def _in_file(out, blocks, n_images, shape):
-    """Write the images of blocks to a new file; return its map."""
-    sweep(Path(os.path.realpath(out)).parent)
-
-    def write(stream):
-        _write_header(stream, n_images, shape)
-        n_found = 0
-        for block in blocks:
-            stream.write(block.tobytes())
-            n_found += len(block)
-        _check_some(n_found)
-        # How many there are is known only now; NumPy leaves place for any number.
-        stream.seek(0)
-        _write_header(stream, n_found, shape)
-
-    write_atomically(out, write)
-    return np.load(out, mmap_mode="r")
-
-
-def _write_header(stream, n_images, shape):
-    header = {"descr": "|u1", "fortran_order": False, "shape": (n_images, *shape)}
-    np.lib.format.write_array_header_1_0(stream, header)
-
-
-def _check_some(n_found):
-    if not n_found:
-        raise ValueError("Got no picture that can be read, expected one at least.")
-
-
-def _warn_of_folders(found):
-    if found.empty:
-        warn_the_caller(
-            f"Got folders without a picture, {_named(found.empty)}: each is a class of "
-            "target_names with no rows."
-        )
-    if found.beside:
-        warn_the_caller(
-            f"Got {found.beside} pictures beside the folders of classes, which are left out: "
-            "expected each in the folder of its class."
-        )
-
-
-def _warn_of_left_out(left_out):
-    warn_the_caller(
-        f"Left out {len(left_out)} pictures that cannot be read: {_named(left_out, '; ')}."
-    )
-
-
-def _named(names, between=", "):
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return between.join(map(str, names[:NAMED])) + more
+def _labelled(path, labels):
+    """Return pictures with their labels, as the docstring above describes it."""
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise ValueError(f"Got path={str(path)!r}, expected a folder that is there.")
+    is_word = isinstance(labels, str) and labels == "folders"
+    return by_folder(path) if is_word else by_table(path, labels)

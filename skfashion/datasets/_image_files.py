@@ -1,19 +1,30 @@
-"""Which files of a folder are pictures, and what their labels are."""
+"""Which files of a folder are pictures, and of which class each is."""
 
 import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 
 SUFFIXES = {
     *(".bmp", ".dib", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
 }
-# What columns of a table may be called that holds labels.
-LABEL_NAMES = ("label", "class", "target")
-# Names that an error shows.
+# Those of pictures of other kinds, of telephones, cameras, scanners and drawing programs.
+OTHER_SUFFIXES = {
+    *(".avif", ".gif", ".heic", ".heif", ".hif", ".ico", ".jp2", ".jxl", ".psd", ".svg", ".tga"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
+    *(".dcm", ".pbm", ".pgm", ".pnm", ".ppm"),
+}
+# What the parts of a data set are called, and classes hardly are.
+PARTS = {
+    *("train", "training", "val", "valid", "validation", "dev", "test", "testing"),
+}
+# What to do with pictures that nobody has labelled yet.
+NEW = (
+    "New pictures, without labels, are predicted by their paths: make_pipeline(photos.reader, net)."
+    "predict(paths), where photos is what load_image_folder has returned for the training."
+)
+# Names that a message shows.
 NAMED = 5
 
 
@@ -29,69 +40,134 @@ class Labelled:
         Positions of their labels among the names.
     names : ndarray of shape (k,)
         Labels, sorted.
-    empty : list of str
-        Folders of classes without a picture.
-    beside : int
-        Pictures that lie in no folder of a class.
+    notes : list of str
+        What to warn of.
     """
 
     files: list
     codes: np.ndarray
     names: np.ndarray
-    empty: list
-    beside: int = 0
+    notes: list = field(default_factory=list)
 
 
-def labelled_files(path, labels):
-    """Return the :class:`Labelled` pictures of a folder, as ``load_image_folder`` describes it.
+@dataclass(frozen=True)
+class Pictures:
+    """What there is in a folder, and in those inside of it.
+
+    Attributes
+    ----------
+    files : list of str
+        Paths of pictures, sorted as text.
+    others : Counter
+        Numbers of pictures of kinds that are not read, by their suffixes.
+    """
+
+    files: list
+    others: Counter
+
+
+def by_folder(path):
+    """Return the :class:`Labelled` pictures of folders that are classes, deeper ones included.
 
     Raises
     ------
     ValueError
-        If there is none, or labels and files do not agree.
+        If there is none, or the folders are the parts of a data set.
     OSError
         If a folder cannot be read.
     """
-    path = Path(path).expanduser()
-    if not path.is_dir():
-        raise ValueError(f"Got path={str(path)!r}, expected a folder that is there.")
-    if isinstance(labels, str) and labels == "folders":
-        return _by_folder(path)
-    table = labels if hasattr(labels, "items") else _read_table(labels)
-    return _by_table(path, table)
-
-
-def _by_folder(path):
-    """Return the pictures of folders that are classes, deeper ones included."""
-    names = os.listdir(path)
-    folders = sorted(name for name in names if _is_folder(path / name))
-    files, codes, empty = [], [], []
-    for code, name in enumerate(folders):
-        found = pictures_below(path / name)
-        files += found
-        codes += [code] * len(found)
-        empty += [] if found else [name]
-    beside = sum(_is_picture(name) and os.path.isfile(path / name) for name in names)
-    if not files:
+    names = sorted(os.listdir(path))
+    folders = [name for name in names if _is_folder(path / name)]
+    found = [pictures_below(path / name) for name in folders]
+    files_beside = [name for name in names if os.path.isfile(path / name)]
+    beside = sum(map(_is_picture, files_beside))
+    others = sum((one.others for one in found), _others(files_beside))
+    full = {name: one.files for name, one in zip(folders, found, strict=True) if one.files}
+    if not full:
         raise ValueError(
             f"Got path={str(path)!r} with {len(folders)} folders of classes and {beside} pictures "
-            "beside them, expected a folder a class with pictures inside. For pictures without "
-            "such folders give labels= a table: {file: label}, or a CSV file."
+            f"beside them{_in_brackets(others)}, expected a folder a class with pictures inside. "
+            "For pictures without such folders give labels= a table: {file: label}, a frame, or a "
+            f"CSV file. {NEW}"
         )
-    return Labelled(files, np.array(codes, np.int64), np.array(folders), empty, beside)
+    if all(name.lower() in PARTS for name in full):
+        raise ValueError(
+            f"Got path={str(path)!r} with the folders {named(full)}, which are parts of a data "
+            f"set; expected a folder a class. Load each by itself: {str(path / next(iter(full)))!r}"
+            ", and so on. If they are classes, give labels= a table: {file: label}."
+        )
+    codes = np.repeat(np.arange(len(folders)), [len(one.files) for one in found])
+    empty = [name for name in folders if name not in full]
+    notes = _notes(empty, beside, _shared_folders(path, full), others)
+    files = [file for one in found for file in one.files]
+    return Labelled(files, codes.astype(np.int64), np.array(folders), notes)
 
 
 def pictures_below(folder):
-    """Return the paths of the pictures in a folder and those inside of it, sorted as text.
+    """Return the :class:`Pictures` in a folder and in those inside of it.
 
     Links to files are followed, links to folders are not: they could lead back. What is hidden is
     left out.
     """
-    found = []
-    for here, folders, files in os.walk(folder, onerror=_raise):
+    files, others = [], Counter()
+    for here, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(here, name) for name in files if _is_picture(name)]
-    return sorted(name for name in found if os.path.isfile(name))
+        files += [os.path.join(here, name) for name in names if _is_picture(name)]
+        others += _others(names)
+    return Pictures(sorted(name for name in files if os.path.isfile(name)), others)
+
+
+def named(names, between=", "):
+    """Return the first of some names as text, and how many more there are."""
+    names = list(map(str, names))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return between.join(names[:NAMED]) + more
+
+
+def _shared_folders(path, full):
+    """Return the names of folders that each class has inside, if none has pictures beside them."""
+    inside = []
+    for name, files in full.items():
+        start = len(os.path.join(path, name, ""))
+        inside.append({file[start:].partition(os.sep)[0] for file in files})
+    shared = sorted(set.intersection(*inside))
+    have_own = any(map(_is_picture, set.union(*inside)))
+    return shared if len(full) > 1 and len(shared) > 1 and not have_own else []
+
+
+def _notes(empty, beside, shared, others):
+    """Return what to warn of."""
+    notes = []
+    if empty:
+        notes.append(
+            f"Got folders without a picture, {named(empty)}: each is a class of target_names with "
+            "no rows."
+        )
+    if beside:
+        notes.append(
+            f"Got {beside} pictures beside the folders of classes, which are left out: expected "
+            "each in the folder of its class."
+        )
+    if shared:
+        notes.append(
+            f"Got folders that all have folders of the same names inside, {named(shared)}, and no "
+            "pictures beside these; the outer ones are taken for the classes. If the inner ones "
+            "are, load each of the outer ones by itself."
+        )
+    if others:
+        notes.append(
+            f"Left out {others.total()} files of kinds that are not read: {_counted(others)}; "
+            "expected PNG, JPEG, WebP, BMP or TIFF. Convert them."
+        )
+    return notes
+
+
+def _in_brackets(others):
+    return f" (and, of kinds that are not read, {_counted(others)})" if others else ""
+
+
+def _counted(others):
+    return named(f"{number} {suffix}" for suffix, number in others.most_common())
 
 
 def _raise(error):
@@ -104,105 +180,13 @@ def _is_folder(path):
 
 
 def _is_picture(name):
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    return not name.startswith(".") and _suffix(name) in SUFFIXES
 
 
-# --- labels of a table --------------------------------------------------------------------------
+def _others(names):
+    suffixes = (_suffix(name) for name in names if not name.startswith("."))
+    return Counter(suffix for suffix in suffixes if suffix in OTHER_SUFFIXES)
 
 
-def _by_table(path, table):
-    """Return the pictures that a table names, in its order."""
-    n_rows, table = len(table), dict(table.items())
-    if len(table) != n_rows:
-        raise ValueError(f"Got labels of {n_rows} files, expected each file once.")
-    if not table:
-        raise ValueError("Got labels of 0 files, expected one at least.")
-    others = {}
-    files, missing = [], []
-    for name in table:
-        file = path / str(name)
-        if not file.is_file():
-            others = others or _without_suffixes(path)
-            file = others.get(str(name).replace(os.sep, "/"))
-        if file is None:
-            missing.append(str(name))
-        else:
-            files.append(str(file))
-    if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        raise ValueError(
-            f"Got labels of {', '.join(map(repr, missing[:NAMED]))}{more}, which are not in "
-            f"{str(path)!r}; expected names of files in it, with folders where they lie deeper."
-        )
-    if len(set(files)) < len(files):
-        twice = Counter(files).most_common(1)[0][0]
-        raise ValueError(
-            f"Got two labels of {twice!r}, by its name and without its suffix; expected each file "
-            "once."
-        )
-    names, codes = np.unique(_as_labels(list(table.values())), return_inverse=True)
-    return Labelled(files, codes.astype(np.int64), names, [])
-
-
-def _without_suffixes(path):
-    """Return the pictures of a folder by their names without a suffix, for tables that have none.
-
-    A name of two pictures stands for none.
-    """
-    found = {}
-    for file in map(Path, pictures_below(path)):
-        name = file.relative_to(path).with_suffix("").as_posix()
-        found[name] = None if name in found else file
-    return found
-
-
-def _as_labels(values):
-    """Return labels as an array, text unless all are whole numbers."""
-    import pandas as pd
-
-    missing = np.asarray(pd.isna(pd.Series(values, dtype=object)))
-    if missing.any():
-        raise ValueError(f"Got {missing.sum()} missing labels, expected one for each file.")
-    labels = np.asarray(values)
-    return labels if labels.dtype.kind in "biu" else np.array([str(value) for value in values])
-
-
-def _read_table(file):
-    """Return the labels in a CSV file by the names in its first column."""
-    import pandas as pd
-
-    try:
-        # Empty cells alone are missing: "None" and "NA" are labels as good as others.
-        table = pd.read_csv(file, dtype={0: str}, keep_default_na=False, na_values=[""])
-    except ValueError as error:  # those of pandas, too
-        raise ValueError(
-            f"Got labels={str(file)!r}, which cannot be read as a table of CSV ({error})."
-        ) from error
-    first, *others = table.columns if len(table.columns) else [None]
-    found = [name for name in others if str(name).strip().lower() in LABEL_NAMES] or others
-    if len(found) != 1:
-        raise ValueError(
-            f"Got labels={str(file)!r} with the columns {list(table.columns)}, expected names of "
-            f"files in the first, and labels in the second or in one of {list(LABEL_NAMES)}."
-        )
-    files = table[first].astype(str)
-    if files.duplicated().any():
-        twice = files[files.duplicated()].iloc[0]
-        raise ValueError(f"Got labels={str(file)!r} with {twice!r} twice, expected each file once.")
-    return dict(zip(files, table[found[0]], strict=True))
-
-
-def check_labels(labels):
-    """Refuse what is neither "folders", nor a mapping, nor a path.
-
-    Raises
-    ------
-    ValueError
-    """
-    is_table = isinstance(labels, Mapping | str | os.PathLike) or hasattr(labels, "items")
-    if not is_table or hasattr(labels, "columns"):
-        raise ValueError(
-            f"Got labels of the type {type(labels).__name__}, expected 'folders', a mapping of "
-            "files to labels, or the path of a CSV file. Of a frame, give "
-            "dict(zip(frame['file'], frame['label']))."
-        )
+def _suffix(name):
+    return os.path.splitext(name)[1].lower()

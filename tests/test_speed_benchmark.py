@@ -73,7 +73,7 @@ def test_who_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
     found = speed.compare(ROWS["fit-200"], rounds=1, threads=1, data="sample")
     assert set(found["seconds"]) == {"ours"}
     assert found["left_out"] == ["sklearn"]
-    assert "scikit-learn MLPClassifier, float32 rows is not installed" in capsys.readouterr().err
+    assert "scikit-learn MLPClassifier is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

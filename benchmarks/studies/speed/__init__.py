@@ -327,15 +327,15 @@ def _timed(shape, row):
     is_epoch = shape.unit == "s an epoch"
     lines = side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor)
     for name, (who, *cells) in lines:
-        dtype = _dtype(name, row)
-        who = f"{who}, {dtype}" if is_epoch and not who.endswith(dtype) else who
+        if is_epoch and not who.endswith(dtype := _dtype(name, row)):
+            who = f"{who}, {dtype}"
         yield [shape.title, who, *cells, f"{row['peak_mb'][name]:.0f}"]
 
 
 def _dtype(name, row):
     """Return in which type a competitor multiplies and convolves."""
     task, instructions = row["task"], row["machine"]["instructions"]
-    # Old rows have no device. By themselves, ours take bfloat16 for convolutions on processors that have it.
+    # By themselves, ours take bfloat16 for convolutions on processors that have it.
     is_own = name in ("ours", "module", "conv") and "bf16" in instructions
     if name == "sklearn_float64":
         return "fp64"

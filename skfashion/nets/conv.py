@@ -2,7 +2,13 @@
 
 from torch import nn
 
-from skfashion.nets.layers import ACTIVATIONS, MONOTONE_ACTIVATIONS, Dropout, dense_block
+from skfashion.nets.layers import (
+    ACTIVATIONS,
+    MONOTONE_ACTIVATIONS,
+    Dropout,
+    MaxPool2d,
+    dense_block,
+)
 from skfashion.nets.network import Network
 
 # Sizes of filters with which oneDNN convolves one image by the kernel of many.
@@ -25,7 +31,7 @@ def conv_layers(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropo
     layers.append(ACTIVATIONS[activation]())
     if max(pool) > 1:
         position = len(layers) - (activation in MONOTONE_ACTIVATIONS)
-        layers.insert(position, nn.MaxPool2d(pool))
+        layers.insert(position, MaxPool2d(pool))
     if dropout:
         layers.append(Dropout(dropout))
     return layers

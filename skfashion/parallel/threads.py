@@ -163,6 +163,13 @@ def _spins():
     return is_gnu and torch.set_num_threads not in _writers()
 
 
+@cache
+def gnu_openmp():
+    """Return the GNU OpenMP that PyTorch computes with, a library of ctypes; None for any other."""
+    path = next((path for path in _openmp() if path.name.startswith("libgomp")), None)
+    return None if path is None or not _spins() else ctypes.CDLL(path)
+
+
 def _openmp():
     """Return the paths of the OpenMP libraries that came with PyTorch."""
     folder = Path(torch.__file__).resolve().parent

@@ -8,6 +8,7 @@ from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
+from skfashion.training.pooling import POOLS
 
 
 class Steps:
@@ -52,6 +53,9 @@ class Steps:
         self._max_grad_norm, self._sam_rho = max_grad_norm, sam_rho
         self._compute_dtype = compute_dtype
         self._forward = torch.compile(module.forward) if compiles else module.__call__
+        for layer in module.modules():
+            if hasattr(layer, "kernel"):  # a max-pool of ours
+                layer.kernel = POOLS
         # A second gradient, too, is written over the first.
         self._keeps_logits = keeps_logits or sam_rho is not None
         self._optimizer = self._update = self._gradients = None

@@ -1,0 +1,121 @@
+"""The compiled max-pool: PyTorch's bits, in any shape, with any number of threads."""
+
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+from common import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import max_pool2d
+
+from skfashion import AttentionNetClassifier, ConvNetClassifier
+from skfashion.training import pooling
+
+pytest.importorskip("numba", reason="The compiled max-pool needs numba, the extra 'fast'.")
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let kernels compute from the first value on."""
+    for name in ("WORTH", "LEAST"):
+        monkeypatch.setattr(pooling, name, 0)
+
+
+def both(images, gradient):
+    """Return what PyTorch makes of images, and what the kernels make of them."""
+    found = []
+    for pool in (lambda x: max_pool2d(x, 2), pooling.Pools()):
+        x = images.clone(memory_format=torch.preserve_format).requires_grad_()
+        pooled = pool(x)
+        pooled.backward(gradient)
+        found += [pooled.detach(), x.grad]
+    return found
+
+
+VALUES = [0.0, -0.0, 1.0, -1.0, 1.0078125, 3e38, -3e38, 1e-40, -1e-40]
+VALUES += [float("inf"), -float("inf"), float("nan")]
+
+
+@given(
+    n=st.integers(1, 5),
+    c=st.integers(1, 40),
+    sides=st.tuples(st.integers(2, 9), st.integers(2, 9)),
+    n_threads=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_the_bits_are_those_of_pytorch(n, c, sides, n_threads, seed):
+    random = np.random.RandomState(seed)
+    shape = n, c, *sides
+    images = torch.tensor(random.choice(VALUES, shape) if seed % 2 else random.randn(*shape))
+    images = images.to(torch.bfloat16).to(memory_format=torch.channels_last)
+    shape = n, c, sides[0] // 2, sides[1] // 2
+    gradient = torch.tensor(random.randn(*shape)).to(torch.bfloat16)
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WORTH", "LEAST"):
+            patch.setattr(pooling, name, 0)
+        torch.set_num_threads(n_threads)
+        try:
+            pooled, its_gradient, ours, our_gradient = both(images, gradient)
+        finally:
+            torch.set_num_threads(before)
+    # Of what is no number there are several.
+    assert torch.equal(pooled.isnan(), ours.isnan())
+    assert torch.equal(pooled.nan_to_num(7).view(torch.int16), ours.nan_to_num(7).view(torch.int16))
+    assert torch.equal(its_gradient, our_gradient)
+
+
+@pytest.mark.parametrize("cls", [ConvNetClassifier, AttentionNetClassifier])
+def test_a_net_is_the_same_with_and_without(cls, at_once, monkeypatch):
+    random = np.random.RandomState(0)
+    X, y = random.randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    given, used, fits = pooling._kernels, [], {}
+    for name, kernels in {
+        "with": lambda: used.append(1) or given(),
+        "without": lambda: None,
+    }.items():
+        monkeypatch.setattr(pooling, "_kernels", kernels)
+        fits[name] = small(cls, precision="bf16").fit(X, y)
+    assert used
+    with_, without = (fit.net_.module_.state_dict() for fit in fits.values())
+    assert all(torch.equal(with_[name], without[name]) for name in without)
+    again = pickle.loads(pickle.dumps(fits["with"]))
+    np.testing.assert_array_equal(again.predict_proba(X), fits["without"].predict_proba(X))
+
+
+def test_what_is_left_to_pytorch(at_once):
+    pools = pooling.Pools()
+    images = torch.randn(2, 3, 4, 4)
+    last = images.to(memory_format=torch.channels_last)
+    assert pools(last) is None  # float32
+    assert pools(images.bfloat16()) is None  # channels first
+    assert pools(last[:, :, :1].bfloat16()) is None  # a single row
+    assert pools(last.bfloat16()) is not None
+
+
+def test_little_is_not_worth_a_compiler(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pooling, "_kernels", lambda: asked.append(1))
+    monkeypatch.setattr(pooling, "LEAST", 0)
+    monkeypatch.setattr(pooling, "WORTH", 100)
+    pools = pooling.Pools()
+    images = torch.zeros(1, 3, 4, 4, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+    for n_before in (0, 48, 96):
+        assert not asked and pools.n_values == n_before
+        assert pools(images) is None
+    assert asked
+
+
+def test_where_numba_does_not_work_pytorch_pools(at_once, monkeypatch):
+    pooling._kernels.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "skfashion.training.kernels", raising=False)
+    try:
+        images = torch.zeros(1, 3, 4, 4, dtype=torch.bfloat16)
+        assert pooling.Pools()(images.to(memory_format=torch.channels_last)) is None
+    finally:
+        pooling._kernels.cache_clear()

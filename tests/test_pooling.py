@@ -1,6 +1,8 @@
 """The compiled max-pool: PyTorch's bits, in any shape, with any number of threads."""
 
+import os
 import pickle
+import subprocess
 import sys
 
 import numpy as np
@@ -119,3 +121,21 @@ def test_where_numba_does_not_work_pytorch_pools(at_once, monkeypatch):
         assert pooling.Pools()(images.to(memory_format=torch.channels_last)) is None
     finally:
         pooling._kernels.cache_clear()
+
+
+PROGRAM = """
+import torch
+from skfashion.training import pooling
+pooling.WORTH = pooling.LEAST = 0
+torch.set_num_threads(5)
+x = torch.randn(9, 8, 6, 6).bfloat16().to(memory_format=torch.channels_last)
+assert torch.equal(pooling.Pools()(x), torch.nn.functional.max_pool2d(x, 2))
+"""
+
+
+@pytest.mark.slow
+def test_fewer_threads_than_asked_for_do_all_of_it():
+    """OpenMP gives what the system allows: whoever divides by what was asked leaves images out."""
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM], env={**os.environ, "OMP_THREAD_LIMIT": "2"}, check=True
+    )

@@ -16,11 +16,15 @@ from numba.extending import intrinsic
 from skfashion.parallel.threads import gnu_openmp
 
 LIBRARY = gnu_openmp()
-# Which of the threads that compute together one is; the only one where they cannot be shared.
-ONLY_ONE = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 0)
-_number = ONLY_ONE if LIBRARY is None else LIBRARY.omp_get_thread_num
-binding.add_symbol("skfashion_thread_number", ctypes.cast(_number, ctypes.c_void_p).value)
-thread_number = types.ExternalFunction("skfashion_thread_number", types.int32())
+# Which of the threads that compute together one is, and how many they are: fewer than were asked
+# for, where the system has no more, or within another computation.
+NOBODY = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 0)
+NUMBERS = {}
+for _name in ("omp_get_thread_num", "omp_get_num_threads"):
+    _function = NOBODY if LIBRARY is None else getattr(LIBRARY, _name)
+    binding.add_symbol(f"skfashion_{_name}", ctypes.cast(_function, ctypes.c_void_p).value)
+    NUMBERS[_name] = types.ExternalFunction(f"skfashion_{_name}", types.int32())
+thread_number, count_threads = NUMBERS.values()
 if LIBRARY is not None:
     LIBRARY.GOMP_parallel.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_uint] * 2
     LIBRARY.GOMP_parallel.restype = None
@@ -91,8 +95,8 @@ SIGNATURE = types.void(types.CPointer(types.int64))
 
 @numba.cfunc(SIGNATURE, cache=True)
 def _pool_share(task):  # pragma: no cover - compiled
-    n, height, width, n_channels, n_threads = task[3], task[4], task[5], task[6], task[7]
-    number = thread_number() if n_threads > 1 else 0
+    n, height, width, n_channels, is_shared = task[3], task[4], task[5], task[6], task[7]
+    number, n_threads = (thread_number(), count_threads()) if is_shared else (0, 1)
     shape = n, height // 2, width // 2, n_channels
     images = numba.carray(_words(task[0]), (n, height, width, n_channels))
     pooled, places = numba.carray(_words(task[1]), shape), numba.carray(_bytes(task[2]), shape)
@@ -101,8 +105,8 @@ def _pool_share(task):  # pragma: no cover - compiled
 
 @numba.cfunc(SIGNATURE, cache=True)
 def _spread_share(task):  # pragma: no cover - compiled
-    n, height, width, n_channels, n_threads = task[3], task[4], task[5], task[6], task[7]
-    number = thread_number() if n_threads > 1 else 0
+    n, height, width, n_channels, is_shared = task[3], task[4], task[5], task[6], task[7]
+    number, n_threads = (thread_number(), count_threads()) if is_shared else (0, 1)
     shape = n, height // 2, width // 2, n_channels
     images = numba.carray(_words(task[0]), (n, height, width, n_channels))
     pooled, places = numba.carray(_words(task[1]), shape), numba.carray(_bytes(task[2]), shape)
@@ -135,7 +139,7 @@ def _share(function, images, pooled, places):
     n, n_channels, height, width = images.shape
     n_threads = min(n, 1 if LIBRARY is None else torch.get_num_threads())
     addresses = [tensor.data_ptr() for tensor in (images, pooled, places)]
-    task = np.array([*addresses, n, height, width, n_channels, n_threads], np.int64)
+    task = np.array([*addresses, n, height, width, n_channels, n_threads > 1], np.int64)
     if n_threads == 1:
         function.ctypes(task.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
     else:

@@ -10,7 +10,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 # Values that a process pools before numba is worth importing: a second or two of a training.
-WORTH = 2**27
+WORTH = 2**29
 # So many values are worth calling a kernel for.
 LEAST = 2**15
 

@@ -851,3 +851,22 @@ def test_a_class_of_a_script_works_in_processes(tmp_path):
     own = os.environ | {PATHS: os.pathsep.join(paths)}
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=own)
     assert done.returncode == 0, done.stderr
+
+
+class Blurred(nn.Module):
+    """A module whose layers use names that those of the package have."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.register_buffer("kernel", torch.ones(1, 1, 2, 2) / 4)
+        self.stands_for = "a blur"
+        self.head = nn.LazyLinear(n_classes)
+
+    def forward(self, x):
+        return self.head(nn.functional.conv2d(x, self.kernel).flatten(1))
+
+
+def test_names_of_somebodys_layers_are_left_alone():
+    X, y = np.random.default_rng(0).integers(0, 256, (40, 6, 6), np.uint8), np.arange(40) % 2
+    fitted = ModuleClassifier(module=Blurred, max_epochs=1, random_state=0).fit(X, y)
+    assert fitted.predict(X).shape == (40,)

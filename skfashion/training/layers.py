@@ -22,7 +22,7 @@ def _build_of(module):
     """Return what can be compared: layers, weights, and factors of learning rates."""
     layers = [
         # Older pickles have another class in the place of some.
-        (name, getattr(layer, "stands_for", type(layer)), _options_of(layer))
+        (name, getattr(type(layer), "stands_for", type(layer)), _options_of(layer))
         for name, layer in module.named_modules()
     ]
     parameters = [(n, p.shape, p.dtype, p.requires_grad) for n, p in module.named_parameters()]

@@ -54,8 +54,9 @@ class Steps:
         self._compute_dtype = compute_dtype
         self._forward = torch.compile(module.forward) if compiles else module.__call__
         for layer in module.modules():
-            if hasattr(layer, "kernel"):  # a max-pool of ours
-                layer.kernel = POOLS
+            # A max-pool of ours: somebody's own layer may have a tensor of any name.
+            if getattr(type(layer), "stands_for", None) is nn.MaxPool2d:
+                layer.pool_kernel = POOLS
         # A second gradient, too, is written over the first.
         self._keeps_logits = keeps_logits or sam_rho is not None
         self._optimizer = self._update = self._gradients = None

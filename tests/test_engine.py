@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.nets import MLP, ConvNet
+from skfashion.nets.layers import Standardize
 from skfashion.training import BatchIterator, ImageDataset, arithmetic
 from skfashion.training.criterion import WeightedCrossEntropy
 from skfashion.training.dense import ACTIVATIONS, DenseGradients, dense_layers
@@ -410,14 +411,14 @@ def test_weighted_loss_is_the_formula():
 
 def test_fit_says_which_batch_size_fits_when_memory_runs_out(digits, monkeypatch):
     X, y = digits
-    forward = ConvNet.forward
+    forward = Standardize.forward
 
     def too_large(module, x):
         if len(x) > 20:
             raise torch.OutOfMemoryError("simulated")
         return forward(module, x)
 
-    monkeypatch.setattr(ConvNet, "forward", too_large)
+    monkeypatch.setattr(Standardize, "forward", too_large)
     net = small(ConvNetClassifier, batch_size=100)
     with pytest.raises(MemoryError, match="Got batch_size=100.*use batch_size=12, which fits"):
         net.fit(X, y)

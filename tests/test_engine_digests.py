@@ -26,6 +26,7 @@ PARTS = {
     "strong augmentation": {"augment": "strong", "label_smoothing": 0.1},
     "averaged weights": {"ema_decay": 0.9, "dropout": 0.3, "max_grad_norm": 1.0},
     "balanced": {"sampling": "balanced", "loss": "logit_adjusted"},
+    "first layer with its batch norm": {"channels": (12, 16)},
     "half held out": {"early_stopping": True, "validation_fraction": 0.5, "precision": "fp64"},
 }
 CASES = {

@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -26,10 +27,12 @@ def at_once(monkeypatch):
         monkeypatch.setattr(pooling, name, 0)
 
 
-def both(images, gradient):
+def both(images, gradient, rectifies):
     """Return what PyTorch makes of images, and what the kernels make of them."""
     found = []
-    for pool in (lambda x: max_pool2d(x, 2), pooling.Pools()):
+    follows = torch.relu if rectifies else torch.nn.Identity()
+    ours = partial(pooling.Pools(), rectifies=rectifies)
+    for pool in (lambda x: follows(max_pool2d(x, 2)), ours):
         x = images.clone(memory_format=torch.preserve_format).requires_grad_()
         pooled = pool(x)
         pooled.backward(gradient)
@@ -46,10 +49,11 @@ VALUES += [float("inf"), -float("inf"), float("nan")]
     c=st.integers(1, 40),
     sides=st.tuples(st.integers(2, 9), st.integers(2, 9)),
     n_threads=st.integers(1, 3),
+    rectifies=st.booleans(),
     seed=st.integers(0, 99),
 )
 @settings(max_examples=60)
-def test_the_bits_are_those_of_pytorch(n, c, sides, n_threads, seed):
+def test_the_bits_are_those_of_pytorch(n, c, sides, n_threads, rectifies, seed):
     random = np.random.RandomState(seed)
     shape = n, c, *sides
     images = torch.tensor(random.choice(VALUES, shape) if seed % 2 else random.randn(*shape))
@@ -62,7 +66,7 @@ def test_the_bits_are_those_of_pytorch(n, c, sides, n_threads, seed):
             patch.setattr(pooling, name, 0)
         torch.set_num_threads(n_threads)
         try:
-            pooled, its_gradient, ours, our_gradient = both(images, gradient)
+            pooled, its_gradient, ours, our_gradient = both(images, gradient, rectifies)
         finally:
             torch.set_num_threads(before)
     # Of what is no number there are several.

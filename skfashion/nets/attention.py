@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from skfashion.nets.layers import Dropout, MaxPool2d, StochasticDepth
+from skfashion.nets.layers import Dropout, StochasticDepth
 from skfashion.nets.network import Network
 
 
@@ -211,7 +211,7 @@ class AttentionNet(Network):
             n_out = max(1, width // 2 ** (n_stem_blocks - 1 - block))
             pool = tuple(min(2, side) for side in sides)
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out)]
-            layers += [MaxPool2d(pool), nn.ReLU()]
+            layers += [nn.MaxPool2d(pool), nn.ReLU()]
             sides = [side // step for side, step in zip(sides, pool, strict=True)]
             n_in = n_out
         layers += [Tokens(), Positions(sides[0] * sides[1], width)]

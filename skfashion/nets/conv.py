@@ -6,7 +6,6 @@ from skfashion.nets.layers import (
     ACTIVATIONS,
     MONOTONE_ACTIVATIONS,
     Dropout,
-    MaxPool2d,
     dense_block,
 )
 from skfashion.nets.network import Network
@@ -31,7 +30,7 @@ def conv_layers(n_in, n_out, *, kernel_size, pool, activation, batch_norm, dropo
     layers.append(ACTIVATIONS[activation]())
     if max(pool) > 1:
         position = len(layers) - (activation in MONOTONE_ACTIVATIONS)
-        layers.insert(position, MaxPool2d(pool))
+        layers.insert(position, nn.MaxPool2d(pool))
     if dropout:
         layers.append(Dropout(dropout))
     return layers

@@ -172,32 +172,6 @@ class ChannelDropout(Dropout):
         return x * mask.bernoulli_(keep, generator=self.generator).div_(keep)
 
 
-class MaxPool2d(nn.MaxPool2d):
-    """A max-pool whose 2 x 2 form may be computed by a kernel while training.
-
-    Attributes
-    ----------
-    pool_kernel : callable or None
-        ``pool_kernel(x)`` gives the pooled images, or None to leave them to PyTorch. The trainer
-        sets it; what is computed is the same.
-    """
-
-    pool_kernel, stands_for = None, nn.MaxPool2d
-
-    def forward(self, x):
-        """Return the pooled images: ``(n, c, h, w) -> (n, c, h // k, w // l)``."""
-        if self.training and self.pool_kernel is not None and self.kernel_size == (2, 2):
-            pooled = self.pool_kernel(x)
-            if pooled is not None:
-                return pooled
-        return super().forward(x)
-
-    def __getstate__(self):
-        # A kernel belongs to a running training.
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "pool_kernel"}
-
-
 class GroupedConv2d(nn.Conv2d):
     """A convolution in groups that the CPU computes in the type of its weights.
 

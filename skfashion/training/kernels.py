@@ -58,7 +58,7 @@ def _order(bits):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True)
-def _pool(images, pooled, places, start, stop):  # pragma: no cover - compiled
+def _pool(images, pooled, places, keeps, start, stop):  # pragma: no cover - compiled
     _, height, width, n_channels = pooled.shape
     for i in range(start, stop):
         for row in range(height):
@@ -73,8 +73,9 @@ def _pool(images, pooled, places, start, stop):  # pragma: no cover - compiled
                         wins = (order > rank) | (order == NOT_A_NUMBER)
                         best, rank = other if wins else best, order if wins else rank
                         place = np.uint8(k) if wins else place
-                    pooled[i, row, column, c] = best
-                    places[i, row, column, c] = place
+                    # PyTorch's ReLU keeps the sign of a zero, and gives it no gradient.
+                    pooled[i, row, column, c] = best if keeps | (rank >= 0) else np.int16(0)
+                    places[i, row, column, c] = place if keeps | (rank > 0) else np.uint8(4)
 
 
 @numba.njit(cache=True)
@@ -83,11 +84,12 @@ def _spread(images, pooled, places, start, stop):  # pragma: no cover - compiled
     for i in range(start, stop):
         for row in range(height):
             for column in range(width):
-                for c in range(n_channels):
-                    value, place = pooled[i, row, column, c], places[i, row, column, c]
-                    for k in range(4):
-                        given = value if place == k else np.int16(0)
-                        images[i, 2 * row + k // 2, 2 * column + k % 2, c] = given
+                # In this order the compiler makes vector instructions of the inner loop.
+                for k in range(4):
+                    for c in range(n_channels):
+                        is_here = places[i, row, column, c] == k
+                        value = pooled[i, row, column, c] if is_here else np.int16(0)
+                        images[i, 2 * row + k // 2, 2 * column + k % 2, c] = value
 
 
 SIGNATURE = types.void(types.CPointer(types.int64))
@@ -100,7 +102,8 @@ def _pool_share(task):  # pragma: no cover - compiled
     shape = n, height // 2, width // 2, n_channels
     images = numba.carray(_words(task[0]), (n, height, width, n_channels))
     pooled, places = numba.carray(_words(task[1]), shape), numba.carray(_bytes(task[2]), shape)
-    _pool(images, pooled, places, n * number // n_threads, n * (number + 1) // n_threads)
+    start, stop = n * number // n_threads, n * (number + 1) // n_threads
+    _pool(images, pooled, places, task[8] == 0, start, stop)
 
 
 @numba.cfunc(SIGNATURE, cache=True)
@@ -113,7 +116,7 @@ def _spread_share(task):  # pragma: no cover - compiled
     _spread(images, pooled, places, n * number // n_threads, n * (number + 1) // n_threads)
 
 
-def pool(images, pooled, places):
+def pool(images, pooled, places, *, rectifies):
     """Fill `pooled` and `places` with the largest value of each 2 x 2 pixels, and where it is.
 
     Parameters
@@ -121,9 +124,11 @@ def pool(images, pooled, places):
     images : bfloat16 tensor (n, c, h, w), channels last
     pooled : bfloat16 tensor (n, c, h // 2, w // 2), channels last
     places : uint8 tensor (n, h // 2, w // 2, c)
-        From 0 to 3, row by row.
+        From 0 to 3, row by row; 4 where a value is replaced by 0.
+    rectifies : bool
+        Whether values below 0 are.
     """
-    _share(_pool_share, images, pooled, places)
+    _share(_pool_share, images, pooled, places, rectifies)
 
 
 def spread(images, pooled, places):
@@ -134,12 +139,13 @@ def spread(images, pooled, places):
     _share(_spread_share, images, pooled, places)
 
 
-def _share(function, images, pooled, places):
+def _share(function, images, pooled, places, rectifies=False):
     """Call a function in PyTorch's own threads, each for its share of the images."""
     n, n_channels, height, width = images.shape
     n_threads = min(n, 1 if LIBRARY is None else torch.get_num_threads())
     addresses = [tensor.data_ptr() for tensor in (images, pooled, places)]
-    task = np.array([*addresses, n, height, width, n_channels, n_threads > 1], np.int64)
+    sizes = [n, height, width, n_channels]
+    task = np.array([*addresses, *sizes, n_threads > 1, rectifies], np.int64)
     if n_threads == 1:
         function.ctypes(task.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
     else:

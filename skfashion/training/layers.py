@@ -20,11 +20,7 @@ def is_built_like(module, other):
 
 def _build_of(module):
     """Return what can be compared: layers, weights, and factors of learning rates."""
-    layers = [
-        # Older pickles have another class in the place of some.
-        (name, getattr(type(layer), "stands_for", type(layer)), _options_of(layer))
-        for name, layer in module.named_modules()
-    ]
+    layers = [(name, type(layer), _options_of(layer)) for name, layer in module.named_modules()]
     parameters = [(n, p.shape, p.dtype, p.requires_grad) for n, p in module.named_parameters()]
     buffers = [(name, buffer.shape, buffer.dtype) for name, buffer in module.named_buffers()]
     return layers, parameters, buffers, list(module.lr_factors)

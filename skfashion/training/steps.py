@@ -6,9 +6,9 @@ from torch import nn
 from skfashion.training.batch_norm import batch_norms
 from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
+from skfashion.training.forward import training_forward
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
-from skfashion.training.pooling import POOLS
 
 
 class Steps:
@@ -52,22 +52,19 @@ class Steps:
         self._augment = augment
         self._max_grad_norm, self._sam_rho = max_grad_norm, sam_rho
         self._compute_dtype = compute_dtype
-        self._forward = torch.compile(module.forward) if compiles else module.__call__
-        for layer in module.modules():
-            # A max-pool of ours: somebody's own layer may have a tensor of any name.
-            if getattr(type(layer), "stands_for", None) is nn.MaxPool2d:
-                layer.pool_kernel = POOLS
+        self._compiled = torch.compile(module.forward) if compiles else None
         # A second gradient, too, is written over the first.
         self._keeps_logits = keeps_logits or sam_rho is not None
         self._optimizer = self._update = self._gradients = None
 
     def choose(self, optimizer):
-        """Choose, for an epoch, how gradients are computed and how the optimizer takes its step.
+        """Choose, for an epoch, how a step is computed and how the optimizer takes it.
 
         A callback may have frozen parameters, put hooks on layers or exchanged the optimizer since
         the last epoch.
         """
         self._optimizer, self._update = optimizer, make_update(optimizer)
+        self._forward = self._compiled or training_forward(self._module)
         parameters = list(self._module.parameters())
         is_plain = (
             all(p.requires_grad and p.device.type == "cpu" for p in parameters)

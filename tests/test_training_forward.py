@@ -1,0 +1,144 @@
+"""First layers of a network, computed in training in ways of their own: the same numbers."""
+
+import numpy as np
+import pytest
+import torch
+from common import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from skfashion import AttentionNetClassifier, ConvNetClassifier, ResNetClassifier
+from skfashion.training import pooling, steps
+from skfashion.training.forward import NormalizedConv, training_forward
+
+CLASSIFIERS = [ConvNetClassifier, ResNetClassifier, AttentionNetClassifier]
+
+
+def layers_of(c, m, kernel_size=3, stride=1, padding=1, momentum=0.1):
+    """Return a convolution and a batch norm in float64 whose weights are drawn."""
+    conv = nn.Conv2d(c, m, kernel_size, stride, padding, bias=False)
+    norm = nn.BatchNorm2d(m, momentum=momentum)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    return conv.double(), norm.double()
+
+
+def found(forward, layers, images, target):
+    """Return what is computed, and the gradients and running statistics after it."""
+    conv, norm = layers
+    conv.zero_grad(), norm.zero_grad(), norm.reset_running_stats()
+    result = None
+    for batch in images:
+        result = forward(batch)
+        (result - target).square().mean().backward()
+    statistics = [buffer.clone() for buffer in norm.buffers()]
+    return [result.detach(), conv.weight.grad, norm.weight.grad, norm.bias.grad, *statistics]
+
+
+@given(
+    c=st.integers(1, 3),
+    m=st.integers(1, 20),
+    kernel_size=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 2),
+    momentum=st.sampled_from([None, 0.1, 1.0]),
+    offset=st.sampled_from([0, 100]),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60)
+def test_a_convolution_and_its_batch_norm_as_one(seed, c, offset, **sizes):
+    torch.manual_seed(seed)
+    layers = layers_of(c, **sizes)
+    images = torch.randn(2, 4, c, 5, 6, dtype=torch.float64) + offset
+    target = torch.randn_like(layers[0](images[0]))
+    theirs = found(nn.Sequential(*layers), layers, images, target)
+    ours = found(NormalizedConv(*layers), layers, images, target)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_what_does_not_vary_stays_finite():
+    layers = layers_of(1, 9)
+    images = torch.full((1, 4, 1, 6, 6), 7.0, dtype=torch.float64)
+    layers[0].padding = (0, 0)
+    values = found(NormalizedConv(*layers), layers, images, 0.0)
+    assert all(torch.isfinite(value).all() for value in values)
+
+
+def test_a_filter_that_sees_no_difference_has_no_variance_below_zero():
+    layers = [layer.float() for layer in layers_of(1, 50, padding=0)]
+    with torch.no_grad():
+        # Of images that are alike from left to right, all of these filters return 0.
+        layers[0].weight[..., 2] = -layers[0].weight[..., :2].sum(-1)
+    images = 1e5 * torch.randn(1, 4, 1, 8, 1).expand(1, 4, 1, 8, 8)
+    values = found(NormalizedConv(*layers), layers, images, 0.0)
+    assert all(torch.isfinite(value).all() for value in values)
+
+
+def test_sixteen_bits_round_the_gradient_less():
+    layers = layers_of(1, 16)
+    images, gradient = torch.randn(16, 1, 8, 8).double(), torch.randn(16, 16, 8, 8).bfloat16()
+    exact = torch.autograd.grad(
+        nn.Sequential(*layers)(images), layers[0].weight, gradient.double()
+    )[0]
+    for layer in layers:
+        layer.float()
+    errors = []
+    for forward in (nn.Sequential(*layers), NormalizedConv(*layers)):
+        with torch.autocast("cpu", torch.bfloat16):
+            result = forward(images.float())
+        assert result.dtype is torch.bfloat16
+        found = torch.autograd.grad(result, layers[0].weight, gradient)[0]
+        errors.append(float((found - exact).norm() / exact.norm()))
+    theirs, ours = errors
+    assert ours < theirs and ours < 0.01
+
+
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+@pytest.mark.parametrize("precision", ["fp64", "bf16"])
+def test_a_net_is_the_same_up_to_rounding(cls, precision, monkeypatch):
+    random = np.random.RandomState(0)
+    X, y = random.randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    options = {"precision": precision, "max_epochs": 2}
+    # A first layer with at least as many channels as a patch of it has pixels.
+    options |= {"channels": (12, 16), "width": 32 if cls is AttentionNetClassifier else 16}
+    options = {name: value for name, value in options.items() if name in cls().get_params()}
+    fits, used = [], []
+    for wrap in (lambda module: used.append(training_forward(module)) or used[-1], lambda m: m):
+        monkeypatch.setattr(steps, "training_forward", wrap)
+        fits.append(small(cls, **options).fit(X, y))
+    ours, theirs = fits
+    assert all(forward is not ours.net_.module_ for forward in used)
+    tolerance = 1e-7 if precision == "fp64" else 0.05
+    np.testing.assert_allclose(
+        ours.predict_proba(X), theirs.predict_proba(X), rtol=0, atol=tolerance
+    )
+
+
+def test_hooks_see_what_their_layer_returns(monkeypatch):
+    for name in ("WORTH", "LEAST"):  # where there are kernels, let them compute
+        monkeypatch.setattr(pooling, name, 0)
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    net = small(ConvNetClassifier, channels=(12, 16), precision="bf16").fit(X, y)
+    module = net.net_.module_.train()
+    assert training_forward(module) is not module
+    for layer in (module, module.features, *list(module.features)[:4]):
+        seen = []
+        handle = layer.register_forward_hook(lambda *_, seen=seen: seen.append(1))
+        # A hook on one of the first layers leaves the others their fast ways.
+        is_inside = layer not in (module, module.features)
+        assert (training_forward(module) is not module) == is_inside
+        with torch.autocast("cpu", torch.bfloat16):
+            training_forward(module)(torch.zeros(2, 1, 8, 8))
+        handle.remove()
+        assert len(seen) == 1
+
+
+def test_layers_of_the_net_are_plain_ones_of_pytorch():
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    module = small(ConvNetClassifier).fit(X, y).net_.module_
+    # Tools such as captum know layers by their very class.
+    kinds = [type(layer) for layer in module.features]
+    assert kinds[:4] == [nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.ReLU]
+    assert not any("forward" in vars(layer) for layer in module.modules())

@@ -208,7 +208,7 @@ def test_import_is_quiet_and_light_and_so_is_a_training():
         "print(sorted(heavy & set(sys.modules)))\n"
         # It would make every process that trains for the first time load hundreds of modules.
         "X, y = np.arange(6400).reshape(100, 64) % 255, np.arange(100) % 2\n"
-        "for optimizer in ('adamw', 'adam', 'sgd'):\n"
+        "for optimizer in ('adamw', 'adam', 'sgd', 'muon'):\n"
         "    net = skfashion.ConvNetClassifier(optimizer=optimizer, max_epochs=1).fit(X, y)\n"
         "    net.predict(X)\n"
         "    assert 'torch._dynamo' not in sys.modules, optimizer\n"

@@ -85,6 +85,17 @@ def collect_state(optimizer, names):
     return lists
 
 
+def without_compiler(cls, module):
+    """Return a subclass of an optimizer, of a module, made and used without PyTorch's compiler.
+
+    PyTorch wraps these methods to hide them from the compiler, and the wrapper imports it:
+    hundreds of modules that every process would load which trains for the first time.
+    """
+    names = ("add_param_group", "zero_grad")
+    plain = {name: inspect.unwrap(getattr(cls, name)) for name in names}
+    return type(cls.__name__, (cls,), {**plain, "__module__": module})
+
+
 def has_step_hooks(optimizer):
     """Tell whether somebody listens to an optimizer's steps; True where that is not known."""
     return bool(

@@ -2,7 +2,13 @@
 
 import torch
 
-from skfashion.training._torch import adamw_step_, foreach_lerp, foreach_lerp_, foreach_mul_
+from skfashion.training._torch import (
+    adamw_step_,
+    foreach_lerp,
+    foreach_lerp_,
+    foreach_mul_,
+    without_compiler,
+)
 from skfashion.training.arithmetic import has_bfloat16, product
 
 # Coefficients of Jordan's quintic iteration, and how often it is applied.
@@ -22,7 +28,7 @@ MAX_SMALL = 128
 STEP_SIZE = 0.2
 
 
-class MuonAdamW(torch.optim.Optimizer):
+class MuonAdamW(without_compiler(torch.optim.Optimizer, __name__)):
     """An optimizer whose steps for hidden layers' weights are orthogonal matrices.
 
     Filters are matrices, too, one row a filter; the last layer, biases, norms, positions and

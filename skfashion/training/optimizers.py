@@ -12,24 +12,13 @@ from skfashion.training._torch import (
     fused_adam,
     fused_sgd,
     has_step_hooks,
+    without_compiler,
 )
 from skfashion.training.muon import MuonAdamW
 
-
-def _without_compiler(cls):
-    """Return a subclass of an optimizer that is made and used without PyTorch's compiler.
-
-    PyTorch wraps these methods to hide them from the compiler, and the wrapper imports it:
-    hundreds of modules that every process would load which trains for the first time.
-    """
-    names = ("add_param_group", "zero_grad")
-    plain = {name: inspect.unwrap(getattr(cls, name)) for name in names}
-    return type(cls.__name__, (cls,), {**plain, "__module__": __name__})
-
-
-Adam = _without_compiler(torch.optim.Adam)
-AdamW = _without_compiler(torch.optim.AdamW)
-SGD = _without_compiler(torch.optim.SGD)
+Adam = without_compiler(torch.optim.Adam, __name__)
+AdamW = without_compiler(torch.optim.AdamW, __name__)
+SGD = without_compiler(torch.optim.SGD, __name__)
 FUSED = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
 OPTIMIZERS = {**FUSED, "muon": MuonAdamW}
 

@@ -27,7 +27,7 @@ from skfashion.training.inference import fold_batch_norm
 
 
 def resnet(image_shape=(1, 8, 8), **params):
-    defaults = {"width": 4, "depth": (1, 1), "block": "basic", "stem_stride": 1}
+    defaults = {"width": 4, "depth": (1, 1), "block": "basic", "stem_stride": 1, "stem_pool": True}
     defaults |= {"stochastic_depth": 0.0, "dropout": 0.0}
     return drawn(ResNet(image_shape, 5, **(defaults | params)))
 
@@ -50,14 +50,29 @@ SHAPES = st.tuples(st.sampled_from([1, 2, 3]), st.integers(1, 19), st.integers(1
     image_shape=SHAPES,
     block=st.sampled_from(sorted(BLOCKS)),
     stem_stride=st.sampled_from([1, 2]),
+    stem_pool=st.booleans(),
     depth=st.lists(st.integers(1, 2), min_size=1, max_size=4),
 )
-def test_resnets_take_any_size(image_shape, block, stem_stride, depth):
-    module = resnet(image_shape, block=block, stem_stride=stem_stride, depth=tuple(depth)).eval()
+def test_resnets_take_any_size(image_shape, block, depth, **stem):
+    module = resnet(image_shape, block=block, depth=tuple(depth), **stem).eval()
     images = torch.rand(3, *image_shape)
     assert module(images).shape == (3, 5)
     assert module.transform(images).shape == (3, module.n_features_out)
     assert module.n_features_out == 4 * 2 ** (len(depth) - 1)
+
+
+def test_a_stem_pools_or_strides():
+    def first_layers(**params):
+        return [type(layer).__name__ for layer in resnet(**params).features][:4]
+
+    rest = ["Residual", "Residual"]
+    pooled = ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"]
+    assert first_layers(stem_stride=2) == pooled
+    assert first_layers(stem_stride=2, block="preact") == ["Conv2d", "MaxPool2d", *rest]
+    plain = ["Conv2d", "BatchNorm2d", "ReLU", "Residual"]
+    for params in ({"stem_stride": 2, "stem_pool": False}, {"stem_stride": 1}):
+        assert first_layers(**params) == plain
+    assert resnet(stem_stride=2, stem_pool=False).features[0].kernel_size == (4, 4)
 
 
 @given(image_shape=SHAPES, n_stem_blocks=st.integers(1, 4))

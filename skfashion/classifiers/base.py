@@ -155,6 +155,8 @@ class ImageClassifier(
     _makes_own_draws = False
     # Parameters that a file names and does not hold: whoever loads it gives them.
     _given_to_load = ()
+    # Of parameters that came later, what older files mean, which do not name them.
+    _before: ClassVar = {}
 
     def _least_size(self):
         """Return how many tensors and bytes a file has at least; no network is built."""
@@ -439,7 +441,7 @@ class ImageClassifier(
         return with_plain_fit(type(self), super().__getstate__())
 
     def __setstate__(self, state):
-        super().__setstate__(from_plain_fit(type(self), state))
+        super().__setstate__(from_plain_fit(type(self), {**self._before, **state}))
 
     # No __deepcopy__: a FrozenEstimator hands attributes on, and would be copied without itself.
     def __copy__(self):

@@ -1,7 +1,7 @@
 """The residual network as a scikit-learn classifier."""
 
 from numbers import Integral
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -74,8 +74,14 @@ class ResNetClassifier(ImageClassifier):
     stem_stride: int = param(
         Interval(Integral, 1, 2, closed="both"),
         default=2,
-        doc="""2: the first convolution halves height and width, as deep networks on small
-        images need for a bearable time; 1: it keeps the size.""",
+        doc="""2: the stem halves height and width, as deep networks on small images need for a
+        bearable time; 1: it keeps the size.""",
+    )
+    stem_pool: bool = param(
+        "boolean",
+        default=True,
+        doc="""Whether the stem halves height and width by a max-pool behind a convolution that
+        sees every pixel (He et al., CVPR 2016), or by the stride of the convolution.""",
     )
     stochastic_depth: float = param(
         SHARE,
@@ -91,6 +97,7 @@ class ResNetClassifier(ImageClassifier):
     lr: float = redefault(ImageClassifier, "lr", default=1e-2)
 
     _full_data_epochs = 5
+    _before: ClassVar = {"stem_pool": False}
 
     def _least_size(self):
         return 10 * int(np.sum(self.depth)), 0
@@ -106,6 +113,7 @@ class ResNetClassifier(ImageClassifier):
             depth=as_sizes("depth", depth),
             block=self.block,
             stem_stride=self.stem_stride,
+            stem_pool=self.stem_pool,
             stochastic_depth=self.stochastic_depth,
             dropout=self.dropout,
         )

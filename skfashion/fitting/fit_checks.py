@@ -245,7 +245,7 @@ def _check_size(cls, architecture, shapes, size):
         raise ValueError(
             f"it has an architecture of {unknown[0]!r:.50}, which {cls.__name__} has not"
         )
-    made = cls(**architecture)
+    made = cls(**{**cls._before, **architecture})
     values = {name: getattr(made, name) for name in architecture}
     validate_parameter_constraints({name: known[name] for name in values}, values, cls.__name__)
     n_tensors = sum(n.startswith(WEIGHTS) and 0 not in shape for n, (_, shape) in shapes.items())

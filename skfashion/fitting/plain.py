@@ -116,7 +116,7 @@ def build_for(cls, plain, image_shape, n_classes):
     unknown = set(plain["architecture"]) - set(names_of_architecture(cls))
     if unknown:
         raise ValueError(f"{cls.__name__} has no architecture of {', '.join(sorted(unknown))}")
-    estimator = without_weights(cls(**plain["architecture"]))
+    estimator = without_weights(cls(**{**cls._before, **plain["architecture"]}))
     module = build_module(
         estimator,
         planes_shape(image_shape),

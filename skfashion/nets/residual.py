@@ -151,7 +151,10 @@ class ResNet(Network):
     block : str
         A key of `BLOCKS`.
     stem_stride : int
-        1: the stem is a 3 x 3 convolution and keeps the size; 2: 4 x 4, and halves it.
+        1: the stem is a 3 x 3 convolution and keeps the size; 2: it halves it.
+    stem_pool : bool
+        Whether it does so by a max-pool behind the 3 x 3 convolution (as He et al. do), or by the
+        stride of a 4 x 4 one.
     stochastic_depth : float in [0, 1)
         Probability that the last of L blocks is left out in training; for block l it is l / L of
         that.
@@ -176,15 +179,20 @@ class ResNet(Network):
         depth,
         block,
         stem_stride,
+        stem_pool,
         stochastic_depth,
         dropout,
     ):
         n_channels, height, width_of_image = image_shape
         super().__init__(n_channels)
         sides = [height, width_of_image]
-        layers = [self._stem(n_channels, width, sides, stem_stride)]
-        if block != "preact":  # whose blocks begin with these
-            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        steps = tuple(min(stem_stride, side) for side in sides)
+        pools = stem_pool and max(steps) > 1
+        layers = [conv(n_channels, width) if pools else self._stem(n_channels, width, steps)]
+        pool = [nn.MaxPool2d(steps)] if pools else []
+        # Blocks with norm and activation first begin with these.
+        layers += pool if block == "preact" else [nn.BatchNorm2d(width), *pool, nn.ReLU()]
+        sides = [side // step for side, step in zip(sides, steps, strict=True)]
         n_blocks, number, size = sum(depth), 0, width
         for stage, n_repeats in enumerate(depth):
             for i in range(n_repeats):
@@ -204,11 +212,9 @@ class ResNet(Network):
         self.head = nn.Linear(size, n_classes)
 
     @staticmethod
-    def _stem(n_in, n_out, sides, stride):
-        """Return the first convolution; `sides` are divided by its stride."""
-        steps = tuple(min(stride, side) for side in sides)
+    def _stem(n_in, n_out, steps):
+        """Return a first convolution that divides sides by its steps."""
         if max(steps) == 1:
             return conv(n_in, n_out)
         kernel = tuple(2 * step if step > 1 else 3 for step in steps)
-        sides[:] = [side // step for side, step in zip(sides, steps, strict=True)]
         return nn.Conv2d(n_in, n_out, kernel, steps, padding=1, bias=False)

@@ -52,7 +52,8 @@ SHIFTS = FLIPS | {"shift": 1}
 ERASING = SHIFTS | {"erase": 0.3, "erase_area": 0.15}
 STRONG_ERASING = SHIFTS | {"erase": 0.5, "erase_area": 0.25}
 DENSE = {"optimizer": "muon", "lr": 5e-3, "batch_size": 512, "augment": SHIFTS, "tta": 10}
-CONVOLUTIONAL = {"optimizer": "muon", "lr": 1e-2, "augment": SHIFTS, "tta": 10}
+MUON = {"optimizer": "muon", "lr": 1e-2, "weight_decay": 0.01}
+CONVOLUTIONAL = MUON | {"augment": SHIFTS, "tta": 10}
 
 MLP, CNN, VOTE = "MLPNetClassifier", "ConvNetClassifier", "VotingClassifier"
 
@@ -93,7 +94,7 @@ DEEPER = CONVOLUTIONAL | {"depth": 2}
 WIDEST = DEEPER | {"channels": (64, 128, 256), "max_epochs": 10, "augment": STRONG_ERASING}
 LONGER = DEEPER | {"channels": (32, 64, 128), "max_epochs": 14, "augment": ERASING}
 VOTERS = [(CNN, WIDEST), (CNN, LONGER)]
-SHORT = {"max_epochs": 2, "batch_size": 256, "optimizer": "muon", "lr": 1e-2}
+SHORT = MUON | {"max_epochs": 2, "batch_size": 256}
 SIZES_91 = {"hidden_layer_sizes": (512, 256), "max_epochs": 10}
 FASTEST = {
     "mlp-89": Fast(0.89, 10, "mlp-wider", 1 / 15, MLP, SHORT | {"hidden_layer_sizes": (128,)}),

@@ -96,13 +96,15 @@ def compared(settings):
     """Return settings as they are compared: any dict with a "class" describes an object of it.
 
     Seeds and numbers of processes are left out, and of skfashion's classes all that is a default
-    today: a parameter that a class got after a row was written changes nothing about that row.
+    today: a parameter that a class got after a row was written changes nothing about that row,
+    but for those of which the class says what they were before.
     """
     if isinstance(settings, list | tuple):
         return [compared(value) for value in settings]
     if not isinstance(settings, dict):
         return settings
-    defaults = _defaults(settings["class"]) if "class" in settings else {}
+    defaults, before = _defaults(settings.get("class"))
+    settings = before | settings
     return {
         name: compared(value)
         for name, value in settings.items()
@@ -115,11 +117,14 @@ def compared(settings):
 
 @cache
 def _defaults(name):
-    """Return all parameters of a class of skfashion's, none of them set; of another's, none."""
+    """Return all parameters of a class of skfashion's, none of them set; of another's, none.
+
+    And those that older rows do not name, since they came later and changed what is a default.
+    """
     import skfashion
 
-    cls = getattr(skfashion, name, None)
-    return {} if cls is None else parameters(cls())
+    cls = None if name is None else getattr(skfashion, name, None)
+    return ({}, {}) if cls is None else (parameters(cls()), getattr(cls, "_before", {}))
 
 
 def without_seeds(settings):

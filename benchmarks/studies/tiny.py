@@ -13,10 +13,12 @@ from benchmarks.study import study_of
 
 FULL = {"train_rows": 50_000, "valid_rows": 10_000, "calibration": 1000}
 QUICK = FULL | {"train_rows": 1000, "valid_rows": 1000, "calibration": 200}
-RESNET = {"depth": 1, "augment": "flip", "max_epochs": 12}
-CONV = {"hidden_layer_sizes": (), "augment": "flip", "max_epochs": 12}
+COMMON = {"augment": "flip", "max_epochs": 12, "weight_decay": 0.01}
+# A stem that pools behind a convolution of the whole image needs more memory than such chips have.
+RESNET = COMMON | {"depth": 1, "stem_pool": False}
+CONV = COMMON | {"hidden_layer_sizes": (), "optimizer": "adamw", "lr": 5e-3}
 # Who teaches, too large a net for either budget, and what becomes of what it says.
-TEACHER = {"augment": "flip", "max_epochs": 12}
+TEACHER = COMMON | {"stem_pool": False}
 TAUGHT = {"distillation_temperature": 2.0}
 # Of each candidate its class and its parameters, by name, and those of the ResNet that teaches it,
 # if one does; widths are those that fit into the bytes. The first is what a net must beat.

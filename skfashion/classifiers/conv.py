@@ -9,10 +9,12 @@ from skfashion.parameters.declaring import (
     COUNT,
     SHARE,
     Activation,
+    Optimizer,
     Sizes,
     as_sizes,
     estimator,
     param,
+    redefault,
 )
 from skfashion.utils._sklearn import StrOptions
 
@@ -87,6 +89,10 @@ class ConvNetClassifier(ImageClassifier):
         default=0.0,
         doc="Share of the fully connected hidden activations dropped in training.",
     )
+
+    optimizer: Optimizer = redefault(ImageClassifier, "optimizer", default="muon")
+    lr: float = redefault(ImageClassifier, "lr", default=1e-2)
+    weight_decay: float = redefault(ImageClassifier, "weight_decay", default=5e-2)
 
     _full_data_epochs = 3
 

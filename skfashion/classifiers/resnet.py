@@ -95,6 +95,7 @@ class ResNetClassifier(ImageClassifier):
 
     optimizer: Optimizer = redefault(ImageClassifier, "optimizer", default="muon")
     lr: float = redefault(ImageClassifier, "lr", default=1e-2)
+    weight_decay: float = redefault(ImageClassifier, "weight_decay", default=5e-2)
 
     _full_data_epochs = 5
     _before: ClassVar = {"stem_pool": False}

@@ -97,12 +97,8 @@ class Network(nn.Module):
     def begin(self, generator):
         """Give a network that was built without storage its memory, and initial weights."""
         # Not by `to_empty`, which imports sympy: half a second and 50 MB for every process.
-        for layer in self.modules():
-            for name, tensor in layer.named_parameters(recurse=False):
-                memory = torch.empty(tensor.shape, dtype=tensor.dtype)
-                setattr(layer, name, nn.Parameter(memory, tensor.requires_grad))
-            for name, tensor in layer.named_buffers(recurse=False):
-                setattr(layer, name, torch.empty(tensor.shape, dtype=tensor.dtype))
+        memory = {name: torch.empty(t.shape, dtype=t.dtype) for name, t in self.state_dict().items()}
+        self.load_state_dict(memory, assign=True)
         self.initialize(generator)
 
     @torch.no_grad()

@@ -1,0 +1,129 @@
+"""The nets' defaults beside those of the version before, seed by seed, on data of several sizes.
+
+Fit both to the same rows, with the same seed, and measure them on other rows: of Fashion-MNIST,
+training images alone. Each seed draws rows and initial weights anew, but for the 55,000.
+"""
+
+import time
+import warnings
+
+from benchmarks.candidates import call_of
+from benchmarks.data import held_out, load_split, validation_split
+from benchmarks.formatting import cell, grouped, half_interval, median, seeds, table_above
+from benchmarks.models import described
+from benchmarks.studies.defaults import STRIPS
+from benchmarks.study import study_of
+
+# By class: what was the default before, by parameter.
+FORMER = {
+    "ConvNetClassifier": {"optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.01},
+    "ResNetClassifier": {"stem_pool": False, "weight_decay": 0.01},
+}
+FULL_DATA = "fashion"
+# Numbers of training rows; a quarter is held out of those that have none.
+ROWS = {"fashion-100": 100, "fashion-300": 300, "fashion-1000": 1_000, "fashion-5000": 5_000}
+DATA = (FULL_DATA, *ROWS, "digits", "mnist-5000", *STRIPS)
+UNITS = [
+    {"classifier": name, "which": which, "data": data}
+    for name in FORMER
+    for data in DATA
+    for which in ("former", "now")
+]
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised."""
+    settings, data = described(_build(unit, 0)), unit["data"]
+    scope = "tables" if data in STRIPS else "images"
+    return {"settings": settings, "data": data, "scope": scope}
+
+
+def _build(unit, seed):
+    import skfashion
+
+    changes = FORMER[unit["classifier"]] if unit["which"] == "former" else {}
+    return getattr(skfashion, unit["classifier"])(random_state=seed, **changes)
+
+
+def _rows_of(name, seed):
+    """Return ``X, X_valid, y, y_valid``."""
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    if name == FULL_DATA:
+        return validation_split()
+    if name in ROWS:
+        return held_out(load_split("full"), ROWS[name], 5_000, seed)
+    if name in STRIPS:
+        X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    else:
+        X, y = load_split(name)[:2]
+    parts = train_test_split(X, y, stratify=y, random_state=seed)
+    if name in STRIPS:
+        scaler = StandardScaler().fit(parts[0])
+        parts[:2] = map(scaler.transform, parts[:2])
+    return parts
+
+
+def measure(unit, seed, asked=None):
+    """Fit one net to one data set and say how good its probabilities are."""
+    from sklearn.metrics import log_loss
+
+    from skfashion.metrics import expected_calibration_error
+
+    X, X_valid, y, y_valid = _rows_of(unit["data"], seed)
+    net, start = _build(unit, seed), time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Got rows of .* columns")  # tables are meant
+        net.fit(X, y)
+    seconds = time.perf_counter() - start
+    probabilities = net.predict_proba(X_valid)
+    hits = net.classes_[probabilities.argmax(axis=1)] == y_valid
+    return {
+        "accuracy": round(float(hits.mean()), 6),
+        "log_loss": round(float(log_loss(y_valid, probabilities)), 6),
+        "ece": round(float(expected_calibration_error(y_valid, probabilities, net.classes_)), 6),
+        "seconds": round(seconds, 3),
+    }
+
+
+def table(rows):
+    """Write the table: a net and a data set a line, with the differences seed by seed."""
+    lines = []
+    for (name, data), its in grouped(rows, *_KEYS).items():
+        by_seed = {
+            which: {row["seed"]: row for row in group}
+            for which, group in grouped(its, lambda row: row["unit"]["which"]).items()
+        }
+        former, now = (by_seed.get(which, {}) for which in ("former", "now"))
+        both = sorted(former.keys() & now.keys())
+        if len(both) < 2:
+            continue
+        line = [f"`{name}()`", data]
+        for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
+            changes = [now[seed][key] - former[seed][key] for seed in both]
+            mean = cell([now[seed][key] for seed in both], factor, decimals).partition(" ")[0]
+            change = cell(changes, factor, decimals, signed=True, around=half_interval)
+            line += [mean, change]
+        for which in (now, former):
+            line.append(median([which[seed] for seed in both], "seconds", form=".3g"))
+        lines.append(line)
+    headings = ["classifier", "data", "accuracy %", "change", "log-loss", "change"]
+    headings += ["ECE %", "change", "fit s", "before"]
+    before = "; ".join(f"`{call_of(name, changes)}`" for name, changes in FORMER.items())
+    words = (
+        f"Before: {before}. Changes are differences seed by seed, with the 95 % interval of their "
+        f"mean (Student's t, {seeds(rows)})."
+    )
+    return table_above(lines, headings, words, rows)
+
+
+_KEYS = (lambda row: row["unit"]["classifier"], lambda row: row["unit"]["data"])
+
+# The smallest data of each scope: images, and a table.
+CHEAP = [
+    {"classifier": "ConvNetClassifier", "which": "now", "data": name}
+    for name in ("fashion-100", "wine")
+]
+STUDY = study_of(__name__, cost="30 min", page="design.md", seeds=5, cheap=CHEAP)

@@ -28,7 +28,7 @@ def as_images(X):
 
 def net(cls, **params):
     """Return a small estimator whose results are the same in every process."""
-    defaults = {"batch_size": 16, "n_threads": 1, "device": "cpu"}
+    defaults = {"batch_size": 16, "n_threads": 1, "device": "cpu", "optimizer": "adamw"}
     if cls not in FAST and not hasattr(cls, "backbone"):
         # What deep nets need to learn something from so few images; Muon's steps cost a backbone,
         # with its many weights, more than they are worth here.

@@ -318,7 +318,7 @@ def test_probabilities_are_honest_again_after_balanced_sampling(cls):
         return (random.normal(size=(n, 9)) + y[:, None] * 0.8).astype(np.float32), y
 
     (X, y), (X_test, y_test) = draw(6000), draw(20000)
-    params = {"max_epochs": 8, "random_state": 0, "lr": 2e-3}
+    params = {"max_epochs": 8, "random_state": 0, "optimizer": "adamw", "lr": 2e-3}
     plain, sampled = (cls(sampling=sampling, **params).fit(X, y) for sampling in (None, "balanced"))
     loss, error = _log_loss_and_calibration_error(plain, X_test, y_test)
     worse, further = _log_loss_and_calibration_error(sampled, X_test, y_test)

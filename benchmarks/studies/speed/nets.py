@@ -5,6 +5,9 @@ import itertools
 # Sizes of MLP 784-128-64-10 and of the convolutional net 32-64, fc 128 (3 x 3, padding 1).
 MLP = (784, 128, 64, 10)
 CHANNELS, HIDDEN = (32, 64), 128
+# All that shapes the others, whatever the defaults become.
+RESNET = {"width": 32, "depth": (1, 1, 1), "block": "basic", "stem_stride": 2, "stem_pool": True}
+ATTENTION = {"width": 64, "depth": 3, "n_heads": 4, "mlp_ratio": 2.0, "n_stem_blocks": 2}
 
 
 def dense(sizes):
@@ -94,12 +97,13 @@ def our_net(name, **parameters):
     common = {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0, "lr_schedule": "constant"}
     common |= {"standardize": False, "random_state": 0} | parameters
     if name == "resnet":
-        return skfashion.ResNetClassifier(**common)
+        return skfashion.ResNetClassifier(**RESNET, **common)
     if name == "attention":
-        return skfashion.AttentionNetClassifier(**common)
-    common = {"batch_norm": False, **common}
+        return skfashion.AttentionNetClassifier(**ATTENTION, **common)
+    common = {"batch_norm": False, "activation": "relu", **common}
     if name == "mlp":
         return skfashion.MLPNetClassifier(hidden_layer_sizes=MLP[1:-1], **common)
+    common = {"depth": 1, "kernel_size": 3, **common}
     return skfashion.ConvNetClassifier(channels=CHANNELS, hidden_layer_sizes=(HIDDEN,), **common)
 
 

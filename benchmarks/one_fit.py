@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks import environment, memory, processes, votes
 from benchmarks.data import load_split
 from benchmarks.models import described
+from benchmarks.packing import packed
 from benchmarks.recipes import find
 
 
@@ -89,10 +90,10 @@ def measure(model, seed, data, rows, threads):
         "class_names": split.target_names,
         "model_bytes": len(pickle.dumps(estimator, protocol=5)),
         "curve": training_curve(estimator),
+        # For tests image by image, and accuracies on parts of the test images.
+        "wrong": (y_pred != split.y_test).nonzero()[0].tolist(),
+        "probabilities": packed(proba),
     }
-    if model.startswith("fast:"):
-        # For accuracies on parts of the test images, see benchmarks.studies.sensitivity.
-        row["wrong"] = (y_pred != split.y_test).nonzero()[0].tolist()
     return row
 
 
@@ -100,7 +101,7 @@ def evaluate(y_true, y_pred, proba, classes):
     """Return everything a result row says about the quality of predictions.
 
     Columns of ``proba`` are those of ``classes``, sorted labels. ``metrics`` are between 0 and 1
-    except ``log_loss``, in nats; ``per_class_recall`` is None for a class without rows;
+    except ``log_loss``, in nats, and ``brier``, from 0 to 2; ``per_class_recall`` is None for a class without rows;
     ``confusion_matrix`` counts true class by predicted class.
     """
     from sklearn import metrics
@@ -122,6 +123,7 @@ def evaluate(y_true, y_pred, proba, classes):
         # A probability of exactly 0 for the true class (kNN, forests) is clipped at the dtype's
         # epsilon: a large but finite price.
         "log_loss": metrics.log_loss(y_true, proba, labels=classes),
+        "brier": np.mean(((proba - (y_true[:, None] == classes)) ** 2).sum(axis=1)),
         "ece": expected_calibration_error(y_true, proba, classes),
     }
     return {

@@ -64,8 +64,10 @@ def _checked(study, rows):
         torch.set_num_threads(rows[-1]["machine"]["cores"])
     try:
         for row, found in _again(study, results.current(rows, study.by)):
-            now = _learned(found)
-            then = {key: _learned(row).get(key) for key in now}
+            then = _learned(row)
+            # What is measured since then, the row does not know.
+            now = _also_in(then, _learned(found))
+            then = {key: then[key] for key in now}
             words, is_right = compare(row, then, now)
             what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
             yield [kind, what, *(f"{_main(of):.4f}" for of in (then, now)), words], is_right
@@ -99,6 +101,13 @@ def _learned(value):
     if not isinstance(value, dict):
         return value
     return {key: _learned(its) for key, its in value.items() if not CLOCKS.search(key)}
+
+
+def _also_in(then, now):
+    """Return what a row knows, too, of what is measured now."""
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        return now
+    return {key: _also_in(then[key], its) for key, its in now.items() if key in then}
 
 
 def form(study, rows):

@@ -101,8 +101,8 @@ def evaluate(y_true, y_pred, proba, classes):
     """Return everything a result row says about the quality of predictions.
 
     Columns of ``proba`` are those of ``classes``, sorted labels. ``metrics`` are between 0 and 1
-    except ``log_loss``, in nats, and ``brier``, from 0 to 2; ``per_class_recall`` is None for a class without rows;
-    ``confusion_matrix`` counts true class by predicted class.
+    except ``log_loss``, in nats, and ``brier``, from 0 to 2; ``per_class_recall`` is None for a
+    class without rows; ``confusion_matrix`` counts true class by predicted class.
     """
     from sklearn import metrics
 

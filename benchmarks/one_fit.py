@@ -123,7 +123,7 @@ def evaluate(y_true, y_pred, proba, classes):
         # A probability of exactly 0 for the true class (kNN, forests) is clipped at the dtype's
         # epsilon: a large but finite price.
         "log_loss": metrics.log_loss(y_true, proba, labels=classes),
-        "brier": np.mean(((proba - (y_true[:, None] == classes)) ** 2).sum(axis=1)),
+        "brier": np.mean(((proba - np.equal.outer(y_true, classes)) ** 2).sum(axis=1)),
         "ece": expected_calibration_error(y_true, proba, classes),
     }
     return {

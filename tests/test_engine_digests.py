@@ -21,7 +21,7 @@ ENGINE_FILE = Path(resuming.__file__).name
 
 # Parts of a training that the defaults leave out.
 PARTS = {
-    "muon": {"optimizer": "muon"},
+    "adamw": {"optimizer": "adamw", "lr": 5e-3},
     "sgd and sharpness": {"optimizer": "sgd", "sam_rho": 0.05, "lr_schedule": "cosine"},
     "strong augmentation": {"augment": "strong", "label_smoothing": 0.1},
     "averaged weights": {"ema_decay": 0.9, "dropout": 0.3, "max_grad_norm": 1.0},

@@ -4,8 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.models import described
 from benchmarks.packing import packed, unpacked
+from benchmarks.results import compared
 from benchmarks.verify import _also_in
+from skfashion import ResNetClassifier
 
 
 @given(n=st.integers(1, 50), k=st.integers(2, 12), seed=st.integers(0, 99))
@@ -26,3 +29,9 @@ def test_older_rows_are_compared_by_what_they_know():
     now = {"metrics": {"accuracy": 0.9, "brier": 0.1}, "curve": None, "wrong": [1]}
     assert _also_in(then, now) == then
     assert _also_in(then, now | {"metrics": {"accuracy": 0.8}}) != then
+
+
+def test_older_rows_mean_what_was_the_default_then():
+    former, now = (described(ResNetClassifier(stem_pool=pools)) for pools in (False, True))
+    old = {name: value for name, value in former.items() if name != "stem_pool"}
+    assert compared(old) == compared(former) != compared(now)

@@ -47,6 +47,7 @@ from skfashion import (
     TorchvisionClassifier,
 )
 from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.images import planes_shape
 from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.studies.thresholds import ClassFactorsClassifier
 
@@ -497,12 +498,26 @@ def assert_golden(net):
     return expected["X"]
 
 
+def assert_its_parameters_are_the_nets(net):
+    """Parameters that came after a file was written say what its network is."""
+    built = net._build_module(planes_shape(net.image_shape_), len(net.classes_))
+    found, expected = (
+        {name: tensor.shape for name, tensor in module.state_dict().items()}
+        for module in (net.net_.module_, built)
+    )
+    # An object's head of cosines has no bias; the others are those of the parameters.
+    assert {name: found[name] for name in found.keys() & expected.keys()} == {
+        name: expected[name] for name in found.keys() & expected.keys()
+    }
+
+
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_class_has_a_golden_file_that_loads(cls, tmp_path):
     (tmp_path / "net.safetensors").write_bytes(golden(cls, "safetensors"))
     net = skfashion.load(tmp_path / "net.safetensors", **GIVEN.get(cls.__name__, {}))
     assert type(net) is cls
     assert_golden(net)
+    assert_its_parameters_are_the_nets(net)
 
 
 @pytest.mark.filterwarnings("ignore::skfashion.utils.versions.OtherVersionsWarning")
@@ -511,6 +526,7 @@ def test_pickles_of_nets_as_objects_load(cls, tmp_path):
     """They hold the network itself, as all did before there was plain data."""
     net = pickle.loads(golden(cls, "pickle"))
     X = assert_golden(net)
+    assert_its_parameters_are_the_nets(net)
     assert_same(net, saved(net, tmp_path / "net.safetensors"), X)
     assert isinstance(net.__getstate__()["net_"], dict)
 

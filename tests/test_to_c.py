@@ -245,6 +245,7 @@ NETS = {
     "residual": lambda: small_resnet(width=8, max_epochs=3),
     "residual, stride 1": lambda: small_resnet(stem_stride=1, depth=(1, 2)),
     "norm first": lambda: small_resnet(block="preact", depth=(1, 1)),
+    "a stem with strides": lambda: small_resnet(stem_pool=False, depth=(1, 1)),
 }
 
 

@@ -6,9 +6,11 @@ import torch
 from common import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skorch.callbacks import Callback
 from torch import nn
 
 from skfashion import AttentionNetClassifier, ConvNetClassifier, ResNetClassifier
+from skfashion.nets import ConvNet
 from skfashion.training import pooling, steps
 from skfashion.training.forward import NormalizedConv, training_forward
 
@@ -142,3 +144,36 @@ def test_layers_of_the_net_are_plain_ones_of_pytorch():
     kinds = [type(layer) for layer in module.features]
     assert kinds[:4] == [nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.ReLU]
     assert not any("forward" in vars(layer) for layer in module.modules())
+
+
+def test_hooks_of_all_layers_and_those_that_come_late_are_called():
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    seen = []
+
+    class Late(Callback):
+        def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+            if training and not seen:
+                first = net.module_.features[0]
+                first.register_forward_hook(lambda *_: seen.append("late"))
+                seen.append("begun")
+
+    net = small(ConvNetClassifier, channels=(12, 16), max_epochs=1, skorch_callbacks=[Late()])
+    net.fit(X, y)
+    assert seen == ["begun", "late", "late"]
+    module = net.net_.module_.train()
+    module.features[0]._forward_hooks.clear()
+    assert training_forward(module) is not module
+    handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        assert training_forward(module) is module
+    finally:
+        handle.remove()
+
+
+def test_a_network_with_a_forward_of_its_own_keeps_it():
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    net = small(ConvNetClassifier, channels=(12, 16), max_epochs=1).fit(X, y)
+    module = net.net_.module_.train()
+    assert training_forward(module) is not module
+    module.__class__ = type("Doubled", (ConvNet,), {"transform": lambda self, x: 2 * x})
+    assert training_forward(module) is module

@@ -182,7 +182,7 @@ def _parameters_of(cls, document, given):
             f"it has the parameters {', '.join(unknown[:3])}, written with "
             f"{versions_in(document)}, which this version does not know"
         )
-    values = {name: getattr(made, name) for name in known}
+    values = {name: getattr(made, name) for name in known} | cls._before
     values |= {name: from_words(value) for name, value in words.items() if name not in given}
     values |= given
     validate_parameter_constraints(known, values, cls.__name__)
@@ -245,7 +245,7 @@ def _check_size(cls, architecture, shapes, size):
         raise ValueError(
             f"it has an architecture of {unknown[0]!r:.50}, which {cls.__name__} has not"
         )
-    made = cls(**{**cls._before, **architecture})
+    made = cls(**architecture)
     values = {name: getattr(made, name) for name in architecture}
     validate_parameter_constraints({name: known[name] for name in values}, values, cls.__name__)
     n_tensors = sum(n.startswith(WEIGHTS) and 0 not in shape for n, (_, shape) in shapes.items())

@@ -42,6 +42,8 @@ class Network(nn.Module):
     doubts = faults = ()
     # Whether it returns logarithms of probabilities in training.
     returns_log_probabilities = False
+    # Whether it computes `features` and `head`, one after the other, and nothing else.
+    has_plain_forward = True
 
     def __init__(self, n_channels):
         super().__init__()
@@ -50,6 +52,11 @@ class Network(nn.Module):
         self.pretrained = None
         # Pairs of a pattern of parameters' names and the factor of their learning rate.
         self.lr_factors = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if {"forward", "transform"} & set(vars(cls)):
+            cls.has_plain_forward = False
 
     @property
     def n_features_out(self):

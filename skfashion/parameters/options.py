@@ -162,7 +162,9 @@ class TrainingOptions:
         NOT_NEGATIVE,
         default=1e-2,
         group="regularisation and augmentation",
-        doc="Weight decay, as the optimizer defines it (decoupled in AdamW).",
+        doc="""Weight decay, as the optimizer defines it: decoupled in "adamw" and "muon"; a
+        penalty on squares in "adam", "sgd" and most other classes, which want a tenth of it or
+        less.""",
     )
     label_smoothing: float = param(
         SHARE,

@@ -213,6 +213,13 @@ def has_backward_hooks(layer):
     return bool(_find(layer, "_backward_hooks", True) or _find(layer, "_backward_pre_hooks", True))
 
 
+def has_global_hooks():
+    """Tell whether hooks see what any layer computes; True where that is not known."""
+    names = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+    module = torch.nn.modules.module
+    return any(_find(module, f"_global_{name}", True) for name in names)  # torch 2.6-2.14
+
+
 def has_gradient_hooks(parameter):
     """Tell whether hooks on a parameter see its gradient; True where that is not known."""
     names = ("_backward_hooks", "_post_accumulate_grad_hooks")  # torch 2.6-2.14

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skfashion.training._torch import has_backward_hooks, has_forward_hooks
+from skfashion.training._torch import has_backward_hooks, has_forward_hooks, has_global_hooks
 from skfashion.training.pooling import POOLS
 
 
@@ -25,8 +25,13 @@ def training_forward(module):
         With ``standardize``, ``features`` (a sequence of layers) and ``head``.
     """
     features = getattr(module, "features", None)
-    is_known = getattr(module, "may_be_rebuilt", False) and isinstance(features, nn.Sequential)
-    if not is_known or _is_heard(module) or _is_heard(features):
+    is_known = (
+        getattr(module, "may_be_rebuilt", False)
+        and module.has_plain_forward
+        and "transform" not in vars(module)
+        and type(features) is nn.Sequential
+    )
+    if not is_known or has_global_hooks() or _is_heard(module) or _is_heard(features):
         return module
     layers, others = list(features), []
     if len(layers) > 1 and _is_normalized(*layers[:2]):

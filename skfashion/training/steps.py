@@ -53,6 +53,9 @@ class Steps:
         self._max_grad_norm, self._sam_rho = max_grad_norm, sam_rho
         self._compute_dtype = compute_dtype
         self._compiled = torch.compile(module.forward) if compiles else None
+        # Who listens to batches may put hooks on layers in the middle of an epoch.
+        self._forward = None
+        self._looks_anew = keeps_logits
         # A second gradient, too, is written over the first.
         self._keeps_logits = keeps_logits or sam_rho is not None
         self._optimizer = self._update = self._gradients = None
@@ -64,7 +67,7 @@ class Steps:
         the last epoch.
         """
         self._optimizer, self._update = optimizer, make_update(optimizer)
-        self._forward = self._compiled or training_forward(self._module)
+        self._choose_forward()
         parameters = list(self._module.parameters())
         is_plain = (
             all(p.requires_grad and p.device.type == "cpu" for p in parameters)
@@ -79,6 +82,9 @@ class Steps:
             self._gradients = None
         elif self._gradients is None:
             self._gradients = DenseGradients(self._module, layers, self._criterion)
+
+    def _choose_forward(self):
+        self._forward = self._compiled or training_forward(self._module)
 
     @property
     def are_ours(self):
@@ -180,6 +186,8 @@ class Steps:
 
     def forward(self, images):
         """Return the logits in training, in the weights' dtype."""
+        if self._looks_anew or self._forward is None:
+            self._choose_forward()
         dtype = self._compute_dtype
         if dtype is None:
             return self._forward(images)

@@ -77,7 +77,7 @@ def test_who_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function", ["memory_of_fit", "memory_of_map"])
+@pytest.mark.parametrize("function", ["memory_of_fit", "memory_without_kernels", "memory_of_map"])
 def test_memory_is_measured_in_a_fresh_process(function):
     arguments = {"net": "mlp", "data": "sample"}
     found = call(f"{speed.MEASURES}:{function}", child_environment(1), **arguments)

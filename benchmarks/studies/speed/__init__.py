@@ -134,6 +134,13 @@ ROWS = {
     "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s"),
     "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", "mlp", "increase_mb", 160),
     "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", "cnn", "increase_mb", 100),
+    "memory-cnn-plain": Weighing(
+        RAISES.format("CNN, without the extra fast"),
+        "memory_without_kernels",
+        "cnn",
+        "increase_mb",
+        100,
+    ),
     "memory-map": Weighing(MAP, "memory_of_map", "mlp", "predict_increase_mb", 600),
     "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", "cnn", "difference", 0.2),
     "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", "mlp", *SHORTFALL),

@@ -27,6 +27,14 @@ def memory_of_fit(net, data):
     return _weighed(lambda: estimator.fit(X, y))
 
 
+def memory_without_kernels(net, data):
+    """Return the same where nothing is computed by the kernels of the extra "fast"."""
+    from skfashion.training import pooling
+
+    pooling.WORTH = float("inf")
+    return memory_of_fit(net, data)
+
+
 def _weighed(work):
     """Return the seconds of some work, the memory before, and how much it raises the peak."""
     memory.forget_peak()

@@ -9,6 +9,7 @@ import time
 import warnings
 from operator import itemgetter
 
+from benchmarks import results
 from benchmarks.candidates import call_of, numbers_of_seeds
 from benchmarks.data import validation_split
 from benchmarks.formatting import grouped, median, pipe_table
@@ -102,7 +103,8 @@ def measure(unit, seed, asked=None):
 def table(rows):
     """Write the table: a setting a line, a data set a column, accuracy in per cent."""
     lines, setting = [], itemgetter("classifier", "changes")
-    for name, its in grouped(rows, lambda row: call_of(*setting(row["unit"]))).items():
+    today = list(filter(_is_of_today, rows))
+    for name, its in grouped(today, lambda row: call_of(*setting(row["unit"]))).items():
         by_data = grouped(its, "data")
         line = [f"`{name}`"]
         for data_name in EVERYWHERE:
@@ -112,6 +114,12 @@ def table(rows):
     headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
     seeds = numbers_of_seeds(rows)
     return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."
+
+
+def _is_of_today(row):
+    """Tell whether a call means what it meant when the row was measured."""
+    now = described(_build(row["unit"], 0))
+    return results.compared(now) == results.compared(row["settings"])
 
 
 # The smallest data of each scope: images, and a table.

@@ -78,23 +78,22 @@ def test_a_filter_that_sees_no_difference_has_no_variance_below_zero():
     assert all(torch.isfinite(value).all() for value in values)
 
 
-def test_sixteen_bits_round_the_gradient_less():
+def test_sixteen_bits_round_the_gradient_about_once():
+    torch.manual_seed(0)
     layers = layers_of(1, 16)
-    images, gradient = torch.randn(16, 1, 8, 8).double(), torch.randn(16, 16, 8, 8).bfloat16()
+    images = torch.randn(64, 1, 28, 28).double()
+    gradient = torch.randn(64, 16, 28, 28).bfloat16()
     exact = torch.autograd.grad(
         nn.Sequential(*layers)(images), layers[0].weight, gradient.double()
     )[0]
     for layer in layers:
         layer.float()
-    errors = []
-    for forward in (nn.Sequential(*layers), NormalizedConv(*layers)):
-        with torch.autocast("cpu", torch.bfloat16):
-            result = forward(images.float())
-        assert result.dtype is torch.bfloat16
-        found = torch.autograd.grad(result, layers[0].weight, gradient)[0]
-        errors.append(float((found - exact).norm() / exact.norm()))
-    theirs, ours = errors
-    assert ours < theirs and ours < 0.01
+    with torch.autocast("cpu", torch.bfloat16):
+        result = NormalizedConv(*layers)(images.float())
+    assert result.dtype is torch.bfloat16
+    ours = torch.autograd.grad(result, layers[0].weight, gradient)[0]
+    # Of a number, 16 bits hold a share of up to 1/512.
+    assert (ours - exact).norm() / exact.norm() < 4 / 512
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)

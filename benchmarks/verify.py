@@ -64,6 +64,9 @@ def _checked(study, rows):
         torch.set_num_threads(rows[-1]["machine"]["cores"])
     try:
         for row, found in _again(study, results.current(rows, study.by)):
+            if row is None:
+                yield [kind, found, "", "", "no row of today's settings"], False
+                continue
             then = _learned(row)
             # What is measured since then, the row does not know.
             now = _also_in(then, _learned(found))
@@ -77,7 +80,10 @@ def _checked(study, rows):
 
 
 def _again(study, rows):
-    """Yield the first rows of a study's cheap units, each with what is measured today."""
+    """Yield the first rows of a study's cheap units, each with what is measured today.
+
+    None and the unit, where its settings, such as a default, are no longer those of any row.
+    """
     # Nothing is taken from a cache, and no process is left behind.
     with tempfile.TemporaryDirectory() as folder, processes.ended_by_signals():
         jobs, options = -1 if study.distributed else 1, Namespace(publish=False)
@@ -85,10 +91,14 @@ def _again(study, rows):
         for unit in study.cheap:
             wanted = _known_by({"unit": unit} | study.describe(unit, 0, asked))
             known = [row for row in rows if _known_by(row) == wanted]
+            if not known:
+                yield None, str(unit)
+                continue
             asked.options.threads = known[0].get("threads")  # which decide the last bits
             found = study.measure(unit, known[0]["seed"], asked)
             found = found if isinstance(found, dict) else next(iter(found))
             names = {key: its for key, its in found.items() if key == "rows" or type(its) is str}
+            names.pop("probabilities", None)
             yield next(row for row in known if names.items() <= row.items()), found
 
 

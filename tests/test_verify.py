@@ -69,6 +69,18 @@ def test_a_row_is_measured_with_its_own_threads(published):
     assert asked == [7]
 
 
+def test_what_an_older_row_does_not_know_is_not_compared(published):
+    study = published()
+    more = {"wrong": [3], "probabilities": "eJw="}
+    assert verified(dataclasses.replace(study, measure=lambda *_: [FOUND | more])) == 0
+
+
+def test_settings_that_no_row_has_are_told(published, capsys):
+    now = {"describe": lambda unit, seed, asked: {"settings": {"epochs": 2}}}
+    assert verified(dataclasses.replace(published(), **now)) == 1
+    assert "no row of today's settings" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("elsewhere", ["machine", "versions", "engine"])
 def test_elsewhere_the_accuracy_has_a_tolerance(elsewhere, published, capsys):
     here = {

@@ -103,7 +103,7 @@ class Network(nn.Module):
 
     def begin(self, generator):
         """Give a network that was built without storage its memory, and initial weights."""
-        # Not by `to_empty`, which imports sympy: half a second and 50 MB for every process.
+        # Not by `to_empty`, which imports sympy: half a second and 30 MB for every process.
         memory = {
             name: torch.empty(t.shape, dtype=t.dtype) for name, t in self.state_dict().items()
         }

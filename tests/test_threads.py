@@ -1,5 +1,6 @@
 """PyTorch's threads: each computation has those it asks for, and nobody waits for ever."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -323,6 +324,41 @@ def test_more_threads_than_cores_are_held_while_the_machine_is_busy(monkeypatch)
             wait_for(lambda: count_new() == 0)
     finally:
         torch.set_num_threads(own)
+
+
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_a_single_burst_of_interruptions_means_no_busy_machine(monkeypatch):
+    count, held, enough = itertools.count(), [], threading.Event()
+
+    def count_interruptions():
+        look = next(count)
+        if look == 60:
+            enough.set()
+        return 1000 * (look // 2)  # many more at each second look
+
+    monkeypatch.setattr(threads, "_count_interruptions", count_interruptions)
+    monkeypatch.setattr(threads, "_hold_threads", lambda n, ends: held.append(n))
+    monkeypatch.setattr(threads, "INTERVAL", 0.002)
+    with borrowed_threads(2), sleeping_threads():
+        assert enough.wait(30)
+    assert not held
+
+
+@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
+def test_how_long_a_busy_machine_is_taken_for_granted(monkeypatch):
+    waits, looks = [], iter([0, 99, 198, 297, 396, 495, 495, 594, 693, 792])
+
+    class Ends:
+        def wait(self, seconds):
+            waits.append(seconds)
+            return len(waits) == 10
+
+    monkeypatch.setattr(threads, "_count_interruptions", lambda: next(looks))
+    monkeypatch.setattr(threads, "_hold_threads", lambda n, ends: None)
+    threads._watch(2, 2, Ends())
+    look, long = threads.INTERVAL, threads.PATIENCE
+    # Twice busy: held; busy again at once: held for twice as long. Idle in between: as at first.
+    assert waits == [look, look, long, look, 2 * long, look, look, look, long, look]
 
 
 @pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")

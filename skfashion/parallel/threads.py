@@ -26,9 +26,9 @@ from skfashion.parallel.workers import thread_share, worker_number
 # PyTorch starts a thread more for so many values.
 GRAIN = 32_768
 # Where the system takes the core away from each thread so many times in an interval, in seconds,
-# others compute, too (seen: 2 to 5 on an idle machine, 11 to 14 on a busy one); and for how many
-# seconds that is taken for granted, at first.
-INTERRUPTIONS, INTERVAL, PATIENCE = 6, 0.1, 5.0
+# and again in the next one, others compute, too (seen: 11 to 14 on a busy machine; 2 to 6 on an
+# idle one, but for single intervals); and for how many seconds that is taken for granted, at first.
+INTERRUPTIONS, INTERVAL, IN_A_ROW, PATIENCE = 6, 0.1, 2, 5.0
 
 
 class borrowed_threads:
@@ -119,16 +119,18 @@ class sleeping_threads:
 
 def _watch(n_threads, n_held, ends):
     """Hold sleeping threads while the system takes cores away, until something ends."""
-    held, patience = None, PATIENCE
+    held, patience, n_busy = None, PATIENCE, 0
     before = _count_interruptions()
     while not ends.wait(INTERVAL if held is None else patience):
         now = _count_interruptions()
         if held is not None:
             # Threads that sleep are interrupted as they are on an idle machine, or more often:
-            # look, less and less often, how it is without.
+            # look how it is without, less and less often as long as the machine stays busy.
             held.set()
-            held, patience = None, 2 * patience
-        elif now - before >= INTERRUPTIONS * n_threads:
+            held, patience, n_busy = None, 2 * patience, IN_A_ROW - 1
+        elif now - before < INTERRUPTIONS * n_threads:
+            patience, n_busy = PATIENCE, 0
+        elif (n_busy := n_busy + 1) == IN_A_ROW:
             held = threading.Event()
             holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
             with suppress(RuntimeError):  # where no more can be started

@@ -7,6 +7,8 @@ the network sees a view of them as ``(n, c, h, w)``.
 import math
 from numbers import Integral
 
+import numpy as np
+
 # A side of this length at exactly one end of a shape is the channel axis.
 CHANNELS = (1, 3)
 # Rows looked at at a time: few enough to stay in the processor's cache.
@@ -183,8 +185,14 @@ def dense(rows):
 
 
 def dense_blocks(rows, used):
-    """Yield the numbers of some of the `used` rows at a time, and these rows as an array."""
+    """Yield the numbers of some of the `used` rows at a time, and these rows as an array.
+
+    The array may be a view of `rows`.
+    """
     size = max(1, min(BLOCK_SIZE, BLOCK_VALUES // rows.shape[1]))
     for start in range(0, len(used), size):
         numbers = used[start : start + size]
-        yield numbers, dense(rows[numbers])
+        together = slice(numbers[0], numbers[0] + len(numbers))
+        # Rows that follow each other need not be copied.
+        follow = np.array_equal(numbers, np.arange(together.start, together.stop))
+        yield numbers, dense(rows[together if follow else numbers])

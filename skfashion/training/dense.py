@@ -191,14 +191,16 @@ class DenseGradients:
 
     def __init__(self, module, layers, criterion):
         self._pixels = _Pixels(module.standardize)
-        self._layers = [(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
+        self._layers = [_Layer(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
         self._label_smoothing = criterion.label_smoothing
         self._offset = None if criterion.offset is None else criterion.offset.unsqueeze(1)
         self._soft_weight, self._temperature = criterion.soft_weight, criterion.temperature
         self._buffers = {}
-        self._gradients = [
-            (torch.empty_like(linear.weight), torch.empty_like(linear.bias)) for linear, _ in layers
-        ]
+
+    def refresh(self):
+        """Look anew where the parameters are."""
+        for layer in self._layers:
+            layer.refresh()
 
     @torch.no_grad()
     def __call__(self, images, targets, weight, soft_targets=None):
@@ -224,23 +226,21 @@ class DenseGradients:
         buffers = self._buffers[n_rows]
         # All values are neurons by rows. That suits every product, the softmax, which uses vector
         # instructions where the numbers of one row lie apart, and the sums of the biases.
-        value = self._pixels(images, buffers.pixels).t()
-        inputs = []
-        for (linear, activate, _), out in zip(self._layers, buffers.values, strict=True):
-            inputs.append(value)
-            value = activate(product(linear.weight, value, out, linear.bias.unsqueeze(1)))
-        logits = value
+        rows = self._pixels(images, buffers.pixels)
+        inputs = [(rows.t(), rows)]
+        for layer, (out, transposed) in zip(self._layers, buffers.values, strict=True):
+            value = layer.activate(product(layer.weight, inputs[-1][0], out, layer.column))
+            inputs.append((value, transposed if value is out else value.t()))
+        logits, logits_of_rows = inputs.pop()
         loss, gradient = self._loss(logits, buffers, targets, weight, soft_targets)
         for i in range(len(inputs) - 1, -1, -1):
-            linear = self._layers[i][0]
-            of_weight, of_bias = self._gradients[i]
-            linear.weight.grad = product(gradient, inputs[i].t(), of_weight)
-            linear.bias.grad = torch.sum(gradient, 1, out=of_bias)
+            layer, (value, rows) = self._layers[i], inputs[i]
+            layer.weight.grad = product(gradient, rows, layer.of_weight)
+            layer.bias.grad = torch.sum(gradient, 1, out=layer.of_bias)
             if i:
-                gradient = torch.mm(linear.weight.t(), gradient, out=buffers.gradients[i - 1])
-                backward = self._layers[i - 1][2]
-                backward(gradient, inputs[i])
-        return loss, logits.t()
+                gradient = torch.mm(layer.transposed, gradient, out=buffers.gradients[i - 1])
+                self._layers[i - 1].backward(gradient, value)
+        return loss, logits_of_rows
 
     def _loss(self, logits, buffers, targets, weight, soft_targets):
         """Return the loss, and its gradient with respect to the logits: (k, n) -> (), (k, n)."""
@@ -272,14 +272,31 @@ class DenseGradients:
         return (1 - share) * losses + share * temperature**2 * soft
 
 
+class _Layer:
+    """A linear layer, its activation, and views that cost more to make than small products do."""
+
+    def __init__(self, linear, activate, backward):
+        self._linear, self.activate, self.backward = linear, activate, backward
+        self.of_weight = torch.empty_like(linear.weight)
+        self.of_bias = torch.empty_like(linear.bias)
+        self.refresh()
+
+    @torch.no_grad()
+    def refresh(self):
+        """Look anew where the parameters are."""
+        self.weight, self.bias = self._linear.weight, self._linear.bias
+        self.transposed, self.column = self.weight.t(), self.bias.unsqueeze(1)
+
+
 class _Buffers:
     """Where the results of a batch of some size go."""
 
     def __init__(self, images, layers, label_smoothing):
-        n_rows, like = len(images), layers[0][0].weight
-        sizes = [linear.out_features for linear, *_ in layers]
+        n_rows, like = len(images), layers[0].weight
+        sizes = [len(layer.weight) for layer in layers]
         self.pixels = like.new_empty(n_rows, images[0].numel())
-        self.values = [like.new_empty(size, n_rows) for size in sizes]
+        values = [like.new_empty(size, n_rows) for size in sizes]
+        self.values = [(value, value.t()) for value in values]
         self.gradients = [like.new_empty(size, n_rows) for size in sizes]
         # What the probability of the true class is reduced by.
         self.minus = like.new_full((1, n_rows), label_smoothing - 1)

@@ -1,11 +1,12 @@
-"""Probabilities in result rows: short, and close to what they were."""
+"""Probabilities and marks in result rows: short, and what they were."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
 
 from benchmarks.models import described
-from benchmarks.packing import packed, unpacked
+from benchmarks.packing import packed, packed_marks, told, unpacked, unpacked_marks
 from benchmarks.results import compared
 from benchmarks.verify import _also_in
 from skfashion import ResNetClassifier
@@ -22,6 +23,18 @@ def test_probabilities_come_back(n, k, seed):
 def test_sure_probabilities_are_short():
     given_ = np.eye(10)[np.random.default_rng(0).integers(10, size=10_000)]
     assert len(packed(given_)) < 20_000
+
+
+@given(marks=st.lists(st.booleans(), max_size=99))
+def test_marks_come_back(marks):
+    assert unpacked_marks(packed_marks(np.array(marks, dtype=bool)), len(marks)).tolist() == marks
+
+
+def test_a_row_tells_which_images_are_misclassified():
+    X, y = np.zeros((40, 1)), np.arange(40) % 4
+    found = told(DummyClassifier(strategy="constant", constant=1).fit(X, y), X, y)
+    assert found["accuracy"] == 0.25
+    assert (unpacked_marks(found["wrong_marks"], 40) == (y != 1)).all()
 
 
 def test_older_rows_are_compared_by_what_they_know():

@@ -307,6 +307,13 @@ def test_doubtful_test_images_are_found():
     assert [cell.strip() for cell in line.split("|")[3:5]] == cells
 
 
+def test_the_mean_corruption_error_is_relative_to_another_classifier():
+    theirs = {"accuracy": {"noise": [0.8, 0.6], "blur": [0.5, 0.5]}}
+    row = {"accuracy": {"noise": [0.9, 0.8], "blur": [0.25, 0.25]}}
+    assert robustness.corruption_error(theirs, theirs) == pytest.approx(100)
+    assert robustness.corruption_error(row, theirs) == pytest.approx((50 + 150) / 2)
+
+
 def test_robustness_is_measured_by_kind_and_severity():
     split = load_split("sample", 200)
     disturbed = robustness.disturb(split.X_test)

@@ -67,6 +67,31 @@ def test_a_competitor_says_when_skfashion_is_that_of_another_checkout(tmp_path, 
 
 
 @pytest.mark.slow
+def test_a_profile_says_where_the_time_of_an_epoch_goes(tmp_path, capsys):
+    words = ["--rows", "profile-mlp,profile-cnn", "--threads", "1"]
+    rows = small_studies.run(speed.STUDY, {}, tmp_path, *words)
+    mlp, cnn = (row["shares"] for row in rows)
+    assert sum(mlp.values()) == pytest.approx(100, abs=0.5)
+    assert mlp["matrix products"] > 5
+    assert mlp["convolutions"] == 0 < cnn["convolutions"]
+    assert cnn["max-pool"] > 0
+    assert "where the time goes, %" in capsys.readouterr().out
+
+
+def test_a_search_is_not_told_how_many_threads_its_processes_have(monkeypatch):
+    variables = {}
+
+    def in_turn(competitors, rounds, rest):
+        variables.update({name: its for name, (_, its, _) in competitors.items()})
+        return {name: [{"seconds": 1.0, "peak_mb": 1.0}] for name in competitors}
+
+    monkeypatch.setattr(speed.side_by_side, "in_turn", in_turn)
+    speed.compare(ROWS["search-16"], rounds=1, threads=2, data="sample")
+    assert "OMP_NUM_THREADS" not in variables["search"]
+    assert variables["fits_in_turn"]["OMP_NUM_THREADS"] == "2"
+
+
+@pytest.mark.slow
 def test_who_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
     gone = competitors.COMPETITORS["sklearn"]._replace(package="no_such_package")
     monkeypatch.setitem(competitors.COMPETITORS, "sklearn", gone)

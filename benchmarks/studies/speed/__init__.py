@@ -6,8 +6,8 @@ own that is warmed up first; then they run in turn, round after round, so that a
 the machine is slow is slow for all. Ratios are taken within a round.
 
 What is compared, how, and its tables; ``competitors`` has who is timed, ``measures`` what a process
-says about itself, ``busy`` what keeps a machine busy meanwhile, and ``scaling`` how time and memory
-grow.
+says about itself, ``profiles`` where its time goes, ``busy`` what keeps a machine busy meanwhile,
+and ``scaling`` how time and memory grow.
 """
 
 import contextlib
@@ -34,6 +34,7 @@ from benchmarks.study import study_of
 # Before each run, in seconds.
 REST = 0.3
 MEASURES = "benchmarks.studies.speed.measures"
+SHARES = "benchmarks.studies.speed.profiles:shares"
 # What rows beside another checkout begin with, and those of a GPU.
 BEFORE, ON_GPU = "before: ", "cuda: "
 
@@ -65,6 +66,15 @@ class Weighing:
     aim: float  # its largest value
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of a training goes."""
+
+    title: str
+    competitor: str
+    task: Task
+
+
 AIMS = {"hand": 0.75, "sklearn": 0.65, "sklearn_float64": 0.45, "skorch": 0.45}
 AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.1}
 CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "hand_bf16": None, "hand_pools_first": 0.75}
@@ -91,6 +101,7 @@ ONE_PROBA, ONE_TASK, ONE_CNN = (
     Task("cnn", rows=2000),
 )
 SMALL_FIT = "fit of 200 rows, 10 epochs, batch 128, MLP"
+PROFILED = Task("cnn", epochs=1, rows=24_000)
 TABLE, IMAGES = Task(rows=3000), Task("cnn", rows=6000)
 FIT_TABLE = "fit of 3,000 rows of 12 columns, MLPNetClassifier(), {}"
 FIT_IMAGES = "fit of 6,000 images, ConvNetClassifier(), {}"
@@ -143,6 +154,13 @@ ROWS = {
     ),
     "memory-map": Weighing(MAP, "memory_of_map", "mlp", "predict_increase_mb", 600),
     "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", "cnn", "difference", 0.2),
+    "profile-mlp": Profile("MLP", "ours", Task(epochs=1)),
+    "profile-mlp-hand": Profile("MLP by hand", "hand", Task(epochs=1)),
+    "profile-cnn": Profile("CNN, bf16", "ours", PROFILED),
+    "profile-cnn-hand": Profile(
+        "CNN by hand, bf16, pool before ReLU", "hand_pools_first", PROFILED
+    ),
+    "profile-resnet": Profile("ResNet, bf16", "ours", dataclasses.replace(PROFILED, net="resnet")),
     "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", "mlp", *SHORTFALL),
     "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", "cnn", *SHORTFALL),
 }
@@ -208,6 +226,10 @@ def measure(name, seed, asked):
     if isinstance(row, Row):
         rounds = side_by_side.rounds_of(asked)
         found = compare(row, rounds, threads, data, asked.options.before)
+    elif isinstance(row, Profile):
+        task = dataclasses.replace(row.task, threads=threads, data=data)
+        its = {"competitor": row.competitor, "task": dataclasses.asdict(task)}
+        found = {"shares": call(SHARES, child_environment(threads), **its)}
     else:
         function, variables = f"{MEASURES}:{row.function}", child_environment(threads)
         numbers = call(function, variables, net=row.net, data=data)
@@ -228,6 +250,7 @@ def compare(row, rounds, threads, data, before=None):
     def child(name, variables=variables, checkout=ROOT):
         its = {"competitor": name, "task": dataclasses.asdict(task), "checkout": str(checkout)}
         variables = variables | dict(COMPETITORS[name].variables)
+        variables = {key: value for key, value in variables.items() if value is not None}
         return f"{__name__}.competitors:compete", variables, its
 
     targets = row.others if before is None else {"before": row.before_aim}
@@ -306,6 +329,7 @@ def _on_cpu(rows, growth):
         if "values" in row
     ]
     shares = [_share(shape, row) for shape, row in found if row.get("gflops")]
+    profiles = [row for _, row in found if "shares" in row]
     headings = {
         ("what", "who", "median", "ours / theirs (range)", "aim", "peak MB"): timed,
         ("memory and accuracy", "measured", "aim"): weighed,
@@ -315,6 +339,7 @@ def _on_cpu(rows, growth):
         ],
     }
     parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
+    parts += [_profiles(profiles)] if profiles else []
     parts += [SCALING.table(growth)] if growth else []
     return "\n\n".join([*parts, *_below([row for _, row in found + before])])
 
@@ -350,6 +375,12 @@ def _dtype(name, row):
         task.get("device", "cpu") != "cpu" or is_own or name in ("hand_bf16", "hand_pools_first")
     )
     return "bf16" if takes and task["net"] != "mlp" else "fp32"
+
+
+def _profiles(rows):
+    """Write where the time of an epoch goes, a column a training."""
+    lines = [[part, *(f"{row['shares'][part]:.1f}" for row in rows)] for part in rows[0]["shares"]]
+    return pipe_table(lines, ["where the time goes, %", *(row["title"] for row in rows)])
 
 
 def _beside_before(shape, row):

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import memory
+from benchmarks.environment import THREAD_VARIABLES
 from benchmarks.studies.speed.nets import (
     MLP,
     keras_net,
@@ -33,6 +34,8 @@ from benchmarks.studies.speed.nets import (
 
 # Lets OpenMP's threads sleep while they wait.
 PASSIVE = (("OMP_WAIT_POLICY", "passive"),)
+# Processes of joblib share the cores unless they are told how many threads to have.
+UNTOLD = tuple((name, None) for name in THREAD_VARIABLES)
 
 
 @dataclass(frozen=True)
@@ -379,7 +382,7 @@ class Competitor(NamedTuple):
     label: str
     package: str  # which must be there
     prepare: Callable  # of a task; returns what is timed
-    variables: tuple = ()  # pairs, of its process besides those of all
+    variables: tuple = ()  # pairs, of its process besides those of all; None where it has none
 
 
 sklearn = partial(fitting, sklearn_mlp)
@@ -418,7 +421,7 @@ COMPETITORS = {
     "proba_one": Competitor("skfashion", "skfashion", proba_one),
     "proba_one_bare": Competitor("the bare module", "torch", proba_one_bare),
     "proba_one_ort": Competitor("ONNX Runtime, fp32", "onnxruntime", proba_one_ort),
-    "search": Competitor("GridSearchCV of skfashion's, a process a core", "sklearn", search),
+    "search": Competitor("GridSearchCV of ours, a process a core", "sklearn", search, UNTOLD),
     "fits_in_turn": Competitor("its fits in turn, n_threads=1", "skfashion", fits_in_turn),
     "import_ours": Competitor("import skfashion", "skfashion", import_ours),
     "import_others": Competitor("import skorch, sklearn", "skorch", import_others),

@@ -327,38 +327,31 @@ def test_more_threads_than_cores_are_held_while_the_machine_is_busy(monkeypatch)
 
 
 @pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
-def test_a_single_burst_of_interruptions_means_no_busy_machine(monkeypatch):
-    count, held, enough = itertools.count(), [], threading.Event()
-
-    def count_interruptions():
-        look = next(count)
-        if look == 60:
-            enough.set()
-        return 1000 * (look // 2)  # many more at each second look
-
-    monkeypatch.setattr(threads, "_count_interruptions", count_interruptions)
-    monkeypatch.setattr(threads, "_hold_threads", lambda n, ends: held.append(n))
-    monkeypatch.setattr(threads, "INTERVAL", 0.002)
-    with borrowed_threads(2), sleeping_threads():
-        assert enough.wait(30)
-    assert not held
-
-
-@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
-def test_how_long_a_busy_machine_is_taken_for_granted(monkeypatch):
-    waits, looks = [], iter([0, 99, 198, 297, 396, 495, 495, 594, 693, 792])
+@pytest.mark.parametrize(
+    ("interruptions", "waits"),
+    [
+        # Of two threads in each look. One that is suspicious is none; a second one is.
+        ([4, 13, 4, 13, 4], "look look look look look look"),
+        ([13, 13, 4], "look look long look"),
+        ([16, 4], "look long look"),
+        # Still busy after that: longer. Idle in between: as at first.
+        ([16, 4, 13, 4, 4], "look long look longer look look"),
+        ([16, 4, 4, 16, 4], "look long look look long look"),
+    ],
+)
+def test_when_a_machine_is_taken_for_busy_and_for_how_long(interruptions, waits, monkeypatch):
+    asked, counts = [], itertools.accumulate([0, *interruptions])
 
     class Ends:
         def wait(self, seconds):
-            waits.append(seconds)
-            return len(waits) == 10
+            asked.append(seconds)
+            return len(asked) > len(interruptions)
 
-    monkeypatch.setattr(threads, "_count_interruptions", lambda: next(looks))
+    monkeypatch.setattr(threads, "_count_interruptions", lambda: next(counts))
     monkeypatch.setattr(threads, "_hold_threads", lambda n, ends: None)
     threads._watch(2, 2, Ends())
-    look, long = threads.INTERVAL, threads.PATIENCE
-    # Twice busy: held; busy again at once: held for twice as long. Idle in between: as at first.
-    assert waits == [look, look, long, look, 2 * long, look, look, look, long, look]
+    names = {threads.INTERVAL: "look", threads.PATIENCE: "long", 2 * threads.PATIENCE: "longer"}
+    assert " ".join(names[seconds] for seconds in asked) == waits
 
 
 @pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")

@@ -25,10 +25,12 @@ from skfashion.parallel.workers import thread_share, worker_number
 
 # PyTorch starts a thread more for so many values.
 GRAIN = 32_768
-# Where the system takes the core away from each thread so many times in an interval, in seconds,
-# and again in the next one, others compute, too (seen: 11 to 14 on a busy machine; 2 to 6 on an
-# idle one, but for single intervals); and for how many seconds that is taken for granted, at first.
-INTERRUPTIONS, INTERVAL, IN_A_ROW, PATIENCE = 6, 0.1, 2, 5.0
+# Others compute, too, where the system takes the core away from each thread so many times in an
+# interval, in seconds; or a few times less, but again in the next one: an idle machine has such
+# intervals, too, one at a time. Seen with two threads on two cores: 3 to 11 on an idle machine, 11
+# to 27 beside one other process, 17 to 29 beside two. And for how many seconds that is taken for
+# granted, at first.
+MANY, SOME, INTERVAL, PATIENCE = 8, 6, 0.1, 5.0
 
 
 class borrowed_threads:
@@ -119,18 +121,21 @@ class sleeping_threads:
 
 def _watch(n_threads, n_held, ends):
     """Hold sleeping threads while the system takes cores away, until something ends."""
-    held, patience, n_busy = None, PATIENCE, 0
+    held, patience, was_busy = None, PATIENCE, False
     before = _count_interruptions()
     while not ends.wait(INTERVAL if held is None else patience):
         now = _count_interruptions()
+        per_thread = (now - before) / n_threads
         if held is not None:
             # Threads that sleep are interrupted as they are on an idle machine, or more often:
             # look how it is without, less and less often as long as the machine stays busy.
             held.set()
-            held, patience, n_busy = None, 2 * patience, IN_A_ROW - 1
-        elif now - before < INTERRUPTIONS * n_threads:
-            patience, n_busy = PATIENCE, 0
-        elif (n_busy := n_busy + 1) == IN_A_ROW:
+            held, patience, was_busy = None, 2 * patience, True
+        elif per_thread < SOME:
+            patience, was_busy = PATIENCE, False
+        elif per_thread < MANY and not was_busy:
+            was_busy = True
+        else:
             held = threading.Event()
             holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
             with suppress(RuntimeError):  # where no more can be started

@@ -12,9 +12,11 @@ import torch
 from common import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
+from skorch.callbacks import Callback
 from torch.nn.functional import max_pool2d
 
-from skfashion import AttentionNetClassifier, ConvNetClassifier
+from skfashion import AttentionNetClassifier, ConvNetClassifier, ModuleClassifier
 from skfashion.training import pooling
 
 pytest.importorskip("numba", reason="The compiled max-pool needs numba, the extra 'fast'.")
@@ -75,8 +77,29 @@ def test_the_bits_are_those_of_pytorch(n, c, sides, n_threads, rectifies, seed):
     assert torch.equal(its_gradient, our_gradient)
 
 
-@pytest.mark.parametrize("cls", [ConvNetClassifier, AttentionNetClassifier])
-def test_a_net_is_the_same_with_and_without(cls, at_once, monkeypatch):
+class Pooling(torch.nn.Module):
+    """A user's module whose code calls its max-pool by itself."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 4, 3, padding=1)
+        self.pool = torch.nn.MaxPool2d(2)
+        self.head = torch.nn.Linear(64, n_classes)
+
+    def forward(self, x):
+        """Return the logits."""
+        return self.head(self.pool(self.conv(x).relu()).flatten(1))
+
+
+NETS = [
+    small(ConvNetClassifier, precision="bf16"),
+    small(AttentionNetClassifier, precision="bf16"),
+    small(ModuleClassifier, module=Pooling, precision="bf16"),
+]
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: type(net).__name__)
+def test_a_net_is_the_same_with_and_without(net, at_once, monkeypatch):
     random = np.random.RandomState(0)
     X, y = random.randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
     given, used, fits = pooling._kernels, [], {}
@@ -85,12 +108,50 @@ def test_a_net_is_the_same_with_and_without(cls, at_once, monkeypatch):
         "without": lambda: None,
     }.items():
         monkeypatch.setattr(pooling, "_kernels", kernels)
-        fits[name] = small(cls, precision="bf16").fit(X, y)
+        fits[name] = clone(net).fit(X, y)
     assert used
     with_, without = (fit.net_.module_.state_dict() for fit in fits.values())
     assert all(torch.equal(with_[name], without[name]) for name in without)
     again = pickle.loads(pickle.dumps(fits["with"]))
     np.testing.assert_array_equal(again.predict_proba(X), fits["without"].predict_proba(X))
+
+
+def test_others_find_pytorchs_layer_in_a_module(at_once, monkeypatch):
+    """Hooks on it are called, and after a step, or an error in it, it is what it was."""
+    pools, inside, outside = [], [], []
+
+    class Hooks(Callback):
+        def on_train_begin(self, net, **kwargs):
+            pools.append(net.module_.get_submodule("features.module.pool"))
+            pools[0].register_forward_hook(lambda pool, *_: inside.append(type(pool)))
+
+        def on_grad_computed(self, net, **kwargs):
+            outside.append(type(pools[0]))
+            if len(outside) == 2:
+                monkeypatch.setattr(pooling, "_kernels", lambda: 1 / 0)
+
+    net = clone(NETS[-1]).set_params(skorch_callbacks=[("hooks", Hooks())])
+    X, y = np.random.RandomState(0).randint(0, 256, (96, 8, 8), np.uint8), np.arange(96) % 3
+    with pytest.raises(ZeroDivisionError):
+        net.fit(X, y)
+    assert len(inside) == 2 and torch.nn.MaxPool2d not in inside
+    assert outside == [torch.nn.MaxPool2d] * 2 and type(pools[0]) is torch.nn.MaxPool2d
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_module_that_compiles_itself(at_once, precision):
+    """Compilers can follow neither the kernel nor what gives rows the same bits."""
+
+    class Compiled(Pooling):
+        forward = torch.compile(Pooling.forward, backend="eager")
+
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    net = clone(NETS[-1]).set_params(precision=precision)
+    plain = clone(net).fit(X, y)
+    compiled = net.set_params(module=Compiled).fit(X, y)
+    np.testing.assert_array_equal(compiled.loss_curve_, plain.loss_curve_)
+    torch.compiler.reset()  # who compiles too often is not compiled any more
+    np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
 
 
 def test_what_is_left_to_pytorch(at_once):

@@ -32,25 +32,47 @@ def training_forward(module):
         and type(features) is nn.Sequential
     )
     if not is_known or has_global_hooks() or _is_heard(module) or _is_heard(features):
-        return module
+        return _with_our_pools(module)
     layers, others = list(features), []
     if len(layers) > 1 and _is_normalized(*layers[:2]):
         others.append(NormalizedConv(*layers[:2]))
         del layers[:2]
     while layers:
         layer = layers.pop(0)
-        if _is_pool(layer):
+        if _is_pool(layer) and not _is_heard(layer):
             rectifies = bool(layers) and type(layers[0]) is nn.ReLU and not _is_heard(layers[0])
             layer = _Pool(layer, layers.pop(0) if rectifies else None)
         others.append(layer)
     if not any(isinstance(layer, (NormalizedConv, _Pool)) for layer in others):
-        return module
+        return _with_our_pools(module)
 
     def forward(images):
         x = module.standardize(images)
         for layer in others:
             x = layer(x)
         return module.head(x)
+
+    return forward
+
+
+def _with_our_pools(module):
+    """Return what computes a module's logits, its max-pools by our kernel, wherever they are.
+
+    They are of another class only while the module computes, so that files and others' code find
+    PyTorch's; hooks on them are called.
+    """
+    pools = [layer for layer in module.modules() if _is_pool(layer)]
+    if not pools:
+        return module
+
+    def forward(images):
+        try:
+            for layer in pools:
+                layer.__class__ = _MaxPool2d
+            return module(images)
+        finally:
+            for layer in pools:
+                layer.__class__ = nn.MaxPool2d
 
     return forward
 
@@ -65,11 +87,11 @@ def _is_pool(layer):
         type(layer) is nn.MaxPool2d
         and layer.kernel_size in (2, (2, 2))
         and layer.stride in (2, (2, 2))
-        and layer.padding == 0
-        and layer.dilation == 1
+        and layer.padding in (0, (0, 0))
+        and layer.dilation in (1, (1, 1))
         and not layer.ceil_mode
         and not layer.return_indices
-        and not _is_heard(layer)
+        and "forward" not in vars(layer)
     )
 
 
@@ -189,3 +211,12 @@ class _Pool:
             return pooled
         pooled = self._layer(images)
         return pooled if self._relu is None else self._relu(pooled)
+
+
+class _MaxPool2d(nn.MaxPool2d):
+    """A max-pool of 2 x 2 pixels by a kernel where there is one."""
+
+    def forward(self, images):
+        # Compiled code cannot call the kernel.
+        pooled = None if torch.compiler.is_compiling() else POOLS(images)
+        return super().forward(images) if pooled is None else pooled

@@ -1,6 +1,7 @@
 """Layers of somebody's module, told to give a row the same bits in any company.
 
 The module's code may look at its layers, so that these keep all they have: another class computes.
+Where a compiler has taken the module, its kernels decide, and layers compute as PyTorch's do.
 """
 
 import copy
@@ -23,6 +24,8 @@ class SameLinear(nn.Linear):
 
     def forward(self, x):
         """Return the values: ``(..., d) -> (..., m)``."""
+        if torch.compiler.is_compiling():
+            return super().forward(x)
         return PaddedLinear(self.weight, self.bias)(x)
 
 
@@ -31,6 +34,8 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x):
         """Return the convolution: ``(n, c, h, w) -> (n, m, i, j)``."""
+        if torch.compiler.is_compiling():
+            return super().forward(x)
         if self.weight.dtype is torch.float64:
             return PaddedConv2d(self)(x)
         convolve = onednn_convolution()

@@ -165,6 +165,8 @@ def test_every_core_is_busy_for_as_long_as_asked():
         time.sleep(1)
         assert min(sum(child.cpu_times()[:2]) for child in children) > 0.3
     assert not any(child.is_running() for child in children)
+    with busy.busy_cores(0):
+        assert len(psutil.Process().children()) == len(before)
 
 
 def test_defaults_are_timed_beside_busy_cores_alone(tmp_path, monkeypatch, capsys):
@@ -172,14 +174,14 @@ def test_defaults_are_timed_beside_busy_cores_alone(tmp_path, monkeypatch, capsy
     is_busy, found = [], {}
 
     @contextlib.contextmanager
-    def busy_cores():
-        is_busy.append(True)
+    def busy_cores(n_cores):
+        is_busy.append(n_cores is None)
         yield
         is_busy.pop()
 
     def in_turn(competitors, rounds, rest):
         policies = {name: its.get("OMP_WAIT_POLICY") for name, (_, its, _) in competitors.items()}
-        found[bool(is_busy)] = policies
+        found[is_busy[-1]] = policies
         return {name: [{"seconds": 2.0, "peak_mb": 9.0}] for name in competitors}
 
     monkeypatch.setattr(speed, "busy_cores", busy_cores)

@@ -10,7 +10,6 @@ says about itself, ``profiles`` where its time goes, ``busy`` what keeps a machi
 and ``scaling`` how time and memory grow.
 """
 
-import contextlib
 import dataclasses
 import os
 import statistics
@@ -49,7 +48,7 @@ class Row:
     others: dict  # each with the ratio of our time to its time that is aimed at, if one is
     unit: str = "s an epoch"
     factor: float = 1  # from a run's seconds to that unit
-    is_loaded: bool = False  # whether every core is busy meanwhile
+    n_loaded: int | None = 0  # how many cores are busy meanwhile, None for every one
     before_aim: float = 1.03  # the ratio beside another checkout
     quick_rows: int = 6000  # at most, with --quick
     threads: int | None = None  # of each competitor, whatever is asked for
@@ -104,6 +103,8 @@ SMALL_FIT = "fit of 200 rows, 10 epochs, batch 128, MLP"
 PROFILED = Task("cnn", epochs=1, rows=24_000)
 TABLE, IMAGES = Task(rows=3000), Task("cnn", rows=6000)
 FIT_TABLE = "fit of 3,000 rows of 12 columns, MLPNetClassifier(), {}"
+DIGITS = Task("resnet", rows=1797)
+FIT_DIGITS = "fit of 1,797 digits of 8 x 8, 3 epochs, ResNetClassifier(), {}"
 FIT_IMAGES = "fit of 6,000 images, ConvNetClassifier(), {}"
 FITS = {"unit": "s", "before_aim": 1.05, "quick_rows": 600}
 ALONE = ("default", {"default_one": None, "default_passive": None})
@@ -132,9 +133,11 @@ ROWS = {
     ),
     "fit-200": Row(SMALL_FIT, Task(rows=200, epochs=10), "ours", {"sklearn": 1.0}, *MS),
     "table-idle": Row(FIT_TABLE.format("idle machine"), TABLE, *ALONE, **FITS),
-    "table-busy": Row(FIT_TABLE.format("busy machine"), TABLE, *LOADED, **FITS, is_loaded=True),
+    "table-busy": Row(FIT_TABLE.format("busy machine"), TABLE, *LOADED, **FITS, n_loaded=None),
     "images-idle": Row(FIT_IMAGES.format("idle machine"), IMAGES, *ALONE, **FITS),
-    "images-busy": Row(FIT_IMAGES.format("busy machine"), IMAGES, *LOADED, **FITS, is_loaded=True),
+    "images-busy": Row(FIT_IMAGES.format("busy machine"), IMAGES, *LOADED, **FITS, n_loaded=None),
+    "digits-idle": Row(FIT_DIGITS.format("idle machine"), DIGITS, *ALONE, **FITS),
+    "digits-busy": Row(FIT_DIGITS.format("one core busy"), DIGITS, *LOADED, **FITS, n_loaded=1),
     "search-16": Row(
         "search of 16 MLPs, 12,000 rows, refit=False",
         Task(rows=12_000),
@@ -265,7 +268,7 @@ def compare(row, rounds, threads, data, before=None):
                 left_out.append(name)
                 label = COMPETITORS[name].label
                 print(f"{row.title}: {label} is not installed, left out", file=sys.stderr)
-        with busy_cores() if row.is_loaded else contextlib.nullcontext():
+        with busy_cores(row.n_loaded):
             found = side_by_side.in_turn(competitors, rounds, REST)
     compared = side_by_side.compared(found, row.ours, targets)
     more = {"limits_gflops": None, "gflops": None}

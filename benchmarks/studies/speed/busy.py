@@ -1,4 +1,4 @@
-"""A machine whose every core is loaded by a process that computes without end."""
+"""A machine whose cores are loaded by processes that compute without end."""
 
 import contextlib
 import threading
@@ -10,10 +10,10 @@ from benchmarks.processes import Child
 
 
 @contextlib.contextmanager
-def busy_cores():
-    """Keep every core busy, each by a process of its own; they end with the context."""
+def busy_cores(n_cores=None):
+    """Keep some cores, or every one, busy, each by a process; they end with the context."""
     with contextlib.ExitStack() as stack:
-        for _ in range(joblib.cpu_count()):
+        for _ in range(joblib.cpu_count() if n_cores is None else n_cores):
             child = Child(f"{__name__}:compute", child_environment(1))
             stack.callback(child.stop)
             child.answer()

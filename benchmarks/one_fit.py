@@ -14,35 +14,37 @@ from benchmarks.packing import packed
 from benchmarks.recipes import find
 
 
-def describe(unit, seed, asked, data=None):
+def describe(unit, seed, asked, **own):
     """Say by what a row of a model is recognised, see ``benchmarks.study.Study.describe``.
 
-    ``data`` is a name of ``benchmarks.data.LOADERS``, where it is not the size that is asked for.
+    ``data`` is a name of ``benchmarks.data.LOADERS``, where it is not the size that is asked for,
+    and ``rows`` a limit, where the options have none.
     """
-    model, task = find(unit), _task(asked, data)
+    model, task = find(unit), _task(asked, **own)
     return {
         "settings": described(model.build(seed, task["threads"])),
         "data": _about_data(task["data"], task["rows"]),
         "scope": "images" if model.ours else None,
+        "packages": model.packages,
         "threads": task["threads"],
         "timing_shared": asked.jobs > 1,
     }
 
 
-def measure_apart(unit, seed, asked, data=None):
+def measure_apart(unit, seed, asked, **own):
     """Return what `measure` says in a process of its own."""
-    task = _task(asked, data)
+    task = _task(asked, **own)
     variables = environment.child_environment(task["threads"])
     return processes.call("benchmarks.one_fit:measure", variables, model=unit, seed=seed, **task)
 
 
-def _task(asked, data):
+def _task(asked, data=None, rows=None):
     """Return data, rows and threads as the options say, or the study leaves them."""
     import joblib
 
     options = vars(asked.options)
     threads = options.get("threads") or max(1, joblib.cpu_count() // asked.jobs)
-    return {"data": data or asked.size, "rows": options.get("rows"), "threads": threads}
+    return {"data": data or asked.size, "rows": options.get("rows") or rows, "threads": threads}
 
 
 @cache

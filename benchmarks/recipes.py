@@ -6,6 +6,7 @@ chosen again on validation images. Some recipes of REFERENCES are not the best o
 there: they reach their aim, and were chosen and read before the better candidates were tried.
 """
 
+import importlib
 from dataclasses import dataclass
 from functools import partial
 
@@ -148,8 +149,16 @@ for name, its in FASTEST.items():
 
 
 def find(name):
-    """Return the ``Model`` of a key: of ``benchmarks.models``, or a named recipe."""
-    return MODELS[name] if name in MODELS else models.MODELS[name]
+    """Return the ``Model`` of a key: of ``benchmarks.models``, a named recipe, or somebody's own.
+
+    The last is "module:function" of a function of a seed and a number of threads that returns an
+    unfitted classifier.
+    """
+    known = MODELS | models.MODELS | models.RIVALS
+    if name in known or ":" not in name:
+        return known[name]
+    module, _, function = name.partition(":")
+    return Model(name, getattr(importlib.import_module(module), function))
 
 
 def of_today(rows):

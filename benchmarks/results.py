@@ -45,14 +45,15 @@ def append(path, rows):
         os.close(descriptor)
 
 
-def head(study, seed, unit, settings, *, data=None, scope="images", **more):
+def head(study, seed, unit, settings, *, data=None, scope="images", packages=(), **more):
     """Return what a row of a study begins with: all that it is recognised by.
 
     ``unit`` is what the row is of, and ``seed`` None where nothing is drawn. ``settings`` is all
     that was chosen, in JSON's types, with the classifiers as ``benchmarks.models.described`` writes
     them; ``data`` what was trained and measured on, where the settings do not say it. ``scope`` is
     the key of skfashion's ``ENGINE`` that the result hangs on, "images" or "tables", None where no
-    net of ours is trained. Where seconds are compared there are ``threads`` and ``timing_shared``.
+    net of ours is trained; ``packages`` are those whose versions decide this row besides those of
+    the study. Where seconds are compared there are ``threads`` and ``timing_shared``.
     """
     from skfashion.fitting.resuming import ENGINE
 
@@ -70,7 +71,7 @@ def head(study, seed, unit, settings, *, data=None, scope="images", **more):
         **decided,
         **more,
         "code": environment.code_hash(),
-        "versions": environment.versions(*study.packages),
+        "versions": environment.versions(*study.packages, *packages),
         "machine": environment.machine(),
     }
 

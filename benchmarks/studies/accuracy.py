@@ -50,16 +50,24 @@ def mean(rows, *keys):
     return statistics.fmean(values(rows, *keys))
 
 
+def lines(rows):
+    """Write the table of Markdown, a model a line, with the number of seeds where they differ."""
+    groups, found = by_model(rows), []
+    columns = ["classifier", *(heading for heading, *_ in COLUMNS)]
+    for group in groups:
+        found.append([group[0]["label"]])
+        for _, keys, factor, decimals, has_deviation in COLUMNS:
+            numbers = values(group, *keys) if has_deviation else [mean(group, *keys)]
+            found[-1].append(cell(numbers, factor, decimals))
+    if len({len(group) for group in groups}) > 1:
+        columns.append("seeds")
+        found = [[*line, str(len(group))] for line, group in zip(found, groups, strict=True)]
+    return pipe_table(found, columns, ["left"] + ["right"] * (len(columns) - 1))
+
+
 def table(rows):
     """Write the table, a model a line, and what one must know to read it."""
-    headings, lines = ["classifier", *(heading for heading, *_ in COLUMNS)], []
-    for group in by_model(rows):
-        lines.append([group[0]["label"]])
-        for _, keys, factor, decimals, has_deviation in COLUMNS:
-            found = values(group, *keys) if has_deviation else [mean(group, *keys)]
-            lines[-1].append(cell(found, factor, decimals))
-    text = pipe_table(lines, headings, ["left"] + ["right"] * len(COLUMNS))
-    return f"{text}\n\n{about(rows)}\n{caption(rows)}"
+    return f"{lines(rows)}\n\n{about(rows)}\n{caption(rows)}"
 
 
 def about(rows):
@@ -111,7 +119,7 @@ STUDY = study_of(
     page="../README.md",
     sizes={"full": {}, "sample": {}},
     seeds=1,
-    units=lambda asked: asked.options.models,
+    units=lambda asked: [*asked.options.models, *filter(None, [asked.options.competitor])],
     describe=one_fit.describe,
     measure=one_fit.measure_apart,
     cheap=("mlp_net",),
@@ -120,6 +128,10 @@ STUDY = study_of(
     side_by_side=True,
     options={
         "--models": names_option(MODELS),
+        "--competitor": {
+            "metavar": "MODULE:FUNCTION",
+            "help": "your own besides: a function of seed and threads that returns a classifier",
+        },
         "--threads": {"type": at_least(1), "help": "of each run; default all / jobs"},
         "--rows": {"type": at_least(data.N_CLASSES), "help": "at most so many rows"},
         "--dataset": datasets.OPTION

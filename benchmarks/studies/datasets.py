@@ -27,12 +27,12 @@ def units(asked):
 
 def describe(unit, seed, asked):
     """Say by what a row is recognised, see ``benchmarks.study.Study.describe``."""
-    return one_fit.describe(unit["model"], seed, asked, unit["data"])
+    return one_fit.describe(unit["model"], seed, asked, data=unit["data"])
 
 
 def measure(unit, seed, asked):
     """Fit and measure one model on one data set, in a process of its own."""
-    return one_fit.measure_apart(unit["model"], seed, asked, unit["data"])
+    return one_fit.measure_apart(unit["model"], seed, asked, data=unit["data"])
 
 
 def table(rows):

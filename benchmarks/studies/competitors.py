@@ -1,0 +1,72 @@
+"""What was tried for each competitor, on validation data.
+
+Fit every setting of a competitor to 20,000 training images, and score it on 10,000 others. The
+comparison takes the one that is most often right, without a look at a test image.
+"""
+
+import time
+
+import joblib
+
+from benchmarks.candidates import call_of
+from benchmarks.data import held_out
+from benchmarks.errors import names_option
+from benchmarks.formatting import table_above
+from benchmarks.models import MODELS, RIVALS
+from benchmarks.recipes import find
+from benchmarks.study import study_of
+
+KNOWN = [name for name, model in (MODELS | RIVALS).items() if not model.ours]
+SIZES = 20_000, 10_000
+
+
+def units(asked):
+    """Return each setting of each competitor."""
+    return [
+        {"model": name, "settings": settings}
+        for name in asked.options.models
+        for settings in (find(name).settings, *find(name).tried)
+        if find(name).tried
+    ]
+
+
+def describe(unit, seed, asked):
+    """Say by what a row is recognised."""
+    packages = find(unit["model"]).packages
+    return {"settings": {"rows": SIZES}, "data": "full", "scope": None, "packages": packages}
+
+
+def measure(unit, seed, asked):
+    """Fit a competitor with some settings, and score it."""
+    X, X_valid, y, y_valid = held_out(asked.images, *SIZES, seed)
+    net = find(unit["model"]).make(seed, joblib.cpu_count(), **unit["settings"])
+    start = time.perf_counter()
+    net.fit(X, y)
+    seconds = round(time.perf_counter() - start, 1)
+    return {"accuracy": round(float(net.score(X_valid, y_valid)), 6), "seconds": seconds}
+
+
+def table(rows):
+    """Write a line a setting, the chosen one of each competitor in bold."""
+    lines = []
+    for row in rows:
+        unit, model = row["unit"], find(row["unit"]["model"])
+        words = f"`{call_of('', unit['settings'])[1:-1] or 'defaults'}`"
+        is_chosen = call_of("", unit["settings"]) == call_of("", model.settings)
+        words = f"**{words}**" if is_chosen else words
+        lines.append([model.label, words, f"{100 * row['accuracy']:.2f}", f"{row['seconds']:.0f}"])
+    lines.sort(key=lambda line: [(MODELS | RIVALS)[name].label for name in KNOWN].index(line[0]))
+    headings = ["competitor", "settings", "validation accuracy %", "s"]
+    words = "In bold: what the comparison takes. One seed; 20,000 training images, 10,000 others."
+    return table_above(lines, headings, words, rows, "python -m benchmarks competitors")
+
+
+STUDY = study_of(
+    __name__,
+    cost="2 h",
+    page="benchmark.md",
+    seeds=1,
+    by=("unit",),
+    cheap=({"model": "logistic_regression", "settings": MODELS["logistic_regression"].settings},),
+    options={"--models": names_option(KNOWN)},
+)

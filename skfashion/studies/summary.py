@@ -99,7 +99,30 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
     summary["difference"] = paired["mean"]
     summary["low"] = paired["mean"] - half
     summary["high"] = paired["mean"] + half
-    return summary.reset_index()
+    summary["p_value"] = _p_values(n, paired["mean"].to_numpy(), paired["std"].to_numpy())
+    summary = summary.reset_index()
+    # Without a name for its groups, all are compared with each other.
+    together = _grouped(summary, others) if others else summary.groupby(lambda _: 0)
+    summary["p_holm"] = together["p_value"].transform(_corrected)
+    return summary
+
+
+def _p_values(n, means, deviations):
+    """Return two-sided p-values of means of paired differences, by Student's t."""
+    found = np.full(len(n), np.nan)
+    varies = deviations > 0
+    t = means[varies] / deviations[varies] * np.sqrt(n[varies])
+    found[varies] = 2 * stats.t.sf(np.abs(t), n[varies] - 1)
+    # Always the same difference is no chance, or none at all.
+    found[deviations == 0] = np.where(means[deviations == 0] == 0, 1.0, 0.0)
+    return found
+
+
+def _corrected(p_values):
+    """Return p-values that Holm's method has corrected for their number."""
+    ordered = p_values.dropna().sort_values()
+    steps = ordered * np.arange(len(ordered), 0, -1)
+    return steps.cummax().clip(upper=1).reindex(p_values.index)
 
 
 def _without_failures(frame):

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import environment, results
 from benchmarks.data import part
-from benchmarks.formatting import cell, grouped, half_interval
+from benchmarks.formatting import cell, grouped, interval
 from benchmarks.packing import told
 
 # What the tables call each way; the one that the others are compared with is the net from scratch.
@@ -182,11 +182,8 @@ def _by_draw(rows):
 
 def _gain(its, others):
     """Write the mean difference of draws that both have, in points, with its 95 % interval."""
-    gains = [100 * (its[draw] - others[draw]) for draw in sorted(set(its) & set(others))]
-    if not gains:
-        return ""
-    text = f"{np.mean(gains):+.1f}"
-    return f"{text} ± {half_interval(gains):.1f}" if len(gains) > 1 else text
+    gains = [its[draw] - others[draw] for draw in sorted(set(its) & set(others))]
+    return interval(gains, 100, 1)
 
 
 def words(rows):

@@ -15,19 +15,34 @@ def pipe_table(lines, headings, align=None):
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def cell(values, factor=1, decimals=2, *, signed=False, around=statistics.stdev):
+def cell(values, factor=1, decimals=2):
     """Write mean ± standard deviation, of a single number that alone; 100 gives per cent."""
     values = [factor * value for value in values]
-    text = f"{statistics.fmean(values):{'+' * signed}.{decimals}f}"
-    return text + (f" ± {around(values):.{decimals}f}" if len(values) > 1 else "")
+    text = f"{statistics.fmean(values):.{decimals}f}"
+    return text + (f" ± {statistics.stdev(values):.{decimals}f}" if len(values) > 1 else "")
 
 
 def half_interval(values):
-    """Return half the width of the mean's 95 % interval by Student's t, for `cell`."""
+    """Return half the width of the mean's 95 % interval by Student's t."""
     from scipy import stats
 
     n = len(values)
     return stats.t.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5
+
+
+def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0):
+    """Write mean [low, high] of a 95 % interval, of a single number that alone; "" of none.
+
+    A `sign` of "" is for what is no difference; `widened` is a factor of the interval's width.
+    """
+    values = [factor * value for value in values]
+    if not values:
+        return ""
+    mean, form = statistics.fmean(values), f"{sign}.{decimals}f"
+    if len(values) == 1:
+        return f"{mean:{form}}"
+    half = widened * half_interval(values)
+    return f"{mean:{form}} [{mean - half:{form}}, {mean + half:{form}}]"
 
 
 def spread(values, form=".2f"):

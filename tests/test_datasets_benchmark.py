@@ -115,9 +115,9 @@ def test_tables_are_scaled_and_taken_as_such(name):
     split = data.load_split(name)
     assert split.X_train.dtype == np.float32
     found = one_fit.measure("logistic_regression", 0, name, None, 1)
-    assert found["metrics"]["accuracy"] > (0.6 if name == "generated" else 0.9)
+    assert found["metrics"]["accuracy"] > (0.5 if name == "generated" else 0.9)
     net = data.suited(find("mlp_net").build(0, 1).set_params(max_epochs=1, n_threads=1), name)
-    assert net.fit(split.X_train, split.y_train).image_shape_[:2] == (1, 1)
+    assert net.fit(split.X_train, split.y_train).net_.module_.standardize.is_by_column
 
 
 def test_strips_are_images_of_one_row():
@@ -126,7 +126,7 @@ def test_strips_are_images_of_one_row():
     assert split.X_train.shape == (4000, 40) and split.X_test.shape == (1000, 40)
     net = data.suited(find("conv_net").build(0, 1).set_params(max_epochs=1, n_threads=1), "mnist1d")
     net.fit(split.X_train[:300], split.y_train[:300])
-    assert net.image_shape_ == (1, 1, 40)
+    assert net.image_shape_ == (1, 40)
 
 
 def test_what_is_made_of_fashion_mnist_keeps_its_test_rows(monkeypatch):

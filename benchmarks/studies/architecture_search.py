@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.formatting import cell, grouped, half_interval, table_above, values
+from benchmarks.formatting import grouped, half_interval, interval, table_above, values
 from benchmarks.pictures import fingerprint, pyplot
 from benchmarks.studies import architectures
 from benchmarks.study import study_of
@@ -205,12 +205,12 @@ def table(rows):
         for scope in (ALL, *architectures.FAMILIES):
             if scope in of_scope:
                 row = of_scope[scope]
-                regret = cell(row["regrets"], around=half_interval)
+                regret = interval(row["regrets"], sign="")
                 line.append(f"{regret} in {100 * row['share_of_grid']:.0f} %")
         lines.append(line)
     headings = ["search", "tried", ALL, *architectures.FAMILIES]
     words = (
-        "Points of accuracy lost against the best architecture, mean ± half of its 95 % interval "
+        "Points of accuracy lost against the best architecture, mean with its 95 % interval "
         f"over {len(rows[-1]['regrets'])} searches, and the share of the seconds that all "
         "trainings to the end take, one at a time and without a last fit. A grid search loses "
         "something, too: it chooses by one seed, and by other rows than those that judge."

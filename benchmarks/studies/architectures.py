@@ -47,7 +47,7 @@ FAMILIES = {
         },
     ),
     "AttentionNetClassifier": (
-        {"width": (32, 64, 96), "depth": (2, 4), "n_heads": (2, 4), "n_stem_blocks": (1, 2)},
+        {"width": (32, 64, 96), "depth": (2, 4), "n_heads": (2, 4), "mlp_ratio": (1.0, 2.0)},
         dict,
     ),
 }

@@ -9,7 +9,7 @@ import warnings
 
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out, load_split, validation_split
-from benchmarks.formatting import cell, grouped, half_interval, median, seeds, table_above
+from benchmarks.formatting import cell, grouped, interval, median, seeds, table_above
 from benchmarks.models import described
 from benchmarks.studies.defaults import STRIPS
 from benchmarks.study import study_of
@@ -104,7 +104,7 @@ def table(rows):
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
             changes = [now[seed][key] - former[seed][key] for seed in both]
             mean = cell([now[seed][key] for seed in both], factor, decimals).partition(" ")[0]
-            change = cell(changes, factor, decimals, signed=True, around=half_interval)
+            change = interval(changes, factor, decimals)
             line += [mean, change]
         for which in (now, former):
             line.append(median([which[seed] for seed in both], "seconds", form=".3g"))

@@ -12,7 +12,7 @@ import statistics
 from benchmarks import one_fit
 from benchmarks.data import DERIVED, FOLDED, LARGE, N_FOLDS, SMALL, TABLES
 from benchmarks.errors import at_least, names_option
-from benchmarks.formatting import below, cell, grouped, half_interval, pipe_table, values
+from benchmarks.formatting import below, cell, grouped, interval, pipe_table, values
 from benchmarks.models import MODELS, RIVALS
 from benchmarks.recipes import find
 from benchmarks.study import study_of
@@ -114,14 +114,10 @@ def difference(ours, others, name):
     base = {row["seed"]: row["metrics"]["accuracy"] for row in others}
     # Who draws nothing has one row, with which each of ours is compared.
     first = others[0]["metrics"]["accuracy"]
-    gains = [100 * (r["metrics"]["accuracy"] - base.get(r["seed"], first)) for r in ours]
-    if len(gains) < 2:
-        return f"{gains[0]:+.2f}"
-    half = half_interval(gains)
-    if name in FOLDED:  # of k halves each has as many test rows as training rows
-        half *= (1 + len(gains)) ** 0.5
-    mean = statistics.fmean(gains)
-    return f"{mean:+.2f} [{mean - half:+.2f}, {mean + half:+.2f}]"
+    gains = [row["metrics"]["accuracy"] - base.get(row["seed"], first) for row in ours]
+    # Of k halves each has as many test rows as training rows.
+    widened = (1 + len(gains)) ** 0.5 if name in FOLDED else 1.0
+    return interval(gains, 100, widened=widened)
 
 
 STUDY = study_of(

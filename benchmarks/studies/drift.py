@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.data import part
 from benchmarks.detectors import detectors
 from benchmarks.errors import names_option
-from benchmarks.formatting import below, cell, grouped, half_interval, pipe_table, seeds
+from benchmarks.formatting import below, grouped, interval, pipe_table, seeds
 from benchmarks.study import study_of
 
 FULL = {"train_rows": 20_000, "valid_rows": 10_000, "windows": [500, 1000], "n_images": 2000}
@@ -95,7 +95,7 @@ def table(rows):
         parts += [f"{title} {windows[-1]:,}**", _estimated(windows[-1], ours)]
     settings = rows[-1]["settings"]
     words = (
-        f"Means over {seeds(rows)} ± half of their 95 % intervals. Each seed draws "
+        f"Means over {seeds(rows)} with their 95 % intervals. Each seed draws "
         f"{settings['train_rows']:,} training and {settings['valid_rows']:,} validation images and "
         f"{settings['n_streams']} streams of {settings['n_images']:,} test images a drift. The "
         f"stated rate of false alarms is {100 * settings['false_alarm_rate']:g} % of the windows. "
@@ -136,10 +136,7 @@ def _estimated(window, ours):
         lines[-1].append(_cell(group, "windows of label shift", 0))
         for name in PRIORS.values():
             gains = [_gain(row["metrics"], name) for row in group]
-            is_known = None not in gains
-            lines[-1].append(
-                cell(gains, 100, signed=True, around=half_interval) if is_known else ""
-            )
+            lines[-1].append("" if None in gains else interval(gains, 100))
     headings = ["drift", "accuracy %", *(f"error of it by {name}, points" for name in GUESSES)]
     headings += [f"error of class mix by {name} %" for name in MIXES]
     headings += ["label shift said %", *(f"gain with {name}, points" for name in PRIORS)]
@@ -149,7 +146,7 @@ def _estimated(window, ours):
 def _cell(group, metric, decimals=2, factor=100):
     """Write the mean of a metric over seeds, "" where no seed has it."""
     found = [row["metrics"][metric] for row in group if metric in row["metrics"]]
-    return cell(found, factor, decimals, around=half_interval) if found else ""
+    return interval(found, factor, decimals, sign="")
 
 
 def _mean(group, metric):

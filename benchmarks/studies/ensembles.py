@@ -10,7 +10,7 @@ import statistics
 import time
 
 from benchmarks.data import held_out
-from benchmarks.formatting import cell, grouped, half_interval, median, seeds, table_above, values
+from benchmarks.formatting import cell, grouped, interval, median, seeds, table_above, values
 from benchmarks.study import study_of
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
@@ -121,7 +121,7 @@ def table(rows):
             ends = (statistics.fmean(pick(row["members"]) for row in group) for pick in (min, max))
             gains = [row["accuracy"] - max(row["members"]) for row in group]
             between = [" to ".join(f"{100 * end:.2f}" for end in ends)]
-            between.append(cell(gains, 100, signed=True, around=half_interval))
+            between.append(interval(gains, 100))
         lines.append([*line, *between, median(group, "seconds")])
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.formatting import cell, half_interval, spread, table_above
+from benchmarks.formatting import interval, spread, table_above
 from benchmarks.image_files import image_file
 from benchmarks.services import ask, load, running, serving
 from benchmarks.study import study_of
@@ -199,7 +199,7 @@ def table(rows):
     words = (
         f"wrk, {settings['connections']} connections, {settings['seconds']} seconds, "
         f"{settings['rounds']} rounds in turn: medians (smallest to largest); ratios of requests a "
-        "second are means ± half the paired 95 % interval. The 99th percentile is to be at most "
+        "second are means with their paired 95 % interval. The 99th percentile is to be at most "
         f"{TAIL:g} times the median. An error is a status of 400 or more, a "
         "connection that breaks, or no answer within 10 s."
     )
@@ -210,8 +210,7 @@ def _compared(row, name):
     if name == OURS:
         return "", ""
     ratios = row["ratios"][name]
-    text = cell(ratios, around=half_interval) if len(ratios) > 1 else cell(ratios)
-    return text, f"{row['targets'][name]:g}"
+    return interval(ratios, sign=""), f"{row['targets'][name]:g}"
 
 
 STUDY = study_of(

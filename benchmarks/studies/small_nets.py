@@ -9,7 +9,7 @@ import time
 from typing import Any, NamedTuple
 
 from benchmarks.data import held_out
-from benchmarks.formatting import cell, half_interval, median, seeds, table_above
+from benchmarks.formatting import cell, interval, median, seeds, table_above
 from benchmarks.study import study_of
 
 # Shares of the widths that are kept, and for how many epochs what is cut out trains on, at which
@@ -159,7 +159,7 @@ def _line(unit, name, group):
         base = {row["seed"]: row["accuracy"] for row in group if row["name"] == other}
         gains = [row["accuracy"] - base[row["seed"]] for row in its if row["seed"] in base]
         is_shown = gains and name not in (other, WIDE) and (other == NARROW or name != NARROW)
-        line.append(cell(gains, 100, signed=True, around=half_interval) if is_shown else "")
+        line.append(interval(gains, 100) if is_shown else "")
     return [*line, median(its, "seconds", form=".1f"), median(its, "seconds_with_wide", form=".1f")]
 
 

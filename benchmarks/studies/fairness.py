@@ -47,9 +47,7 @@ def classifiers(task, settings):
         "MLPNetClassifier": MLPNetClassifier(max_epochs=settings["max_epochs"], **own),
         "ConvNetClassifier": ConvNetClassifier(max_epochs=settings["conv_epochs"], **own),
         "RandomForest": RandomForestClassifier(settings["trees"], n_jobs=1),
-        "LogisticRegression": make_pipeline(
-            MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50)
-        ),
+        "LogisticRegression": make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50)),
     }
 
 

@@ -55,7 +55,14 @@ FULL[few_labels.TASK] = {
     "most_epochs": 40,
 }
 QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
-QUICK |= {"rounds": 2, "episodes": 20, "nets": 2, "draws": 1, "rows_a_class": [5, 20], "mapped_rows": 300}
+QUICK |= {
+    "rounds": 2,
+    "episodes": 20,
+    "nets": 2,
+    "draws": 1,
+    "rows_a_class": [5, 20],
+    "mapped_rows": 300,
+}
 QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
 QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
 QUICK[few_labels.TASK] = FULL[few_labels.TASK] | {
@@ -320,8 +327,8 @@ def _table_of_others(rows):
         f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
         f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
         f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
-        f"over {settings['nets']} nets, each of {settings['episodes']} episodes, and of pixels over "
-        "these. Adaptation sees half of the images to measure on, "
+        f"over {settings['nets']} nets, each of {settings['episodes']} episodes, and of pixels "
+        "over these. Adaptation sees half of the images to measure on, "
         "disturbed and without labels, and is measured on the other half; a number behind a "
         f"disturbance is its severity.{missing}"
     )

@@ -152,6 +152,21 @@ def test_a_watched_training_is_the_same_as_one_that_is_not(any_class, digits):
     np.testing.assert_allclose(weights_of(watched), weights_of(plain), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("event", ["on_epoch_begin", "on_batch_end", "on_grad_computed"])
+def test_weights_that_a_callback_moves_in_memory_are_trained_on(event, digits):
+    from skorch.callbacks import Callback
+
+    def move(self, net, **about):
+        for parameter in net.module_.parameters():
+            parameter.data = parameter.data.clone()
+
+    X, y = digits
+    net = small(MLPNetClassifier, hidden_layer_sizes=(8, 8), batch_norm=False)
+    mover = type("Mover", (Callback,), {event: move})()
+    moved = copy.deepcopy(net).set_params(skorch_callbacks=[mover]).fit(X, y)
+    np.testing.assert_array_equal(weights_of(moved), weights_of(net.fit(X, y)))
+
+
 def test_hooks_on_parameters_are_heard(digits):
     from skorch.callbacks import Callback
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
-from skfashion.images import as_planes, as_rows, infer_image_shape, planes_shape
+from skfashion.images import as_planes, as_rows, dense_blocks, infer_image_shape, planes_shape
 
 
 def colour_images(n=60, side=5, seed=0):
@@ -200,3 +200,15 @@ def test_rows_and_planes_are_inverse(n, h, w, c, channels_first):
     shape = infer_image_shape(X.shape)
     assert planes_shape(shape) == (c, h, w)
     np.testing.assert_array_equal(as_planes(as_rows(X, shape), shape), planes)
+
+
+@given(used=st.lists(st.integers(0, 29), max_size=30), has_gaps=st.booleans())
+def test_rows_are_looked_at_in_blocks_whatever_their_order(used, has_gaps):
+    rows = np.arange(60).reshape(30, 2)
+    used = np.array(used if has_gaps else range(len(used)), dtype=int)
+    numbers, blocks = [used[:0]], [rows[:0]]
+    for its, block in dense_blocks(rows, used):
+        numbers.append(its)
+        blocks.append(block)
+    np.testing.assert_array_equal(np.concatenate(numbers), used)
+    np.testing.assert_array_equal(np.concatenate(blocks), rows[used])

@@ -326,7 +326,6 @@ def test_more_threads_than_cores_are_held_while_the_machine_is_busy(monkeypatch)
         torch.set_num_threads(own)
 
 
-@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
 @pytest.mark.parametrize(
     ("interruptions", "waits"),
     [

@@ -197,11 +197,6 @@ class DenseGradients:
         self._soft_weight, self._temperature = criterion.soft_weight, criterion.temperature
         self._buffers = {}
 
-    def refresh(self):
-        """Look anew where the parameters are."""
-        for layer in self._layers:
-            layer.refresh()
-
     @torch.no_grad()
     def __call__(self, images, targets, weight, soft_targets=None):
         """Fill the gradients of all parameters.
@@ -229,6 +224,7 @@ class DenseGradients:
         rows = self._pixels(images, buffers.pixels)
         inputs = [(rows.t(), rows)]
         for layer, (out, transposed) in zip(self._layers, buffers.values, strict=True):
+            layer.look()
             value = layer.activate(product(layer.weight, inputs[-1][0], out, layer.column))
             inputs.append((value, transposed if value is out else value.t()))
         logits, logits_of_rows = inputs.pop()
@@ -279,21 +275,23 @@ class _Layer:
         self._linear, self.activate, self.backward = linear, activate, backward
         self.of_weight = torch.empty_like(linear.weight)
         self.of_bias = torch.empty_like(linear.bias)
-        self.refresh()
+        self.weight = self.bias = self._places = None
 
-    @torch.no_grad()
-    def refresh(self):
-        """Look anew where the parameters are."""
-        self.weight, self.bias = self._linear.weight, self._linear.bias
-        self.transposed, self.column = self.weight.t(), self.bias.unsqueeze(1)
+    def look(self):
+        """Make the views anew if the parameters are others, or lie elsewhere: a callback may."""
+        weight, bias = self._linear.weight, self._linear.bias
+        places = weight.data_ptr(), bias.data_ptr()
+        if weight is not self.weight or bias is not self.bias or places != self._places:
+            self.weight, self.bias, self._places = weight, bias, places
+            self.transposed, self.column = weight.t(), bias.unsqueeze(1)
 
 
 class _Buffers:
     """Where the results of a batch of some size go."""
 
     def __init__(self, images, layers, label_smoothing):
-        n_rows, like = len(images), layers[0].weight
-        sizes = [len(layer.weight) for layer in layers]
+        n_rows, like = len(images), layers[0].of_weight
+        sizes = [len(layer.of_bias) for layer in layers]
         self.pixels = like.new_empty(n_rows, images[0].numel())
         values = [like.new_empty(size, n_rows) for size in sizes]
         self.values = [(value, value.t()) for value in values]

@@ -82,8 +82,6 @@ class Steps:
             self._gradients = None
         elif self._gradients is None:
             self._gradients = DenseGradients(self._module, layers, self._criterion)
-        else:
-            self._gradients.refresh()
 
     def _choose_forward(self):
         self._forward = self._compiled or training_forward(self._module)
@@ -128,8 +126,6 @@ class Steps:
         """Return loss and logits of a batch; gradients are left in the parameters."""
         images, targets = batch
         if self._gradients is not None:
-            if self._looks_anew:
-                self._gradients.refresh()
             loss, logits = self._gradients(images, targets, batch.weight, batch.soft_targets)
             return loss, logits.clone() if self._keeps_logits else logits
         for parameter in self._module.parameters():

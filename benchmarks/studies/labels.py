@@ -16,7 +16,16 @@ import numpy as np
 from benchmarks import few_labels
 from benchmarks.data import held_out, part
 from benchmarks.errors import names_option
-from benchmarks.formatting import below, cell, grouped, median, pipe_table, seeds, values
+from benchmarks.formatting import (
+    below,
+    cell,
+    grouped,
+    half_interval,
+    median,
+    pipe_table,
+    seeds,
+    values,
+)
 from benchmarks.models import described
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
@@ -25,7 +34,7 @@ FULL = {"train_rows": 20_000, "valid_rows": 10_000}
 # Self-training: rows of which so many have labels.
 FULL |= {"pool": 5_000, "labelled": [100, 1_000], "threshold": 0.9, "rounds": 4}
 # Three classes that the net has not seen.
-FULL |= {"shots": [1, 5, 20], "episodes": 100, "queries": 150}
+FULL |= {"shots": [1, 5, 20], "episodes": 100, "queries": 150, "nets": 5}
 FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
 # Disturbances and their severities; rows for the methods that compare all with all.
 FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
@@ -46,7 +55,14 @@ FULL[few_labels.TASK] = {
     "most_epochs": 40,
 }
 QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
-QUICK |= {"rounds": 2, "episodes": 20, "draws": 1, "rows_a_class": [5, 20], "mapped_rows": 300}
+QUICK |= {
+    "rounds": 2,
+    "episodes": 20,
+    "nets": 2,
+    "draws": 1,
+    "rows_a_class": [5, 20],
+    "mapped_rows": 300,
+}
 QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
 QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
 QUICK[few_labels.TASK] = FULL[few_labels.TASK] | {
@@ -157,17 +173,19 @@ def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
     new = np.random.RandomState(seed).permutation(10)[:3]
     old_rows, rows, valid = ~np.isin(y, new), np.isin(y, new), np.isin(y_valid, new)
     varied, X_valid, y_valid = {"new": sorted(new.tolist())}, X_valid[valid], y_valid[valid]
-    net, features = None, X_valid.astype(np.float32) / 255
+    nets, features = [], [X_valid.astype(np.float32) / 255]
     if name != "pixels":
-        net = _classifier(name, seed, settings).fit(X[old_rows], y[old_rows])
-        features = net.transform(X_valid)
+        # How a net is drawn decides more than which images are shown.
+        drawn = range(settings["nets"] * seed, settings["nets"] * (seed + 1))
+        nets = [_classifier(name, i, settings).fit(X[old_rows], y[old_rows]) for i in drawn]
+        features = [net.transform(X_valid) for net in nets]
     for shots in settings["shots"]:
-        found = list(_episodes(features, y_valid, shots, settings, seed))
-        spread = {"shots": shots, "deviation": round(float(np.std(found, ddof=1)), 6)}
-        yield _row("few shots", "nearest centroid", np.mean(found), **varied, **spread)
-    if net is not None:
+        found = [list(_episodes(its, y_valid, shots, settings, seed)) for its in features]
+        told = {"shots": shots, "episodes": np.round(found, 4).tolist()}
+        yield _row("few shots", "nearest centroid", np.mean(found), **varied, **told)
+    if nets:
         its = X[rows], y[rows], X_valid, y_valid
-        yield from _transfer(name, net, seed, settings, varied, *its)
+        yield from _transfer(name, nets[0], seed, settings, varied, *its)
 
 
 def _episodes(features, labels, shots, settings, seed):
@@ -309,7 +327,8 @@ def _table_of_others(rows):
         f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
         f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
         f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
-        f"over {settings['episodes']} episodes. Adaptation sees half of the images to measure on, "
+        f"over {settings['nets']} nets, each of {settings['episodes']} episodes, and of pixels "
+        "over these. Adaptation sees half of the images to measure on, "
         "disturbed and without labels, and is measured on the other half; a number behind a "
         f"disturbance is its severity.{missing}"
     )
@@ -331,7 +350,7 @@ def _self_training(rows):
 
 
 def _few_shots(rows):
-    """Write a line a draw of classes, with the chance of its episodes."""
+    """Write a line a draw of classes, with the chance of nets and of episodes."""
     from skfashion.datasets import load_fashion_sample
 
     names, lines = load_fashion_sample().target_names, []
@@ -339,9 +358,10 @@ def _few_shots(rows):
         features = "pixels" if name == "pixels" else f"{name}'s features"
         line = [", ".join(names[label] for label in group[0]["new"]), features]
         for row in sorted(group, key=lambda row: row["shots"]):
-            # Of a mean of many episodes: the normal distribution is as good as Student's.
-            half = 1.96 * row["deviation"] / row["settings"]["episodes"] ** 0.5
-            line.append(f"{100 * row['accuracy']:.1f} ± {100 * half:.1f}")
+            # Nets differ by their own draw and that of their episodes; of pixels there is one kind.
+            means = [statistics.fmean(its) for its in row["episodes"]]
+            chance = means if len(means) > 1 else row["episodes"][0]
+            line.append(cell(chance, 100, 1, around=half_interval))
         lines.append(line)
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in sorted(grouped(rows, "shots"))]
     return lines, ["classes", "nearest centroid of", *headings]

@@ -28,8 +28,8 @@ def test_changes_are_taken_seed_by_seed():
     line = next(line for line in text.splitlines() if "| wine" in line)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     # Both seeds gain two points, so that the interval has no width; the third has no partner.
-    assert cells[:4] == ["`ConvNetClassifier()`", "wine", "87.00", "+2.00 ± 0.00"]
-    assert cells[5] == "-0.0200 ± 0.0000"
+    assert cells[:4] == ["`ConvNetClassifier()`", "wine", "87.00", "+2.00 [+2.00, +2.00]"]
+    assert cells[5] == "-0.0200 [-0.0200, -0.0200]"
     assert cells[-2:] == ["1.5", "2"]
 
 

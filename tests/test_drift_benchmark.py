@@ -47,10 +47,10 @@ def test_the_table_has_means_and_intervals_over_seeds(rows):
         for line in table.splitlines()
         if line.startswith("| classes 100:1")
     ]
-    alarms = drift.cell([m[drift.ALARMS] for m in short], 100, 1, around=drift.half_interval)
+    alarms = drift.interval([m[drift.ALARMS] for m in short], 100, 1, sign="")
     assert lines[0][2] == alarms
     gains = [m["accuracy with the true prior"] - m["accuracy before"] for m in long]
-    assert drift.cell(gains, 100, signed=True, around=drift.half_interval) in lines[1]
+    assert drift.interval(gains, 100) in lines[1]
     for part in ("windows of 50**", "windows of 100**", "2 seeds", "river ADWIN", "400 training"):
         assert part in table
 

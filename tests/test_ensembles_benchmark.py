@@ -8,7 +8,7 @@ import small_studies
 from scipy import stats
 
 from benchmarks.data import load_split
-from benchmarks.formatting import cell, half_interval
+from benchmarks.formatting import interval
 from benchmarks.studies import ensembles
 
 TINY = ensembles.FULL | {
@@ -50,7 +50,7 @@ def test_the_table_shows_gains_with_their_intervals(rows):
     line = next(line for line in text.splitlines() if "vote of CNNs" in line)
     cells = [cell.strip() for cell in line.split("|")]
     assert cells[2] == "3"
-    assert cells[6] == f"{np.mean(gains):+.2f} ± {(high - low) / 2:.2f}"
+    assert cells[6] == f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]"
     lowest, highest = (100 * np.mean([f(row["members"]) for row in group]) for f in (min, max))
     assert cells[5] == f"{lowest:.2f} to {highest:.2f}"
     for part in ("2 seeds", "300 of the training images", "has 6."):
@@ -67,7 +67,6 @@ def test_no_test_image_is_looked_at():
 def test_interval_by_hand():
     values = [0.1, 0.2, 0.4]
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    mean = np.mean(values)
-    text = f"{100 * mean:.1f} ± {100 * (high - low) / 2:.1f}"
-    assert cell(values, 100, 1, around=half_interval) == text
-    assert cell(values[:1], signed=True, around=half_interval) == "+0.10"
+    text = f"{100 * np.mean(values):.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    assert interval(values, 100, 1, sign="") == text
+    assert interval(values[:1]) == "+0.10" and interval([]) == ""

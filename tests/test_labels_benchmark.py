@@ -132,7 +132,8 @@ def test_the_tables(rows):
     assert np.shape(row["episodes"]) == (2, 5)  # nets, episodes
     nets = 100 * np.mean(row["episodes"], axis=1)
     half = 12.706 * abs(nets[0] - nets[1]) / 2  # Student's t of one degree of freedom
-    assert f"{nets.mean():.1f} ± {half:.1f}" in text
+    mean = nets.mean()
+    assert f"{mean:.1f} [{mean - half:.1f}, {mean + half:.1f}]" in text
     assert text.count("**") == 10
 
 
@@ -178,7 +179,8 @@ def test_pretrained_weights_are_compared_draw_by_draw(rows):
     lines, headings = few_labels.lines(rows)
     assert headings == ["accuracy %", "1 label a class", "5 labels a class"]
     its = next(line for line in lines if line[0] == f"{few_labels.WAYS['head']}: gain")
-    assert its[2] == f"{gains.mean():+.1f} ± {half:.1f}"
+    mean = gains.mean()
+    assert its[2] == f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
 
 
 def test_tasks_can_be_chosen():

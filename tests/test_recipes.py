@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
@@ -243,7 +244,8 @@ def test_settings_are_compared_on_validation_data(tmp_path, monkeypatch):
     differences = [
         100 * (b["accuracy"]["None"] - a["accuracy"]["None"]) for a, b in (rows[:2], rows[3:5])
     ]
-    assert f"{np.mean(differences):+.2f} ± {np.std(differences, ddof=1):.2f}" in table
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert f"{np.mean(differences):+.2f} [{low:+.2f}, {high:+.2f}]" in table
     table = tuning.table(rows, kinds)
     mean = 50 * (rows[2]["accuracy"]["as it votes"] + rows[5]["accuracy"]["as it votes"])
     assert f"{mean:.2f}" in next(line for line in table.splitlines() if "votes of 2" in line)

@@ -8,7 +8,7 @@ import statistics
 
 from benchmarks import candidates
 from benchmarks.candidates import numbers_of_seeds
-from benchmarks.formatting import cell, table_above, values
+from benchmarks.formatting import interval, table_above, values
 from benchmarks.study import study_of
 
 # The default network, long enough in training for the parts to matter.
@@ -57,7 +57,7 @@ def table(rows, units=UNITS):
                 line.append("")
                 continue
             gains = [row["accuracy"][view] - plain["accuracy"]["None"] for row, plain in pairs]
-            line.append(cell(gains, 100, signed=True))
+            line.append(interval(gains, 100))
         seconds = statistics.median(row["seconds"] / plain["seconds"] for row, plain in pairs)
         lines.append([*line, f"{seconds:.2f}"])
     headings = ["changed", "validation accuracy %", "difference, points"]
@@ -66,7 +66,7 @@ def table(rows, units=UNITS):
     seconds = statistics.median(values(base.values(), "seconds"))
     shown = [row for by_seed in found.values() for row in by_seed.values()]
     words = (
-        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed. "
+        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed with their 95 % intervals. "
         f"Seeds: {numbers_of_seeds(shown)}."
     )
     return table_above(lines, headings, words, shown, "python -m benchmarks ablation")

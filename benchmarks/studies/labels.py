@@ -20,7 +20,7 @@ from benchmarks.formatting import (
     below,
     cell,
     grouped,
-    half_interval,
+    interval,
     median,
     pipe_table,
     seeds,
@@ -361,7 +361,7 @@ def _few_shots(rows):
             # Nets differ by their own draw and that of their episodes; of pixels there is one kind.
             means = [statistics.fmean(its) for its in row["episodes"]]
             chance = means if len(means) > 1 else row["episodes"][0]
-            line.append(cell(chance, 100, 1, around=half_interval))
+            line.append(interval(chance, 100, 1, sign=""))
         lines.append(line)
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in sorted(grouped(rows, "shots"))]
     return lines, ["classes", "nearest centroid of", *headings]

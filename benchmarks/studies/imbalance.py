@@ -101,7 +101,9 @@ def describe(unit, seed, asked, chosen=None):
     """Say by what a row is recognised: treatments, and classifiers with all their parameters."""
     chosen = chosen or treatments(unit, asked.settings)
     its = described(classifiers(unit, asked.settings))
-    return {"settings": {"treatments": chosen, "classifiers": its}, "data": asked.size}
+    scope = "images" if set(unit["estimators"]) & {*MLP, *CNN} else None
+    settings = {"treatments": chosen, "classifiers": its}
+    return {"settings": settings, "data": asked.size, "scope": scope}
 
 
 def measure(unit, seed, asked):

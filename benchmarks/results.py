@@ -76,6 +76,13 @@ def head(study, seed, unit, settings, *, data=None, scope="images", packages=(),
     }
 
 
+def is_older(row):
+    """Tell whether a row was learned by an engine before today's."""
+    from skfashion.fitting.resuming import ENGINE
+
+    return any((its or 0) < ENGINE[scope] for scope, its in (row.get("engine") or {}).items())
+
+
 def identity(row):
     """Return what must be equal for a row to be there already.
 

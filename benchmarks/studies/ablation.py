@@ -66,8 +66,8 @@ def table(rows, units=UNITS):
     seconds = statistics.median(values(base.values(), "seconds"))
     shown = [row for by_seed in found.values() for row in by_seed.values()]
     words = (
-        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed with their 95 % intervals. "
-        f"Seeds: {numbers_of_seeds(shown)}."
+        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed, "
+        f"with their 95 % intervals. Seeds: {numbers_of_seeds(shown)}."
     )
     return table_above(lines, headings, words, shown, "python -m benchmarks ablation")
 

@@ -123,7 +123,7 @@ def difference(ours, others, name):
 STUDY = study_of(
     __name__,
     cost="2 h",
-    page="data.md",
+    page="other_data.md",
     seeds=5,
     side_by_side=True,
     cheap=({"data": "digits", "model": "mlp_net"},),

@@ -23,6 +23,7 @@ COLUMNS = (
     ("accuracy %", ("metrics", "accuracy"), 100, 2, True),
     ("macro F1 %", ("metrics", "f1_macro"), 100, 1, True),
     ("log-loss", ("metrics", "log_loss"), 1, 3, True),
+    ("Brier", ("metrics", "brier"), 1, 3, True),
     ("ECE %", ("metrics", "ece"), 100, 1, True),
     ("fit s", ("seconds", "fit"), 1, 1, True),
     ("predict s", ("seconds", "predict"), 1, 2, False),

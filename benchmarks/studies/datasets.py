@@ -14,6 +14,7 @@ from benchmarks.data import DERIVED, FOLDED, LARGE, N_FOLDS, SMALL, TABLES
 from benchmarks.errors import at_least, names_option
 from benchmarks.formatting import below, cell, grouped, interval, pipe_table, values
 from benchmarks.models import MODELS, RIVALS
+from benchmarks.pictures import pyplot
 from benchmarks.recipes import find
 from benchmarks.study import study_of
 
@@ -76,7 +77,9 @@ def table(rows):
         "Nadeau and Bengio's correction; the best of the others is chosen by these very results, "
         "in its favour."
     )
-    return "\n\n".join([*parts, below(words, rows)])
+    picture = "![Mean ranks of the classifiers over the data sets](images/datasets.png)"
+    pictures = [] if ranked(rows) is None else [picture]
+    return "\n\n".join([*parts, below(words, rows), *pictures])
 
 
 def _accuracies(by_place, names):
@@ -118,6 +121,34 @@ def difference(ours, others, name):
     # Of k halves each has as many test rows as training rows.
     widened = (1 + len(gains)) ** 0.5 if name in FOLDED else 1.0
     return interval(gains, 100, widened=widened)
+
+
+def ranked(rows):
+    """Return accuracies of all that ran on every data set, None of too few for ranks."""
+    import pandas as pd
+
+    places = [row["unit"] | {"accuracy": row["metrics"]["accuracy"]} for row in rows]
+    places = [place for place in places if place["data"] not in DERIVED]
+    frame = pd.DataFrame(places).pivot_table(index="data", columns="model", values="accuracy")
+    frame = frame.drop(columns="dummy", errors="ignore").dropna(axis="columns")
+    frame = frame.rename(columns=lambda name: find(name).label)
+    return frame if len(frame) >= 5 and frame.shape[1] >= 3 else None
+
+
+def draw(rows):
+    """Draw the mean ranks of all that ran on every data set, joined where they may be equal."""
+    import scikit_posthocs
+
+    if (frame := ranked(rows)) is None:
+        return None
+    figure, axes = pyplot().subplots(figsize=(9, 3), layout="constrained")
+    ranks = frame.rank(axis="columns", ascending=False).mean()
+    chances = scikit_posthocs.posthoc_nemenyi_friedman(frame)
+    scikit_posthocs.critical_difference_diagram(ranks, chances, ax=axes)
+    axes.set_title(
+        f"mean rank over {len(frame)} data sets; a bar joins what may be equal (Nemenyi)"
+    )
+    return figure
 
 
 STUDY = study_of(

@@ -15,6 +15,32 @@ def pipe_table(lines, headings, align=None):
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
+def group_table(groups, headings, columns):
+    """Return a table, a line a group of rows.
+
+    ``groups`` are as `grouped` returns them; ``headings`` those of their names; ``columns``
+    functions of a group's rows by heading, such as `mean_of` and `median_of` return.
+    """
+    lines = [
+        [
+            *(names if isinstance(names, tuple) else [names]),
+            *(write(its) for write in columns.values()),
+        ]
+        for names, its in groups.items()
+    ]
+    return pipe_table(lines, [*headings, *columns])
+
+
+def mean_of(*keys, factor=1, decimals=2):
+    """Return what writes mean ± deviation of the numbers at some keys of rows."""
+    return lambda rows: cell(values(rows, *keys), factor, decimals)
+
+
+def median_of(*keys, form=".0f"):
+    """Return what writes the median of the numbers at some keys of rows."""
+    return lambda rows: median(rows, *keys, form=form)
+
+
 def cell(values, factor=1, decimals=2):
     """Write mean ± standard deviation, of a single number that alone; 100 gives per cent."""
     values = [factor * value for value in values]

@@ -1,4 +1,4 @@
-"""Command line of the benchmarks: a command a study, and three that read what they have written."""
+"""Command line of the benchmarks: a command a study, and those that read what they have written."""
 
 import argparse
 import sys
@@ -22,24 +22,16 @@ def build_parser():
     for study in STUDIES.values():
         runner.add_parser(commands, study).set_defaults(command=_run)
 
-    def add(name, about, command):
+    def add(name, command, *flags, **words):
+        about = command.__doc__.removesuffix(".")
         one = commands.add_parser(name, help=about, description=about)
         one.set_defaults(command=command, refuse=one.error)
-        return one.add_argument
+        one.add_argument(*flags, **words)
 
-    about = "Write all tables of the pages from the committed results (seconds)"
-    option = add("tables", about, lambda options: pages.update(STUDIES.values(), options.check))
-    option("--check", action="store_true", help="only say what is out of date")
-    about = "One page of HTML with all committed results, to send on (seconds)"
-    option = add("report", about, _report)
-    option("-o", "--output", type=Path, default=Path("results.html"))
-    about = (
-        "All committed results as one Parquet table with a schema, to analyse and cite (seconds)"
-    )
-    option = add("export", about, _export)
-    option("-o", "--output", type=Path, default=Path("skfashion-results"))
-    about = "Measure a cheap row of each result file again, and compare (6 min)"
-    add("verify", about, _verify)("--files", **names_option(ALL))
+    add("tables", _tables, "--check", action="store_true", help="only say what is out of date")
+    add("report", _report, "-o", "--output", type=Path, default=Path("results.html"))
+    add("export", _export, "-o", "--output", type=Path, default=Path("skfashion-results"))
+    add("verify", _verify, "--files", **names_option(ALL))
     return parser
 
 
@@ -54,25 +46,34 @@ def _run(options):
     return status
 
 
+def _tables(options):
+    """Write all tables of the pages from the committed results (seconds)."""
+    return pages.update(STUDIES.values(), options.check)
+
+
+def _report(options):
+    """One page of HTML with all committed results, to send on (seconds)."""
+    page = report.page(report.sections_of(STUDIES.values()))
+    from skfashion.utils.files import write_text  # and with it PyTorch
+
+    write_text(options.output, page)
+    return _written(options.output)
+
+
+def _export(options):
+    """All committed results as one Parquet table with a schema, to analyse and cite (seconds)."""
+    return _written(exporting.export(ALL.values(), options.output))
+
+
 def _verify(options):
+    """Measure a cheap row of each result file again, and compare (6 min)."""
     from benchmarks import verify  # and with it PyTorch
 
     return verify.verify(ALL.values(), options.files)
 
 
-def _export(options):
-    path = exporting.export(ALL.values(), options.output)
+def _written(path):
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
-    return 0
-
-
-def _report(options):
-    page = report.page(report.sections_of(STUDIES.values()))
-    from skfashion.utils.files import write_text  # and with it PyTorch
-
-    write_text(options.output, page)
-    size = options.output.stat().st_size / 1e6
-    print(f"{options.output}: {size:.1f} MB", file=sys.stderr)
     return 0
 
 

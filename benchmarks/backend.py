@@ -13,10 +13,10 @@ SERVERS = "dask scheduler, and dask worker tcp://ITS-ADDRESS:8786 --nthreads 1 o
 
 def add_options(parser):
     """Add the options that say where runs are computed, to an ``ArgumentParser``."""
+    add = parser.add_argument
     about = "processes of this machine, or a Dask cluster, all of whose threads are used"
-    parser.add_argument("--backend", choices=("local", "dask"), default="local", help=about)
-    about = "of the cluster, such as tcp://10.0.0.1:8786"
-    parser.add_argument("--scheduler", metavar="ADDRESS", help=about)
+    add("--backend", choices=("local", "dask"), default="local", help=about)
+    add("--scheduler", metavar="ADDRESS", help="of the cluster, such as tcp://10.0.0.1:8786")
 
 
 @contextlib.contextmanager
@@ -33,12 +33,9 @@ def chosen(options):
     address = options.scheduler
     if (options.backend == "dask") != (address is not None):
         got = f"--scheduler {address} without --backend dask"
-        if address is None:
-            got = "--backend dask without --scheduler"
-        raise BenchmarkError(
-            f"Got {got}, expected both or neither. Start a scheduler, with workers: {SERVERS}.",
-            exit_code=2,
-        )
+        got = "--backend dask without --scheduler" if address is None else got
+        about = f"Got {got}, expected both or neither. Start a scheduler, with workers: {SERVERS}."
+        raise BenchmarkError(about, exit_code=2)
     if address is None:
         yield {"jobs": options.jobs}
         return

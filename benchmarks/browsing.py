@@ -8,21 +8,15 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 
-# As distributions call it.
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
 @contextlib.contextmanager
 def chromium():
-    """Start a Chromium without a window.
-
-    Raises
-    ------
-    BenchmarkError
-        If it is not installed, or what steers it is not.
-    """
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    """Start a Chromium without a window; it, and what steers it, must be installed."""
+    # As distributions call it.
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         raise BenchmarkError("Pages are opened in Chromium: apt-get install chromium")
     try:
@@ -45,8 +39,7 @@ def ready(page):
 def bring(page, content, name="picture.png", waits=True):
     """Give the page a picture by its file input, and wait for the answers."""
     version = int(page.evaluate("document.body.dataset.version ?? 0"))
-    file = {"name": name, "mimeType": "image/png", "buffer": content}
-    page.set_input_files("#file", file)
+    page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": content})
     if waits:
         page.wait_for_selector(f'body[data-answered="{version + 1}"]')
 
@@ -69,13 +62,7 @@ def shown(page, name):
 
 
 def violations(page):
-    """Return what axe has against a page: id, impact and the first place of each.
-
-    Raises
-    ------
-    ImportError
-        If the package axe-playwright-python, which brings it, is not installed.
-    """
+    """Return what axe has against a page: id, impact and the first place of each."""
     axe = resources.files("axe_playwright_python") / "axe.min.js"
     page.evaluate(axe.read_text("utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]

@@ -57,15 +57,15 @@ def in_words(settings):
 
 def call_of(name, parameters):
     """Write the call of a class with parameters as JSON has them."""
-    words = []
-    for key, value in parameters.items():
+
+    def written(value):
         if isinstance(value, dict):
-            words.append(f"{key}={in_words(value)}")
-        else:
-            words.append(f"{key}={tuple(value) if isinstance(value, list) else value!r}")
-    return f"{name}({', '.join(words)})"
+            return in_words(value)
+        return repr(tuple(value) if isinstance(value, list) else value)
+
+    return f"{name}({', '.join(f'{key}={written(its)}' for key, its in parameters.items())})"
 
 
 def numbers_of_seeds(rows):
     """Say which seeds rows have."""
-    return ", ".join(str(seed) for seed in sorted({row["seed"] for row in rows}))
+    return ", ".join(map(str, sorted({row["seed"] for row in rows})))

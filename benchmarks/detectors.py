@@ -1,15 +1,8 @@
 """Other libraries' ways to notice a drift, with their default settings."""
 
+from functools import partial
+
 import numpy as np
-
-
-def detectors():
-    """Return functions as ``skfashion.studies.drift_study`` takes them, by name."""
-    return {
-        "evidently's rule": evidently_rule,
-        "river ADWIN": adwin,
-        "river PageHinkley": page_hinkley,
-    }
 
 
 def columns_of(rows):
@@ -46,36 +39,35 @@ def evidently_rule(reference):
     reference = columns_of(reference)
 
     def detect(rows):
-        its = columns_of(rows)
-        return len(its[0]) if np.mean(drifted_columns(reference, its)) >= 0.5 else None
+        drifted = drifted_columns(reference, columns_of(rows))
+        return len(rows["pixels"]) if np.mean(drifted) >= 0.5 else None
 
     return detect
 
 
-def adwin(reference):
-    """Watch the confidence by adaptive windowing, which has seen the validation rows before."""
-    from river.drift import ADWIN
+def _of_each_row(name, reference):
+    """Watch the confidence by a class of river's, which has seen the validation rows before."""
+    from river import drift
 
-    return _of_each_row(reference, ADWIN())
+    detector = getattr(drift, name)()
 
-
-def page_hinkley(reference):
-    """Watch the confidence by Page's and Hinkley's test, likewise."""
-    from river.drift import PageHinkley
-
-    return _of_each_row(reference, PageHinkley())
-
-
-def _of_each_row(reference, detector):
-    for value in reference["probabilities"].max(axis=1).tolist():
-        detector.update(value)
-
-    def detect(rows):
-        first = None
+    def alarms(rows):
         for number, value in enumerate(rows["probabilities"].max(axis=1).tolist(), start=1):
             detector.update(value)
-            if detector.drift_detected and first is None:
-                first = number
-        return first
+            if detector.drift_detected:
+                yield number
 
-    return detect
+    list(alarms(reference))
+    return lambda rows: next(iter([*alarms(rows)]), None)  # all rows are seen
+
+
+adwin, page_hinkley = partial(_of_each_row, "ADWIN"), partial(_of_each_row, "PageHinkley")
+
+
+def detectors():
+    """Return functions as ``skfashion.studies.drift_study`` takes them, by name."""
+    return {
+        "evidently's rule": evidently_rule,
+        "river ADWIN": adwin,
+        "river PageHinkley": page_hinkley,
+    }

@@ -12,10 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).absolute().parents[1]
 PACKAGES = ("torch", "scikit-learn", "skorch", "numpy", "skfashion")
-
-# These two steer OpenBLAS towards a fixed kernel or cache size. Where a machine sets them NumPy
-# can lose a third of its speed, and scikit-learn is to be timed at its best.
-OPENBLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 # The code that decides how long a training takes and what memory it needs, files and folders of
 # skfashion: rows of seconds and memory are measured anew when it changes.
 TRAINING = "training nets classifiers fitting parallel parameters utils images.py".split()
@@ -23,9 +19,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def child_environment(threads):
-    """Environment variables for a process that measures one run."""
-    dropped = (*OPENBLAS_OVERRIDES, *THREAD_VARIABLES)
-    variables = {k: v for k, v in os.environ.items() if k not in dropped}
+    """Return the environment variables of a process that measures one run."""
+    # With the first two, which fix OpenBLAS' kernel and cache size, NumPy can lose a third of its
+    # speed, and scikit-learn is to be timed at its best.
+    dropped = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", *THREAD_VARIABLES)
+    variables = {name: value for name, value in os.environ.items() if name not in dropped}
     if threads is not None:
         variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     # The parent may have been started from anywhere; its children must import the same files.
@@ -35,7 +33,7 @@ def child_environment(threads):
 
 
 def versions(*libraries):
-    """Versions of Python and of the packages that decide a result, those that are installed."""
+    """Return the versions of Python and of the installed packages that decide a result."""
     found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES)
     for package in (*PACKAGES, *libraries):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -52,16 +50,15 @@ def machine():
     import joblib
     import psutil
 
-    try:
-        about = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        about = ""
+    cpuinfo = Path("/proc/cpuinfo")
+    about = cpuinfo.read_text() if cpuinfo.exists() else ""
     name = re.search(r"^model name\s*:\s*(.+)$", about, re.M)
+    cpu = name[1].strip() if name else _said("sysctl", "-n", "machdep.cpu.brand_string")  # macOS
     # Cloud machines hide more than the model's name: these instructions decide speed.
     known = ("neon", "sve", "bf16", "avx2", "avx512f", "avx512_bf16", "amx_bf16")
     flags = set(re.findall(r"\w+", about))
     return {
-        "cpu": name[1].strip() if name else _cpu_name(),
+        "cpu": cpu or platform.processor() or "unknown",
         "instructions": " ".join(name for name in known if name in flags) or "unknown",
         "cores": joblib.cpu_count(),
         "ram_gb": round(psutil.virtual_memory().total / 2**30),
@@ -69,44 +66,32 @@ def machine():
     }
 
 
-def _cpu_name():
-    """Model name of the processor; ``platform`` knows only its family on macOS."""
-    if platform.system() == "Darwin":
-        words = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "unknown"
-    return platform.processor() or "unknown"
-
-
 def commit(root=None):
-    """Commit the sources of a checkout are at, None if it is none."""
-    head = _git("rev-parse", "HEAD", root=root)
-    if head is None:
-        return None
+    """Return the commit the sources of a checkout are at, None if it is none."""
     places = ("skfashion", "benchmarks", "pyproject.toml", ":!benchmarks/results")
-    changes = _git("status", "--porcelain", "--", *places, root=root)
-    return head + ("-dirty" if changes else "")
+    head = _said("git", "rev-parse", "HEAD", root=root)
+    changes = _said("git", "status", "--porcelain", "--", *places, root=root)
+    return f"{head}-dirty" if head and changes else head
 
 
 def age(commit):
     """Count the commits since one; None where git does not know it."""
-    count = _git("rev-list", "--count", f"{(commit or '').removesuffix('-dirty')}..HEAD")
+    since = f"{(commit or '').removesuffix('-dirty')}..HEAD"
+    count = _said("git", "rev-list", "--count", since)
     return int(count) if count else None
 
 
-def _git(*words, root=None):
-    """Output of a git command in a checkout, None if it fails."""
+def _said(*words, root=None):
+    """Return the output of a command in a checkout, None if it fails."""
     try:
-        answer = subprocess.run(["git", *words], cwd=root or ROOT, capture_output=True, text=True)
+        answer = subprocess.run(words, cwd=root or ROOT, capture_output=True, text=True)
     except OSError:
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def code_hash(*parts):
-    """Fingerprint of skfashion's sources, or of some files and folders of it, those that are there.
-
-    A fact about a row, by which none is out of date but those of seconds and memory.
-    """
+    """Return a fingerprint of skfashion's sources, or of those files and folders of it."""
     digest = hashlib.sha256()
     places = [ROOT / "skfashion" / part for part in parts or [""]]
     files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}

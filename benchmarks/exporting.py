@@ -16,26 +16,25 @@ ABOUT = (
     "Every number of skfashion's benchmarks: classifiers on Fashion-MNIST and other small images, "
     "their accuracy, calibration, seconds and memory, with seeds, settings, versions and machine."
 )
-# Of each column: its type in Croissant and in JSON's schemas, and what it holds.
+# Of each column: its type in Croissant, and what it holds.
 COLUMNS = {
-    "study": ("sc:Text", "string", "Name of the study: python -m benchmarks STUDY."),
-    "unit": ("sc:Text", "string", "What was measured, as JSON."),
-    "seed": ("sc:Integer", ["integer", "null"], "Seed of all that was drawn; none if nothing was."),
-    "metric": ("sc:Text", "string", "Where the number is in its row: keys, and places of lists."),
-    "value": ("sc:Float", "number", "The number; shares are from 0 to 1."),
-    "settings": ("sc:Text", "string", "All that was chosen, as JSON."),
-    "data": ("sc:Text", "string", "What was trained and measured on, as JSON."),
-    "machine": ("sc:Text", "string", "Processor, its instructions, cores and memory, as JSON."),
-    "versions": ("sc:Text", "string", "Versions of the packages that decide a result, as JSON."),
-    "commit": ("sc:Text", ["string", "null"], "Commit of the sources."),
-    "command": ("sc:Text", "string", "What was typed."),
-    "date": ("sc:Date", "string", "When the measurement ended."),
-    "counts": (
-        "sc:Boolean",
-        "boolean",
-        "Whether a page shows the row: it is the newest of its kind.",
-    ),
+    "study": ("sc:Text", "Name of the study: python -m benchmarks STUDY."),
+    "unit": ("sc:Text", "What was measured, as JSON."),
+    "seed": ("sc:Integer", "Seed of all that was drawn; none if nothing was."),
+    "metric": ("sc:Text", "Where the number is in its row: keys, and places of lists."),
+    "value": ("sc:Float", "The number; shares are from 0 to 1."),
+    "settings": ("sc:Text", "All that was chosen, as JSON."),
+    "data": ("sc:Text", "What was trained and measured on, as JSON."),
+    "machine": ("sc:Text", "Processor, its instructions, cores and memory, as JSON."),
+    "versions": ("sc:Text", "Versions of the packages that decide a result, as JSON."),
+    "commit": ("sc:Text", "Commit of the sources."),
+    "command": ("sc:Text", "What was typed."),
+    "date": ("sc:Date", "When the measurement ended."),
+    "counts": ("sc:Boolean", "Whether a page shows the row: it is the newest of its kind."),
 }
+# Those of other types in JSON's schemas than a string.
+TYPES = {"seed": ["integer", "null"], "value": "number", "counts": "boolean"}
+TYPES |= {"commit": ["string", "null"]}
 # Parts of a row that are none of its numbers: what it is recognised by, and lists of images.
 HEAD = {"study", "version", "unit", "seed", "settings", "data", "engine", "training", "code"}
 HEAD |= {"versions", "machine", "commit", "command", "date", "wrong", "threads", "timing_shared"}
@@ -49,11 +48,9 @@ def export(studies, folder):
         import pandas as pd
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise BenchmarkError(
-            f"The export needs a package that is not installed ({error}); install it with: "
-            "pip install pyarrow"
-        ) from error
-    lines = [line for study in studies for line in long_form(study)]
+        said = f"The export needs a package that is not installed ({error}); install it with: "
+        raise BenchmarkError(said + "pip install pyarrow") from error
+    lines = [[*line.values()] for study in studies for line in long_form(study)]
     frame = pd.DataFrame(lines, columns=list(COLUMNS)).astype({"seed": "Int64"})
     frame = frame.astype({c: "category" for c in COLUMNS if frame[c].dtype == object})
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,16 +68,12 @@ def long_form(study):
     """Yield a line for every number of a study's committed rows."""
     rows = results.read(study.file)
     shown = {id(row) for row in results.current(rows, study.by)}
+    as_json = ("unit", "settings", "data", "machine", "versions")
     for row in rows:
-        known = {name: row.get(name) for name in ("study", "seed", "commit", "command", "date")}
-        known |= {
-            name: json.dumps(row.get(name), sort_keys=True)
-            for name in ("unit", "settings", "data", "machine", "versions")
-        }
-        known["counts"] = id(row) in shown
+        line = {name: row.get(name) for name in COLUMNS} | {"counts": id(row) in shown}
+        line |= {name: json.dumps(row.get(name), sort_keys=True) for name in as_json}
         for metric, value in numbers({key: row[key] for key in row if key not in HEAD}):
-            line = known | {"metric": metric, "value": value}
-            yield [line[column] for column in COLUMNS]
+            yield line | {"metric": metric, "value": value}
 
 
 def numbers(value, name=""):
@@ -88,19 +81,20 @@ def numbers(value, name=""):
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield name, float(value)
     elif isinstance(value, dict | list):
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in pairs:
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
             yield from numbers(part, f"{name}.{key}".removeprefix("."))
 
 
 def schema():
     """Return the JSON schema of a line."""
-    described = {name: {"type": t, "description": d} for name, (_, t, d) in COLUMNS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A number of skfashion's benchmarks",
         "type": "object",
-        "properties": described,
+        "properties": {
+            name: {"type": TYPES.get(name, "string"), "description": words}
+            for name, (_, words) in COLUMNS.items()
+        },
         "required": list(COLUMNS),
         "additionalProperties": False,
     }
@@ -108,6 +102,7 @@ def schema():
 
 def croissant(digest, date):
     """Return the Croissant 1.0 description of a table with some SHA-256."""
+    own = ("citeAs", "column", "extract", "field", "fileObject", "recordSet", "source")
     context = {
         "@language": "en",
         "@vocab": "https://schema.org/",
@@ -115,14 +110,8 @@ def croissant(digest, date):
         "cr": "http://mlcommons.org/croissant/",
         "dct": "http://purl.org/dc/terms/",
         "conformsTo": "dct:conformsTo",
-        "citeAs": "cr:citeAs",
-        "column": "cr:column",
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-        "extract": "cr:extract",
-        "field": "cr:field",
-        "fileObject": "cr:fileObject",
-        "recordSet": "cr:recordSet",
-        "source": "cr:source",
+        **{name: f"cr:{name}" for name in own},
     }
     fields = [
         {
@@ -133,7 +122,7 @@ def croissant(digest, date):
             "dataType": kind,
             "source": {"fileObject": {"@id": "table"}, "extract": {"column": name}},
         }
-        for name, (kind, _, words) in COLUMNS.items()
+        for name, (kind, words) in COLUMNS.items()
     ]
     table = {
         "@type": "cr:FileObject",

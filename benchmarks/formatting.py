@@ -1,5 +1,6 @@
 """How a table is written: its cells, its Markdown, and what stands below it."""
 
+import itertools
 import math
 import statistics
 from functools import reduce
@@ -16,18 +17,11 @@ def pipe_table(lines, headings, align=None):
 
 
 def group_table(groups, headings, columns):
-    """Return a table, a line a group of rows.
-
-    ``groups`` are as `grouped` returns them; ``headings`` those of their names; ``columns``
-    functions of a group's rows by heading, such as `mean_of` and `median_of` return.
-    """
-    lines = [
-        [
-            *(names if isinstance(names, tuple) else [names]),
-            *(write(its) for write in columns.values()),
-        ]
-        for names, its in groups.items()
-    ]
+    """Return a table, a line a group of `grouped`; ``columns`` are functions of its rows."""
+    lines = []
+    for names, its in groups.items():
+        names = names if isinstance(names, tuple) else (names,)
+        lines.append([*names, *(write(its) for write in columns.values())])
     return pipe_table(lines, [*headings, *columns])
 
 
@@ -57,14 +51,11 @@ def half_interval(values):
 
 
 def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0):
-    """Write mean [low, high] of a 95 % interval, of a single number that alone; "" of none.
-
-    A `sign` of "" is for what is no difference; `widened` is a factor of the interval's width.
-    """
-    values = [factor * value for value in values]
+    """Write mean [low, high] of a 95 % interval `widened` times; `sign` is + of differences."""
+    values, form = [factor * value for value in values], f"{sign}.{decimals}f"
     if not values:
         return ""
-    mean, form = statistics.fmean(values), f"{sign}.{decimals}f"
+    mean = statistics.fmean(values)
     if len(values) == 1:
         return f"{mean:{form}}"
     half = widened * half_interval(values)
@@ -110,16 +101,15 @@ def seeds(rows):
 
 def caption(rows):
     """Say where rows were measured, and with what, in two lines."""
-    names = dict.fromkeys(name for row in rows for name in row["versions"])
-    versions = ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
-    machine = (
-        f"{every(rows, 'machine', 'cpu')} ({every(rows, 'machine', 'instructions')}), "
-        f"{every(rows, 'machine', 'cores')} cores, {every(rows, 'machine', 'ram_gb')} GB"
-    )
+    keys = ("cpu", "instructions", "cores", "ram_gb")
+    cpu, instructions, cores, ram = (every(rows, "machine", key) for key in keys)
     threads = f"; threads a run: {every(rows, 'threads')}" if "threads" in rows[0] else ""
     shared = any(row.get("timing_shared") for row in rows)
     warning = "; SECONDS OF A SHARED PROCESSOR, not to be compared" if shared else ""
-    return f"{machine}{threads}{warning}.\n{versions}; {results.commits(rows)}."
+    machine = f"{cpu} ({instructions}), {cores} cores, {ram} GB{threads}{warning}."
+    names = dict.fromkeys(name for row in rows for name in row["versions"])
+    versions = ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
+    return f"{machine}\n{versions}; {results.commits(rows)}."
 
 
 def below(words, rows, command=None):
@@ -139,11 +129,8 @@ def frame_of(rows, treatment="treatment", more=()):
     """Return the metrics of rows as `skfashion.studies` has them: a line a run and metric."""
     import pandas as pd
 
-    lines = [
-        (row["estimator"], row[treatment], *(row[key] for key in more), row["seed"], *metric)
-        for row in rows
-        for metric in row["metrics"].items()
-    ]
+    keys = ("estimator", treatment, *more, "seed")
+    lines = [(*(row[key] for key in keys), *its) for row in rows for its in row["metrics"].items()]
     return pd.DataFrame(lines, columns=["estimator", "treatment", *more, "seed", "metric", "value"])
 
 
@@ -160,24 +147,17 @@ def summary_table(frame, columns, headings, difference_to="difference"):
 
     Columns are (heading, metric, factor, decimals, whether the difference to nothing is shown).
     """
-    found, lines, n = by_run(frame), [], len(headings)
-    for heading, *_, has_difference in columns:
-        headings = [*headings, heading, *([difference_to] if has_difference else [])]
+    found, lines = by_run(frame), []
     for names in dict.fromkeys(zip(frame["estimator"], frame["treatment"], strict=True)):
-        line = [*names[-n:]]
+        lines.append([*names[-len(headings) :]])
         for _, metric, *form, has_difference in columns:
-            cells = summary_cells(found.get((*names, metric)), *form)
-            line += cells if has_difference else cells[:1]
-        lines.append(line)
-    return pipe_table(lines, headings)
+            lines[-1] += summary_cells(found.get((*names, metric)), *form)[: 1 + has_difference]
+    shown = [(name, difference_to)[: 1 + has_difference] for name, *_, has_difference in columns]
+    return pipe_table(lines, [*headings, *itertools.chain(*shown)])
 
 
 def summary_cells(row, factor, decimals):
-    """Write mean ± deviation of a summary, and its difference to nothing with a paired interval.
-
-    A star says that Holm's correction for all treatments leaves less than 5 % to chance. With the
-    mean stands of how many seeds it is if not of all. What there is not is "".
-    """
+    """Write mean ± deviation of a summary, and its difference to nothing; "" for what is none."""
     if row is None:
         return "", ""
     text = f"{factor * row['mean']:.{decimals}f}"
@@ -185,10 +165,10 @@ def summary_cells(row, factor, decimals):
         text += f" ± {factor * row['deviation']:.{decimals}f}"
     if row["n_seeds"] < row["of_seeds"]:
         text += f" ({row['n_seeds']} of {row['of_seeds']} seeds)"
-    keys = ("difference", "low", "high")
-    difference, low, high = (f"{factor * row[key]:+.{decimals}f}" for key in keys)
     if math.isnan(row["difference"]):
         return text, ""
+    keys = ("difference", "low", "high")
+    difference, low, high = (f"{factor * row[key]:+.{decimals}f}" for key in keys)
     if math.isnan(row["low"]):
         return text, difference
     return text, f"{difference} [{low}, {high}]" + " \\*" * (row["p_holm"] < 0.05)

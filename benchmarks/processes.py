@@ -36,8 +36,7 @@ class ChildError(BenchmarkError):
 class Child:
     """A function, such as "benchmarks.one_fit:measure", in a process of its own.
 
-    ``variables`` is its environment, see ``environment.child_environment``; arguments have JSON's
-    types.
+    ``variables`` are those of ``environment.child_environment``; arguments have JSON's types.
     """
 
     def __init__(self, function, variables, **arguments):
@@ -83,20 +82,14 @@ class Child:
 
 
 def _start(words, variables, errors):
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
     with _lock:
         if _stopped.is_set():
             raise ChildError("stopped before it began")
         # A session of its own: Ctrl-C reaches the parent alone, which then ends the child and
         # whatever that has started.
-        process = subprocess.Popen(
-            words,
-            env=variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        )
+        options = {"env": variables, "text": True, "start_new_session": True}
+        process = subprocess.Popen(words, **streams, **options)
         _alive.add(process)
         return process
 
@@ -123,12 +116,11 @@ def ended_by_signals():
             raise KeyboardInterrupt
         sys.exit(128 + number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, end) for number in numbers]
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
         _stopped.clear()
 

@@ -7,16 +7,15 @@ there: they reach their aim, and were chosen and read before the better candidat
 """
 
 import importlib
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from benchmarks import models, results
 from benchmarks.formatting import grouped
 from benchmarks.models import Model
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """A published system, and how ours has its architecture."""
 
     label: str
@@ -35,8 +34,7 @@ class Reference:
         return self.architecture | self.recipe
 
 
-@dataclass(frozen=True)
-class Fast:
+class Fast(NamedTuple):
     """A recipe whose only purpose is an accuracy in little time."""
 
     target: float | None  # accuracy to reach, as a mean over seeds
@@ -62,15 +60,14 @@ MLP, CNN, VOTE = "MLPNetClassifier", "ConvNetClassifier", "VotingClassifier"
 def _dense(sizes, published, target, recipe, claim=None):
     """Return a published multilayer perceptron of 28 x 28 pixels and ten classes."""
     label = "-".join(map(str, (784, *sizes, 10))) + (", our search" if published is None else "")
-    architecture = {"hidden_layer_sizes": sizes}
-    return Reference(label, published, target, MLP, architecture, recipe, claim)
+    return Reference(label, published, target, MLP, {"hidden_layer_sizes": sizes}, recipe, claim)
 
 
 def _convolutional(recipe, claim):
     """Return a published convolutional network; both have the same architecture."""
     recipe = CONVOLUTIONAL | {"max_epochs": 10, "lr": 5e-3} | recipe
-    label, architecture = "conv 32-64, fc 128", {"batch_norm": False}
-    return Reference(label, 0.919, 0.933, CNN, architecture, recipe, claim)
+    own = {"batch_norm": False}
+    return Reference("conv 32-64, fc 128", 0.919, 0.933, CNN, own, recipe, claim)
 
 
 SMALL = {"batch_size": 256}
@@ -119,33 +116,33 @@ def build(classifier, parameters, seed, threads=None):
     if classifier == VOTE:
         from sklearn.ensemble import VotingClassifier
 
-        members = [
-            (f"net{i}", build(*member, seed * len(parameters["estimators"]) + i))
-            for i, member in enumerate(parameters["estimators"])
-        ]
-        return VotingClassifier(members, voting="soft")
-    augment = parameters.get("augment")
-    if isinstance(augment, dict):
-        parameters = parameters | {"augment": skfashion.Augmentation(**augment)}
+        voters = parameters["estimators"]
+        nets = (build(*its, seed * len(voters) + i) for i, its in enumerate(voters))
+        return VotingClassifier([(f"net{i}", net) for i, net in enumerate(nets)], voting="soft")
+    if isinstance(parameters.get("augment"), dict):
+        augment = skfashion.Augmentation(**parameters["augment"])
+        parameters = parameters | {"augment": augment}
     return getattr(skfashion, classifier)(random_state=seed, **parameters)
 
 
 def _published(name, seed, threads):
     """Return a published recipe."""
-    from benchmarks import rivals
+    from benchmarks import rivals  # and with it PyTorch
 
     return rivals.build(name, seed)
+
+
+def _ours(label, its, parameters):
+    return Model(label, partial(build, its.classifier, parameters), ours=True)
 
 
 MODELS = {}
 for name, its in REFERENCES.items():
     if its.published is not None:
         MODELS[f"published:{name}"] = Model(f"{name}, as published", partial(_published, name))
-    recipe, plain = (partial(build, its.classifier, p) for p in (its.parameters, its.architecture))
-    MODELS[f"ours:{name}"] = Model(f"{name}, our recipe", recipe, ours=True)
-    MODELS[f"defaults:{name}"] = Model(f"{name}, our defaults", plain, ours=True)
-for name, its in FASTEST.items():
-    MODELS[f"fast:{name}"] = Model(name, partial(build, its.classifier, its.parameters), ours=True)
+    MODELS[f"ours:{name}"] = _ours(f"{name}, our recipe", its, its.parameters)
+    MODELS[f"defaults:{name}"] = _ours(f"{name}, our defaults", its, its.architecture)
+MODELS |= {f"fast:{name}": _ours(name, its, its.parameters) for name, its in FASTEST.items()}
 
 
 def find(name):

@@ -40,6 +40,13 @@ def page(sections):
     }
     # No HTML of a table's own passes.
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+    def shown(picture, page, title):
+        # The words that the page itself has for a picture.
+        known = re.search(rf"!\[([^\]]+)\]\([^)]*{re.escape(picture.name)}\)", page)
+        words = known[1] if known else f"{title}, as a picture"
+        return {"words": words, "address": pages.png_uri(picture.read_bytes())}
+
     return pages.render(
         "results.html",
         folder=TEMPLATES,
@@ -54,7 +61,7 @@ def page(sections):
                         "heading": heading,
                         "folded": _rows_if_many(text),
                         "html": _scrolled(markdown.render(_without_links(text)), heading or title),
-                        "pictures": [_shown(picture, page, title) for picture in pictures],
+                        "pictures": [shown(picture, page, title) for picture in pictures],
                     }
                     for heading, text, pictures in parts
                 ],
@@ -64,13 +71,6 @@ def page(sections):
     )
 
 
-def _rows_if_many(text):
-    """Return how many rows the longest table of Markdown has, 0 if it need not be folded."""
-    found = re.findall(r"^\|:?-.*\n((?:\|.*(?:\n|$))*)", text, re.M)
-    n_rows = max((body.count("\n|") + body.startswith("|") for body in found), default=0)
-    return n_rows if n_rows > FOLDED else 0
-
-
 def sections_of(studies):
     """Yield each page of studies, the main comparison first: its title, its text, and its parts."""
     found = {accuracy.STUDY.path: []}
@@ -78,27 +78,22 @@ def sections_of(studies):
         if rows := study.rows():
             found.setdefault(study.path, []).append((study, study.text(rows)))
     for path, its in found.items():
-        page = path.read_text("utf-8")
-        title = re.search(r"^# (.+)$", page, re.MULTILINE).group(1)
-        if path == accuracy.STUDY.path:  # README, whose title is that of the package
-            title = "Classifiers"
-        # In the order of the page.
-        its.sort(key=lambda pair: page.index(pair[0].markers[0]))
-        parts = []
-        for study, table in its:
-            above = re.findall(r"^##+ (.+)$", page[: page.index(study.markers[0])], re.MULTILINE)
+        page, parts = path.read_text("utf-8"), []
+        # The title of README is that of the package.
+        is_main = path == accuracy.STUDY.path
+        title = "Classifiers" if is_main else re.search(r"^# (.+)$", page, re.M)[1]
+        for study, table in sorted(its, key=lambda pair: page.index(pair[0].markers[0])):
+            above = re.findall(r"^##+ (.+)$", page.partition(study.markers[0])[0], re.M)
             drawn = [path for path in (DOCS / "images" / n for n in study.shown) if path.exists()]
             parts.append((above[-1] if above else None, table, drawn))
         yield title, page, parts
 
 
-def _shown(picture, page, title):
-    """Return a picture as the address of itself, and the words that a page has for it."""
-    from skfashion.inspection.pages import png_uri
-
-    known = re.search(rf"!\[([^\]]+)\]\([^)]*{re.escape(picture.name)}\)", page)
-    words = known.group(1) if known else f"{title}, as a picture"
-    return {"words": words, "address": png_uri(picture.read_bytes())}
+def _rows_if_many(text):
+    """Return how many rows the longest table of Markdown has, 0 if it need not be folded."""
+    bodies = re.findall(r"^\|:?-.*\n((?:\|.*\n?)*)", text, re.M)
+    n_rows = max((len(body.splitlines()) for body in bodies), default=0)
+    return n_rows if n_rows > FOLDED else 0
 
 
 def _without_links(text):
@@ -120,15 +115,14 @@ def _points(rows):
     import pandas as pd
 
     frame = pd.json_normalize([row for row in rows if row["unit"] != accuracy.FLOOR])
-    groups = frame.rename(columns={"label": "classifier"}).groupby("classifier", as_index=False)
-    data = groups.agg(
-        **{
-            "fit s": ("seconds.fit", "mean"),
-            "accuracy %": ("metrics.accuracy", lambda shares: 100 * shares.mean()),
-            "log-loss": ("metrics.log_loss", "mean"),
-            "seeds": ("seed", "size"),
-        }
-    )
+    columns = {
+        "classifier": frame["label"],
+        "fit s": frame["seconds.fit"],
+        "accuracy %": 100 * frame["metrics.accuracy"],
+        "log-loss": frame["metrics.log_loss"],
+    }
+    groups = pd.DataFrame(columns).groupby("classifier", as_index=False)
+    data = groups.mean().assign(seeds=groups.size()["size"])
     return (
         alt.Chart(data)
         .mark_point(filled=True, size=90)

@@ -6,20 +6,18 @@ import re
 from functools import cache
 
 from benchmarks import environment
-from benchmarks.environment import ROOT
 from benchmarks.errors import BenchmarkError
 from benchmarks.models import parameters
 
-PUBLISHED = ROOT / "benchmarks" / "results"
+PUBLISHED = environment.ROOT / "benchmarks" / "results"
 LOCAL = PUBLISHED / "local"
 
 
 def read(path):
     """Read all rows of a result file."""
-    if not path.exists():
-        return []
     rows = []
-    for number, line in enumerate(_whole_lines(path).decode().splitlines(), start=1):
+    whole = _content(path).rpartition(b"\n")[0]
+    for number, line in enumerate(whole.decode().splitlines(), start=1):
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError as error:
@@ -34,26 +32,25 @@ def append(path, rows):
     # allow_nan=False: NaN is not JSON, and a NaN result is a failure to look into, not a row.
     lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
-        os.truncate(path, len(_whole_lines(path)))  # half a line, left by a crash
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
+    content = _content(path)
+    if half := content.rpartition(b"\n")[2]:  # of a line, left by a crash
+        os.truncate(path, len(content) - len(half))
+    with path.open("ab", buffering=0) as file:
         # One write call in append mode: readers and a second writer never see half a line.
-        os.write(descriptor, "".join(lines).encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        file.write("".join(lines).encode())
+        os.fsync(file)
+
+
+def _content(path):
+    return path.read_bytes() if path.exists() else b""
 
 
 def head(study, seed, unit, settings, *, data=None, scope="images", packages=(), **more):
-    """Return what a row of a study begins with: all that it is recognised by.
+    """Return what a row of a study begins with: all that it is recognised by, in JSON's types.
 
-    ``unit`` is what the row is of, and ``seed`` None where nothing is drawn. ``settings`` is all
-    that was chosen, in JSON's types, with the classifiers as ``benchmarks.models.described`` writes
-    them; ``data`` what was trained and measured on, where the settings do not say it. ``scope`` is
-    the key of skfashion's ``ENGINE`` that the result hangs on, "images" or "tables", None where no
-    net of ours is trained; ``packages`` are those whose versions decide this row besides those of
-    the study. Where seconds are compared there are ``threads`` and ``timing_shared``.
+    ``settings`` has all that was chosen, ``data`` what they do not say of it. ``scope`` is the key
+    of skfashion's ``ENGINE`` that the result hangs on, None where no net of ours is trained. Where
+    seconds are compared there are ``threads`` and ``timing_shared``.
     """
     from skfashion.fitting.resuming import ENGINE
 
@@ -76,21 +73,8 @@ def head(study, seed, unit, settings, *, data=None, scope="images", packages=(),
     }
 
 
-def is_older(row):
-    """Tell whether a row was learned by an engine before today's."""
-    from skfashion.fitting.resuming import ENGINE
-
-    return any((its or 0) < ENGINE[scope] for scope, its in (row.get("engine") or {}).items())
-
-
 def identity(row):
-    """Return what must be equal for a row to be there already.
-
-    Of a learned result: the study and its number, unit, seed, settings and data, the versions of
-    the packages that compute it, and the number of skfashion's ``ENGINE``. The sources are none of
-    it: a moved file or a docstring changes no result. Where seconds are compared the machine
-    counts, too, and for studies of nothing but seconds and memory the code of the training.
-    """
+    """Return what must be equal for a row to be there already, as text; no part is the sources."""
     keys = ("study", "version", "seed", "data", "engine", "training")
     parts = [row.get(key) for key in keys] + [row["unit"], compared(row["settings"])]
     # Of these two the package's numbers hang on neither: ENGINE stands for our own code.
@@ -101,11 +85,10 @@ def identity(row):
 
 
 def compared(settings):
-    """Return settings as they are compared: any dict with a "class" describes an object of it.
+    """Return settings as they are compared: without seeds, numbers of processes and defaults.
 
-    Seeds and numbers of processes are left out, and of skfashion's classes all that is a default
-    today: a parameter that a class got after a row was written changes nothing about that row,
-    but for those of which the class says what they were before.
+    A parameter that a class of skfashion's got after a row was written changes nothing about that
+    row, but for those of which the class says what they were before.
     """
     if isinstance(settings, list | tuple):
         return [compared(value) for value in settings]
@@ -118,17 +101,14 @@ def compared(settings):
         for name, value in settings.items()
         if not name.endswith(("random_state", "n_jobs"))
         # What "name__parameter" says, stands in the dict of that name.
-        and not (name.partition("__")[0] in settings and "__" in name)
+        and not ("__" in name and name.partition("__")[0] in settings)
         and not (name in defaults and value == defaults[name])
     }
 
 
 @cache
 def _defaults(name):
-    """Return all parameters of a class of skfashion's, none of them set; of another's, none.
-
-    And those that older rows do not name, since they came later and changed what is a default.
-    """
+    """Return the parameters of one of skfashion's classes, and those that were other defaults."""
     import skfashion
 
     cls = None if name is None else getattr(skfashion, name, None)
@@ -145,11 +125,9 @@ def without_seeds(settings):
 
 
 def current(rows, by=("unit",)):
-    """Choose the rows that count: of each unit its newest measurement, sorted by seed.
+    """Choose the rows that count, by seed: of each unit those of the identity of its last row.
 
-    Older rows of a unit with another identity (other settings, another engine …) are left out, so
-    that a mean is never taken over different things, and so are those that were measured again. By
-    ``("unit", "settings")`` all settings of a unit are kept.
+    So a mean is never taken over different things, such as other settings or another engine.
     """
     units = [json.dumps([compared(row[key]) for key in by], sort_keys=True) for row in rows]
     kinds = [identity(row | {"seed": None}) for row in rows]
@@ -162,10 +140,9 @@ def current(rows, by=("unit",)):
     return sorted(chosen, key=lambda row: -1 if row["seed"] is None else row["seed"])
 
 
-def of_unit(rows, unit, seed=0, **more):
-    """Return the row of a unit and seed; `more` are values that tell it from others of them."""
-    wanted = {"unit": unit, "seed": seed, **more}
-    return next(row for row in rows if all(row[key] == value for key, value in wanted.items()))
+def of_unit(rows, unit, seed=0):
+    """Return the row of a unit and seed."""
+    return next(row for row in rows if (row["unit"], row["seed"]) == (unit, seed))
 
 
 def name_of(row):
@@ -183,8 +160,3 @@ def commits(rows):
     short = dict.fromkeys(re.sub("^([0-9a-f]{10})[0-9a-f]*", r"\1", name) for name in names)
     note = f" ({changed} of these rows come from sources that differed from their commit)"
     return f"commit {' / '.join(short)}{note if changed else ''}"
-
-
-def _whole_lines(path):
-    content = path.read_bytes()
-    return content[: content.rfind(b"\n") + 1]

@@ -21,8 +21,10 @@ class Rival:
     ``scale``; after ``step_size`` epochs the learning rate of Adam falls to a tenth.
     """
 
+    watched = None
+
     def __init__(self, layers, seed, batch_size, n_epochs, lr, mean=0.5, scale=0.5, step_size=None):
-        self.layers, self.seed, self.watched = layers, seed, None
+        self.layers, self.seed = layers, seed
         self.batch_size, self.n_epochs, self.lr = batch_size, n_epochs, lr
         self.mean, self.scale, self.step_size = mean, scale, step_size
 
@@ -47,7 +49,7 @@ class Rival:
         step_size = self.step_size or self.n_epochs  # after the last epoch: never
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size)
         criterion, seconds = nn.CrossEntropyLoss(), 0.0
-        self.history_ = {"epoch": [], "train_loss": [], "seconds": []}
+        self.history_ = {}
         for epoch in range(self.n_epochs):
             start, total = time.perf_counter(), 0.0
             self.module_.train()
@@ -67,20 +69,18 @@ class Rival:
                 self.history_.setdefault(name, []).append(value)
         return self
 
-    def _logits(self, X):
+    def predict(self, X):
+        """Return the labels of rows."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def predict_proba(self, X):
+        """Return the probabilities of the classes, float64."""
         self.module_.eval()
         images = torch.as_tensor(np.asarray(X)).view(-1, 1, 28, 28).float() / 255
         images = (images - self.mean) / self.scale
         with torch.no_grad():
-            return torch.cat([self.module_(block) for block in images.split(500)]).double()
-
-    def predict(self, X):
-        """Return the labels of rows."""
-        return self.classes_[self._logits(X).argmax(1).numpy()]
-
-    def predict_proba(self, X):
-        """Return the probabilities of the classes, float64."""
-        return self._logits(X).softmax(1).numpy()
+            logits = torch.cat([self.module_(block) for block in images.split(500)])
+        return logits.double().softmax(1).numpy()
 
     def __getstate__(self):
         return {**vars(self), "layers": None, "watched": None}
@@ -112,19 +112,18 @@ def dense(*sizes):
     return layers
 
 
-def fashionnet(dropout=True):
-    """Return two convolutions with max-pool, dropout unless without, and two linear layers."""
+def fashionnet():
+    """Return two convolutions with max-pool, dropout, and two linear layers."""
     made = []
     for n_in, n_out in ((1, 32), (32, 64)):
         made += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     made += [nn.Dropout(0.25), nn.Flatten(), nn.Linear(64 * 7 * 7, 128), nn.ReLU()]
-    made += [nn.Dropout(0.5), nn.Linear(128, 10)]
-    return made if dropout else [layer for layer in made if not isinstance(layer, nn.Dropout)]
+    return [*made, nn.Dropout(0.5), nn.Linear(128, 10)]
 
 
 def fashioncnn():
-    """Return two convolutions with max-pool, and two linear layers."""
-    return fashionnet(dropout=False)
+    """Return the same without dropout."""
+    return [layer for layer in fashionnet() if not isinstance(layer, nn.Dropout)]
 
 
 # Layers, batch size, epochs, learning rate, and what else was set.

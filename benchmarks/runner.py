@@ -37,8 +37,8 @@ def add_parser(subparsers, study):
     if study.seeds is not None:
         differs = len(study.sizes) > 1 and study.quick_seeds != study.seeds
         smaller = f", {study.quick_seeds} of the bundled images" if differs else ""
-        of = f"how many (5) or which (0,3,7); default {study.seeds}{smaller}"
-        add("--seeds", type=seeds_of, help=of)
+        about = f"how many (5) or which (0,3,7); default {study.seeds}{smaller}"
+        add("--seeds", type=_seeds_of, help=about)
     if study.side_by_side or study.distributed:
         default = 1 if study.side_by_side else -1
         add("--jobs", type=int, default=default, help=f"runs at a time; default {default}")
@@ -53,63 +53,55 @@ def add_parser(subparsers, study):
     return parser
 
 
-def seeds_of(text):
+def _seeds_of(text):
     """Read "5", how many, or "0,3,7", which, as a list of seeds."""
-    try:
-        seeds = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        seeds = []
-    if "," not in text and seeds:
-        seeds = list(range(seeds[0]))
-    if not seeds or min(seeds) < 0:
+    if not re.fullmatch(r"[1-9]\d*|\d+,[\d, ]*", text):
         raise argparse.ArgumentTypeError(f"expected seeds such as 5 or 0,3,7, got {text!r}")
-    return list(dict.fromkeys(seeds))
+    seeds = [int(number) for number in re.findall(r"\d+", text)]
+    return list(dict.fromkeys(seeds)) if "," in text else list(range(seeds[0]))
 
 
-def asked_for(study, options):
+def _asked_for(study, options):
     """Return what options ask for."""
     given = vars(options)
     # A study that is run by an option of another one may have no smaller size.
     quick = len(study.sizes) > 1 and (given.get("quick") or given.get("data") == "sample")
     size = next(name for name in study.sizes if (name == "full") != quick)
-    seeds = [None]
-    if study.seeds is not None:
-        seeds = options.seeds or list(range(study.quick_seeds if quick else study.seeds))
+    n_seeds = study.quick_seeds if quick else study.seeds
+    seeds = [None] if study.seeds is None else options.seeds or list(range(n_seeds))
     jobs, output = given.get("jobs", 1), given.get("output")
-    path = (output or results.LOCAL) / f"{study.name}-{size}.jsonl"
     if study.publishes(options):
         refused = {
             "--quick": given.get("quick"),
             "--data sample": quick,
-            "--output": output is not None,
+            "--output": output,
             **{f"--{name}": given.get(name) is not None for name in study.unpublished},
             "--jobs above 1, which spoils its seconds": study.side_by_side and jobs != 1,
         }
-        for name in (name for name, is_asked in refused.items() if is_asked):
+        for name in filter(refused.get, refused):
             raise BenchmarkError(f"--publish goes without {name}.", exit_code=2)
-        path = study.file
-    elif output is not None and output.resolve() == results.PUBLISHED.resolve():
+        return Asked(study, size, seeds, study.file, jobs, options)
+    folder = output or results.LOCAL
+    if folder.resolve() == results.PUBLISHED.resolve():
         raise BenchmarkError(
             "That folder holds the committed results. Choose another, or use --publish.",
             exit_code=2,
         )
-    return Asked(study, size, seeds, path, jobs, options)
+    return Asked(study, size, seeds, folder / f"{study.name}-{size}.jsonl", jobs, options)
 
 
 def run(study, options):
     """Measure what is missing, and show the table and the pictures."""
-    asked, publishes = asked_for(study, options), study.publishes(options)
+    asked, publishes = _asked_for(study, options), study.publishes(options)
     tasks = {}
     for unit, seed in study.plan(asked):
         head = results.head(study, seed, **{"unit": unit} | study.describe(unit, seed, asked))
         tasks[results.identity(head)] = unit, head
-    left = dict(tasks)
-    if study.resume or options.resume:
-        done = {results.identity(row) for row in results.read(asked.path)}
-        left = {known_by: task for known_by, task in tasks.items() if known_by not in done}
-        if len(left) < len(tasks):
-            n_done = len(tasks) - len(left)
-            print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
+    resumes = study.resume or options.resume
+    done = set(map(results.identity, results.read(asked.path))) if resumes else set()
+    left = [task for known_by, task in tasks.items() if known_by not in done]
+    if n_done := len(tasks) - len(left):
+        print(f"{n_done} of {len(tasks)} runs are already there, skipped", file=sys.stderr)
     if left and publishes and "-dirty" in (environment.commit() or "-dirty"):
         raise BenchmarkError(
             "Got sources that differ from their commit, expected results to publish to come from "
@@ -117,7 +109,7 @@ def run(study, options):
             exit_code=2,
         )
     with ended_by_signals(), backend.chosen(options) as where:
-        failures = _measure(list(left.values()), asked, where)
+        failures = _measure(left, asked, where)
     rows = results.read(asked.path)
     if not publishes:
         # The file may hold runs of other sizes, which are not to be compared with these.
@@ -126,7 +118,6 @@ def run(study, options):
     rows = results.current(rows, study.by)
     if rows:
         print(study.table(rows))
-        # Those of the page when publishing, else beside the result file.
         folder = DOCS / "images" if publishes else asked.path.with_suffix("")
         for name, draw in study.pictures.items():
             pictures.save(draw(rows), folder / name, rows)
@@ -137,17 +128,24 @@ def run(study, options):
 
 def _measure(tasks, asked, where):
     """Measure and write each (unit, head); return name and error of those that failed."""
-    study, command, failures = asked.study, command_of(asked.options), []
-    n_jobs = max(1, asked.jobs) if study.side_by_side else 1
+    command, failures = _command_of(asked.options), []
+    n_jobs = max(1, asked.jobs) if asked.study.side_by_side else 1
     progress = Progress([results.name_of(head) for _, head in tasks], n_jobs)
+
+    def measured(unit, head):
+        start = time.perf_counter()
+        found = asked.study.measure(unit, head["seed"], asked)
+        found = [found] if isinstance(found, dict) else list(found)
+        return found, time.perf_counter() - start
+
     with ThreadPoolExecutor(n_jobs) as threads, warnings.catch_warnings():
-        if study.side_by_side:
-            futures = {threads.submit(_measure_one, *task, asked): task for task in tasks}
+        if asked.study.side_by_side:
+            futures = {threads.submit(measured, *task): task for task in tasks}
             outcomes = ((futures[future], future.result) for future in as_completed(futures))
         else:
             warnings.simplefilter("ignore")  # such as of solvers that stop early
             # Right here, where signals arrive and libraries expect to be.
-            outcomes = ((task, partial(_measure_one, *task, asked)) for task in tasks)
+            outcomes = ((task, partial(measured, *task)) for task in tasks)
         for (_, head), result in outcomes:
             name = results.name_of(head)
             try:
@@ -165,29 +163,15 @@ def _measure(tasks, asked, where):
     return failures
 
 
-def _measure_one(unit, head, asked):
-    """Return the rows of a run, without its head, and the seconds it took."""
-    start = time.perf_counter()
-    found = asked.study.measure(unit, head["seed"], asked)
-    found = [found] if isinstance(found, dict) else list(found)
-    return found, time.perf_counter() - start
-
-
-def command_of(options):
+def _command_of(options):
     """Write the command that measures the same again: as it was typed, without paths."""
-    # "--output=folder" is two words, too.
-    typed = (re.sub(r"^(--[\w-]+)=", r"\1\n", word) for word in getattr(options, "words", []))
-    words, kept = iter("\n".join(typed).splitlines()), ["python -m benchmarks"]
-    for word in words:
-        if word == "--output":
-            next(words)
-        elif word == "--scheduler":
-            kept += [word, next(words) and "ADDRESS"]
-        elif word == "--before":
-            kept += [word, environment.commit(next(words))]
-        elif word not in ("--publish", "--resume"):
-            kept.append(f"'{word}'" if set(word) & set(" ;") else word)
-    return " ".join(kept)
+    # A word a line; "--output=folder" is two words, too.
+    typed = "".join(re.sub(r"^(--[\w-]+)=", r"\1\n", word) + "\n" for word in options.words)
+    typed = re.sub(r"(?m)^--(output\n.*|publish|resume)\n", "", typed)
+    typed = re.sub(r"(?m)^(--scheduler\n).*", r"\1ADDRESS", typed)
+    typed = re.sub(r"(?m)^(--before\n)(.*)", lambda its: its[1] + environment.commit(its[2]), typed)
+    words = [f"'{word}'" if set(word) & set(" ;") else word for word in typed.splitlines()]
+    return " ".join(["python -m benchmarks", *words])
 
 
 class Progress:

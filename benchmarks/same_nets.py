@@ -28,22 +28,24 @@ def plain_resnet18():
     return nn.Sequential(nn.Unflatten(1, (1, 28, 28)), net)
 
 
-def skorch_net(make, seed, max_epochs, lr, batch_size):
-    """Return skorch's classifier of a module, trained on all rows with Adam, in a fresh process."""
+def skorch_net(make, seed=None, **parameters):
+    """Return skorch's classifier of a module, or of what makes one: all rows, Adam, maybe seeded.
+
+    It is seeded for the whole process, which should therefore be a fresh one.
+    """
     import torch
     from skorch import NeuralNetClassifier
 
-    torch.manual_seed(seed)
+    if seed is not None:
+        torch.manual_seed(seed)
     return NeuralNetClassifier(
         make,
         criterion=torch.nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
-        lr=lr,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
         iterator_train__shuffle=True,
         train_split=None,
         verbose=0,
+        **parameters,
     )
 
 

@@ -9,9 +9,8 @@ from benchmarks.image_files import image_file
 
 def pictures(format):
     """Return a strategy for files of small pictures."""
-    pixels = st.integers(0, 2**32 - 1).map(
-        lambda seed: np.random.default_rng(seed).integers(0, 256, (9, 7, 3), np.uint8)
-    )
+    randoms = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+    pixels = randoms.map(lambda random: random.integers(0, 256, (9, 7, 3), np.uint8))
     return pixels.map(lambda image: image_file(image, format))
 
 

@@ -17,10 +17,6 @@ def echo():
     async def answer(request: Request):
         return Response(await request.body(), media_type="image/png")
 
-    @app.get("/ready")
-    async def ready():
-        return {}
-
     return app
 
 
@@ -54,9 +50,5 @@ def by_hand():
             probabilities = module(torch.from_numpy(np.array(picture))[None, None]).softmax(1)
         labels = [classes[column] for column in probabilities.argmax(1)]
         return {"labels": labels, "probabilities": probabilities.tolist(), "classes": classes}
-
-    @app.get("/ready")
-    async def ready():
-        return {}
 
     return app

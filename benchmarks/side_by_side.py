@@ -7,9 +7,10 @@ which the machine is slow is slow for all.
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 
 from benchmarks.errors import names_option
-from benchmarks.formatting import spread
+from benchmarks.formatting import spread, values
 from benchmarks.processes import Child
 
 
@@ -32,9 +33,10 @@ def in_turn(competitors, rounds, rest, patience=0.0):
     moment after they have finished. ``patience`` is for processes that end workers of their own.
     """
     children, found = {}, {name: [] for name in competitors}
-    try:
+    with ExitStack() as stack:
         for name, (function, variables, arguments) in competitors.items():
             children[name] = Child(function, variables, **arguments)
+            stack.callback(children[name].stop, patience)
             children[name].answer()  # one after the other: warming up is work, too
         for _ in range(rounds):
             for name, child in children.items():
@@ -42,24 +44,19 @@ def in_turn(competitors, rounds, rest, patience=0.0):
                 found[name].append(child.ask())
                 seconds = found[name][-1]["seconds"]
                 print(f"  {name}: {seconds:.3g} s", file=sys.stderr, flush=True)
-    finally:
-        for child in children.values():
-            child.stop(patience)
     return found
 
 
 def compared(found, ours, targets):
     """Return seconds, ratios of our seconds to those of others, and the ratios aimed at."""
-    seconds = {name: [answer["seconds"] for answer in its] for name, its in found.items()}
-    return {
-        "seconds": {name: [round(s, 6) for s in its] for name, its in seconds.items()},
-        "ratios": {
-            name: [round(a / b, 4) for a, b in zip(seconds[ours], its, strict=True)]
-            for name, its in seconds.items()
-            if name != ours
-        },
-        "targets": targets,
+    seconds = {name: values(answers, "seconds") for name, answers in found.items()}
+    ratios = {
+        name: [round(a / b, 4) for a, b in zip(seconds[ours], its, strict=True)]
+        for name, its in seconds.items()
+        if name != ours
     }
+    seconds = {name: [round(s, 6) for s in its] for name, its in seconds.items()}
+    return {"seconds": seconds, "ratios": ratios, "targets": targets}
 
 
 def lines(row, competitors, unit="", factor=1):

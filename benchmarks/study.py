@@ -18,9 +18,10 @@ FUNCTIONS = ("classifiers", "describe", "measure", "page_table", "plan", "table"
 
 
 def _as_asked(unit, seed, asked):
-    settings, classifiers = asked.settings, asked.study.classifiers
-    if classifiers is not None:
-        settings = settings | {"classifiers": described(classifiers(unit, settings))}
+    settings = asked.settings
+    if asked.study.classifiers:
+        made = asked.study.classifiers(unit, settings)
+        settings = settings | {"classifiers": described(made)}
     return {"settings": settings, "data": asked.size}
 
 
@@ -37,10 +38,8 @@ class Study:
     name: str  # of command and result file
     about: str  # for --help, that of all commands shows the first line
     cost: str  # about how long it takes
-    # table(rows) -> str, Markdown; the rows are those of results.current.
-    table: Callable
-    # Below docs, where its text stands between <!-- NAME-table:start --> and :end.
-    page: str
+    table: Callable  # table(rows) -> str, Markdown; the rows are those of results.current
+    page: str  # below docs, where its text stands between its markers
     # measure(unit, seed, asked) -> dict, or an iterable of them that belong together: what a row
     # says besides what it is recognised by.
     measure: Callable
@@ -55,8 +54,7 @@ class Study:
     # classifiers(unit, settings) -> dict: what a unit is made of by name, unfitted; all of their
     # parameters count as settings.
     classifiers: Callable | None = None
-    # Raised when the metrics or the protocol change: all is measured anew then.
-    version: int = 1
+    version: int = 1  # raised when the metrics or the protocol change: all is measured anew then
     # Settings by name. "full" alone: the study always writes the committed file. With "quick" there
     # is --quick, with "sample" --data, too, and --publish for the committed file.
     sizes: dict = field(default_factory=lambda: {"full": {}})
@@ -68,8 +66,7 @@ class Study:
     page_table: Callable | None = None
     by: tuple = ("unit",)  # of results.current
     packages: tuple = ()  # whose versions decide the results besides the usual ones
-    # Of seconds and memory alone: the code of the training and the machine decide its rows.
-    timing: bool = False
+    timing: bool = False  # of seconds and memory alone: the machine and the code of training count
     resume: bool = True  # skip rows that are there already, unasked; otherwise by --resume
     # With --jobs: measure only waits for a process, and may do so for several at a time; or its
     # runs go through joblib, with --backend dask to a cluster.
@@ -126,15 +123,13 @@ def study_of(module, **fields):
     names, ``FULL`` and ``QUICK`` the sizes, and ``draw`` draws the picture of its name.
     """
     its, name = vars(sys.modules[module]), module.rpartition(".")[2]
-    found = {key: its[key] for key in FUNCTIONS if key in its}
-    found |= {"name": name.replace("_", "-"), "about": its["__doc__"]}
-    if "UNITS" in its:
-        found["units"] = its["UNITS"]
+    found = {key.lower(): its[key] for key in (*FUNCTIONS, "UNITS") if key in its}
     if "FULL" in its:
         found["sizes"] = {"full": its["FULL"], "quick": its["QUICK"]}
     if "draw" in its:
         found["pictures"] = {f"{name}.png": its["draw"]}
-    return Study(**found | fields)
+    own = {"name": name.replace("_", "-"), "about": its["__doc__"]}
+    return Study(**found | own | fields)
 
 
 @dataclass(frozen=True)
@@ -162,6 +157,5 @@ class Asked:
     @property
     def parallel(self):
         """How a study of skfashion's runs; finished runs are kept for today's sources alone."""
-        published = self.study.publishes(self.options)
-        folder = results.LOCAL if published else self.path.parent
+        folder = results.LOCAL if self.study.publishes(self.options) else self.path.parent
         return {"n_jobs": self.jobs, "cache": folder / "cache" / self.study.name / code_hash()}

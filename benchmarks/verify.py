@@ -23,8 +23,7 @@ from skfashion.fitting.resuming import ENGINE
 # How far the main number may be off elsewhere: rounding leads a training to other weights.
 TOLERANCE = 0.01
 # What every row has; either "engine" or "training" besides.
-KEYS = ("study", "version", "unit", "seed", "settings", "data", "versions")
-KEYS += ("machine", "commit", "command", "date")
+KEYS = "study version unit seed settings data versions machine commit command date".split()
 # Names of what is not the same when a row is measured again.
 CLOCKS = re.compile("second|dur|memory|bytes|warnings|^load_ms$|^(one|many)_(us|ratio)$")
 
@@ -32,25 +31,23 @@ CLOCKS = re.compile("second|dur|memory|bytes|warnings|^load_ms$|^(one|many)_(us|
 def verify(studies, names):
     """Compare rows of the studies that are named, print a table, and return the exit status."""
     lines, holds = [], True
+
+    def tell(name, rows, *cells):
+        age = environment.age(rows[-1].get("commit")) if rows else None
+        lines.append([name, len(rows), *cells, "unknown" if age is None else age])
+
     for study in (study for study in studies if study.name in names):
         print(study.name, file=sys.stderr, flush=True)
         rows = results.read(study.file)
-        for line, is_right in _checked(study, rows):
-            lines.append([study.name, len(rows), *line, _age(rows)])
+        for cells, is_right in _checked(study, rows):
+            tell(study.name, rows, *cells)
             holds = holds and is_right
     # Rows whose code is gone.
     for path in sorted((results.PUBLISHED / "frozen").glob("*.jsonl")):
-        rows = results.read(path)
-        lines.append([path.stem, len(rows), "frozen", "", "", "", "can be read", _age(rows)])
+        tell(path.stem, results.read(path), "frozen", "", "", "", "can be read")
     headings = ["file", "rows", "kind", "fitted again", "committed", "now", "verdict"]
     print(pipe_table(lines, [*headings, "commits since"]))
     return 0 if holds else 1
-
-
-def _age(rows):
-    """Return how many commits ago the last row was measured."""
-    age = environment.age(rows[-1].get("commit")) if rows else None
-    return "unknown" if age is None else age
 
 
 def _checked(study, rows):
@@ -59,47 +56,41 @@ def _checked(study, rows):
     if wrong is not None or study.timing:
         yield [kind, "", "", "", wrong or "form is right"], wrong is None
         return
-    start, threads = time.perf_counter(), torch.get_num_threads()
+    threads, jobs = torch.get_num_threads(), -1 if study.distributed else 1
     if _is_of_this_kind(rows[-1]):  # with other threads nothing is equal to the last bit
         torch.set_num_threads(rows[-1]["machine"]["cores"])
-    try:
-        for row, found in _again(study, results.current(rows, study.by)):
-            if row is None:
-                yield [kind, found, "", "", "no row of today's settings"], False
-                continue
-            then = _learned(row)
-            # What is measured since then, the row does not know.
-            now = _also_in(then, _learned(found))
-            then = {key: then[key] for key in now}
-            words, is_right = compare(row, then, now)
-            what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
-            yield [kind, what, *(f"{_main(of):.4f}" for of in (then, now)), words], is_right
-            start = time.perf_counter()
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _again(study, rows):
-    """Yield the first rows of a study's cheap units, each with what is measured today.
-
-    None and the unit, where its settings, such as a default, are no longer those of any row.
-    """
+    rows = results.current(rows, study.by)
     # Nothing is taken from a cache, and no process is left behind.
     with tempfile.TemporaryDirectory() as folder, processes.ended_by_signals():
-        jobs, options = -1 if study.distributed else 1, Namespace(publish=False)
-        asked = Asked(study, "full", [0], Path(folder, "rows"), jobs, options, brief=True)
-        for unit in study.cheap:
-            wanted = _known_by({"unit": unit} | study.describe(unit, 0, asked))
-            known = [row for row in rows if _known_by(row) == wanted]
-            if not known:
-                yield None, str(unit)
-                continue
-            asked.options.threads = known[0].get("threads")  # which decide the last bits
-            found = study.measure(unit, known[0]["seed"], asked)
-            found = found if isinstance(found, dict) else next(iter(found))
-            names = {key: its for key, its in found.items() if key == "rows" or type(its) is str}
-            names.pop("probabilities", None)
-            yield next(row for row in known if names.items() <= row.items()), found
+        path, options = Path(folder, "rows"), Namespace(publish=False)
+        asked = Asked(study, "full", [0], path, jobs, options, brief=True)
+        try:
+            for unit in study.cheap:
+                cells, is_right = _again(unit, rows, asked)
+                yield [kind, *cells], is_right
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _again(unit, rows, asked):
+    """Measure the first row of a unit again; return cells of a line, and whether it holds."""
+    start, study = time.perf_counter(), asked.study
+    wanted = _known_by({"unit": unit} | study.describe(unit, 0, asked))
+    known = [row for row in rows if _known_by(row) == wanted]
+    if not known:  # a setting, such as a default, is another one now
+        return [str(unit), "", "", "no row of today's settings"], False
+    asked.options.threads = known[0].get("threads")  # which decide the last bits
+    found = study.measure(unit, known[0]["seed"], asked)
+    found = found if isinstance(found, dict) else next(iter(found))
+    names = {key: its for key, its in found.items() if key == "rows" or type(its) is str}
+    names.pop("probabilities", None)
+    row = next(row for row in known if names.items() <= row.items())
+    # What is measured since then, the row does not know.
+    now = _also_in(row, _learned(found))
+    then = {key: _learned(row[key]) for key in now}
+    words, is_right = _compared(row, then, now)
+    what = f"{results.name_of(row)}, {time.perf_counter() - start:.0f} s"
+    return [what, f"{_main(then):.4f}", f"{_main(now):.4f}", words], is_right
 
 
 def _known_by(row):
@@ -135,7 +126,7 @@ def form(study, rows):
     return None if rows else "no rows"
 
 
-def compare(row, then, now):
+def _compared(row, then, now):
     """Say whether a row holds, in words and as a bool."""
     # As JSON has it, in which a tuple is a list.
     equal = json.dumps(then, sort_keys=True) == json.dumps(now, sort_keys=True)
@@ -154,7 +145,7 @@ def _is_of_this_kind(row):
     return (
         all(row["machine"][key] == here[key] for key in ("cpu", "instructions"))
         and all(row["versions"][key] == versions[key] for key in ("torch", "numpy", "scikit-learn"))
-        and all(ENGINE[scope] == engine for scope, engine in (row["engine"] or {}).items())
+        and (row["engine"] or {}).items() <= ENGINE.items()
     )
 
 

@@ -27,28 +27,24 @@ def timed_fit(estimator, X, y, folder=None):
         return _fit(estimator, X, y)
     if estimator.voting != "soft":  # hard votes are of labels that VotingClassifier has encoded
         raise ValueError(f"Got voting={estimator.voting!r}, expected 'soft'.")
-    here = [environment.code_hash(), environment.versions(), environment.machine()]
-    fitted, total = [], 0.0
-    for name, member in estimator.estimators:
-        known_by = [clone(member), X, y, *here, torch.get_num_threads()]
-        member, seconds = _kept_fit(folder or KEPT, known_by)
-        fitted.append((name, FrozenEstimator(member)))
-        total += seconds
-    return clone(estimator).set_params(estimators=fitted).fit(X, y), total
-
-
-def _kept_fit(folder, known_by):
-    """Return what `_fit` does, by way of a pickle in a file with checksums."""
-    import joblib
+    import joblib  # not above, where it would count as memory of any classifier
 
     from skfashion.utils import files, values
 
-    path = folder / f"{joblib.hash(known_by)}.npz"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        files.sweep(folder)
-        values.write_values(path, pickle.dumps(_fit(*known_by[:3])))
-    return pickle.loads(values.read_values(path))
+    here = [environment.code_hash(), environment.versions(), environment.machine()]
+    folder, fitted, total = folder or KEPT, [], 0.0
+    folder.mkdir(parents=True, exist_ok=True)
+    files.sweep(folder)
+    for name, member in estimator.estimators:
+        member = clone(member)
+        known_by = [member, X, y, *here, torch.get_num_threads()]
+        path = folder / f"{joblib.hash(known_by)}.npz"
+        if not path.exists():  # a pickle, in a file with checksums
+            values.write_values(path, pickle.dumps(_fit(member, X, y)))
+        member, seconds = pickle.loads(values.read_values(path))
+        fitted.append((name, FrozenEstimator(member)))
+        total += seconds
+    return clone(estimator).set_params(estimators=fitted).fit(X, y), total
 
 
 def _fit(estimator, X, y):

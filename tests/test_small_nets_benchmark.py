@@ -75,6 +75,6 @@ def test_the_table_shows_gains_over_both(tmp_path):
     for column, base in ((8, small_nets.NARROW), (9, small_nets.LONGER)):
         gains = 100 * (accuracies("cut out") - accuracies(base))
         low, high = stats.ttest_1samp(gains, 0).confidence_interval(0.95)
-        assert by_name["cut out"][column] == f"{gains.mean():+.2f} ± {(high - low) / 2:.2f}"
+        assert by_name["cut out"][column] == f"{gains.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
     assert by_name[small_nets.NARROW][8:10] == ["", ""]
     assert by_name[small_nets.LONGER][9] == ""

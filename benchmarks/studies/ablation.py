@@ -7,8 +7,8 @@ it on the other 5,000.
 import statistics
 
 from benchmarks import candidates
-from benchmarks.candidates import numbers_of_seeds
-from benchmarks.formatting import interval, table_above, values
+from benchmarks.candidates import in_words, numbers_of_seeds, settings_of
+from benchmarks.formatting import interval, median, table_above
 from benchmarks.study import study_of
 
 # The default network, long enough in training for the parts to matter.
@@ -44,7 +44,7 @@ def table(rows, units=UNITS):
     """Write the table: a change a line, with its mean difference to nothing changed."""
     groups, found, lines = candidates.by_setting(rows), {}, []
     for name, *setting in units:
-        known_by = name, candidates.in_words(candidates.settings_of(*setting))
+        known_by = name, in_words(settings_of(*setting))
         if known_by in groups:  # rows of what a setting was before are not shown
             found[name] = {row["seed"]: row for row in groups[known_by]}
     base = found["nothing"]
@@ -53,21 +53,18 @@ def table(rows, units=UNITS):
         accuracy = statistics.fmean(100 * row["accuracy"]["None"] for row, _ in pairs)
         line = [f"`{name}`", f"{accuracy:.2f}"]
         for view in ("None", "flip", "10"):
-            if view not in pairs[0][0]["accuracy"] or (name, view) == ("nothing", "None"):
-                line.append("")
-                continue
-            gains = [row["accuracy"][view] - plain["accuracy"]["None"] for row, plain in pairs]
-            line.append(interval(gains, 100))
+            its = [pair for pair in pairs if view in pair[0]["accuracy"]]
+            gains = [row["accuracy"][view] - plain["accuracy"]["None"] for row, plain in its]
+            line.append(interval(gains, 100) if (name, view) != ("nothing", "None") else "")
         seconds = statistics.median(row["seconds"] / plain["seconds"] for row, plain in pairs)
         lines.append([*line, f"{seconds:.2f}"])
     headings = ["changed", "validation accuracy %", "difference, points"]
     headings += ["the same with tta='flip'", "with tta=10", "time, ratio"]
     settings = ", ".join(f"{name}={value}" for name, value in BASE.items())
-    seconds = statistics.median(values(base.values(), "seconds"))
     shown = [row for by_seed in found.values() for row in by_seed.values()]
     words = (
-        f"`ConvNetClassifier({settings})`, {seconds:.0f} s a fit; differences seed by seed, "
-        f"with their 95 % intervals. Seeds: {numbers_of_seeds(shown)}."
+        f"`ConvNetClassifier({settings})`, {median(base.values(), 'seconds')} s a fit; differences "
+        f"seed by seed, with their 95 % intervals. Seeds: {numbers_of_seeds(shown)}."
     )
     return table_above(lines, headings, words, shown, "python -m benchmarks ablation")
 

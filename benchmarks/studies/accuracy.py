@@ -7,31 +7,14 @@ versions, machine and threads.
 
 import statistics
 
-import numpy as np
-
 from benchmarks import data, one_fit
 from benchmarks.errors import at_least, names_option
-from benchmarks.formatting import caption, cell, every, grouped, pipe_table, seeds, values
+from benchmarks.formatting import caption, cell, every, grouped, mean_of, pipe_table, seeds, values
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.studies import datasets
 from benchmarks.study import study_of
 
-# Heading, where the number is in a row, factor to the unit of the heading, decimals, whether the
-# deviation over seeds is shown.
-COLUMNS = (
-    ("accuracy %", ("metrics", "accuracy"), 100, 2, True),
-    ("macro F1 %", ("metrics", "f1_macro"), 100, 1, True),
-    ("log-loss", ("metrics", "log_loss"), 1, 3, True),
-    ("Brier", ("metrics", "brier"), 1, 3, True),
-    ("ECE %", ("metrics", "ece"), 100, 1, True),
-    ("fit s", ("seconds", "fit"), 1, 1, True),
-    ("predict s", ("seconds", "predict"), 1, 2, False),
-    ("peak MB", ("memory_mb", "peak"), 1, 0, False),
-    # What fit and predict took on top of interpreter, imports and data.
-    ("fit MB", ("memory_mb", "increase"), 1, 0, False),
-    ("model MB", ("model_bytes",), 1e-6, 1, False),
-)
 # Okabe and Ito's colours, told apart by colour-blind readers; their yellow is left out, it is
 # too pale on white. Every series has a marker of its own besides.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
@@ -51,19 +34,32 @@ def mean(rows, *keys):
     return statistics.fmean(values(rows, *keys))
 
 
+def _alone(*keys, factor=1, decimals=0):
+    """Return what writes the mean of the numbers at some keys of rows without its deviation."""
+    return lambda rows: cell([mean(rows, *keys)], factor, decimals)
+
+
+COLUMNS = {
+    "accuracy %": mean_of("metrics", "accuracy", factor=100),
+    "macro F1 %": mean_of("metrics", "f1_macro", factor=100, decimals=1),
+    "log-loss": mean_of("metrics", "log_loss", decimals=3),
+    "Brier": mean_of("metrics", "brier", decimals=3),
+    "ECE %": mean_of("metrics", "ece", factor=100, decimals=1),
+    "fit s": mean_of("seconds", "fit", decimals=1),
+    "predict s": _alone("seconds", "predict", decimals=2),
+    "peak MB": _alone("memory_mb", "peak"),
+    # What fit and predict took on top of interpreter, imports and data.
+    "fit MB": _alone("memory_mb", "increase"),
+    "model MB": _alone("model_bytes", factor=1e-6, decimals=1),
+}
+
+
 def lines(rows):
     """Write the table of Markdown, a model a line, with the number of seeds where they differ."""
-    groups, found = by_model(rows), []
-    columns = ["classifier", *(heading for heading, *_ in COLUMNS)]
-    for group in groups:
-        found.append([group[0]["label"]])
-        for _, keys, factor, decimals, has_deviation in COLUMNS:
-            numbers = values(group, *keys) if has_deviation else [mean(group, *keys)]
-            found[-1].append(cell(numbers, factor, decimals))
-    if len({len(group) for group in groups}) > 1:
-        columns.append("seeds")
-        found = [[*line, str(len(group))] for line, group in zip(found, groups, strict=True)]
-    return pipe_table(found, columns, ["left"] + ["right"] * (len(columns) - 1))
+    groups = by_model(rows)
+    columns = COLUMNS | ({"seeds": len} if len({*map(len, groups)}) > 1 else {})
+    found = [[its[0]["label"], *(write(its) for write in columns.values())] for its in groups]
+    return pipe_table(found, ["classifier", *columns], ["left"] + ["right"] * len(columns))
 
 
 def table(rows):
@@ -73,7 +69,7 @@ def table(rows):
 
 def about(rows):
     """Say what was measured, on what, and with how many seeds."""
-    counts = "-".join(map(str, sorted({len(group) for group in by_model(rows)})))
+    counts = "-".join(map(str, sorted({*map(len, by_model(rows))})))
     counted = "1 seed" if counts == "1" else f"mean ± standard deviation over {counts} seeds"
     return (
         f"Fashion-MNIST ({every(rows, 'data', 'name')}): {every(rows, 'data', 'train_rows')} "
@@ -86,22 +82,21 @@ def draw(rows):
     groups, points = by_model(rows), []
     figure, axes = pyplot().subplots(figsize=(8, 5), layout="constrained")
     for group in [group for group in groups if group[0]["unit"] != FLOOR] or groups:
-        seconds = np.array(values(group, "seconds", "fit"))
-        accuracy = 100 * np.array(values(group, "metrics", "accuracy"))
-        x, y = seconds.mean(), accuracy.mean()
-        dx, dy = (side.std(ddof=1) if len(group) > 1 else 0 for side in (seconds, accuracy))
+        sides = values(group, "seconds", "fit"), values(group, "metrics", "accuracy")
+        x, y = statistics.fmean(sides[0]), 100 * statistics.fmean(sides[1])
+        dx, dy = (statistics.stdev(side) if len(group) > 1 else 0 for side in sides)
         # A deviation as long as the mean would reach 0, which a logarithmic axis does not have.
-        left = min(dx, 0.9 * x)
+        left, dy = min(dx, 0.9 * x), 100 * dy
         # A colour and a marker that do not depend on who else is drawn.
         i = [*MODELS, group[0]["unit"]].index(group[0]["unit"])
         style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-        bars = {"xerr": [[left], [dx]], "yerr": [[dy], [dy]]}
+        bars = {"xerr": [[left], [dx]], "yerr": dy}
         axes.errorbar(x, y, **bars, markersize=9, capsize=3, **style)
         points.append((x, y, ((x - left, y - dy), (x + dx, y + dy)), group[0]["label"]))
     shared = ", OF A SHARED PROCESSOR: not to be compared"
     spoiled = shared if any(values(rows, "timing_shared")) else ""
-    label = f"fit time (s, logarithmic{spoiled})"
-    axes.set(xscale="log", xlabel=label, ylabel="test accuracy (%)")
+    axes.set(xscale="log", ylabel="test accuracy (%)")
+    axes.set_xlabel(f"fit time (s, logarithmic{spoiled})")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.margins(0.15)
@@ -133,13 +128,10 @@ STUDY = study_of(
             "metavar": "MODULE:FUNCTION",
             "help": "your own besides: a function of seed and threads that returns a classifier",
         },
-        "--threads": {"type": at_least(1), "help": "of each run; default all / jobs"},
+        "--threads": datasets.THREADS,
         "--rows": {"type": at_least(data.N_CLASSES), "help": "at most so many rows"},
         "--dataset": datasets.OPTION
-        | {
-            "default": None,
-            "help": f"others than Fashion-MNIST, some of {', '.join(datasets.KNOWN)}",
-        },
+        | {"default": None, "help": f"others than Fashion-MNIST, some of {datasets.LISTED}"},
     },
     unpublished=("rows",),
     instead={"dataset": datasets.STUDY},

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.formatting import grouped, half_interval, interval, table_above, values
+from benchmarks.formatting import below, group_table, grouped, half_interval, interval, values
 from benchmarks.pictures import fingerprint, pyplot
 from benchmarks.studies import architectures
 from benchmarks.study import study_of
@@ -21,20 +21,16 @@ from benchmarks.study import study_of
 ALL = "all families"
 GRID, RANDOM, HALVING = "GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV"
 EPOCHS, TPE, PRUNED = "EpochHalvingSearchCV", "Optuna's TPE", "Optuna's TPE, median pruning"
-# Shares of the candidates that are tried, and factors of the halvings. A table of trainings from
-# scratch for 1, 3, 9 and 27 epochs knows those of factor 3 alone.
-SHARES = {GRID: (1.0,), RANDOM: (0.125, 0.25, 0.5), TPE: (0.25, 0.5), PRUNED: (0.25, 0.5)}
-FACTORS = {HALVING: (3,), EPOCHS: (2, 3, 4)}
+# Searches, shares of the candidates that they try, factors of halvings: of trainings from scratch
+# the table knows those for 1, 3, 9 and 27 epochs alone.
+TRIED = [(GRID, 1.0, None), *((RANDOM, share, None) for share in (0.125, 0.25, 0.5))]
+TRIED += [(name, share, None) for name in (TPE, PRUNED) for share in (0.25, 0.5)]
+TRIED += [(HALVING, 1.0, 3), *((EPOCHS, 1.0, factor) for factor in (2, 3, 4))]
+SCOPES = (ALL, *architectures.FAMILIES)
 UNITS = [
-    {"search": name, "of": scope, "share": share, "factor": None}
-    for scope in (ALL, *architectures.FAMILIES)
-    for name, shares in SHARES.items()
-    for share in shares
-] + [
-    {"search": name, "of": scope, "share": 1.0, "factor": factor}
-    for scope in (ALL, *architectures.FAMILIES)
-    for name, factors in FACTORS.items()
-    for factor in factors
+    {"search": name, "of": scope, "share": share, "factor": factor}
+    for scope in SCOPES
+    for name, share, factor in TRIED
 ]
 
 
@@ -76,40 +72,35 @@ def known(scope):
     """Return the table of a family, or of all."""
     learned, timed = _rows()
     seconds = {(row["family"], row["unit"]): row["seconds"] for row in timed}
-    found = {}
-    for row in learned:
-        if scope in (ALL, row["family"]):
-            found.setdefault((row["family"], row["unit"]), []).append(row)
-    longest = max(row["epochs"] for row in learned)
-    of_length = {name: grouped(its, "epochs") for name, its in found.items()}
-    long = [its[longest] for its in of_length.values()]
+    of_scope = [row for row in learned if scope in (ALL, row["family"])]
+    found = grouped(of_scope, "family", "unit")
+    of_length = [grouped(its, "epochs") for its in found.values()]
+    longest = max(of_length[0])
+    long = [its[longest] for its in of_length]
+    judge = [[row["judge"][str(longest)] for row in its] for its in long]
     return Table(
         [{"family": name} | architectures.levels(name, number) for name, number in found],
         np.array([seconds[name] for name in found]),
         np.array([values(its, "scores") for its in long]),
         np.array([values(its, "averaged") for its in long]),
-        {
-            n: np.array([[row["scores"][-1] for row in its[n]] for its in of_length.values()])
-            for n in of_length[next(iter(found))]
-        },
-        np.array([np.mean([row["judge"][str(longest)] for row in its]) for its in long]),
+        {n: np.array([values(its[n], "scores", -1) for its in of_length]) for n in of_length[0]},
+        np.mean(judge, axis=1),
     )
 
 
 def measure(unit, seed, asked):
     """Search again and again, each time by a seed of the table's and in an order drawn anew."""
-    table, repetitions = known(unit["of"]), asked.settings["repetitions"]
+    table, search = known(unit["of"]), SEARCHES[unit["search"]]
     n_tried, regrets, seconds = round(unit["share"] * len(table.judge)), [], []
-    for repetition in range(repetitions):
+    for repetition in range(asked.settings["repetitions"]):
         rng = np.random.RandomState(repetition)
         column, order = rng.randint(table.scores.shape[1]), rng.permutation(len(table.judge))
-        search = SEARCHES[unit["search"]]
         chosen, spent = search(table, column, order[:n_tried], unit["factor"])
-        regrets.append(100 * (table.judge.max() - table.judge[chosen]))
+        regrets.append(round(float(100 * (table.judge.max() - table.judge[chosen])), 4))
         seconds.append(spent)
     grid = table.seconds.sum() * table.n_epochs
     return {
-        "regrets": [round(float(regret), 4) for regret in regrets],
+        "regrets": regrets,
         "share_of_grid": round(float(np.mean(seconds) / grid), 6),
         "simulated_s": round(float(np.mean(seconds)), 2),
     }
@@ -133,13 +124,9 @@ def halving(table, column, tried, factor, *, goes_on=False):
             scores, before = table.averaged[:, column, epochs - 1], epochs
         else:
             scores = table.finals[epochs][:, column]
-        tried = _best(tried, scores, n_left)
+        # In their order where scores are equal.
+        tried = tried[np.argsort(-scores[tried], kind="stable")[:n_left]]
     return tried[0], spent
-
-
-def _best(tried, scores, n):
-    """Return the best of those that are tried, in their order where scores are equal."""
-    return tried[np.argsort(-scores[tried], kind="stable")[:n]]
 
 
 def tpe(table, column, tried, factor, *, prunes=False):
@@ -164,10 +151,9 @@ def tpe(table, column, tried, factor, *, prunes=False):
         nonlocal spent
         family = trial.suggest_categorical("family", [*choices])
         levels = {"family": family}
-        for name, of_family in choices[family].items():
-            if name != "family":
-                number = trial.suggest_categorical(f"{family}, {name}", [*range(len(of_family))])
-                levels[name] = of_family[number]
+        for name, of_family in [*choices[family].items()][1:]:
+            number = trial.suggest_categorical(f"{family}, {name}", [*range(len(of_family))])
+            levels[name] = of_family[number]
         index = places[_words(levels)]
         trial.set_user_attr("index", index)
         for epoch, score in enumerate(table.scores[index, column], start=1):
@@ -188,27 +174,25 @@ def _words(levels):
 SEARCHES = {
     GRID: whole,
     RANDOM: whole,
-    HALVING: halving,
-    EPOCHS: partial(halving, goes_on=True),
     TPE: tpe,
     PRUNED: partial(tpe, prunes=True),
+    HALVING: halving,
+    EPOCHS: partial(halving, goes_on=True),
 }
 
 
 def table(rows):
     """Write the regret and the time of each search, among all architectures and in each family."""
-    lines = []
-    for (search, share, factor), its in grouped(rows, _search, _share, _factor).items():
-        of_scope = {row["unit"]["of"]: row for row in its}
-        name = search if factor is None else f"{search}, factor {factor}"
-        line = [name, f"{100 * share:g} %"]
-        for scope in (ALL, *architectures.FAMILIES):
-            if scope in of_scope:
-                row = of_scope[scope]
-                regret = interval(row["regrets"], sign="")
-                line.append(f"{regret} in {100 * row['share_of_grid']:.0f} %")
-        lines.append(line)
-    headings = ["search", "tried", ALL, *architectures.FAMILIES]
+
+    def lost(scope, its):
+        return "".join(
+            f"{interval(row['regrets'], sign='')} in {100 * row['share_of_grid']:.0f} %"
+            for row in its
+            if row["unit"]["of"] == scope
+        )
+
+    columns = {scope: partial(lost, scope) for scope in SCOPES}
+    groups = grouped(rows, _search, lambda row: f"{100 * row['unit']['share']:g} %")
     words = (
         "Points of accuracy lost against the best architecture, mean with its 95 % interval "
         f"over {len(rows[-1]['regrets'])} searches, and the share of the seconds that all "
@@ -216,36 +200,31 @@ def table(rows):
         "something, too: it chooses by one seed, and by other rows than those that judge."
     )
     picture = "![Regret of searches against their time](images/architecture_search.png)"
-    return f"{table_above(lines, headings, words, rows)}\n\n{picture}"
+    text = group_table(groups, ["search", "tried"], columns)
+    return f"{text}\n\n{below(words, rows)}\n\n{picture}"
 
 
 def _search(row):
-    return row["unit"]["search"]
-
-
-def _share(row):
-    return row["unit"]["share"]
-
-
-def _factor(row):
-    return row["unit"]["factor"]
+    """Name a search with its factor, if it has one."""
+    name, factor = row["unit"]["search"], row["unit"]["factor"]
+    return name if factor is None else f"{name}, factor {factor}"
 
 
 def draw(rows):
     """Draw regret against time, among all architectures."""
     figure, axes = pyplot().subplots(figsize=(8, 5), layout="constrained")
-    its = [row for row in rows if row["unit"]["of"] == ALL]
-    for name, group in grouped(its, _search).items():
-        group = sorted(group, key=lambda row: row["simulated_s"])
+    its = sorted(
+        (row for row in rows if row["unit"]["of"] == ALL), key=lambda row: row["simulated_s"]
+    )
+    for name in SEARCHES:
+        group = [row for row in its if row["unit"]["search"] == name]
         x, y = values(group, "simulated_s"), [statistics.fmean(row["regrets"]) for row in group]
         bars = [half_interval(row["regrets"]) for row in group]
         axes.errorbar(x, y, bars, marker="o", markersize=4, capsize=2, label=name)
-        for row, at, regret in zip(group, x, y, strict=True):
-            unit = row["unit"]
-            words = (
-                f"{100 * unit['share']:g} %" if unit["factor"] is None else f"x {unit['factor']}"
-            )
-            axes.annotate(words, (at, regret), (4, 4), textcoords="offset points", fontsize=7)
+        for row, *at in zip(group, x, y, strict=True):
+            share, factor = row["unit"]["share"], row["unit"]["factor"]
+            words = f"{100 * share:g} %" if factor is None else f"x {factor}"
+            axes.annotate(words, at, (4, 4), textcoords="offset points", fontsize=7)
     axes.set(xscale="log", xlabel="seconds of all trainings", ylabel="regret, points of accuracy")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)

@@ -9,7 +9,7 @@ first 12 of a family are a complete factorial themselves.
 """
 
 import itertools
-import statistics
+from statistics import fmean
 
 import numpy as np
 
@@ -25,10 +25,7 @@ QUICK = {"train_rows": 300, "valid_rows": 100, "judge_rows": 200, "epochs": [1, 
 FAMILIES = {
     "MLPNetClassifier": (
         {"width": (64, 128, 256, 512), "layers": (1, 2, 3), "batch_norm": (False, True)},
-        lambda width, layers, batch_norm: {
-            "hidden_layer_sizes": (width,) * layers,
-            "batch_norm": batch_norm,
-        },
+        lambda width, layers, **own: {"hidden_layer_sizes": (width,) * layers} | own,
     ),
     "ConvNetClassifier": (
         {"width": (16, 32), "blocks": (2, 3), "depth": (1, 2, 3), "hidden": ((), (128,))},
@@ -40,11 +37,7 @@ FAMILIES = {
     ),
     "ResNetClassifier": (
         {"width": (16, 32), "stages": (2, 3), "block": ("basic", "preact", "se"), "depth": (1, 2)},
-        lambda width, stages, block, depth: {
-            "width": width,
-            "depth": (depth,) * stages,
-            "block": block,
-        },
+        lambda width, stages, depth, **own: {"width": width, "depth": (depth,) * stages} | own,
     ),
     "AttentionNetClassifier": (
         {"width": (32, 64, 96), "depth": (2, 4), "n_heads": (2, 4), "mlp_ratio": (1.0, 2.0)},
@@ -57,15 +50,13 @@ N_ARCHITECTURES = 24
 def levels(family, number):
     """Return the level of each factor of an architecture, by name."""
     factors, _ = FAMILIES[family]
-    # The last factor changes last.
-    found = [*itertools.product(*reversed(factors.values()))][number]
+    found = [*itertools.product(*reversed(factors.values()))][number]  # the last changes last
     return dict(zip(factors, reversed(found), strict=True))
 
 
 def architecture(family, number):
     """Return the parameters of an architecture of a family."""
-    _, parameters_of = FAMILIES[family]
-    return parameters_of(**levels(family, number))
+    return FAMILIES[family][1](**levels(family, number))
 
 
 def classifiers(unit, settings):
@@ -73,10 +64,7 @@ def classifiers(unit, settings):
     import skfashion
 
     own = {"n_threads": 1, "device": "cpu", "scoring": "accuracy"} | settings["more"]
-    return {
-        family: getattr(skfashion, family)(**architecture(family, unit), **own)
-        for family in FAMILIES
-    }
+    return {name: getattr(skfashion, name)(**architecture(name, unit), **own) for name in FAMILIES}
 
 
 def drawn(asked):
@@ -129,18 +117,27 @@ def curves(net, n_epochs, judged, data):
 
 def table(rows):
     """Write each family's best, median and worst architecture, and what each factor does."""
-    lines, effects = [], []
+    longest, lines, effects = max(row["epochs"] for row in rows), [], []
     for family, its in grouped(rows, "family").items():
-        by_name = grouped(its, lambda row: call_of(row["family"], row["architecture"]))
+        by_number = grouped(its, "unit")
+        at_end = {n: [r for r in by_number[n] if r["epochs"] == longest] for n in sorted(by_number)}
         # Best is what a search would have taken for it, by the rows that it may see.
-        ordered = sorted(by_name, key=lambda name: _mean(by_name[name], "scores"), reverse=True)
+        scores = {n: fmean(row["scores"][-1] for row in group) for n, group in at_end.items()}
+        ordered = sorted(by_number, key=scores.get, reverse=True)
         chosen = {"best": ordered[0], "median": ordered[len(ordered) // 2], "worst": ordered[-1]}
-        for rank, name in chosen.items():
-            group = grouped(by_name[name], "epochs")
-            cells = [cell(_last(of_length, "judge"), 100) for of_length in group.values()]
-            weights = f"{by_name[name][0]['weights']:,}"
+        for rank, number in chosen.items():
+            lengths = grouped(by_number[number], "epochs").values()
+            name = call_of(family, architecture(family, number))
+            weights = f"{by_number[number][0]['weights']:,}"
+            cells = (cell(map(_judged, group), 100) for group in lengths)
             lines.append([f"{rank} of {len(ordered)}", f"`{name}`", weights, *cells])
-        effects += [[family, *line] for line in _effects(family, its)]
+        for factor in FAMILIES[family][0]:
+            of_level = {}
+            for number, group in at_end.items():
+                level = levels(family, number)[factor]
+                of_level.setdefault(level, []).extend(map(_judged, group))
+            words = (f"{level}: {100 * fmean(judged):.2f}" for level, judged in of_level.items())
+            effects.append([family, factor, "; ".join(words)])
     lengths = [f"{n} epochs" for n in sorted({row["epochs"] for row in rows})]
     settings = rows[-1]["settings"]
     words = (
@@ -156,29 +153,9 @@ def table(rows):
     return "\n\n".join(parts)
 
 
-def _effects(family, rows):
-    """Yield each factor of a family, and the mean accuracy at each of its levels."""
-    longest = max(row["epochs"] for row in rows)
-    of_level = {}
-    for number in sorted({row["unit"] for row in rows}):
-        its = [row for row in rows if row["unit"] == number and row["epochs"] == longest]
-        for factor, level in levels(family, number).items():
-            found = of_level.setdefault(factor, {}).setdefault(str(level), [])
-            found += _last(its, "judge")
-    for factor, found in of_level.items():
-        words = [f"{level}: {100 * statistics.fmean(its):.2f}" for level, its in found.items()]
-        yield factor, "; ".join(words)
-
-
-def _mean(rows, key):
-    longest = max(row["epochs"] for row in rows)
-    return statistics.fmean(_last([row for row in rows if row["epochs"] == longest], key))
-
-
-def _last(rows, key):
-    """Return what rows have at the end of their training."""
-    its = (row[key] for row in rows)
-    return [(value if isinstance(value, list) else [*value.values()])[-1] for value in its]
+def _judged(row):
+    """Return the accuracy at the end of a training on the rows that choose nothing."""
+    return row["judge"][str(row["epochs"])]
 
 
 def measure_seconds(unit, seed, asked):
@@ -195,11 +172,10 @@ def table_of_seconds(rows):
     lines = []
     for family, its in grouped(rows, "family").items():
         ordered = sorted(its, key=lambda row: row["seconds"])
-        names = [call_of(family, architecture(family, row["unit"])) for row in ordered]
-        cells = [
-            f"`{name}`: {row['seconds']:.2f}" for name, row in zip(names, ordered, strict=True)
-        ]
-        lines.append([family, cells[0], cells[len(cells) // 2], cells[-1]])
+        lines.append([family])
+        for row in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
+            name = call_of(family, architecture(family, row["unit"]))
+            lines[-1].append(f"`{name}`: {row['seconds']:.2f}")
     headings = ["seconds of an epoch", "fastest", "median", "slowest"]
     words = f"{rows[-1]['settings']['train_rows']:,} images, one thread, one training at a time."
     return table_above(lines, headings, words, rows)

@@ -4,15 +4,17 @@ Fit both to the same rows, with the same seed, and measure them on other rows: o
 training images alone. Each seed draws rows and initial weights anew, but for the 55,000.
 """
 
-import time
+import statistics
 import warnings
 
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out, load_split, validation_split
-from benchmarks.formatting import cell, grouped, interval, median, seeds, table_above
+from benchmarks.formatting import grouped, interval, median, seeds, table_above, values
 from benchmarks.models import described
+from benchmarks.recipes import build
 from benchmarks.studies.defaults import STRIPS
 from benchmarks.study import study_of
+from benchmarks.votes import timed_fit
 
 # By class: what was the default before, by parameter.
 FORMER = {
@@ -39,10 +41,8 @@ def describe(unit, seed, asked):
 
 
 def _build(unit, seed):
-    import skfashion
-
     changes = FORMER[unit["classifier"]] if unit["which"] == "former" else {}
-    return getattr(skfashion, unit["classifier"])(random_state=seed, **changes)
+    return build(unit["classifier"], changes, seed)
 
 
 def _rows_of(name, seed):
@@ -73,11 +73,9 @@ def measure(unit, seed, asked=None):
     from skfashion.metrics import expected_calibration_error
 
     X, X_valid, y, y_valid = _rows_of(unit["data"], seed)
-    net, start = _build(unit, seed), time.perf_counter()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Got rows of .* columns")  # tables are meant
-        net.fit(X, y)
-    seconds = time.perf_counter() - start
+        net, seconds = timed_fit(_build(unit, seed), X, y)
     probabilities = net.predict_proba(X_valid)
     hits = net.classes_[probabilities.argmax(axis=1)] == y_valid
     return {
@@ -91,24 +89,19 @@ def measure(unit, seed, asked=None):
 def table(rows):
     """Write the table: a net and a data set a line, with the differences seed by seed."""
     lines = []
-    for (name, data), its in grouped(rows, *_KEYS).items():
-        by_seed = {
-            which: {row["seed"]: row for row in group}
-            for which, group in grouped(its, lambda row: row["unit"]["which"]).items()
-        }
-        former, now = (by_seed.get(which, {}) for which in ("former", "now"))
-        both = sorted(former.keys() & now.keys())
-        if len(both) < 2:
+    for (name, data), its in grouped(rows, _of("classifier"), _of("data")).items():
+        # The former and today's, of each seed that has both.
+        pairs = [sorted(pair, key=_of("which")) for pair in grouped(its, "seed").values()]
+        pairs = [pair for pair in pairs if len(pair) == 2]
+        if len(pairs) < 2:
             continue
+        former, now = zip(*pairs, strict=True)
         line = [f"`{name}()`", data]
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
-            changes = [now[seed][key] - former[seed][key] for seed in both]
-            mean = cell([now[seed][key] for seed in both], factor, decimals).partition(" ")[0]
-            change = interval(changes, factor, decimals)
-            line += [mean, change]
-        for which in (now, former):
-            line.append(median([which[seed] for seed in both], "seconds", form=".3g"))
-        lines.append(line)
+            changes = [today[key] - before[key] for before, today in pairs]
+            mean = factor * statistics.fmean(values(now, key))
+            line += [f"{mean:.{decimals}f}", interval(changes, factor, decimals)]
+        lines.append([*line, *(median(which, "seconds", form=".3g") for which in (now, former))])
     headings = ["classifier", "data", "accuracy %", "change", "log-loss", "change"]
     headings += ["ECE %", "change", "fit s", "before"]
     before = "; ".join(f"`{call_of(name, changes)}`" for name, changes in FORMER.items())
@@ -119,7 +112,10 @@ def table(rows):
     return table_above(lines, headings, words, rows)
 
 
-_KEYS = (lambda row: row["unit"]["classifier"], lambda row: row["unit"]["data"])
+def _of(key):
+    """Return what reads a part of a row's unit."""
+    return lambda row: row["unit"][key]
+
 
 # The smallest data of each scope: images, and a table.
 CHEAP = [

@@ -10,6 +10,7 @@ The workers import this file, too.
 
 import time
 from contextlib import contextmanager
+from importlib import import_module
 
 from benchmarks.data import load_split
 from benchmarks.formatting import table_above
@@ -40,42 +41,35 @@ def measure(n_workers, number, asked):
     # has a second one, and one place for runs. Others do without: Dask does not move runs that
     # need a place from a worker that has many to one that has none.
     place = {"resources": {"place": 1}} if n_workers == 1 else {}
-    cluster = LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=2 if place else 1,
-        **place,
-        processes=True,
-        protocol="tcp://",
-        dashboard_address=":0",
-    )
-    with cluster, Client(cluster) as client, joblib.parallel_config("dask", client=client, **place):
+    how = {"n_workers": n_workers, "threads_per_worker": 2 if place else 1, **place}
+    how |= {"processes": True, "protocol": "tcp://", "dashboard_address": ":0"}
+    with (
+        LocalCluster(**how) as cluster,
+        Client(cluster) as client,
+        joblib.parallel_config("dask", client=client, **place),
+    ):
         client.run(_import_all)
-        with _metered() as send:
+        with _metered(data_bytes=X.nbytes + y.nbytes) as send:
             kept = client.scatter([X, y], hash=False)
         del kept
-        with _metered() as empty:
-            run_all(_do_nothing, [{"seed": i} for i in range(settings["empty"])], {}, verbose=0)
+        tasks = [{"seed": i} for i in range(settings["empty"])]
+        with _metered(runs=len(tasks)) as empty:
+            run_all(_do_nothing, tasks, {}, verbose=0)
         tasks = [{"seed": i, "epochs": settings["epochs"]} for i in range(settings["fits"])]
-        with _metered() as fits:
+        with _metered(runs=len(tasks)) as fits:
             run_all(_fit, tasks, {"X": X, "y": y}, verbose=0)
         # Successive halving, whose trainings go on.
         own = {"max_resources": settings["resources"], "cv": 2, "refit": False}
         search = EpochHalvingSearchCV(_net(random_state=0), GRID, **own)
         with _metered() as halving:
             search.fit(X, y)
-    return {
-        "send": send | {"data_bytes": X.nbytes + y.nbytes},
-        "empty": empty | {"runs": settings["empty"]},
-        "fits": fits | {"runs": len(tasks)},
-        "halving": halving | {"trainings": [n * search.n_splits_ for n in search.n_candidates_]},
-    }
+        halving["trainings"] = [n * search.n_splits_ for n in search.n_candidates_]
+    return {"send": send, "empty": empty, "fits": fits, "halving": halving}
 
 
 def _import_all():
     """Let a worker import what it needs."""
-    import skfashion.model_selection
-
-    return skfashion.__version__
+    import_module("skfashion.model_selection")
 
 
 def _do_nothing(task, shared):
@@ -95,13 +89,13 @@ def _net(**parameters):
 
 
 @contextmanager
-def _metered():
+def _metered(**more):
     """Yield a dict that has seconds, and bytes over the loopback interface, when all is done."""
     found = {}
     bytes_before, start = _loopback_bytes(), time.perf_counter()
     yield found
     found["seconds"] = round(time.perf_counter() - start, 4)
-    found["bytes"] = _loopback_bytes() - bytes_before
+    found |= {"bytes": _loopback_bytes() - bytes_before} | more
 
 
 def _loopback_bytes():

@@ -13,47 +13,49 @@ from benchmarks import one_fit
 from benchmarks.data import DERIVED, FOLDED, LARGE, N_FOLDS, SMALL, TABLES
 from benchmarks.errors import at_least, names_option
 from benchmarks.formatting import below, cell, grouped, interval, pipe_table, values
-from benchmarks.models import MODELS, RIVALS
+from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
 from benchmarks.recipes import find
 from benchmarks.study import study_of
 
-KNOWN = (*SMALL, *LARGE, *DERIVED)
+KNOWN, LISTED = (*SMALL, *LARGE, *DERIVED), ", ".join((*SMALL, *LARGE, *DERIVED))
 OPTION = names_option(KNOWN) | {
     "default": ",".join([*SMALL, *DERIVED]),
-    "help": f"some of {', '.join(KNOWN)}; default {', '.join([*SMALL, *DERIVED])}",
+    "help": f"some of {LISTED}; default {', '.join([*SMALL, *DERIVED])}",
 }
-CLASSIFIERS = [*MODELS, *(name for name in ("svm", "extra_trees") if name in RIVALS)]
+THREADS = {"type": at_least(1), "help": "of each run; default all / jobs"}
+CLASSIFIERS = [*MODELS, "svm", "extra_trees"]
+ACCURACY = "metrics", "accuracy"
 # What needs pixels beside each other, and the net that stands for ours on each kind of data.
 OF_IMAGES, OURS, OURS_OF_TABLES = ("conv_net", "resnet", "attention_net"), "conv_net", "mlp_net"
-# As long as all of Fashion-MNIST.
-SLOW = ("svm",)
 
 
 def plan(asked):
     """Return each model on each data set that is asked for, in each half of those without parts."""
     found = []
     for name in asked.options.dataset:
-        seeds = range(N_FOLDS) if name in FOLDED else asked.seeds
         for model in asked.options.models:
-            kinds = (TABLES, OF_IMAGES), (DERIVED, SLOW)
-            if any(name in these and model in those for these, those in kinds):
+            # An SVM takes as long as for all of Fashion-MNIST.
+            if (name in TABLES and model in OF_IMAGES) or (name in DERIVED and model == "svm"):
                 continue
-            unit = {"data": name, "model": model}
-            # Who draws nothing is fitted once to official parts.
-            is_drawn = name in FOLDED or find(model).is_drawn
-            found += [(unit, seed) for seed in (seeds if is_drawn else asked.seeds[:1])]
+            seeds = range(N_FOLDS) if name in FOLDED else asked.seeds
+            if name not in FOLDED and not find(model).is_drawn:
+                seeds = seeds[:1]  # who draws nothing is fitted once to official parts
+            found += [({"data": name, "model": model}, seed) for seed in seeds]
     return found
 
 
-def describe(unit, seed, asked):
-    """Say by what a row is recognised, see ``benchmarks.study.Study.describe``."""
-    return one_fit.describe(unit["model"], seed, asked, data=unit["data"])
+def with_unit(name):
+    """Return a function of ``benchmarks.one_fit`` for units of a model and its other arguments."""
+
+    def call(unit, seed, asked):
+        others = {key: value for key, value in unit.items() if key != "model"}
+        return getattr(one_fit, name)(unit["model"], seed, asked, **others)
+
+    return call
 
 
-def measure(unit, seed, asked):
-    """Fit and measure one model on one data set, in a process of its own."""
-    return one_fit.measure_apart(unit["model"], seed, asked, data=unit["data"])
+describe, measure = with_unit("describe"), with_unit("measure_apart")
 
 
 def table(rows):
@@ -61,9 +63,8 @@ def table(rows):
     by_place = grouped(rows, lambda row: (row["unit"]["data"], row["unit"]["model"]))
     by_name = grouped(rows, lambda row: row["unit"]["data"])
     parts, every = [], [name for name in KNOWN if name in by_name]
-    new = [name for name in every if name not in DERIVED]
-    for names in (new, [name for name in every if name in DERIVED]):
-        if names:
+    for is_derived in (False, True):
+        if names := [name for name in every if (name in DERIVED) == is_derived]:
             parts += [_accuracies(by_place, names), _gains(by_place, names)]
     sizes = (
         f"{name} {its[0]['data']['train_rows']:,} training and "
@@ -77,17 +78,18 @@ def table(rows):
         "Nadeau and Bengio's correction; the best of the others is chosen by these very results, "
         "in its favour."
     )
-    picture = "![Mean ranks of the classifiers over the data sets](images/datasets.png)"
-    pictures = [] if ranked(rows) is None else [picture]
-    return "\n\n".join([*parts, below(words, rows), *pictures])
+    parts.append(below(words, rows))
+    if ranked(rows) is not None:
+        parts.append("![Mean ranks of the classifiers over the data sets](images/datasets.png)")
+    return "\n\n".join(parts)
 
 
 def _accuracies(by_place, names):
     lines = []
     for model in CLASSIFIERS:
-        found = [values(by_place.get((name, model), []), "metrics", "accuracy") for name in names]
+        found = [by_place.get((name, model)) for name in names]
         if any(found):
-            cells = [cell(its, 100) if its else "" for its in found]
+            cells = [cell(values(its, *ACCURACY), 100) if its else "" for its in found]
             lines.append([find(model).label, *cells])
     return pipe_table(lines, ["accuracy %", *names])
 
@@ -96,20 +98,18 @@ def _gains(by_place, names):
     """Write a line a data set: our net against the best of the others."""
     lines = []
     for name in names:
-        of_model = {model: by_place[name, model] for data, model in by_place if data == name}
+        of_model = {model: its for (data, model), its in by_place.items() if data == name}
         ours = OURS_OF_TABLES if name in TABLES else OURS
-        others = {m: accuracy_of(its) for m, its in of_model.items() if not find(m).ours}
-        if ours not in of_model or not others:
-            continue
-        best = max(others, key=others.get)
-        found = difference(of_model[ours], of_model[best], name)
-        lines.append([name, find(ours).label, find(best).label, found])
+        others = {
+            model: statistics.fmean(values(its, *ACCURACY))
+            for model, its in of_model.items()
+            if not find(model).ours
+        }
+        if ours in of_model and others:
+            best = max(others, key=others.get)
+            found = difference(of_model[ours], of_model[best], name)
+            lines.append([name, find(ours).label, find(best).label, found])
     return pipe_table(lines, ["data", "net", "best of the others", "difference"])
-
-
-def accuracy_of(rows):
-    """Return the mean accuracy of rows."""
-    return statistics.fmean(values(rows, "metrics", "accuracy"))
 
 
 def difference(ours, others, name):
@@ -127,8 +127,7 @@ def ranked(rows):
     """Return accuracies of all that ran on every data set, None of too few for ranks."""
     import pandas as pd
 
-    places = [row["unit"] | {"accuracy": row["metrics"]["accuracy"]} for row in rows]
-    places = [place for place in places if place["data"] not in DERIVED]
+    places = [row["unit"] | row["metrics"] for row in rows if row["unit"]["data"] not in DERIVED]
     frame = pd.DataFrame(places).pivot_table(index="data", columns="model", values="accuracy")
     frame = frame.drop(columns="dummy", errors="ignore").dropna(axis="columns")
     frame = frame.rename(columns=lambda name: find(name).label)
@@ -158,9 +157,5 @@ STUDY = study_of(
     seeds=5,
     side_by_side=True,
     cheap=({"data": "digits", "model": "mlp_net"},),
-    options={
-        "--dataset": OPTION,
-        "--models": names_option(CLASSIFIERS),
-        "--threads": {"type": at_least(1), "help": "of each run; default all / jobs"},
-    },
+    options={"--dataset": OPTION, "--models": names_option(CLASSIFIERS), "--threads": THREADS},
 )

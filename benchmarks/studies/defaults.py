@@ -4,16 +4,16 @@ Fit each setting on 55,000 training images (and on 2,000 of them) and score it o
 and cross-validate it on scikit-learn's small tables.
 """
 
-import statistics
 import time
 import warnings
-from operator import itemgetter
+from statistics import fmean
 
 from benchmarks import results
 from benchmarks.candidates import call_of, numbers_of_seeds
 from benchmarks.data import validation_split
-from benchmarks.formatting import grouped, median, pipe_table
+from benchmarks.formatting import grouped, median, pipe_table, values
 from benchmarks.models import described
+from benchmarks.recipes import build
 from benchmarks.study import study_of
 
 TABLES = ("wine", "breast_cancer", "digits")
@@ -59,16 +59,13 @@ def describe(unit, seed, asked):
 
 
 def _build(unit, seed):
-    """Return the classifier of a unit."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    import skfashion
-
-    if unit["classifier"] == LogisticRegression.__name__:
+    if unit["classifier"] == "LogisticRegression":
         return make_pipeline(StandardScaler(), LogisticRegression(**unit["changes"]))
-    return getattr(skfashion, unit["classifier"])(random_state=seed, **unit["changes"])
+    return build(unit["classifier"], unit["changes"], seed)
 
 
 def measure(unit, seed, asked=None):
@@ -92,34 +89,35 @@ def measure(unit, seed, asked=None):
             accuracy = cross_val_score(make_pipeline(StandardScaler(), net), X, y, cv=folds).mean()
     else:
         X, X_valid, y, y_valid = validation_split()
-        if data_name == "fashion-2000":
-            X, y = X[:2000], y[:2000]
+        n = 2000 if data_name == "fashion-2000" else None
         start = time.perf_counter()
-        accuracy = net.fit(X, y).score(X_valid, y_valid)
+        accuracy = net.fit(X[:n], y[:n]).score(X_valid, y_valid)
     seconds = round(time.perf_counter() - start, 1)
     return {"accuracy": round(float(accuracy), 5), "seconds": seconds}
 
 
 def table(rows):
     """Write the table: a setting a line, a data set a column, accuracy in per cent."""
-    lines, setting = [], itemgetter("classifier", "changes")
-    today = list(filter(_is_of_today, rows))
-    for name, its in grouped(today, lambda row: call_of(*setting(row["unit"]))).items():
+    lines = []
+    # Of calls that mean what they meant when the rows were measured.
+    today = (row for row in rows if _now(row["unit"]) == results.compared(row["settings"]))
+    for name, its in grouped(today, _call).items():
         by_data = grouped(its, "data")
-        line = [f"`{name}`"]
-        for data_name in EVERYWHERE:
-            found = [100 * row["accuracy"] for row in by_data.get(data_name, ())]
-            line.append(f"{statistics.fmean(found):.2f}" if found else "")
-        lines.append([*line, median(by_data["fashion"], "seconds") if "fashion" in by_data else ""])
+        means = {key: 100 * fmean(values(found, "accuracy")) for key, found in by_data.items()}
+        line = [f"{means[key]:.2f}" if key in means else "" for key in EVERYWHERE]
+        seconds = median(by_data["fashion"], "seconds") if "fashion" in by_data else ""
+        lines.append([f"`{name}`", *line, seconds])
     headings = ["setting, validation accuracy in %", *EVERYWHERE, "fit s (fashion)"]
     seeds = numbers_of_seeds(rows)
     return f"{pipe_table(lines, headings)}\n\nSeeds: {seeds}; `{rows[-1]['command']}`."
 
 
-def _is_of_today(row):
-    """Tell whether a call means what it meant when the row was measured."""
-    now = described(_build(row["unit"], 0))
-    return results.compared(now) == results.compared(row["settings"])
+def _now(unit):
+    return results.compared(described(_build(unit, 0)))
+
+
+def _call(row):
+    return call_of(row["unit"]["classifier"], row["unit"]["changes"])
 
 
 # The smallest data of each scope: images, and a table.

@@ -11,6 +11,7 @@ import time
 
 from benchmarks.data import held_out
 from benchmarks.formatting import cell, grouped, interval, median, seeds, table_above, values
+from benchmarks.recipes import CNN, MLP, build
 from benchmarks.study import study_of
 
 # A member has so many epochs; weights are averaged at a lower learning rate, whose share of the
@@ -25,23 +26,16 @@ UNITS += ("last weights", "soup", "votes of kinds", "stack of kinds")
 
 def _cnn(seed, settings, **parameters):
     """Return the convolutional net that all is made of; a quick look has a smaller one."""
-    from skfashion import ConvNetClassifier
-
     own = {"max_epochs": settings["epochs"]} | settings.get("cnn", {}) | parameters
-    return ConvNetClassifier(random_state=seed, **own)
+    return build(CNN, own, seed)
 
 
 def classifiers(unit, settings, seed=0):
     """Return a net of each kind, and a forest, by name."""
     from sklearn.ensemble import RandomForestClassifier
 
-    from skfashion import MLPNetClassifier
-
-    return {
-        "cnn": _cnn(seed, settings),
-        "mlp": MLPNetClassifier(random_state=seed),
-        "forest": RandomForestClassifier(settings["trees"], n_jobs=2, random_state=seed),
-    }
+    forest = RandomForestClassifier(settings["trees"], n_jobs=2, random_state=seed)
+    return {"cnn": _cnn(seed, settings), "mlp": build(MLP, {}, seed), "forest": forest}
 
 
 def _fitted(unit, seed, settings, X, y):
@@ -56,49 +50,45 @@ def _fitted(unit, seed, settings, X, y):
     n_epochs = n * settings["epochs"]
     if unit.startswith("one "):
         return [(unit, kinds[unit.removeprefix("one ").lower()].fit(X, y), [])]
-    if unit == "long":
-        net = _cnn(seed, settings, max_epochs=n_epochs).fit(X, y)
-        return [("one CNN, as many epochs as all", net, [])]
-    if unit == "votes of kinds":
-        soft = VotingClassifier(list(kinds.items()), voting="soft").fit(X, y)
-        # The members are the same: they need not be trained again to vote in another way.
-        hard = copy.copy(soft).set_params(voting="hard")
-        votes = {"soft": soft, "hard": hard}
-        name = "{} vote of CNN, MLP and forest"
-        return [(name.format(how), vote, soft.estimators_) for how, vote in votes.items()]
     if unit == "last weights":  # of one training, which ends at a low constant learning rate
         net = _cnn(seed, settings, max_epochs=n_epochs - n).fit(X, y)
         net.set_params(lr=settings["lr_share"] * net.lr)
         nets = [copy.deepcopy(net.partial_fit(X, y)) for _ in range(n)]
         return [("average of the last weights of one CNN", average_weights(nets, X), nets)]
     if unit == "soup":  # of nets that have gone on from the same weights in their own ways
-        base = cnn.fit(X, y)
-        begun = {"init_from": FrozenEstimator(base), "lr": settings["lr_share"] * base.lr}
+        begun = {"init_from": FrozenEstimator(cnn.fit(X, y)), "lr": settings["lr_share"] * cnn.lr}
         nets = [_cnn(n * seed + i, settings, **begun).fit(X, y) for i in range(1, n)]
         return [("average of CNNs that began alike", average_weights(nets, X), nets)]
     members = [(f"cnn{i}", _cnn(n * seed + i, settings)) for i in range(n)]
     cosine = _cnn(seed, settings, max_epochs=n_epochs, lr_schedule="cosine")
+    vote = VotingClassifier([*kinds.items()], voting="soft")
     last = {"cv": settings["folds"], "stack_method": "predict_proba"}
-    name, ensemble = {
+    stack = StackingClassifier([*kinds.items()], LogisticRegression(max_iter=1000), **last)
+    name, model = {
+        "long": ("one CNN, as many epochs as all", _cnn(seed, settings, max_epochs=n_epochs)),
         "vote": ("vote of CNNs", VotingClassifier(members, voting="soft")),
         "bagging": ("bagging of CNNs", BaggingClassifier(cnn, n, random_state=seed)),
         "snapshots": ("snapshots of one CNN", SnapshotEnsembleClassifier(cosine, n_snapshots=n)),
-        "stack of kinds": (
-            "stack of CNN, MLP and forest",
-            StackingClassifier(list(kinds.items()), LogisticRegression(max_iter=1000), **last),
-        ),
+        "votes of kinds": ("soft vote of CNN, MLP and forest", vote),
+        "stack of kinds": ("stack of CNN, MLP and forest", stack),
     }[unit]
-    return [(name, ensemble.fit(X, y), ensemble.estimators_)]
+    found = [(name, model.fit(X, y), getattr(model, "estimators_", []))]
+    if unit == "votes of kinds":
+        # The members are the same: they need not be trained again to vote in another way.
+        hard = copy.copy(model).set_params(voting="hard")
+        found.append((name.replace("soft", "hard"), hard, model.estimators_))
+    return found
 
 
 def measure(unit, seed, asked):
     """Yield what one ensemble says, or two of the same members, and how accurate these are."""
     from sklearn.metrics import log_loss
 
-    sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
+    settings = asked.settings
+    sizes = settings["train_rows"], settings["valid_rows"]
     X, X_valid, y, y_valid = held_out(asked.images, *sizes, seed)
     start = time.perf_counter()
-    fitted = _fitted(unit, seed, asked.settings, X, y)
+    fitted = _fitted(unit, seed, settings, X, y)
     seconds = round(time.perf_counter() - start, 2)
     for name, ensemble, members in fitted:
         loss = None  # of hard votes
@@ -112,17 +102,14 @@ def measure(unit, seed, asked):
 def table(rows):
     """Write an ensemble a line: what all seeds say, and its gain over its members."""
     lines = []
-    for name, group in grouped(rows, "name").items():
-        line = [name, str(len(group[0]["members"]) or ""), cell(values(group, "accuracy"), 100)]
-        losses = [row["log_loss"] for row in group if row["log_loss"] is not None]
-        line.append(cell(losses, 1, 3) if losses else "")
-        between = ["", ""]
-        if group[0]["members"]:
-            ends = (statistics.fmean(pick(row["members"]) for row in group) for pick in (min, max))
-            gains = [row["accuracy"] - max(row["members"]) for row in group]
-            between = [" to ".join(f"{100 * end:.2f}" for end in ends)]
-            between.append(interval(gains, 100))
-        lines.append([*line, *between, median(group, "seconds")])
+    for name, its in grouped(rows, "name").items():
+        members = [row["members"] for row in its if row["members"]]
+        losses = [row["log_loss"] for row in its if row["log_loss"] is not None]
+        ends = [100 * statistics.fmean(map(pick, members)) for pick in (min, max) if members]
+        gains = [row["accuracy"] - max(row["members"]) for row in its if members]
+        line = [name, str(len(its[0]["members"]) or ""), cell(values(its, "accuracy"), 100)]
+        line += [cell(losses, 1, 3) if losses else "", " to ".join(f"{end:.2f}" for end in ends)]
+        lines.append([*line, interval(gains, 100), median(its, "seconds")])
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
     headings += ["gain over the best member", "fit s"]
     settings = rows[-1]["settings"]

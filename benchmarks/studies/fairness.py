@@ -6,6 +6,7 @@ accuracy and gaps between the groups on the test images. Each seed draws trainin
 initial weights anew.
 """
 
+import itertools
 import os
 from unittest.mock import patch
 
@@ -14,6 +15,7 @@ import numpy as np
 from benchmarks.data import part
 from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
 from benchmarks.pictures import pyplot
+from benchmarks.recipes import CNN, MLP, build
 from benchmarks.study import study_of
 
 UPPER_BODY = ("T-shirt/top", "Pullover", "Coat", "Shirt")  # a dress covers more than that
@@ -22,6 +24,8 @@ TASKS = {
     "ten classes": "Ten classes",
 }
 UPPER, OTHER = "upper body", "other"
+# Mitigations for two classes alone.
+BINARY = ("exponentiated gradient", "grid search", "threshold optimizer")
 # Chosen on rows of the training images that were not trained on, among rotation, lighting and
 # corner_mark: light and marks made gaps about half as large. Rare groups make gaps of few rows: in
 # the test part there are as many turned images as others.
@@ -39,13 +43,11 @@ def classifiers(task, settings):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
 
-    from skfashion import ConvNetClassifier, MLPNetClassifier
-
     own = {"n_threads": 1, "device": "cpu"}
     return {
         # Few epochs: reductions fit it some dozens of times.
-        "MLPNetClassifier": MLPNetClassifier(max_epochs=settings["max_epochs"], **own),
-        "ConvNetClassifier": ConvNetClassifier(max_epochs=settings["conv_epochs"], **own),
+        MLP: build(MLP, own | {"max_epochs": settings["max_epochs"]}, None),
+        CNN: build(CNN, own | {"max_epochs": settings["conv_epochs"]}, None),
         "RandomForest": RandomForestClassifier(settings["trees"], n_jobs=1),
         "LogisticRegression": make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50)),
     }
@@ -60,14 +62,12 @@ def measure(task, seed, asked):
     from skfashion import studies
 
     settings = asked.settings
-    binary = {
+    chosen = studies.MITIGATIONS | {
         "exponentiated gradient": studies.ExponentiatedGradientReduction(settings["max_iter"]),
         "grid search": studies.GridSearchReduction(settings["grid_size"]),
-        "threshold optimizer": studies.MITIGATIONS["threshold optimizer"],
     }
-    chosen = studies.MITIGATIONS | binary
     if task != "upper body":
-        chosen = {name: its for name, its in chosen.items() if name not in binary}
+        chosen = {name: its for name, its in chosen.items() if name not in BINARY}
     if asked.brief:
         chosen = {"nothing": chosen["nothing"]}
     train, test = turned(task, seed, asked.images, settings)
@@ -75,16 +75,14 @@ def measure(task, seed, asked):
     # Logistic regression stops before convergence, in worker processes too.
     with patch.dict(os.environ, PYTHONWARNINGS="ignore"):
         frame = studies.fairness_study(classifiers(task, settings), *train, *test, **options)
+    frame = frame[~frame["metric"].isin(["rows", "training rows"])]  # known from the settings
     for (estimator, mitigation), its in frame.groupby(["estimator", "mitigation"], sort=False):
         metrics, by_group, by_class = {}, {}, {}
-        rates = its[~its["metric"].isin(["rows", "training rows"])]  # known from the settings
-        columns = rates[["metric", "group", "class", "value"]]
+        columns = its[["metric", "group", "class", "value"]]
         for metric, group, label, value in columns.itertuples(index=False):
             value = round(value, 6) if value == value else None
-            if group is None and label is None:
-                metrics[metric] = value
-            elif label is None:
-                by_group.setdefault(group, {})[metric] = value
+            if label is None:
+                (metrics if group is None else by_group.setdefault(group, {}))[metric] = value
             elif group is not None:
                 by_class.setdefault(group, {}).setdefault(label, {})[metric] = value
         run = {"task": task, "estimator": estimator, "mitigation": mitigation}
@@ -154,49 +152,42 @@ def pareto(points):
 def draw(rows):
     """Draw accuracy against equalized odds difference: a panel a task and classifier."""
     groups, estimators = grouped(rows, "task", "estimator"), list(grouped(rows, "estimator"))
-    figure, axes = pyplot().subplots(
-        len(TASKS), len(estimators), figsize=(11, 8), layout="constrained", squeeze=False
-    )
-    for line, (task, title) in zip(axes, TASKS.items(), strict=True):
-        for ax, estimator in zip(line, estimators, strict=True):
-            _panel(ax, frame_of(groups[task, estimator], "mitigation"))
-            ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
+    shape = len(TASKS), len(estimators)
+    figure, axes = pyplot().subplots(*shape, figsize=(11, 8), layout="constrained", squeeze=False)
+    panels = itertools.product(TASKS.items(), estimators)
+    for ax, ((task, title), estimator) in zip(axes.flat, panels, strict=True):
+        _panel(ax, by_run(frame_of(groups[task, estimator], "mitigation")))
+        ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
     figure.supxlabel("equalized odds difference (left is fairer)")
     figure.supylabel("accuracy % (up is better)")
     return figure
 
 
-def _panel(ax, frame):
+def _panel(ax, found):
     """Draw a point a mitigation, rings around the front, and names in a column beside."""
-    points, found = {}, by_run(frame)
+    points = {}
     for estimator, name in dict.fromkeys(key[:2] for key in found):
-        gap = found[estimator, name, "equalized odds difference"]
-        accuracy = found[estimator, name, "accuracy"]
+        gap, accuracy = (
+            found[estimator, name, key] for key in ("equalized odds difference", "accuracy")
+        )
         points[name] = gap["mean"], 100 * accuracy["mean"]
         if gap["n_seeds"] > 1:
             errors = {"xerr": gap["deviation"], "yerr": 100 * accuracy["deviation"]}
             ax.errorbar(*points[name], **errors, color="0.85", zorder=1)
-    front = [points[name] for name in pareto(points)]
     # Rings, so that a front of one point can be seen.
+    front = zip(*(points[name] for name in pareto(points)), strict=True)
     ring = {"marker": "o", "markersize": 11, "markerfacecolor": "none"}
-    ax.plot(*zip(*front, strict=True), color="tab:green", zorder=2, label="Pareto front", **ring)
+    ax.plot(*front, color="tab:green", zorder=2, label="Pareto front", **ring)
     ax.legend(fontsize=8, loc="lower left")
-    for name, point in points.items():
-        color = "black" if name == "nothing" else "tab:blue"
-        ax.plot(*point, "o", color=color, markersize=5, zorder=4 if name == "nothing" else 3)
     ax.grid(alpha=0.3)
     # Points lie close together; their names stand in a column, in the order of the points.
+    line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "relpos": (0, 0.5)}
+    form = {"textcoords": "axes fraction", "fontsize": 8, "va": "center", "arrowprops": line}
     ranked = sorted(points.items(), key=lambda item: item[1][1])
     for i, (name, point) in enumerate(ranked):
-        ax.annotate(
-            name,
-            point,
-            xytext=(1.03, (i + 0.5) / len(ranked)),
-            textcoords="axes fraction",
-            fontsize=8,
-            va="center",
-            arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "relpos": (0, 0.5)},
-        )
+        color, zorder = ("black", 4) if name == "nothing" else ("tab:blue", 3)
+        ax.plot(*point, "o", color=color, markersize=5, zorder=zorder)
+        ax.annotate(name, point, xytext=(1.03, (i + 0.5) / len(ranked)), **form)
 
 
 STUDY = study_of(

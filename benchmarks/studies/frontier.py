@@ -10,7 +10,7 @@ import statistics
 
 from benchmarks import one_fit
 from benchmarks.errors import names_option
-from benchmarks.formatting import caption, cell, median, pipe_table, values
+from benchmarks.formatting import caption, median, pipe_table, values
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.recipes import FASTEST, REFERENCES, of_today
 from benchmarks.studies import accuracy, reference
@@ -25,21 +25,6 @@ def plan(asked):
     return [(f"published:{rival}", 0) for rival in rivals] + sorted(runs, key=lambda run: run[1])
 
 
-def _against(groups, entry, seconds):
-    """Write to whose time a recipe's is compared, the ratio, and the one that is aimed at."""
-    group = groups.get(f"published:{entry.rival}")
-    if not group:
-        return ["", "", ""]
-    if entry.rival == "fashioncnn":
-        rival, words = statistics.median(values(group, "seconds", "fit")), "its 10 epochs"
-    else:
-        published = REFERENCES[entry.rival].published
-        rival, n_reached = reference.seconds_to_reach(group, published)
-        words = f"to {100 * published:.2f} %" if n_reached else f"never {100 * published:.2f} %"
-    aim = f"{entry.limit:.3f} ({entry.limit * rival:.1f} s)"
-    return [f"`{entry.rival}`, {words}, {rival:.0f} s", f"{seconds / rival:.3f}", aim]
-
-
 def table(rows):
     """Write the table: a recipe a line."""
     groups, lines = of_today(rows), []
@@ -47,10 +32,11 @@ def table(rows):
         if group := groups.get(f"fast:{name}"):
             seconds = statistics.median(values(group, "seconds", "fit"))
             aim = f"{100 * entry.target:.1f}" if entry.target else ""
-            accuracies = cell(values(group, "metrics", "accuracy"), 100)
             predict = median(group, "seconds", "predict", form=".1f")
-            line = [f"`{name}`", aim, accuracies, len(group), f"{seconds:.1f}", predict]
-            lines.append(line + _against(groups, entry, seconds))
+            line = [f"`{name}`", aim, reference.ACCURACY(group), len(group), f"{seconds:.1f}"]
+            rivals = groups.get(f"published:{entry.rival}")
+            against = _against(rivals, entry, seconds) if rivals else ["", "", ""]
+            lines.append([*line, predict, *against])
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     text = pipe_table(lines, [*headings, "ratio of times", "at most"])
     rows = [row for group in groups.values() for row in group]
@@ -59,6 +45,18 @@ def table(rows):
         f"{text}\n\n{caption(rows)}\n\nCommand: `python -m benchmarks frontier`; runs "
         f"ended from {dates[0]} to {dates[-1]}."
     )
+
+
+def _against(rivals, entry, seconds):
+    """Write to whose time a recipe's is compared, the ratio, and the one that is aimed at."""
+    if entry.rival == "fashioncnn":
+        rival, words = statistics.median(values(rivals, "seconds", "fit")), "its 10 epochs"
+    else:
+        published = REFERENCES[entry.rival].published
+        rival, n_reached = reference.seconds_to_reach(rivals, published)
+        words = f"{'to' if n_reached else 'never'} {100 * published:.2f} %"
+    aim = f"{entry.limit:.3f} ({entry.limit * rival:.1f} s)"
+    return [f"`{entry.rival}`, {words}, {rival:.0f} s", f"{seconds / rival:.3f}", aim]
 
 
 # How the picture marks a kind of models: marker, colour, words.
@@ -87,8 +85,7 @@ def draw(rows):
         points.append((seconds, percent, kind, group[0]["label"]))
     figure, axes = pyplot().subplots(figsize=(10, 7.5), layout="constrained")
     for kind, (marker, color, words) in MARKS.items():
-        of_kind = [point[:2] for point in points if point[2] == kind]
-        if of_kind:
+        if of_kind := [point[:2] for point in points if point[2] == kind]:
             axes.plot(*zip(*of_kind, strict=True), marker, color=color, label=words)
     # Those that are better than all that are faster.
     best = [p[:2] for p in sorted(points) if all(p[1] > q[1] for q in points if q[0] < p[0])]

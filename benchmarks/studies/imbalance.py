@@ -14,6 +14,7 @@ from benchmarks import formatting
 from benchmarks.formatting import by_run, pipe_table, summary_below, summary_cells, summary_table
 from benchmarks.models import described
 from benchmarks.pictures import pyplot
+from benchmarks.recipes import build
 from benchmarks.study import study_of
 
 # Where every treatment would take too long: one of each kind, and the usual ones.
@@ -71,19 +72,15 @@ def classifiers(unit, settings):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
 
-    from skfashion import ConvNetClassifier, MLPNetClassifier
-
     # As in benchmarks.models.
     trees = {"max_bins": 64, "max_features": 0.1, "early_stopping": False}
-    linear = make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    linear = LogisticRegression(C=0.1, max_iter=1000)
     net = {"n_threads": 1, "device": "cpu"} | settings["nets"]
-    known = {
-        "MLPNetClassifier": MLPNetClassifier(**net),
-        "ConvNetClassifier": ConvNetClassifier(**net),
+    known = {name: build(name, net, None) for name in MLP + CNN} | {
         "RandomForest": RandomForestClassifier(settings["trees"]),
         "BalancedRandomForest": BalancedRandomForestClassifier(settings["trees"]),
         "EasyEnsemble": EasyEnsembleClassifier(settings["easy"]),
-        "LogisticRegression": linear,
+        "LogisticRegression": make_pipeline(MinMaxScaler(), linear),
         "HistGradientBoosting": HistGradientBoostingClassifier(**trees),
     }
     return {name: known[name] for name in unit["estimators"]}
@@ -99,21 +96,19 @@ def treatments(unit, settings):
 
 def describe(unit, seed, asked, chosen=None):
     """Say by what a row is recognised: treatments, and classifiers with all their parameters."""
-    chosen = chosen or treatments(unit, asked.settings)
-    its = described(classifiers(unit, asked.settings))
-    scope = "images" if set(unit["estimators"]) & {*MLP, *CNN} else None
-    settings = {"treatments": chosen, "classifiers": its}
+    settings = {"treatments": chosen or treatments(unit, asked.settings)}
+    settings["classifiers"] = described(classifiers(unit, asked.settings))
+    scope = "images" if {*MLP, *CNN} & {*unit["estimators"]} else None
     return {"settings": settings, "data": asked.size, "scope": scope}
 
 
 def measure(unit, seed, asked):
     """Measure a part of the plan with one seed: a row a run."""
     names = treatments(unit, asked.settings)
-    options = {"on_error": "warn", **asked.parallel}
     with warnings.catch_warnings():
         # ADASYN and others refuse some data, and then have no row of results.
         warnings.filterwarnings("default", message="A run failed", category=RuntimeWarning)
-        return runs(unit, seed, asked.images, asked.settings, names, **options)
+        return runs(unit, seed, asked.images, asked.settings, names, **asked.parallel)
 
 
 def runs(unit, seed, images, settings, treatments, **options):
@@ -122,28 +117,19 @@ def runs(unit, seed, images, settings, treatments, **options):
 
     from skfashion.studies import imbalance_study
 
-    frame = imbalance_study(
-        classifiers(unit, settings),
-        *images[:4],
-        treatments=treatments,
-        **{key: unit[key] for key in EXPONENTIAL},
-        seeds=(seed,),
-        **options,
-    )
-    frame = frame[frame["metric"] != "failed"]
-    found, keys = [], ["estimator", "treatment", *SKEW]
-    for names, group in frame.groupby(keys, sort=False, dropna=False):
-        run = {key: None if pd.isna(name) else name for key, name in zip(keys, names, strict=True)}
-        if run["permutation"] is not None:
-            run["permutation"] = int(run["permutation"])
-        run |= {"metrics": {}, "by_class": {}}
-        for metric, label, value in group[["metric", "class", "value"]].itertuples(index=False):
-            if pd.isna(label):
-                run["metrics"][metric] = round(value, 6)
-            else:
-                run["by_class"].setdefault(metric, {})[str(label)] = round(value, 6)
-        found.append(run)
-    return found
+    own = {key: unit[key] for key in EXPONENTIAL} | {"treatments": treatments, "seeds": (seed,)}
+    frame = imbalance_study(classifiers(unit, settings), *images[:4], **own, **options)
+    found, keys = {}, ("estimator", "treatment", *SKEW)
+    for line in frame[frame["metric"] != "failed"].to_dict("records"):
+        names = tuple(None if pd.isna(line[key]) else line[key] for key in keys)
+        its = {"metrics": {}, "by_class": {}}
+        run = found.setdefault(names, dict(zip(keys, names, strict=True)) | its)
+        metrics, label, value = run["metrics"], line["class"], round(line["value"], 6)
+        if pd.isna(label):
+            metrics[line["metric"]] = value
+        else:
+            run["by_class"].setdefault(line["metric"], {})[str(label)] = value
+    return list(found.values())
 
 
 def units(asked):
@@ -168,21 +154,19 @@ COLUMNS = (
 
 def frame_of(rows):
     """Return the metrics of rows as a tidy table, in which rivals are treatments of the forest."""
-    named = [
-        row | {"estimator": RIVALS[row["estimator"]], "treatment": row["estimator"]}
-        if row["estimator"] in RIVALS
-        else row
-        for row in rows
-    ]
+    named = []
+    for row in rows:
+        name = row["estimator"]
+        rival = {"estimator": RIVALS[name], "treatment": name} if name in RIVALS else {}
+        named.append(row | rival)
     return formatting.frame_of(named, more=SKEW)
 
 
 def table(rows):
     """Write a table an estimator, and one of the other skews."""
-    frame = frame_of(rows)
+    frame, parts = frame_of(rows), []
     first = frame[(frame["profile"] == "exponential") & frame["permutation"].isna()]
     ratio = first["ratio"].max()
-    parts = []
     for estimator, its in first[first["ratio"] == ratio].groupby("estimator", sort=False):
         title = f"**{estimator}, exponential profile, ratio {ratio:g}, classes in their own order**"
         parts += [title, summary_table(its, COLUMNS, ["treatment"])]
@@ -203,13 +187,12 @@ def _other_skews(frame):
     """Write balanced accuracies, a column a ratio, the largest one over all orders of classes."""
     frame = frame[frame["metric"] == "balanced_accuracy"]
     exponential, fixed = (frame[frame["profile"] == name] for name in ("exponential", "deepsmote"))
-    ratios = sorted(exponential["ratio"].unique())
-    skews = {f"ratio {ratio:g}": exponential[exponential["ratio"] == ratio] for ratio in ratios}
+    skews = {f"ratio {ratio:g}": its for ratio, its in exponential.groupby("ratio")}
     # Treatments and seeds that have all orders, so that a mean is over the same runs.
     orders = exponential["permutation"].nunique() + 1
     largest, wide = skews.popitem()
-    wide = wide.fillna({"permutation": -1})
-    counts = wide.groupby(["estimator", "treatment", "seed"])["permutation"].transform("nunique")
+    kinds = [wide[key] for key in ("estimator", "treatment", "seed")]
+    counts = wide["permutation"].fillna(-1).groupby(kinds).transform("nunique")
     skews[f"{largest}, {orders} orders of the classes"] = wide[counts == orders]
     if len(fixed):
         skews["4000 to 40 rows (DeepSMOTE)"] = fixed
@@ -231,21 +214,18 @@ def draw_recalls(rows):
     groups = formatting.grouped(rows, "estimator", "treatment")
     classes = load_fashion_sample().target_names
     estimators = [name for name in MLP + CNN + FOREST if (name, "nothing") in groups]
+    shown = ("nothing", "RandomOverSampler", "loss=logit_adjusted", "prior correction")
     figure, axes = _panels(estimators, figsize=(4.6 * len(estimators), 3.8), sharey=True)
     for axis, estimator in zip(axes, estimators, strict=True):
-        shown = ("nothing", "RandomOverSampler", "loss=logit_adjusted", "prior correction")
         for i, treatment in enumerate(shown):
-            group = groups.get((estimator, treatment))
-            if not group:
-                continue
-            values = [
-                [list(row["by_class"][key].values()) for key in ("rows", "recall")] for row in group
-            ]
-            counts, recalls = np.mean(values, axis=0)
-            order = np.argsort(-counts)
-            axis.plot(100 * recalls[order], ms=4, label=treatment, **_style(treatment, i))
-            names = [f"{classes[label]} {counts[label]:.0f}" for label in order]
-            axis.set_xticks(range(len(order)), names, rotation=60, ha="right", fontsize=8)
+            its = [row["by_class"] for row in groups.get((estimator, treatment), [])]
+            if its:
+                values = [[list(of[key].values()) for key in ("rows", "recall")] for of in its]
+                counts, recalls = np.mean(values, axis=0)
+                order = np.argsort(-counts)
+                axis.plot(100 * recalls[order], ms=4, label=treatment, **_style(treatment, i))
+        names = [f"{classes[label]} {counts[label]:.0f}" for label in order]
+        axis.set_xticks(range(len(order)), names, rotation=60, ha="right", fontsize=8)
         axis.set_xlabel("class, and its training images")
     axes[0].set_ylabel("recall, %")
     axes[0].legend(fontsize=8)
@@ -255,20 +235,15 @@ def draw_recalls(rows):
 def draw_ratios(rows):
     """Draw balanced accuracy against the ratio, a line a treatment; nothing for a single ratio."""
     frame = frame_of(rows)
-    frame = frame[
-        (frame["metric"] == "balanced_accuracy")
-        & (frame["profile"] == "exponential")
-        & frame["permutation"].isna()
-        # Twenty points below all others, where it would flatten what can be compared.
-        & (frame["treatment"] != "EasyEnsemble")
-        & ~frame["estimator"].isin(CNN)
-    ]
+    # EasyEnsemble is twenty points below all others, and would flatten what can be compared.
+    left_out = frame["treatment"].eq("EasyEnsemble") | frame["estimator"].isin(CNN)
+    wanted = frame["metric"].eq("balanced_accuracy") & frame["profile"].eq("exponential")
+    frame = frame[wanted & ~left_out & frame["permutation"].isna()]
     if frame["ratio"].nunique() < 2:
         return None
-    estimators = list(frame["estimator"].unique())
-    figure, axes = _panels(estimators, figsize=(5.4 * len(estimators), 4))
-    for axis, estimator in zip(axes, estimators, strict=True):
-        mine = frame[frame["estimator"] == estimator]
+    groups = dict(list(frame.groupby("estimator", sort=False)))
+    figure, axes = _panels(groups, figsize=(5.4 * len(groups), 4))
+    for axis, mine in zip(axes, groups.values(), strict=True):
         table = mine.pivot_table(index="ratio", columns="treatment", values="value")
         table = 100 * table.dropna(axis="columns")
         for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):

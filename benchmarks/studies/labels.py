@@ -7,26 +7,18 @@ label. Each seed draws rows, classes and initial weights anew. A fifth, weights 
 ImageNet, is measured on test images, with `--draws` of its own.
 """
 
-import statistics
 import warnings
 from functools import partial
+from statistics import fmean
 
 import numpy as np
 
 from benchmarks import few_labels
 from benchmarks.data import held_out, part
 from benchmarks.errors import names_option
-from benchmarks.formatting import (
-    below,
-    cell,
-    grouped,
-    interval,
-    median,
-    pipe_table,
-    seeds,
-    values,
-)
+from benchmarks.formatting import below, cell, grouped, interval, median, pipe_table, seeds, values
 from benchmarks.models import described
+from benchmarks.recipes import CNN, MLP, build
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
@@ -40,86 +32,47 @@ FULL |= {"draws": 3, "rows_a_class": [5, 20, 100]}
 FULL["disturbances"] = [["brightness", 4], ["contrast", 4], ["noise", 3], ["blur", 3]]
 FULL["disturbances"] += [["rotation", 3], ["inversion", 5]]
 FULL |= {"few_rows": 100, "mapped_rows": 2_000}
-# Pretrained weights, trained for fewer epochs where there are more rows; tried with 10 rows a class
-# (and the regression's C with 100, too), on training images alone.
-FULL[few_labels.TASK] = {
-    "rows_a_class": [1, 5, 10, 30, 100],
-    "test_rows": 2_000,
-    "repeats": 2,
-    "pretext_rows": 10_000,
-    "backbone": {"backbone": "tf_efficientnet_lite0", "weights": "DEFAULT", "resize": 112},
-    "features": {"C": 0.1},
-    "head": {"freeze": "backbone"},
-    "whole": {"lr": 1e-3, "augment": "flip"},
-    "images": 6_000,
-    "most_epochs": 40,
-}
+FULL[few_labels.TASK] = few_labels.FULL
 QUICK = FULL | {"train_rows": 1_500, "valid_rows": 1_000, "pool": 600, "labelled": [100]}
-QUICK |= {
-    "rounds": 2,
-    "episodes": 20,
-    "nets": 2,
-    "draws": 1,
-    "rows_a_class": [5, 20],
-    "mapped_rows": 300,
-}
-QUICK |= {"disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
+QUICK |= {"rounds": 2, "episodes": 20, "nets": 2, "draws": 1, "rows_a_class": [5, 20]}
+QUICK |= {"mapped_rows": 300, "disturbances": [["contrast", 4], ["inversion", 5]], "queries": 50}
 QUICK |= {"parameters": {"CNN": {"channels": [8, 16]}}}
-QUICK[few_labels.TASK] = FULL[few_labels.TASK] | {
-    "rows_a_class": [1, 10],
-    "test_rows": 200,
-    "repeats": 1,
-    "pretext_rows": 500,
-    "conv_net": {"channels": [8, 16]},
-    "images": 200,
-    "most_epochs": 2,
-}
-UNITS = (
-    *(f"self-training: {name}" for name in ("MLP", "CNN", "forest")),
-    *(f"new classes: {name}" for name in ("pixels", "MLP", "CNN")),
-    *(f"adaptation: {name}" for name in ("MLP", "CNN")),
-)
+QUICK[few_labels.TASK] = few_labels.QUICK
+UNITS = ("self-training: MLP", "self-training: CNN", "self-training: forest")
+UNITS += ("new classes: pixels", "new classes: MLP", "new classes: CNN")
+UNITS += ("adaptation: MLP", "adaptation: CNN")
 
 
 def _classifier(name, seed, settings, **parameters):
     """Return an unfitted classifier; a quick look has smaller ones."""
     from sklearn.ensemble import RandomForestClassifier
 
-    from skfashion import ConvNetClassifier, MLPNetClassifier
-
     if name == "forest":
         return RandomForestClassifier(100, n_jobs=2, random_state=seed)
-    cls = {"MLP": MLPNetClassifier, "CNN": ConvNetClassifier}[name]
     own = settings.get("parameters", {}).get(name, {})
-    return cls(random_state=seed, **own, **parameters)
+    return build({"MLP": MLP, "CNN": CNN}[name], own | parameters, seed)
 
 
 def plan(asked):
     """Return pairs of unit and seed: those of pretrained weights have seeds of their own."""
-    tasks = set(asked.options.tasks)
+    tasks = asked.options.tasks
     units = [unit for unit in UNITS if unit.partition(": ")[0] in tasks]
     pairs = [(unit, seed) for seed in asked.seeds for unit in units]
-    units = few_labels.units(asked.settings) if few_labels.TASK in tasks else []
+    few = few_labels.units(asked.settings) if few_labels.TASK in tasks else []
     n_draws = asked.options.draws or (5 if asked.size == "full" else 1)
-    return pairs + [(unit, draw) for draw in range(n_draws) for unit in units]
+    return pairs + [(unit, draw) for draw in range(n_draws) for unit in few]
 
 
 def describe(unit, seed, asked):
     """Return the settings of a unit, those of the other tasks left out."""
-    if unit.startswith(few_labels.TASK):
-        settings = few_labels.describe(unit, asked.settings)
-    else:
-        settings = {k: v for k, v in asked.settings.items() if k != few_labels.TASK}
-    settings = settings | {"classifiers": described(classifiers(unit, asked.settings))}
-    return {"settings": settings, "data": asked.size}
-
-
-def classifiers(unit, settings):
-    """Return the classifier of a unit by its name; none for pixels."""
     task, _, name = unit.partition(": ")
     if task == few_labels.TASK:
-        return {name: few_labels.classifier(unit, settings)}
-    return {} if name == "pixels" else {name: _classifier(name, 0, settings)}
+        settings = few_labels.describe(unit, asked.settings)
+        made_of = {name: few_labels.classifier(unit, asked.settings)}
+    else:
+        settings = {k: v for k, v in asked.settings.items() if k != few_labels.TASK}
+        made_of = {} if name == "pixels" else {name: _classifier(name, 0, asked.settings)}
+    return {"settings": settings | {"classifiers": described(made_of)}, "data": asked.size}
 
 
 def measure(unit, seed, asked):
@@ -128,9 +81,9 @@ def measure(unit, seed, asked):
     if task == few_labels.TASK:
         yield from few_labels.measure(unit, seed, asked)
         return
-    sizes = asked.settings["train_rows"], asked.settings["valid_rows"]
-    parts = held_out(asked.images, *sizes, seed)
-    for row in TASKS[task](name, seed, asked.settings, *parts):
+    settings = asked.settings
+    parts = held_out(asked.images, settings["train_rows"], settings["valid_rows"], seed)
+    for row in TASKS[task](name, seed, settings, *parts):
         yield {"classifier": name, **row}
 
 
@@ -164,27 +117,27 @@ def _train_itself(name, seed, settings, X, X_valid, y, y_valid):
         row = fitted("self-training", training, everything, labels, n_labelled)
         made_up = training.labeled_iter_ > 0
         right = training.transduction_[made_up] == y[made_up]
-        row |= {"used": int(n_labelled + made_up.sum())}
+        row["used"] = int(n_labelled + made_up.sum())
         yield row | {"right": round(float(right.mean()), 4) if made_up.any() else None}
 
 
 def _learn_new_classes(name, seed, settings, X, X_valid, y, y_valid):
     """Tell apart three classes, drawn by the seed, by a net that knows the other seven."""
     new = np.random.RandomState(seed).permutation(10)[:3]
-    old_rows, rows, valid = ~np.isin(y, new), np.isin(y, new), np.isin(y_valid, new)
-    varied, X_valid, y_valid = {"new": sorted(new.tolist())}, X_valid[valid], y_valid[valid]
+    is_new, valid, varied = np.isin(y, new), np.isin(y_valid, new), {"new": sorted(new.tolist())}
+    X_valid, y_valid = X_valid[valid], y_valid[valid]
     nets, features = [], [X_valid.astype(np.float32) / 255]
     if name != "pixels":
         # How a net is drawn decides more than which images are shown.
         drawn = range(settings["nets"] * seed, settings["nets"] * (seed + 1))
-        nets = [_classifier(name, i, settings).fit(X[old_rows], y[old_rows]) for i in drawn]
+        nets = [_classifier(name, i, settings).fit(X[~is_new], y[~is_new]) for i in drawn]
         features = [net.transform(X_valid) for net in nets]
     for shots in settings["shots"]:
         found = [list(_episodes(its, y_valid, shots, settings, seed)) for its in features]
         told = {"shots": shots, "episodes": np.round(found, 4).tolist()}
         yield _row("few shots", "nearest centroid", np.mean(found), **varied, **told)
     if nets:
-        its = X[rows], y[rows], X_valid, y_valid
+        its = X[is_new], y[is_new], X_valid, y_valid
         yield from _transfer(name, nets[0], seed, settings, varied, *its)
 
 
@@ -208,20 +161,17 @@ def _transfer(name, net, seed, settings, varied, X, y, X_valid, y_valid):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    frozen = FrozenEstimator(net)
-    linear = make_pipeline(frozen, StandardScaler(), LogisticRegression(max_iter=1000))
+    frozen, linear = FrozenEstimator(net), LogisticRegression(max_iter=1000)
     ways = {
         "a net from scratch": _classifier(name, seed, settings),
         "a net with init_from": _classifier(name, seed, settings, init_from=frozen),
-        "logistic regression of features": linear,
+        "logistic regression of features": make_pipeline(frozen, StandardScaler(), linear),
     }
     for n in settings["rows_a_class"]:
-        found = {way: [] for way in ways}
-        for draw in range(settings["draws"]):
-            X_few, y_few = part(X, y, n * len(np.unique(y)), 100 * seed + draw)
-            for way, model in ways.items():
-                found[way].append(model.fit(X_few, y_few).score(X_valid, y_valid))
-        for way, accuracies in found.items():
+        draws = range(100 * seed, 100 * seed + settings["draws"])
+        drawn = [part(X, y, n * len(np.unique(y)), draw) for draw in draws]
+        for way, model in ways.items():
+            accuracies = [model.fit(*few).score(X_valid, y_valid) for few in drawn]
             yield _row("transfer", way, np.mean(accuracies), **varied, rows_a_class=n)
 
 
@@ -249,19 +199,20 @@ def _adapt(name, seed, settings, X, X_valid, y, y_valid):
         f"the same with n_source={few}": partial(adapted, n_images=few, n_source=few),
     }
     if name == "CNN":
-        source, labels = net.transform(X[:n]), y[:n]
-        plain = LogisticRegression(max_iter=1000).fit(source, labels)
+        source = net.transform(X[:n])
+        plain = LogisticRegression(max_iter=1000).fit(source, y[:n])
         ways["logistic regression of features"] = lambda images, new: plain.predict(
             net.transform(images)
         )
         for its, adapter in skada_adapters().items():
-            ways[f"skada: {its}"] = partial(_mapped, adapter, net, source, labels)
-    for kind, severity in [("none", None), *settings["disturbances"]]:
-        given = X_valid if severity is None else make_corrupted(X_valid, kind, severity)
+            ways[f"skada: {its}"] = partial(_mapped, adapter, net, source, y[:n])
+    given = {"none": X_valid}
+    for kind, severity in settings["disturbances"]:
+        given[f"{kind} {severity}"] = make_corrupted(X_valid, kind, severity)
+    for kind, images in given.items():
         for way, predict in ways.items():
-            accuracy = np.mean(predict(given[half:], given[:half]) == y_valid[half:])
-            told = kind if severity is None else f"{kind} {severity}"
-            yield _row("adaptation", way, accuracy, kind=told)
+            accuracy = np.mean(predict(images[half:], images[:half]) == y_valid[half:])
+            yield _row("adaptation", way, accuracy, kind=kind)
 
 
 def _mapped(adapter, net, source, y, images, new):
@@ -304,53 +255,50 @@ TASKS = {"self-training": _train_itself, "new classes": _learn_new_classes, "ada
 
 def table(rows):
     """Write a table for each task."""
-    few = [row for row in rows if row["task"] == few_labels.TASK]
-    rows = [row for row in rows if row["task"] != few_labels.TASK]
-    parts = [_table_of_others(rows)] if rows else []
+    by_task = grouped(rows, "task")
+    few = by_task.pop(few_labels.TASK, [])
+    shown = [(title, write(by_task[task])) for task, title, write in TABLES if task in by_task]
+    parts = [f"**{title}**\n\n{pipe_table(*written)}" for title, written in shown]
+    if by_task:
+        parts.append(_below([row for row in rows if row["task"] != few_labels.TASK]))
     if few:
-        title = "**Few labels of each of the ten classes: weights of ImageNet, and others**"
-        parts += [title, pipe_table(*few_labels.lines(few)), below(few_labels.words(few), few)]
+        parts.append("**Few labels of each of the ten classes: weights of ImageNet, and others**")
+        parts += [pipe_table(*few_labels.lines(few)), below(few_labels.words(few), few)]
     return "\n\n".join(parts)
 
 
-def _table_of_others(rows):
-    """Write a table for each task but that of pretrained weights."""
-    parts, by_task = [], grouped(rows, "task")
-    for task, (title, write) in TABLES.items():
-        if task in by_task:
-            parts += [f"**{title}**", pipe_table(*write(by_task[task]))]
-    settings = rows[-1]["settings"]
+def _below(rows):
+    """Say what was measured of all tasks but that of pretrained weights."""
+    its = rows[-1]["settings"]
     skada = any("skada" in row["method"] for row in rows)
     missing = "" if skada else " skada was not installed, so that its methods are missing."
     words = (
-        f"Mean ± deviation over {seeds(rows)}, each of which draws "
-        f"{settings['train_rows']:,} of the training images to train on, {settings['valid_rows']:,}"
-        f" others of them to measure on, the labelled rows ({settings['pool']:,} rows of "
-        f"self-training in all) and the three new classes; of few shots, mean and 95 % interval "
-        f"over {settings['nets']} nets, each of {settings['episodes']} episodes, and of pixels "
-        "over these. Adaptation sees half of the images to measure on, "
+        f"Mean ± deviation over {seeds(rows)}, each of which draws {its['train_rows']:,} of the "
+        f"training images to train on, {its['valid_rows']:,} others of them to measure on, the "
+        f"labelled rows ({its['pool']:,} rows of self-training in all) and the three new classes; "
+        f"of few shots, mean and 95 % interval over {its['nets']} nets, each of {its['episodes']} "
+        "episodes, and of pixels over these. Adaptation sees half of the images to measure on, "
         "disturbed and without labels, and is measured on the other half; a number behind a "
         f"disturbance is its severity.{missing}"
     )
-    return "\n\n".join([*parts, below(words, rows)])
+    return below(words, rows)
 
 
 def _self_training(rows):
-    """Write accuracies, and how many labels were made up, and well."""
+    """Return accuracies, and how many labels were made up, and well."""
     lines = []
     for (name, n, method), group in grouped(rows, "classifier", "labelled", "method").items():
         used = [row["used"] for row in group if "used" in row]
         right = [100 * row["right"] for row in group if row.get("right") is not None]
         line = [name, f"{n:,}", method, cell(values(group, "accuracy"), 100)]
-        line.append(f"{statistics.fmean(used):,.0f}" if used else "")
-        line.append(f"{statistics.fmean(right):.1f}" if right else "")
+        line += [f"{fmean(used):,.0f}" if used else "", f"{fmean(right):.1f}" if right else ""]
         lines.append([*line, median(group, "seconds", form=".1f")])
     headings = ["classifier", "rows with a label", "", "accuracy %", "rows used in the end"]
     return lines, [*headings, "labels made up that are right %", "fit s"]
 
 
 def _few_shots(rows):
-    """Write a line a draw of classes, with the chance of nets and of episodes."""
+    """Return a line a draw of classes, with the chance of nets and of episodes."""
     from skfashion.datasets import load_fashion_sample
 
     names, lines = load_fashion_sample().target_names, []
@@ -359,16 +307,15 @@ def _few_shots(rows):
         line = [", ".join(names[label] for label in group[0]["new"]), features]
         for row in sorted(group, key=lambda row: row["shots"]):
             # Nets differ by their own draw and that of their episodes; of pixels there is one kind.
-            means = [statistics.fmean(its) for its in row["episodes"]]
-            chance = means if len(means) > 1 else row["episodes"][0]
-            line.append(interval(chance, 100, 1, sign=""))
+            means, episodes = list(map(fmean, row["episodes"])), row["episodes"][0]
+            line.append(interval(means if len(means) > 1 else episodes, 100, 1, sign=""))
         lines.append(line)
     headings = [f"{n} image{'s' * (n > 1)} a class" for n in sorted(grouped(rows, "shots"))]
     return lines, ["classes", "nearest centroid of", *headings]
 
 
 def _by_method(varied, heading, rows):
-    """Write a line a net and method, a column a value of what is varied."""
+    """Return a line a net and method, a column a value of what is varied."""
     columns, lines = list(grouped(rows, varied)), []
     for names, group in grouped(rows, "classifier", "method").items():
         parts = grouped(group, varied)
@@ -378,13 +325,12 @@ def _by_method(varied, heading, rows):
 
 BY_ROWS = partial(_by_method, "rows_a_class", "{} images a class")
 BY_KIND = partial(_by_method, "kind", "{}")
-TABLES = {
-    "self-training": ("Self-training", _self_training),
-    "few shots": ("Few shots of three classes that the net has not seen", _few_shots),
-    "transfer": ("Weights to begin with, for the same three classes", BY_ROWS),
-    "adaptation": ("Trained on clean images, adapted to disturbed ones without labels", BY_KIND),
-}
-
+TABLES = (
+    ("self-training", "Self-training", _self_training),
+    ("few shots", "Few shots of three classes that the net has not seen", _few_shots),
+    ("transfer", "Weights to begin with, for the same three classes", BY_ROWS),
+    ("adaptation", "Trained on clean images, adapted to disturbed ones without labels", BY_KIND),
+)
 
 STUDY = study_of(
     __name__,

@@ -29,34 +29,33 @@ def measure(unit, seed, asked):
     """Fit one classifier to parts of the training images, the smaller ones in the larger ones."""
     import joblib
 
-    images = asked.images
+    model, images = MODELS[unit], asked.images
     order = np.random.RandomState(seed).permutation(len(images.y_train))
     for n in sorted(asked.settings["rows"], reverse=True):
         if n < len(order):
             order, _ = part(order, images.y_train[order], n, seed)
         if asked.brief and n != 4000:
             continue
-        estimator = MODELS[unit].build(seed, joblib.cpu_count())
         X, y = images.X_train[order], images.y_train[order]
-        estimator, seconds = timed_fit(estimator, X, y)
-        found = {"name": MODELS[unit].label, "rows": n, "seconds": round(seconds, 3)}
-        yield found | told(estimator, images.X_test, images.y_test)
+        estimator, seconds = timed_fit(model.build(seed, joblib.cpu_count()), X, y)
+        row = {"name": model.label, "rows": n, "seconds": round(seconds, 3)}
+        yield row | told(estimator, images.X_test, images.y_test)
 
 
 def _groups(rows):
     """Return rows by classifier and number of training rows."""
-    groups = grouped(sorted(rows, key=lambda row: row["rows"]), "name")
-    labels = (MODELS[unit].label for unit in UNITS)
-    return {label: grouped(groups[label], "rows") for label in labels if label in groups}
+    labels = [MODELS[unit].label for unit in UNITS]
+    rows = sorted(rows, key=lambda row: (labels.index(row["name"]), row["rows"]))
+    return {name: grouped(its, "rows") for name, its in grouped(rows, "name").items()}
 
 
 def table(rows):
     """Write the table: a classifier a line."""
-    sizes, lines = sorted({row["rows"] for row in rows}), []
+    sizes, lines = sorted(grouped(rows, "rows")), []
     for name, groups in _groups(rows).items():
-        accuracies = [cell([r["accuracy"] for r in groups.get(n, [])], 100) for n in sizes]
-        seconds = [median(groups[n], "seconds", form=".1f") for n in sizes]
-        lines.append([name, *accuracies, " / ".join(seconds)])
+        accuracies = [cell(values(groups[n], "accuracy"), 100) for n in sizes]
+        seconds = " / ".join(median(groups[n], "seconds", form=".1f") for n in sizes)
+        lines.append([name, *accuracies, seconds])
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
     words = (
         f"Mean ± deviation over {seeds(rows)}, each of which draws the rows anew, classes in equal "
@@ -71,13 +70,12 @@ def draw(rows):
     """Draw accuracy and seconds against the number of training rows."""
     figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     for name, groups in _groups(rows).items():
+        style = {"marker": "o", "markersize": 4, "label": name}
         accuracies = [100 * np.array(values(its, "accuracy")) for its in groups.values()]
         deviations = [its.std(ddof=1) if len(its) > 1 else 0 for its in accuracies]
-        style = {"marker": "o", "markersize": 4, "label": name}
-        sizes = list(groups)
-        left.errorbar(sizes, list(map(np.mean, accuracies)), deviations, capsize=2, **style)
+        left.errorbar([*groups], [*map(np.mean, accuracies)], deviations, capsize=2, **style)
         seconds = [np.median(values(its, "seconds")) for its in groups.values()]
-        right.plot(sizes, seconds, **style)
+        right.plot([*groups], seconds, **style)
     for axes, label in ((left, "test accuracy %"), (right, "seconds of the fit")):
         axes.set(xscale="log", xlabel="training rows, logarithmic", ylabel=label)
         axes.grid(alpha=0.3)

@@ -7,7 +7,6 @@ memory is looked at meanwhile: what is mapped from a file is not counted, and ne
 """
 
 import statistics
-import sys
 import tempfile
 import time
 from multiprocessing import get_context
@@ -30,11 +29,9 @@ SIDE, SIZE, LARGER = 200, 28, 64
 N_JOBS = 2
 OURS, THEIRS = "load_image_folder", "by hand"
 LABELS = {OURS: "`load_image_folder`, two threads", THEIRS: "a loop with Pillow, two processes"}
-# The most of its time that ours may take, and the most megabytes.
+# Of its seconds ours may take so many times as much at most; and so many megabytes.
 TARGETS, MEGABYTES = {THEIRS: 1.2}, 200
-# Different files; the others are links to them.
-N_DIFFERENT = 1000
-REST = 0.5  # seconds between two runs
+N_DIFFERENT = 1000  # files, an even number; the others are links to them
 
 
 def measure(unit, seed, asked):
@@ -43,15 +40,14 @@ def measure(unit, seed, asked):
     with tempfile.TemporaryDirectory() as folder:
         if unit == "memory":
             write_files(folder, settings["images"], LARGER)
-            found = call("benchmarks.studies.reading:memory", child_environment(None), path=folder)
-            return {"anonymous_MB": round(found["MB"], 1), "target_MB": MEGABYTES}
+            found = call(f"{__name__}:memory", child_environment(None), path=folder)
+            return {"anonymous_MB": round(found, 1), "target_MB": MEGABYTES}
         write_files(folder, settings["files"], SIDE)
-        functions = {OURS: "ours", THEIRS: "by_hand"}
         competitors = {
             name: (f"{__name__}:{function}", child_environment(None), {"path": folder})
-            for name, function in functions.items()
+            for name, function in {OURS: "ours", THEIRS: "by_hand"}.items()
         }
-        found = side_by_side.in_turn(competitors, settings["rounds"], REST, patience=5)
+        found = side_by_side.in_turn(competitors, settings["rounds"], rest=0.5, patience=5)
     return side_by_side.compared(found, OURS, TARGETS)
 
 
@@ -60,7 +56,6 @@ def write_files(folder, n_files, side):
     from PIL import Image
 
     random = np.random.default_rng(0)
-    paths = []
     for i in range(n_files):
         path = Path(folder, "ab"[i % 2], f"{i}.jpg")
         path.parent.mkdir(exist_ok=True)
@@ -69,9 +64,8 @@ def write_files(folder, n_files, side):
             pixels = np.asarray(few.resize((side, side), Image.Resampling.BICUBIC), np.int16)
             pixels = pixels + random.integers(-12, 13, pixels.shape, np.int16)
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=90)
-            paths.append(path)
         else:
-            path.hardlink_to(paths[i % N_DIFFERENT])
+            path.hardlink_to(path.with_name(f"{i % N_DIFFERENT}.jpg"))
 
 
 # --- in processes of their own --------------------------------------------------------------------
@@ -81,27 +75,28 @@ def ours(path):
     """Return what reads the folder once."""
     from skfashion.datasets import load_image_folder
 
-    def run():
-        start = time.perf_counter()
-        found = load_image_folder(path, size=SIZE, mode="L", n_jobs=N_JOBS, verbose=0)
-        return {"seconds": time.perf_counter() - start, "n": len(found.data)}
-
-    run()
-    return run
+    return _timed(load_image_folder, path, size=SIZE, mode="L", n_jobs=N_JOBS, verbose=0)
 
 
 def by_hand(path):
     """Return what reads the folder once, with workers that are there already."""
-    pool = get_context("fork" if sys.platform != "win32" else "spawn").Pool(N_JOBS)
+    return _timed(_read_all, path, get_context("fork").Pool(N_JOBS))
+
+
+def _timed(read, *arguments, **options):
+    """Return what calls a function, which is warmed up, and says the seconds."""
 
     def run():
         start = time.perf_counter()
-        names = sorted(map(str, Path(path).glob("*/*.jpg")))
-        images = np.stack(pool.map(_read, names))
-        return {"seconds": time.perf_counter() - start, "n": len(images)}
+        read(*arguments, **options)
+        return {"seconds": time.perf_counter() - start}
 
     run()
     return run
+
+
+def _read_all(path, pool):
+    return np.stack(pool.map(_read, sorted(map(str, Path(path).glob("*/*.jpg")))))
 
 
 def _read(name):
@@ -119,31 +114,28 @@ def memory(path):
     with watched(_anonymous_mb, 0.02) as highest:
         out = Path(path, "images.npy")
         load_image_folder(path, size=LARGER, mode="RGB", n_jobs=N_JOBS, out=out, verbose=0)
-    return {"MB": highest[0] - before}
+    return highest[0] - before
 
 
 def _anonymous_mb():
     status = Path("/proc/self/status").read_text()
-    lines = dict(line.split(":", 1) for line in status.splitlines())
-    return int(lines["RssAnon"].split()[0]) / 1024
+    return int(status.partition("RssAnon:")[2].split()[0]) / 1024
 
 
 def table(rows):
     """Write the table: a line a way to read, then the memory."""
     lines = []
     for row in sorted(rows, key=lambda row: UNITS.index(row["unit"])):
+        settings = row["settings"]
         if row["unit"] == "memory":
-            n, mb = f"{row['settings']['images']:,}", f"{row['anonymous_MB']:.0f} MB"
-            what = f"{n} of {LARGER} x {LARGER}, to a file: memory"
-            lines.append([what, mb, "", f"{row['target_MB']} MB"])
+            what = f"{settings['images']:,} of {LARGER} x {LARGER}, to a file: memory"
+            lines.append([what, f"{row['anonymous_MB']:.0f} MB", "", f"{row['target_MB']} MB"])
             continue
         for name, seconds in row["seconds"].items():
-            n = f"{row['settings']['files']:,}"
-            ratio, aim = "", ""
+            what = f"{settings['files']:,} of {SIDE} x {SIDE}: {LABELS[name]}"
+            lines.append([what, f"{statistics.median(seconds):.2f} s", "", ""])
             if name in row["targets"]:
-                ratio, aim = spread(row["ratios"][name]), f"{row['targets'][name]:g}"
-            median = f"{statistics.median(seconds):.2f} s"
-            lines.append([f"{n} of {SIDE} x {SIDE}: {LABELS[name]}", median, ratio, aim])
+                lines[-1][2:] = spread(row["ratios"][name]), f"{row['targets'][name]:g}"
     words = (
         f"JPEG, to {SIZE} x {SIZE} in grey: medians; ratios of the rounds, median (smallest to "
         f"largest). Memory is the most that is anonymous, beyond the imports, of images in colour."

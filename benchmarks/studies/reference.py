@@ -6,10 +6,11 @@ architecture with our defaults.
 """
 
 import statistics
+from itertools import product
 
 from benchmarks import one_fit
 from benchmarks.errors import names_option
-from benchmarks.formatting import cell, median, table_above, values
+from benchmarks.formatting import mean_of, median_of, table_above, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import study_of
 
@@ -18,12 +19,11 @@ KINDS = ("published", "ours", "defaults")
 
 def plan(asked):
     """Return the published runs, then ours with our recipes and with our defaults."""
-    names = asked.options.systems
+    names, seeds = asked.options.systems, range(asked.options.published_seeds)
     known = [f"published:{name}" for name in names if REFERENCES[name].published is not None]
-    ours = [f"{kind}:{name}" for name in names for kind in ("ours", "defaults")]
-    return [(name, seed) for seed in range(asked.options.published_seeds) for name in known] + [
-        (name, seed) for seed in asked.seeds for name in ours
-    ]
+    ours = [f"{kind}:{name}" for name in names for kind in KINDS[1:]]
+    runs = *product(seeds, known), *product(asked.seeds, ours)
+    return [(name, seed) for seed, name in runs]
 
 
 def seconds_to_reach(group, accuracy):
@@ -45,21 +45,23 @@ def table(rows):
     groups, lines = of_today(rows), []
     for name, entry in REFERENCES.items():
         theirs, ours, defaults = (groups.get(f"{kind}:{name}") for kind in KINDS)
-        if not (ours and defaults) or (entry.published is not None and not theirs):
-            continue
-        line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
-        line += [cell(values(ours, "metrics", "accuracy"), 100), f"{100 * entry.target:.1f}"]
-        line += [median(ours, "seconds", "fit"), cell(values(defaults, "metrics", "accuracy"), 100)]
-        lines.append([*line, median(defaults, "seconds", "fit")])
+        if ours and defaults and (theirs or entry.published is None):
+            line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
+            line += [ACCURACY(ours), f"{100 * entry.target:.1f}", SECONDS(ours)]
+            lines.append([*line, ACCURACY(defaults), SECONDS(defaults)])
     headings = ["system", "architecture", "published %", "run here, best epoch %", "s to reach it"]
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
-    rows = [row for group in groups.values() for row in group]
     words = (
         f"Seeds of a row: {published} as published, {ours} with our recipe, {defaults} with our "
         "defaults; means and deviations of accuracies, medians of seconds."
     )
+    rows = [row for group in groups.values() for row in group]
     return table_above(lines, headings, words, rows, "python -m benchmarks reference")
+
+
+ACCURACY = mean_of("metrics", "accuracy", factor=100)
+SECONDS = median_of("seconds", "fit")
 
 
 def _published_cells(entry, theirs, ours):
@@ -69,12 +71,9 @@ def _published_cells(entry, theirs, ours):
     seconds, n_reached = seconds_to_reach(theirs, entry.published)
     best = max(max(row["curve"]["test_accuracy"]) for row in theirs)
     ratio = statistics.median(values(ours, "seconds", "fit")) / seconds
-    return [
-        entry.claim or f"{100 * entry.published:.2f}",
-        f"{100 * best:.2f}",
-        f"{seconds:.0f}" + ("" if n_reached else " (never)"),
-        f"{ratio:.2f}",
-    ]
+    reached = f"{seconds:.0f}" + ("" if n_reached else " (never)")
+    claim = entry.claim or f"{100 * entry.published:.2f}"
+    return [claim, f"{100 * best:.2f}", reached, f"{ratio:.2f}"]
 
 
 def _n_seeds(groups, kind):

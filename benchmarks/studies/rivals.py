@@ -8,16 +8,16 @@ all with one seed, and who draws nothing is fitted once. Every run is a process 
 
 import numpy as np
 
-from benchmarks import one_fit
-from benchmarks.errors import at_least, names_option
-from benchmarks.formatting import below, grouped, interval, pipe_table
+from benchmarks.errors import names_option
+from benchmarks.formatting import below, interval, pipe_table
 from benchmarks.models import MODELS, RIVALS
 from benchmarks.recipes import find
-from benchmarks.studies import accuracy
+from benchmarks.studies import accuracy, datasets
 from benchmarks.study import study_of
 
 FEW = 10_000
-ACCURACY = "metrics", "accuracy"
+# A fit to all images takes more than ten minutes.
+SLOW = ("svm", "hog_svm", "catboost", "realmlp", "resnet18", "torchvision", "timm")
 # Beside whom the rivals stand where there are few rows.
 OURS = ("mlp_net", "conv_net", "resnet")
 OTHERS = ("hist_gradient_boosting", "random_forest", "logistic_regression")
@@ -28,35 +28,24 @@ def plan(asked):
     found = []
     for name in asked.options.models:
         model = find(name)
-        for rows in (None, FEW):
-            if rows is None and name in MODELS:
-                continue  # these are in the main comparison
-            once = not model.is_drawn or (model.is_slow and rows is None)
+        # Those of the main comparison have all images there.
+        for rows in (FEW,) if name in MODELS else (None, FEW):
+            once = not model.is_drawn or (name in SLOW and rows is None)
             seeds = asked.seeds[:1] if once else asked.seeds
             found += [({"model": name, "rows": rows}, seed) for seed in seeds]
     return found
 
 
-def describe(unit, seed, asked):
-    """Say by what a row is recognised, see ``benchmarks.study.Study.describe``."""
-    return one_fit.describe(unit["model"], seed, asked, rows=unit["rows"])
-
-
-def measure(unit, seed, asked):
-    """Fit and measure one model in a process of its own."""
-    return one_fit.measure_apart(unit["model"], seed, asked, rows=unit["rows"])
+describe, measure = datasets.with_unit("describe"), datasets.with_unit("measure_apart")
 
 
 def table(rows):
     """Write a table of all images, with the rows of the main comparison, and one of few of them."""
     parts = []
-    by_number = grouped(rows, lambda row: row["data"]["train_rows"])
-    for number in sorted(by_number, reverse=True):
-        its = [row | {"unit": row["unit"]["model"]} for row in by_number[number]]
-        main = accuracy.STUDY.rows()
-        beside = [row for row in main if row["data"]["train_rows"] == number]
-        parts += [f"**{number:,} training images**", accuracy.lines(its + beside)]
-        parts.append(_differences(its + beside))
+    every = [row | {"unit": row["unit"]["model"]} for row in rows] + accuracy.STUDY.rows()
+    for number in sorted({row["data"]["train_rows"] for row in rows}, reverse=True):
+        its = [row for row in every if row["data"]["train_rows"] == number]
+        parts += [f"**{number:,} training images**", accuracy.lines(its), _differences(its)]
     words = (
         "Mean ± standard deviation over seeds, of which the last column has the number: one where "
         "nothing is drawn, or where a fit takes more than ten minutes. Differences in points, with "
@@ -68,18 +57,16 @@ def table(rows):
 
 def _differences(rows):
     """Write by how much our convolutional net is better than each other one, or worse."""
-    groups = grouped(rows, "unit")
-    ours, lines = groups.get("conv_net", []), []
-    for name in sorted(groups, key=lambda name: -accuracy.mean(groups[name], *ACCURACY)):
-        if not ours or name in ("conv_net", accuracy.FLOOR):
-            continue
-        by_seed = {row["seed"]: row["metrics"]["accuracy"] for row in groups[name]}
-        gains = [
-            r["metrics"]["accuracy"] - by_seed[r["seed"]] for r in ours if r["seed"] in by_seed
-        ]
-        of_images = _wrong(groups[name]) - _wrong(ours)
+    groups = {its[0]["unit"]: its for its in accuracy.by_model(rows)}
+    ours, lines = groups.pop("conv_net", []), []
+    groups.pop(accuracy.FLOOR, None)
+    for its in groups.values() if ours else ():
+        by_seed = {row["seed"]: row["metrics"]["accuracy"] for row in its}
+        both = [row for row in ours if row["seed"] in by_seed]
+        gains = [row["metrics"]["accuracy"] - by_seed[row["seed"]] for row in both]
         seeds = interval(gains, 100) if len(gains) > 1 else ""
-        lines.append([groups[name][0]["label"], interval(of_images.tolist(), 100), seeds])
+        of_images = interval((_wrong(its) - _wrong(ours)).tolist(), 100)
+        lines.append([its[0]["label"], of_images, seeds])
     label = ours[0]["label"] if ours else ""
     return pipe_table(lines, [f"{label} against", "over test images", "over seeds"])
 
@@ -99,8 +86,5 @@ STUDY = study_of(
     seeds=5,
     cheap=({"model": "extra_trees", "rows": FEW},),
     side_by_side=True,
-    options={
-        "--models": names_option([*RIVALS, *OURS, *OTHERS]),
-        "--threads": {"type": at_least(1), "help": "of each run; default all / jobs"},
-    },
+    options={"--models": names_option([*RIVALS, *OURS, *OTHERS]), "--threads": datasets.THREADS},
 )

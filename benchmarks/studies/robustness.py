@@ -7,13 +7,15 @@ Hendrycks and Dietterich, "Benchmarking neural network robustness to common corr
 perturbations", ICLR 2019, relative to logistic regression instead of AlexNet.
 """
 
-import statistics
 import warnings
 from functools import cache
+from statistics import fmean
+
+import numpy as np
 
 from benchmarks.data import load_split
 from benchmarks.errors import names_option
-from benchmarks.formatting import cell, grouped, median, seeds, table_above, values
+from benchmarks.formatting import below, cell, group_table, grouped, mean_of, median_of, seeds
 from benchmarks.models import MODELS, NETS, described
 from benchmarks.packing import told
 from benchmarks.pictures import pyplot
@@ -24,16 +26,11 @@ AUGMENTED = ", augmented"
 # Whose errors are 100 % of the mean corruption error.
 BASELINE = "LogisticRegression"
 # Name in the table, and the model of the benchmark.
-CLASSIFIERS = {
-    BASELINE: "logistic_regression",
-    "RandomForest": "random_forest",
-    **{name: key for key, name in NETS.items()},
-    **{name + AUGMENTED: key for key, name in NETS.items()},
-}
+CLASSIFIERS = {BASELINE: "logistic_regression", "RandomForest": "random_forest"}
+CLASSIFIERS |= {name + added: key for added in ("", AUGMENTED) for key, name in NETS.items()}
 
 
 def _build(unit, seed):
-    """Return a classifier; an augmented one is trained on disturbed images."""
     own = {"augment": "strong"} if unit.endswith(AUGMENTED) else {}
     return MODELS[CLASSIFIERS[unit]].build(seed, 2).set_params(**own)
 
@@ -55,13 +52,12 @@ def accuracies(estimator, split, disturbed):
     from skfashion.exceptions import DataShiftWarning
 
     estimator, seconds = timed_fit(estimator, split.X_train, split.y_train)
+    accuracy = {}
     with warnings.catch_warnings():
         # Images of another kind are what is asked for.
         warnings.simplefilter("ignore", DataShiftWarning)
-        accuracy = {
-            kind: [float(estimator.score(X, split.y_test)) for X in images]
-            for kind, images in disturbed.items()
-        }
+        for kind, images in disturbed.items():
+            accuracy[kind] = [float(estimator.score(X, split.y_test)) for X in images]
     clean = told(estimator, split.X_test, split.y_test)
     found = {"clean": clean["accuracy"], "wrong_marks": clean["wrong_marks"]}
     return found | {"accuracy": accuracy, "seconds": round(seconds, 1)}
@@ -76,9 +72,8 @@ def disturb(X):
     """Return images disturbed in each way, at five severities."""
     from skfashion.datasets import SEVERITIES, make_corrupted
 
-    return {
-        kind: [make_corrupted(X, kind, severity) for severity in range(1, 6)] for kind in SEVERITIES
-    }
+    levels = range(1, 6)
+    return {kind: [make_corrupted(X, kind, level) for level in levels] for kind in SEVERITIES}
 
 
 def _groups(rows):
@@ -89,38 +84,35 @@ def _groups(rows):
 
 def _percent(group, kind):
     """Return the mean accuracy under a kind of disturbance, over severities and rows."""
-    return 100 * statistics.fmean(statistics.fmean(row["accuracy"][kind]) for row in group)
+    return 100 * fmean(fmean(row["accuracy"][kind]) for row in group)
 
 
 def corruption_error(row, baseline):
     """Return the mean corruption error in per cent: errors by kind, as shares of another's."""
-    shares = (
-        sum(1 - value for value in row["accuracy"][kind]) / sum(1 - value for value in theirs)
-        for kind, theirs in baseline["accuracy"].items()
-    )
-    return 100 * statistics.fmean(shares)
+    pairs = ((row["accuracy"][kind], theirs) for kind, theirs in baseline["accuracy"].items())
+    # As many severities have both.
+    return 100 * fmean((1 - fmean(ours)) / (1 - fmean(theirs)) for ours, theirs in pairs)
 
 
 def table(rows):
     """Write the table: a classifier a line, mean accuracy over severities by kind."""
-    kinds, lines = list(rows[0]["accuracy"]), []
     baseline = next((row for row in rows if row["unit"] == BASELINE), None)
-    for name, group in _groups(rows).items():
-        # Over severities, then over kinds.
-        means = [statistics.fmean(map(statistics.fmean, row["accuracy"].values())) for row in group]
-        line = [name, cell(values(group, "clean"), 100), cell(means, 100)]
-        if baseline is not None:
-            line.append(cell([corruption_error(row, baseline) for row in group], 1, 1))
-        line += [f"{_percent(group, kind):.1f}" for kind in kinds]
-        lines.append([*line, median(group, "seconds")])
-    headings = ["accuracy %", "clean", "mean of all kinds"]
-    headings += [] if baseline is None else ["mCE %"]
-    headings += [*kinds, "fit s"]
+    columns = {
+        "clean": mean_of("clean", factor=100),
+        "mean of all kinds": lambda its: cell(
+            [fmean(map(fmean, row["accuracy"].values())) for row in its], 100
+        ),
+    }
+    if baseline is not None:
+        columns["mCE %"] = lambda its: cell([corruption_error(row, baseline) for row in its], 1, 1)
+    for kind in rows[0]["accuracy"]:
+        columns[kind] = lambda its, kind=kind: f"{_percent(its, kind):.1f}"
+    text = group_table(_groups(rows), ["accuracy %"], columns | {"fit s": median_of("seconds")})
     words = (
         f"Means over five severities and {seeds(rows)}, ± their deviation; mCE, the mean "
         f"corruption error, counts errors of each kind in per cent of {BASELINE}'s: less is better."
     )
-    return table_above(lines, headings, words, rows)
+    return f"{text}\n\n{below(words, rows)}"
 
 
 def draw(rows):
@@ -132,10 +124,9 @@ def draw(rows):
     image = axes.imshow(percent, cmap="viridis", vmin=10, vmax=100, aspect="auto")
     axes.set_xticks(range(len(kinds)), kinds, rotation=30, ha="right")
     axes.set_yticks(range(len(groups)), groups)
-    for i, line in enumerate(percent):
-        for j, value in enumerate(line):
-            color = "black" if value > 60 else "white"
-            axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
+    for (i, j), value in np.ndenumerate(percent):
+        color = "black" if value > 60 else "white"
+        axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=color, fontsize=8)
     figure.colorbar(image, label="accuracy %, mean over five severities")
     return figure
 
@@ -145,7 +136,6 @@ STUDY = study_of(
     cost="15 min a seed",
     page="robustness.md",
     sizes={"full": {}, "sample": {}},
-    seeds=3,
     cheap=("MLPNetClassifier",),
     units=lambda asked: asked.options.classifiers,
     options={"--classifiers": names_option(CLASSIFIERS, ";")},

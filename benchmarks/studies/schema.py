@@ -6,13 +6,13 @@ out, since a body may fit what OpenAPI can say of it and be nothing that a net t
 take the place of bytes.
 """
 
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.environment import child_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.formatting import table_above
 from benchmarks.services import serving
@@ -30,8 +30,7 @@ def classifiers(unit, settings):
     """Return the net that is served."""
     import skfashion
 
-    net = getattr(skfashion, unit)
-    return {"net": net(channels=(4,), max_epochs=1, random_state=0)}
+    return {"net": skfashion.ConvNetClassifier(channels=(4,), max_epochs=1, random_state=0)}
 
 
 def measure(unit, seed, asked):
@@ -48,47 +47,31 @@ def measure(unit, seed, asked):
 
 
 def tried(url, n_examples):
-    """Return how many cases schemathesis has made for a service, and how many failed.
+    """Return how many ``cases`` schemathesis has made for the service at a URL, and its failures.
 
-    Parameters
-    ----------
-    url : str
-        Of the service.
-    n_examples : int
-        Of each operation and phase.
-
-    Returns
-    -------
-    dict
-        ``cases``; ``failures``; ``said``, the end of its report if there are some.
+    There are so many examples of each operation and phase; ``said`` is the end of its report if
+    there are failures.
     """
     command = [Path(sys.executable).with_name("schemathesis"), "run", f"{url}/openapi.json"]
     command += ["--checks", "all", "--exclude-checks", LEFT_OUT, "--max-examples", str(n_examples)]
-    root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    variables = {"PYTHONPATH": paths, "SCHEMATHESIS_HOOKS": "benchmarks.schema_hooks"}
+    variables = child_environment(None) | {"SCHEMATHESIS_HOOKS": "benchmarks.schema_hooks"}
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | variables, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     counted = COUNTED.search(done.stdout)
     if counted is None:
         raise BenchmarkError(f"schemathesis has failed: {(done.stdout + done.stderr)[-2000:]}")
-    n_failures = int(counted[3] or 0)
-    said = done.stdout[-5000:] if done.returncode else ""
     return {
         "cases": int(counted[1]),
-        "failures": n_failures or int(done.returncode != 0),
-        "said": said,
+        "failures": int(counted[3] or 0) or int(done.returncode != 0),
+        "said": done.stdout[-5000:] if done.returncode else "",
     }
 
 
 def table(rows):
     """Write the table: a line a net."""
     lines = [[row["unit"], row["cases"], row["failures"]] for row in rows]
-    headings = ["service of", "cases", "failures"]
     words = f"All checks of schemathesis but {LEFT_OUT}."
-    return table_above(lines, headings, words, rows)
+    return table_above(lines, ["service of", "cases", "failures"], words, rows)
 
 
 STUDY = study_of(

@@ -7,23 +7,22 @@ frontier's best recipes without the ones and without the others.
 
 import statistics
 import time
+from collections import Counter
+from itertools import chain
 
 import numpy as np
 
-from benchmarks.formatting import cell, table_above, values
+from benchmarks.formatting import below, cell, group_table, mean_of, values
 from benchmarks.models import described
 from benchmarks.recipes import of_today
-from benchmarks.results import compared, of_unit
+from benchmarks.results import of_unit
 from benchmarks.studies import frontier
 from benchmarks.study import study_of
 
 # Pearson correlation with some training image above which a test image is a near-duplicate.
 CORRELATION = 0.98
 # Whose out-of-fold probabilities check the labels, and in how many folds.
-CHECKER = {"max_epochs": 2}
-N_FOLDS = 5
-# How many of the frontier's recipes are looked at.
-N_BEST = 3
+CHECKER, N_FOLDS = {"max_epochs": 2}, 5
 UNITS = ("near-duplicates", "labels")
 
 
@@ -87,23 +86,27 @@ def suspected_labels(split, seed, n_folds=N_FOLDS, checker=None):
 def table(rows, groups=None):
     """Write the table: one of the frontier's best recipes a line; `groups` are rows of those."""
     groups = groups or of_today(frontier.STUDY.rows())
-    now = {unit: compared(describe(unit, 0)["settings"]) for unit in UNITS}
-    rows = [row for row in rows if compared(row["settings"]) == now[row["unit"]]]
     duplicates = of_unit(rows, "near-duplicates", None)
     checks = [row for row in rows if row["unit"] == "labels"]
-    # Suspected by most of the seeds.
-    votes = np.bincount(np.concatenate(values(checks, "test")).astype(int))
-    suspected = (votes > len(checks) / 2).nonzero()[0]
-    ours = {name: group for name, group in groups.items() if name.startswith("fast:")}
-    accuracies = {name: values(group, "metrics", "accuracy") for name, group in ours.items()}
-    lines = []
-    for name in sorted(ours, key=lambda name: -statistics.fmean(accuracies[name]))[:N_BEST]:
-        line = [f"`{name.removeprefix('fast:')}`", cell(accuracies[name], 100)]
-        for left_out in (duplicates["test"], suspected):
-            line.append(cell([_accuracy_without(row, left_out) for row in ours[name]]))
-        lines.append([*line, str(len(ours[name]))])
-    headings = ["recipe", "test accuracy %"]
-    headings += ["without near-duplicates", "without suspected labels", "seeds"]
+    votes = Counter(chain.from_iterable(values(checks, "test")))
+    suspected = [image for image, n in votes.items() if n > len(checks) / 2]
+    ours = {name.removeprefix("fast:"): group for name, group in groups.items() if "fast:" in name}
+    best = sorted(ours, key=lambda n: -statistics.fmean(values(ours[n], "metrics", "accuracy")))
+
+    def without(left_out):
+        def accuracy(row):
+            n_wrong = len(set(row["wrong"]) - set(left_out))
+            return 1 - n_wrong / (row["data"]["test_rows"] - len(left_out))
+
+        return lambda group: cell(map(accuracy, group), 100)
+
+    columns = {
+        "test accuracy %": mean_of("metrics", "accuracy", factor=100),
+        "without near-duplicates": without(duplicates["test"]),
+        "without suspected labels": without(suspected),
+        "seeds": len,
+    }
+    shown = group_table({f"`{name}`": ours[name] for name in best[:3]}, ["recipe"], columns)
     of_train, of_test = (cell(values(checks, f"{part}_share"), 100) for part in ("train", "test"))
     words = (
         f"{len(duplicates['test'])} of the test images are near-duplicates (correlation above "
@@ -112,14 +115,7 @@ def table(rows, groups=None):
         f"of the training labels and {of_test} % of the test labels ({len(checks)} seeds); left "
         f"out are the {len(suspected)} test images that most seeds suspect."
     )
-    return table_above(lines, headings, words, rows)
-
-
-def _accuracy_without(row, left_out):
-    """Return the accuracy in per cent on the test images that are not left out."""
-    n_rows = row["data"]["test_rows"]
-    wrong = set(row["wrong"]) - set(map(int, left_out))
-    return 100 * (1 - len(wrong) / (n_rows - len(left_out)))
+    return f"{shown}\n\n{below(words, rows)}"
 
 
 STUDY = study_of(__name__, cost="5 min", page="frontier.md", cheap=UNITS[:1])

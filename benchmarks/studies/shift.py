@@ -28,7 +28,14 @@ def classifiers(unit, settings):
 
 def measure(unit, seed, asked):
     """Count the batches of which a net has warned, by number of images and kind."""
-    X, y, X_test, y_test = _images(unit, asked)
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    if unit == "digits":
+        X, y = load_digits(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+    else:
+        X, y, X_test, y_test = asked.images[:4]
     X, X_test = X.astype(np.float32), X_test.astype(np.float32)
     largest, found = X.max(), {}
     sizes = asked.settings["images"][: 1 if asked.brief else None]
@@ -47,18 +54,6 @@ def measure(unit, seed, asked):
                     for kind, word in KINDS.items():
                         counts[kind][drawn] += _warns(net, given[kind][batch], word)
     return found
-
-
-def _images(unit, asked):
-    """Return training and test images of a data set, with their labels."""
-    if unit == "Fashion-MNIST":
-        return asked.images[:4]
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    X, y = load_digits(return_X_y=True)
-    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
-    return X, y, X_test, y_test
 
 
 def _warns(net, X, word):

@@ -14,12 +14,13 @@ import statistics
 import subprocess
 import tempfile
 import time
-from itertools import chain, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.formatting import cell, grouped, table_above, values
+from benchmarks.formatting import below, group_table, grouped, mean_of, seeds, values
 from benchmarks.studies import tiny
 from benchmarks.study import study_of
 
@@ -31,10 +32,6 @@ FULL = {"calibration": 1000, "rounds": 300, "rounds_of_many": 30, "epochs": 4, "
 QUICK = FULL | {"calibration": 200, "rounds": 20, "rounds_of_many": 3, "epochs": 1}
 LOADS = 30  # how often a file is loaded
 MANY = 128
-FORMS = (
-    *("pickle", "safetensors", "ONNX", "ONNX int8", "C int8"),
-    *("cut out, ONNX", "cut out, ONNX int8", "taught, ONNX", "taught, ONNX int8"),
-)
 # The form that others are compared with, and what is timed and no file.
 BASE, BARE = "ONNX", "bare module"
 
@@ -59,98 +56,68 @@ def measure(unit, seed, asked):
     its["net"].set_params(n_threads=None)
     net = tiny.fitted(X, y, **its).set_params(n_threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        forms = _forms(net, X, settings, Path(folder))
-        if unit in DEFAULTS:
-            forms = chain(forms, _smaller_ones(net, X, y, settings, Path(folder)))
+        forms = _forms(unit, net, X, y, settings, Path(folder))
         # Briefly, up to the one that all are held beside.
         forms = dict(islice(forms, 3) if asked.brief else forms)
-        loading = _seconds_of_loading(net, Path(folder))
-        ratios = _ratios({**forms, BARE: (None, _bare(net))}, X_test, settings)
-        labels = {name: predict(X_test) for name, (_, predict) in forms.items()}
-        before = labels[BASE].argmax(1)
+        loading = _milliseconds_of_loading(net, Path(folder))
+        predict = {name: its for name, (_, its) in forms.items()}
+        ratios = _ratios(predict | {BARE: _bare(net)}, X_test, settings)
+        before = net.classes_[predict[BASE](X_test).argmax(1)]
         for name, (n_bytes, _) in forms.items():
-            codes = labels[name].argmax(1)
-            found = classification_metrics(
-                y_test, net.classes_[codes], labels[name], classes=net.classes_
-            )
-            metrics = {metric: value for metric, label, value in found if label is None}
+            proba = predict[name](X_test)
+            labels = net.classes_[proba.argmax(1)]
+            found = classification_metrics(y_test, labels, proba, classes=net.classes_)
+            metrics = {metric: round(value, 6) for metric, label, value in found if label is None}
             yield {
                 "form": name,
                 "bytes": n_bytes,
-                "accuracy": round(metrics["accuracy"], 6),
-                "changed": round(float(np.mean(codes != before)), 6),
-                "ece": round(metrics["ece"], 6),
+                "accuracy": metrics["accuracy"],
+                "changed": round(float(np.mean(labels != before)), 6),
+                "ece": metrics["ece"],
                 **ratios[name],
                 **loading.get(name, {}),
             }
         yield {"form": BARE, "bytes": None, **ratios[BARE]}
 
 
-def _forms(net, X, settings, folder):
+def _forms(unit, net, X, y, settings, folder):
     """Yield each form's name, its bytes, and a function from images to probabilities."""
-    import skfashion
-    from skfashion.export import quantize, to_c
-
-    pickled = pickle.dumps(net)
-    yield "pickle", (len(pickled), pickle.loads(pickled).predict_proba)
-    net.save(folder / "net.safetensors")
-    loaded = skfashion.load(folder / "net.safetensors")
-    yield "safetensors", ((folder / "net.safetensors").stat().st_size, loaded.predict_proba)
-    yield from _onnx_forms("", net, X, settings, folder / "net.onnx")
-    static = folder / "static.onnx"
-    quantize(net, static, X[: settings["calibration"]], method="static")
-    report = to_c(static, folder, name="net")
-    yield "C int8", (report.flash_bytes, _compiled(folder, net.n_features_in_, len(net.classes_)))
-
-
-def _smaller_ones(net, X, y, settings, folder):
-    """Yield what is cut out of a net, and what it teaches, as `_forms`."""
     from sklearn.base import clone
 
-    from skfashion.export import prune
-
-    epochs, keep = settings["epochs"], settings["keep"]
-    cut = prune(net.set_params(n_threads=None), X, y, keep=keep, max_epochs=epochs)
-    yield from _onnx_forms("cut out, ", cut, X, settings, folder / "cut.onnx")
-    taught = clone(cut).fit(X, y, soft_targets=net.predict_proba(X))
-    yield from _onnx_forms("taught, ", taught, X, settings, folder / "taught.onnx")
-    net.set_params(n_threads=1)
-
-
-def _seconds_of_loading(net, folder):
-    """Return milliseconds of loading, quartiles, by the name of a form of Python's."""
     import skfashion
+    from skfashion.export import prune, quantize, to_c
 
-    pickled, path = pickle.dumps(net), folder / "net.safetensors"
-    seconds = {"pickle": [], "safetensors": []}
-    for number in range(-3, LOADS):  # the first ones warm up
-        for name, load in (
-            ("pickle", lambda: pickle.loads(pickled)),
-            ("safetensors", lambda: skfashion.load(path)),
-        ):
-            start = time.perf_counter()
-            load()
-            if number >= 0:
-                seconds[name].append(time.perf_counter() - start)
-    return {
-        name: {"load_ms": [round(1000 * s, 2) for s in statistics.quantiles(its, n=4)]}
-        for name, its in seconds.items()
-    }
+    pickled, some = pickle.dumps(net), X[: settings["calibration"]]
+    yield "pickle", (len(pickled), pickle.loads(pickled).predict_proba)
+    path = folder / "net.safetensors"
+    net.save(path)
+    yield "safetensors", (path.stat().st_size, skfashion.load(path).predict_proba)
+    yield from _onnx_forms("", net, some, folder / "net.onnx")
+    static = folder / "static.onnx"
+    quantize(net, static, some, method="static")
+    report = to_c(static, folder, name="net")
+    yield "C int8", (report.flash_bytes, _compiled(folder, net.n_features_in_, len(net.classes_)))
+    if unit in DEFAULTS:
+        net.set_params(n_threads=None)
+        cut = prune(net, X, y, keep=settings["keep"], max_epochs=settings["epochs"])
+        yield from _onnx_forms("cut out, ", cut, some, folder / "cut.onnx")
+        taught = clone(cut).fit(X, y, soft_targets=net.predict_proba(X))
+        yield from _onnx_forms("taught, ", taught, some, folder / "taught.onnx")
+        net.set_params(n_threads=1)
 
 
-def _onnx_forms(prefix, net, X, settings, path):
+def _onnx_forms(prefix, net, some, path):
     """Yield a net as ONNX in float32 and in int8."""
     from skfashion.export import quantize, to_onnx
 
-    some = X[: settings["calibration"]]
-    to_onnx(net, path, some)
-    yield f"{prefix}ONNX", (path.stat().st_size, _onnx_runtime(path, net))
     small = path.with_suffix(".int8.onnx")
+    to_onnx(net, path, some)
+    yield f"{prefix}ONNX", (path.stat().st_size, _onnx_runtime(path))
     quantize(path, small, some)
-    yield f"{prefix}ONNX int8", (small.stat().st_size, _onnx_runtime(small, net))
+    yield f"{prefix}ONNX int8", (small.stat().st_size, _onnx_runtime(small))
 
 
-def _onnx_runtime(path, net):
+def _onnx_runtime(path):
     """Return a function from flat images to probabilities, by ONNX Runtime on one thread."""
     import onnxruntime
 
@@ -159,12 +126,8 @@ def _onnx_runtime(path, net):
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    sides = given.shape[1:]
-
-    def predict(X):
-        return session.run(["probabilities"], {given.name: X.reshape(len(X), *sides)})[0]
-
-    return predict
+    name, sides = given.name, given.shape[1:]
+    return lambda X: session.run(["probabilities"], {name: X.reshape(len(X), *sides)})[0]
 
 
 def _compiled(folder, n_features, n_classes):
@@ -197,33 +160,49 @@ def _bare(net):
     return predict
 
 
+def _seconds_in_turn(functions, n_rounds, batches=(None,)):
+    """Return the seconds of functions by name, each called in each round, with a batch a round."""
+    seconds = {name: [] for name in functions}
+    for number in range(-3, n_rounds):  # the first ones warm up
+        argument = batches[number % len(batches)]
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function(argument)
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _quartiles(numbers, decimals):
+    return [round(number, decimals) for number in statistics.quantiles(numbers, n=4)]
+
+
+def _milliseconds_of_loading(net, folder):
+    """Return milliseconds of loading, quartiles, by the name of a form of Python's."""
+    import skfashion
+
+    pickled, path = pickle.dumps(net), folder / "net.safetensors"
+    loads = {"pickle": lambda _: pickle.loads(pickled)}
+    loads |= {"safetensors": lambda _: skfashion.load(path)}
+    found = _seconds_in_turn(loads, LOADS).items()
+    return {name: {"load_ms": _quartiles([1000 * s for s in its], 2)} for name, its in found}
+
+
 def _ratios(forms, X, settings):
     """Return seconds of each form for one row and for many, and ratios to those of `BASE`."""
     import torch
 
-    found = {name: {} for name in forms}
-    n_threads = torch.get_num_threads()
+    found, n_threads = {name: {} for name in forms}, torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for key, n, rounds in (
-            ("one", 1, settings["rounds"]),
-            ("many", MANY, settings["rounds_of_many"]),
-        ):
-            seconds = {name: [] for name in forms}
-            for number in range(-3, rounds):  # the first ones warm up
-                first = number % (len(X) // n) * n
-                rows = np.ascontiguousarray(X[first : first + n])
-                for name, (_, predict) in forms.items():
-                    start = time.perf_counter()
-                    predict(rows)
-                    if number >= 0:
-                        seconds[name].append(time.perf_counter() - start)
-            base = seconds[BASE]
+        for key, n in (("one", 1), ("many", MANY)):
+            n_rounds = settings["rounds" if n == 1 else "rounds_of_many"]
+            batches = [np.ascontiguousarray(X[i : i + n]) for i in range(0, len(X) - n + 1, n)]
+            seconds = _seconds_in_turn(forms, n_rounds, batches)
             for name, its in seconds.items():
-                ratios = [a / b for a, b in zip(its, base, strict=True)]
-                quartiles = statistics.quantiles(ratios, n=4)
+                ratios = [a / b for a, b in zip(its, seconds[BASE], strict=True)]
                 found[name][f"{key}_us"] = round(1e6 * statistics.median(its), 1)
-                found[name][f"{key}_ratio"] = [round(ratio, 3) for ratio in quartiles]
+                found[name][f"{key}_ratio"] = _quartiles(ratios, 3)
     finally:
         torch.set_num_threads(n_threads)
     return found
@@ -231,40 +210,45 @@ def _ratios(forms, X, settings):
 
 def table(rows):
     """Write a line a net and form."""
-    lines = []
-    for unit, its in grouped(rows, "unit").items():
-        base = statistics.median(values([r for r in its if r["form"] == BASE], "bytes"))
-        for form, group in grouped(its, "form").items():
-            lines.append([unit, form, *_cells(group, base)])
-    headings = ["net", "form", "kB", "smaller", "accuracy %", "labels changed %", "ECE %"]
-    headings += [f"{n} row{'s' * (n > 1)}, ratio to ONNX" for n in (1, MANY)]
-    headings.append("to load, ms")
-    n_seeds = len({row["seed"] for row in rows})
+    bases = grouped([row for row in rows if row["form"] == BASE], "unit")
+
+    def of_files(write):
+        return lambda its: "" if its[0]["bytes"] is None else write(its)
+
+    def smaller(its):
+        return f"{_median(bases[its[0]['unit']], 'bytes') / _median(its, 'bytes'):.2f}"
+
+    columns = {
+        "kB": of_files(lambda its: f"{_median(its, 'bytes') / 1000:,.1f}"),
+        "smaller": of_files(smaller),
+        "accuracy %": of_files(mean_of("accuracy", factor=100)),
+        "labels changed %": of_files(mean_of("changed", factor=100)),
+        "ECE %": of_files(mean_of("ece", factor=100)),
+        "1 row, ratio to ONNX": partial(_middle, key="one_ratio"),
+        f"{MANY} rows, ratio to ONNX": partial(_middle, key="many_ratio"),
+        "to load, ms": partial(_middle, key="load_ms", form=".1f"),
+    }
     words = (
-        f"Mean ± deviation over {n_seeds} seeds of accuracy, changed labels and ECE on the 10,000 "
+        f"Mean ± deviation over {seeds(rows)} of accuracy, changed labels and ECE on the 10,000 "
         "test images; medians of sizes (of C: its constants). Ratios of seconds on one thread: the "
         "median over the seeds of the medians over the rounds, and the smallest and largest of "
         "their quartiles; so are the milliseconds of loading. A ratio under 1 is faster than ONNX "
         "Runtime in float32."
     )
-    return table_above(lines, headings, words, rows)
+    shown = group_table(grouped(rows, "unit", "form"), ["net", "form"], columns)
+    return f"{shown}\n\n{below(words, rows)}"
 
 
-def _cells(group, base):
-    ratios = [_quartiles_cell(values(group, f"{key}_ratio")) for key in ("one", "many")]
-    if group[0]["bytes"] is None:
-        return ["", "", "", "", "", *ratios, ""]
-    n_bytes = statistics.median(values(group, "bytes"))
-    shares = [cell(values(group, key), 100) for key in ("accuracy", "changed", "ece")]
-    loading = values(group, "load_ms") if "load_ms" in group[0] else []
-    loading = _quartiles_cell(loading, ".1f") if loading else ""
-    return [f"{n_bytes / 1000:,.1f}", f"{base / n_bytes:.2f}", *shares, *ratios, loading]
+def _median(rows, key):
+    return statistics.median(values(rows, key))
 
 
-def _quartiles_cell(quartiles, form=".2f"):
-    middle = statistics.median(its[1] for its in quartiles)
-    low, high = min(its[0] for its in quartiles), max(its[2] for its in quartiles)
-    return f"{middle:{form}} ({low:{form}}-{high:{form}})"
+def _middle(rows, key, form=".2f"):
+    """Write the median of medians, and how far the quartiles go, of what has them."""
+    if key not in rows[0]:
+        return ""
+    low, middle, high = zip(*values(rows, key), strict=True)
+    return f"{statistics.median(middle):{form}} ({min(low):{form}}-{max(high):{form}})"
 
 
 STUDY = study_of(

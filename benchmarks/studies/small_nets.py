@@ -5,11 +5,12 @@ in several ways and in equal time, and measure all on other training images. Eac
 and initial weights anew.
 """
 
+import itertools
 import time
-from typing import Any, NamedTuple
 
 from benchmarks.data import held_out
-from benchmarks.formatting import cell, interval, median, seeds, table_above
+from benchmarks.formatting import cell, grouped, interval, median, seeds, table_above, values
+from benchmarks.recipes import build
 from benchmarks.study import study_of
 
 # Shares of the widths that are kept, and for how many epochs what is cut out trains on, at which
@@ -27,23 +28,7 @@ LONGER = "narrow, for as long as both"
 
 def classifiers(unit, settings, seed=0):
     """Return the wide net that all others are compared with or made of."""
-    import skfashion
-
-    return {WIDE: getattr(skfashion, unit)(random_state=seed, **settings["wide"].get(unit, {}))}
-
-
-class Wide(NamedTuple):
-    """A wide net that is fitted, and what it says of the rows that it was fitted to."""
-
-    net: Any
-    seconds: float
-    taught: Any
-    seconds_asked: float
-
-    @property
-    def seconds_around(self):
-        """What a fit to these rows takes besides its epochs."""
-        return self.seconds - self.net.history_["seconds"].sum()
+    return {WIDE: build(unit, settings["wide"].get(unit, {}), seed)}
 
 
 def measure(unit, seed, asked):
@@ -51,51 +36,52 @@ def measure(unit, seed, asked):
     settings = asked.settings
     sizes = settings["train_rows"], settings["valid_rows"]
     X, X_valid, y, y_valid = held_out(asked.images, *sizes, seed)
-    net, seconds = _timed(classifiers(unit, settings, seed)[WIDE].fit, X, y)
-    yield {"name": WIDE, "keep": 1.0, "budget": None} | _scores(net, X_valid, y_valid, seconds, 0)
+    wide, seconds = _timed(classifiers(unit, settings, seed)[WIDE].fit, X, y)
+    row = {"name": WIDE, "keep": 1.0, "budget": None}
+    yield row | _scores(wide, X_valid, y_valid, seconds, 0)
     if asked.brief:  # all others have as many epochs as there is time for, here and now
         return
     import torch_pruning  # noqa: F401  # which takes seconds, and is no part of cutting
 
-    wide = Wide(net, seconds, *_timed(net.predict_proba, X))
-    for keep in settings["keep"]:
-        for budget in settings["epochs"][unit]:
-            of_these = {"keep": keep, "budget": budget}
-            ways = _narrow(wide, X, y, keep, budget, settings["lr_shares"])
-            for name, net, seconds, needs_wide in ways:
-                before = wide.seconds if needs_wide else 0
-                found = _scores(net, X_valid, y_valid, seconds, before)
-                yield {"name": name} | of_these | found
+    taught = _timed(wide.predict_proba, X)
+    for keep, budget in itertools.product(settings["keep"], settings["epochs"][unit]):
+        ways = _narrow(wide, seconds, *taught, X, y, keep, budget, settings["lr_shares"])
+        for name, net, own, needs_wide in ways:
+            row = {"name": name, "keep": keep, "budget": budget}
+            yield row | _scores(net, X_valid, y_valid, own, seconds if needs_wide else 0)
 
 
-def _narrow(wide, X, y, keep, budget, lr_shares):
-    """Yield (name, net, seconds, whether it needs the wide net); the first sets the time."""
+def _narrow(wide, wide_seconds, labels, asked_seconds, X, y, keep, budget, lr_shares):
+    """Yield (name, net, seconds, whether it needs the wide net); the first sets the time.
+
+    ``labels`` are the probabilities that the wide net gives the rows, in ``asked_seconds``.
+    """
     from sklearn.base import clone
 
     from skfashion.export import prune
 
     available = epoch = None
     for share in lr_shares:
-        options = {"keep": keep, "lr": share * wide.net.lr}
+        options = {"keep": keep, "lr": share * wide.lr}
         at = f", lr x {share:g}" if share != 1 else ""
-        cut, seconds = _timed(prune, wide.net, X, y, max_epochs=budget, **options)
+        cut, seconds = _timed(prune, wide, X, y, max_epochs=budget, **options)
         yield f"cut out{at}", cut, seconds, True
         if available is None:
             available, epoch = seconds, cut.history_["seconds"].sum() / budget
-        options |= {"max_epochs": _epochs(budget * epoch - wide.seconds_asked, epoch)}
-        options |= {"soft_targets": wide.taught}
-        cut, seconds = _timed(prune, wide.net, X, y, **options)
-        yield f"cut out and taught{at}", cut, seconds + wide.seconds_asked, True
-    # Who cuts nothing out has that time, too.
-    available -= wide.seconds_around
-    plain = clone(cut)
-    for name, time_left in ((NARROW, available), (LONGER, available + wide.seconds)):
-        net = clone(plain).set_params(max_epochs=_epochs(time_left, epoch))
-        yield name, *_timed(net.fit, X, y), False
-    n_epochs = _epochs(available - wide.seconds_asked, epoch)
-    net = clone(plain).set_params(max_epochs=n_epochs)
-    net, seconds = _timed(net.fit, X, y, soft_targets=wide.taught)
-    yield TAUGHT, net, seconds + wide.seconds_asked, True
+        n_epochs = _epochs(budget * epoch - asked_seconds, epoch)
+        options |= {"max_epochs": n_epochs, "soft_targets": labels}
+        cut, seconds = _timed(prune, wide, X, y, **options)
+        yield f"cut out and taught{at}", cut, seconds + asked_seconds, True
+    # Who cuts nothing out has that time, too, but for what a fit takes besides its epochs.
+    available -= wide_seconds - wide.history_["seconds"].sum()
+    for name, time_left, options in (
+        (NARROW, available, {}),
+        (LONGER, available + wide_seconds, {}),
+        (TAUGHT, available - asked_seconds, {"soft_targets": labels}),
+    ):
+        net = clone(cut).set_params(max_epochs=_epochs(time_left, epoch))
+        net, seconds = _timed(net.fit, X, y, **options)
+        yield name, net, seconds + (asked_seconds if options else 0), bool(options)
 
 
 def _timed(function, *args, **options):
@@ -127,16 +113,23 @@ def _scores(net, X, y, seconds, before):
 
 def table(rows):
     """Write a line for each way to a net of some size in some time, the wide net's above them."""
+    of = ("unit", "keep", "budget", "name")
+    accuracies = {(*(row[key] for key in of), row["seed"]): row["accuracy"] for row in rows}
+    groups = grouped(sorted(rows, key=lambda row: UNITS.index(row["unit"])), *of)
     lines = []
-    for unit in UNITS:
-        of_unit = [row for row in rows if row["unit"] == unit]
-        for keep, budget in dict.fromkeys((row["keep"], row["budget"]) for row in of_unit):
-            group = [row for row in of_unit if (row["keep"], row["budget"]) == (keep, budget)]
-            for name in dict.fromkeys(row["name"] for row in group):
-                lines.append(_line(unit, name, group))
+    for (*kind, name), its in groups.items():
+        _, keep, budget = kind
+        line = [kind[0], f"x {keep:g}", median(its, "weights", form=",.0f")]
+        line += ["" if budget is None else f"{budget} epochs", name, median(its, "epochs")]
+        line += [cell(values(its, "accuracy"), 100), cell(values(its, "log_loss"), 1, 3)]
+        for other in (NARROW, LONGER):
+            pairs = [(row["accuracy"], accuracies.get((*kind, other, row["seed"]))) for row in its]
+            gains = [own - base for own, base in pairs if base is not None]
+            line.append("" if name in (NARROW, other) else interval(gains, 100))
+        seconds = (median(its, key, form=".1f") for key in ("seconds", "seconds_with_wide"))
+        lines.append([*line, *seconds])
     headings = ["", "widths", "weights", "time of", "way", "epochs", "accuracy %", "log-loss"]
-    headings += ["gain over narrow"]
-    headings += ["gain over as long as both", "s", "s with the wide net"]
+    headings += ["gain over narrow", "gain over as long as both", "s", "s with the wide net"]
     settings = rows[-1]["settings"]
     words = (
         f"Mean ± deviation over {seeds(rows)}, gains in points, seed by seed, with their 95 % "
@@ -146,21 +139,6 @@ def table(rows):
         "narrow for as long as both that of the wide net besides."
     )
     return table_above(lines, headings, words, rows)
-
-
-def _line(unit, name, group):
-    its = [row for row in group if row["name"] == name]
-    keep, budget = its[0]["keep"], its[0]["budget"]
-    line = [unit, f"x {keep:g}", median(its, "weights", form=",.0f")]
-    line += ["" if budget is None else f"{budget} epochs", name, median(its, "epochs")]
-    line.append(cell([row["accuracy"] for row in its], 100))
-    line.append(cell([row["log_loss"] for row in its], 1, 3))
-    for other in (NARROW, LONGER):
-        base = {row["seed"]: row["accuracy"] for row in group if row["name"] == other}
-        gains = [row["accuracy"] - base[row["seed"]] for row in its if row["seed"] in base]
-        is_shown = gains and name not in (other, WIDE) and (other == NARROW or name != NARROW)
-        line.append(interval(gains, 100) if is_shown else "")
-    return [*line, median(its, "seconds", form=".1f"), median(its, "seconds_with_wide", form=".1f")]
 
 
 STUDY = study_of(

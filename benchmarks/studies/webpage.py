@@ -7,7 +7,7 @@ it shows are compared with those of ONNX Runtime on the same file and, in float3
 after it.
 """
 
-import re
+import itertools
 import statistics
 import tempfile
 import time
@@ -16,30 +16,23 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.browsing import SIZES, bring, chromium, looked_at, ready, shown, violations
-from benchmarks.formatting import spread, table_above
+from benchmarks.formatting import table_above
 from benchmarks.image_files import image_file
+from benchmarks.services import classifiers
 from benchmarks.study import study_of
 
 UNITS = ("int8", "float32")
 FULL = {"images": 200}
 QUICK = {"images": 20}
-# Megabytes at most, and by how much probabilities may differ.
+# Megabytes at most.
 TARGETS = {"int8": 6.0, "float32": 8.0}
-TOLERANCE = 1e-4
-SERIOUS = {"serious", "critical"}
-
-
-def classifiers(unit, settings):
-    """Return the net on the page."""
-    import skfashion
-
-    return {"net": skfashion.ConvNetClassifier(max_epochs=1, random_state=0)}
 
 
 def measure(unit, seed, asked):
     """Write the page, open it, and compare what it shows."""
     import onnxruntime
 
+    from skfashion.__main__ import main
     from skfashion.export import quantize, to_onnx
 
     (net,) = classifiers(unit, asked.settings).values()
@@ -53,7 +46,7 @@ def measure(unit, seed, asked):
         if unit == "int8":
             model = Path(folder) / "int8.onnx"
             quantize(Path(folder) / "net.onnx", model, X[:1000])
-        _write_page(model, page)
+        assert main(["page", f"net={model}", "-o", str(page)]) == 0
         session = onnxruntime.InferenceSession(model)
         (wanted,) = session.run(["probabilities"], {"images": images[:, None]})
         with chromium() as browser:
@@ -70,31 +63,22 @@ def measure(unit, seed, asked):
         "seconds": [round(one, 4) for one in seconds],
         "requests": requests,
         "violations": against,
-        "serious": sum(one["impact"] in SERIOUS for one in against),
+        "serious": sum(one["impact"] in ("serious", "critical") for one in against),
     }
 
 
-def _write_page(model, path):
-    """Write the page as the command does."""
-    from skfashion.__main__ import main
-
-    status = main(["page", f"net={model}", "-o", str(path)])
-    assert status == 0, status
-
-
 def _opened(browser, path, size="desktop", scheme="light"):
-    """Return the page, and the addresses that it asks for besides its own."""
+    """Return the page, and the addresses that it asks for."""
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page, requests = context.new_page(), []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(path.as_uri())
-    ready(page)
-    return page, requests
+    return ready(page), requests
 
 
 def _answers(browser, path, images):
-    """Return probabilities (n, k), seconds from a picture to its answer, and the requests made."""
+    """Return probabilities (n, k), seconds a picture, and the number of requests to elsewhere."""
     page, requests = _opened(browser, path)
     found, seconds = [], []
     bring(page, image_file(images[0]))
@@ -104,58 +88,48 @@ def _answers(browser, path, images):
         seconds.append(time.perf_counter() - start)
         found.append(shown(page, "net"))
     page.context.close()
-    return np.stack(found), seconds, _other_than(path, requests)
-
-
-def _other_than(path, requests):
-    """Return how many requests went anywhere but to the file and what it holds."""
-    own = re.compile(re.escape(path.as_uri()) + "|data:|blob:")
-    return sum(own.match(url) is None for url in requests)
+    own = path.as_uri(), "data:", "blob:"
+    return np.stack(found), seconds, sum(not url.startswith(own) for url in requests)
 
 
 def _accessibility(browser, path, image):
-    """Return what axe finds, in all sizes and schemes."""
+    """Return what axe finds, in all sizes and schemes, before a picture and after it."""
     found = []
-    for size in SIZES:
-        for scheme in ("light", "dark"):
-            page, _ = _opened(browser, path, size, scheme)
-            for state in ("empty", "answered"):
-                if state == "answered":
-                    bring(page, image_file(image))
-                    looked_at(page)
-                about = {"size": size, "scheme": scheme, "state": state}
-                found += [
-                    about | {"id": name, "impact": impact} for name, impact, _ in violations(page)
-                ]
-            page.context.close()
+    for size, scheme in itertools.product(SIZES, ("light", "dark")):
+        page, _ = _opened(browser, path, size, scheme)
+        for state in ("empty", "answered"):
+            if state == "answered":
+                bring(page, image_file(image))
+                looked_at(page)
+            about = {"size": size, "scheme": scheme, "state": state}
+            found += [about | {"id": id, "impact": impact} for id, impact, _ in violations(page)]
+        page.context.close()
     return found
 
 
 def table(rows):
     """Write the table: a line a page."""
     lines = [
-        [
-            row["unit"],
-            f"{row['bytes'] / 1e6:.2f}",
-            f"{TARGETS[row['unit']]:g}",
-            row["images"],
-            f"{row['difference']['file']:.1e}",
-            f"{row['difference']['predict_proba']:.1e}" if len(row["difference"]) > 1 else "",
-            spread([1000 * statistics.median(row["seconds"])], ".0f"),
-            row["requests"],
-            f"{row['serious']} of {len(row['violations'])}",
-        ]
+        {
+            "ConvNetClassifier": row["unit"],
+            "page (MB)": f"{row['bytes'] / 1e6:.2f}",
+            "at most": f"{TARGETS[row['unit']]:g}",
+            "images": row["images"],
+            "to ONNX Runtime": f"{row['difference']['file']:.1e}",
+            "to predict_proba": f"{row['difference']['predict_proba']:.1e}"
+            if "predict_proba" in row["difference"]
+            else "",
+            "answer (ms)": f"{1000 * statistics.median(row['seconds']):.0f}",
+            "requests": row["requests"],
+            "serious of axe's violations": f"{row['serious']} of {len(row['violations'])}",
+        }
         for row in rows
     ]
-    headings = [
-        *("ConvNetClassifier", "page (MB)", "at most", "images", "to ONNX Runtime"),
-        *("to predict_proba", "answer (ms)", "requests", "serious of axe's violations"),
-    ]
     words = (
-        "Differences are the largest of any probability; they may be "
-        f"{TOLERANCE:g}. The median time goes from a file given to the numbers shown."
+        "Differences are the largest of any probability; they may be 0.0001. The median time goes "
+        "from a file given to the numbers shown."
     )
-    return table_above(lines, headings, words, rows)
+    return table_above(lines, "keys", words, rows)
 
 
 STUDY = study_of(

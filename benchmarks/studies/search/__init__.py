@@ -9,7 +9,7 @@ What is compared, how, and its tables; ``searches`` is what the processes do.
 
 import math
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks import side_by_side
 from benchmarks.environment import child_environment
@@ -22,6 +22,8 @@ from benchmarks.study import study_of
 REST, PATIENCE = 0.5, 20
 # Times of the memory of one fit, and MB a worker, that are aimed at.
 FITS, WORKER_MB = 1.5, 150
+# The largest difference of accuracies that is aimed at, in points.
+SHORTFALL = 0.3
 
 # Rows of a search and rows held out are training images, drawn anew each round. Long are the last
 # rung of a successive halving, by its factor, and the grid search beside it.
@@ -45,7 +47,6 @@ class Row:
     ours: str
     others: dict  # each with the ratio of seconds that is aimed at
     whole: str | None = None  # tries everything: what ours has found is compared with it
-    shortfall: float | None = None  # the largest difference of accuracies aimed at, in points
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Weighing:
     """Memory of a search over all rows, beside that of one fit."""
 
     title: str
-    variables: dict = field(default_factory=dict)  # of its environment, besides the usual ones
+    variables: dict  # of its environment, besides the usual ones
 
 
 THREE, WEIGHED = {"halving3": 0.85, "grid3": 0.35}, "16 candidates, all rows, n_jobs=2"
@@ -62,9 +63,9 @@ ROWS = {
     "jobs": Row("grid search, n_threads=1", "ours", {"ours_alone": 0.60}),
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
     "rivals": Row("grid search, n_jobs=2", "ours", {"skorch": 0.45, "sklearn": 0.70}),
-    "halving-3": Row("successive halving, factor 3", "epochs3", THREE, "grid3", shortfall=0.3),
+    "halving-3": Row("successive halving, factor 3", "epochs3", THREE, "grid3"),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
-    "memory": Weighing(WEIGHED),
+    "memory": Weighing(WEIGHED, {}),
     "memory-trimmed": Weighing(f"{WEIGHED}, MALLOC_TRIM_THRESHOLD_=65536", TRIMMED),
 }
 
@@ -93,12 +94,13 @@ def compare(row, task, rounds):
     found = side_by_side.in_turn(searches, rounds, REST, PATIENCE)
     measured = side_by_side.compared(found, row.ours, row.others)
     for column, key in {"scores": "score", "held_out": "held_out"}.items():
-        its = {name: values(answers, key) for name, answers in found.items()}
-        measured[column] = {name: [round(x, 6) for x in numbers] for name, numbers in its.items()}
-    if row.whole is not None:
+        measured[column] = {
+            name: [round(its[key], 6) for its in answers] for name, answers in found.items()
+        }
+    if row.whole:
         pairs = zip(found[row.ours], found[row.whole], strict=True)
         measured["shortfalls"] = [round(shortfall(*pair), 4) for pair in pairs]
-        measured["shortfall_target"] = row.shortfall
+        measured["shortfall_target"] = SHORTFALL
     return measured
 
 
@@ -124,25 +126,35 @@ def weigh(row, task, rounds):
 def table(rows):
     """Write all that was measured, and what one must know to read it."""
     by_unit = {row["unit"]: row for row in rows}
-    found = [(shape, by_unit[name]) for name, shape in ROWS.items() if name in by_unit]
-    timed = [line for shape, row in found if "seconds" in row for line in _timed(shape, row)]
-    others = [line for shape, row in found for line in _others(shape, row)]
+    rows = [by_unit[name] for name in ROWS if name in by_unit]
     headings = {
-        ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"): timed,
-        ("quality and memory", "measured (range)", "aim"): others,
+        _timed: ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"),
+        _others: ("quality and memory", "measured (range)", "aim"),
     }
-    parts = [pipe_table(lines, names) for names, lines in headings.items() if lines]
-    return "\n\n".join([*parts, _caption([row for _, row in found])])
+    parts = []
+    for lines_of, names in headings.items():
+        if lines := [line for row in rows for line in lines_of(ROWS[row["unit"]], row)]:
+            parts.append(pipe_table(lines, names))
+    task = rows[0]["settings"]["task"]
+    halvings = " and ".join(f"{n} at factor {factor}" for factor, n in task["long_epochs"].items())
+    words = (
+        f"{math.prod(map(len, task['grid'].values()))} candidates, {task['folds']} folds of "
+        f"{task['rows']} training images, drawn anew in each of {every(rows, 'settings', 'rounds')}"
+        f" rounds; {task['epochs']} epochs, in successive halvings up to {halvings}. Medians; "
+        f"ratios within a round; accuracy of the last fit on {task['held_out']} other training "
+        f"images.\n{caption(rows)}"
+    )
+    return "\n\n".join([*parts, words])
 
 
 def _timed(shape, row):
-    """Write a line a search."""
-    for name, cells in side_by_side.lines(row, SEARCHES):
+    """Yield a line a search."""
+    for name, cells in side_by_side.lines(row, SEARCHES) if "seconds" in row else ():
         yield [shape.title, *cells, f"{100 * statistics.median(row['held_out'][name]):.2f}"]
 
 
 def _others(shape, row):
-    """Write what halving gives up for its speed, and the memory of a fit and of a search."""
+    """Yield what halving gives up for its speed, and the memory of a fit and of a search."""
     if "shortfalls" in row:
         what = f"{shape.title}: best candidate found, below that of {SEARCHES[shape.whole].label}"
         name = f"{what}, points of cross-validation"
@@ -154,20 +166,6 @@ def _others(shape, row):
         name = f"{shape.title}: PSS of all processes above that with idle workers, MB"
         target = f"{statistics.median(memory['target_mb']):.0f}"
         yield [name, spread(memory["increase_mb"], ".0f"), target]
-
-
-def _caption(rows):
-    """Say what was searched, and where."""
-    task = rows[0]["settings"]["task"]
-    n_candidates = math.prod(map(len, task["grid"].values()))
-    rounds = every(rows, "settings", "rounds")
-    halvings = " and ".join(f"{n} at factor {factor}" for factor, n in task["long_epochs"].items())
-    return (
-        f"{n_candidates} candidates, {task['folds']} folds of {task['rows']} training images, "
-        f"drawn anew in each of {rounds} rounds; {task['epochs']} epochs, in successive "
-        f"halvings up to {halvings}. Medians; ratios within a round; accuracy of the last fit "
-        f"on {task['held_out']} other training images.\n{caption(rows)}"
-    )
 
 
 STUDY = study_of(

@@ -5,11 +5,11 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks import same_nets
 from benchmarks.data import held_out, load_split
 from benchmarks.errors import BenchmarkError
 from benchmarks.memory import watched
@@ -21,53 +21,29 @@ WARM_ROWS, WARM_EPOCHS = 300, 4
 N_JOBS, EPOCHS, INTERVAL = 2, 2, 0.03
 
 
-def our_net(what, epochs):
-    """Return our net, with the training of other libraries unless it is for a halving."""
-    from skfashion import MLPNetClassifier
-
-    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
-    if what.factor is None:
-        return nets.our_net("mlp", **own), {}
-    return MLPNetClassifier(random_state=0, **own), {}
-
-
-def skorch_net(what, epochs):
-    """Return skorch's net, without a validation split."""
-    names = {"hidden_layer_sizes": "module__hidden_layer_sizes"}
-    return nets.skorch_net(dense_module, max_epochs=epochs), names
-
-
-def dense_module(hidden_layer_sizes=(128, 64)):
-    """Return the plain PyTorch module of a candidate."""
-    return nets.dense((784, *hidden_layer_sizes, 10))
-
-
-def sklearn_net(what, epochs):
-    """Return scikit-learn's net, which does not stop early."""
-    from sklearn.neural_network import MLPClassifier
-
-    net = MLPClassifier(alpha=0.0, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0)
-    return net, {"lr": "learning_rate_init"}
-
-
 class Search(NamedTuple):
     """One way to search the grid."""
 
     label: str
     kind: str = "grid"  # or "halving", scikit-learn's, or "epochs", ours
-    make_net: Callable = our_net  # of a `Search` and epochs, with other names of its parameters
+    library: str = "skfashion"  # or "skorch", "sklearn"
     n_jobs: int = 2
     n_threads: int | None = 1  # of each of our nets; None leaves that to the package
     factor: int | None = None  # of a halving; a grid search beside it has its epochs
 
 
+# Parameters of the grid that other libraries call otherwise.
+NAMES = {
+    "skorch": {"hidden_layer_sizes": "module__hidden_layer_sizes"},
+    "sklearn": {"lr": "learning_rate_init"},
+}
 SEARCHES = {
     "ours": Search("skfashion, n_jobs=2"),
     "ours_alone": Search("skfashion, n_jobs=1", n_jobs=1),
     "default": Search("skfashion, n_jobs=2", n_threads=None),
     "default_alone": Search("skfashion, n_jobs=1", n_jobs=1, n_threads=None),
-    "skorch": Search("skorch NeuralNetClassifier", make_net=skorch_net),
-    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", make_net=sklearn_net),
+    "skorch": Search("skorch NeuralNetClassifier", library="skorch"),
+    "sklearn": Search("scikit-learn MLPClassifier, float32 rows", library="sklearn"),
     "epochs3": Search("EpochHalvingSearchCV", "epochs", factor=3),
     "halving3": Search("HalvingGridSearchCV", "halving", factor=3),
     "grid3": Search("GridSearchCV, all epochs", factor=3),
@@ -134,7 +110,7 @@ def make(task, what):
     from skfashion.model_selection import EpochHalvingSearchCV
 
     epochs = task["epochs"] if what.factor is None else task["long_epochs"][str(what.factor)]
-    net, names = what.make_net(what, epochs)
+    net, names = _net(what, epochs), NAMES.get(what.library, {})
     grid = {
         names.get(name, name): [tuple(v) if isinstance(v, list) else v for v in values]
         for name, values in task["grid"].items()
@@ -146,6 +122,28 @@ def make(task, what):
     if what.kind == "epochs":
         return EpochHalvingSearchCV(net, grid, random_state=0, **common)
     return HalvingGridSearchCV(net, grid, resource="max_epochs", **common)
+
+
+def _net(what, epochs):
+    """Return a net of a library, with the same training unless it is for a halving."""
+    from sklearn.neural_network import MLPClassifier
+
+    from skfashion import MLPNetClassifier
+
+    if what.library == "skorch":
+        return same_nets.skorch_net(dense_module, max_epochs=epochs)
+    if what.library == "sklearn":  # which is not to stop early
+        own = {"max_iter": epochs, "n_iter_no_change": epochs + 1, "random_state": 0}
+        return MLPClassifier(alpha=0.0, **own)
+    own = {"n_threads": what.n_threads, "max_epochs": epochs, "device": "cpu"}
+    if what.factor is None:
+        return nets.our_net("mlp", **own)
+    return MLPNetClassifier(random_state=0, **own)
+
+
+def dense_module(hidden_layer_sizes=(128, 64)):
+    """Return the plain PyTorch module of a candidate."""
+    return nets.dense((784, *hidden_layer_sizes, 10))
 
 
 # --- memory, in MB of PSS, in which a page is divided among the processes that share it ---------
@@ -160,11 +158,8 @@ def of_a_search(data):
 
     X, y, net = _prepare(data)
     _start_workers()
-    grid = {
-        "hidden_layer_sizes": [(64,), (128,), (128, 64), (256, 128)],
-        "lr": [1e-3, 3e-3],
-        "batch_size": [64, 128],
-    }
+    grid = {"hidden_layer_sizes": [(64,), (128,), (128, 64), (256, 128)]}
+    grid |= {"lr": [1e-3, 3e-3], "batch_size": [64, 128]}
     search = GridSearchCV(net, grid, cv=3, n_jobs=N_JOBS, error_score="raise")
     return _weighed(lambda: search.fit(X, y))
 
@@ -199,7 +194,6 @@ def _start_workers():
 
 
 def _import():
-    """Import skfashion in a worker, and return its number."""
     import skfashion  # noqa: F401
 
     time.sleep(0.2)
@@ -219,9 +213,7 @@ def tree_mb():
     import psutil
 
     if not psutil.LINUX:
-        raise BenchmarkError(
-            "This system does not count the memory that processes share; measure on Linux."
-        )
+        raise BenchmarkError("Only Linux counts the memory that processes share; measure there.")
     this, total = psutil.Process(), 0
     for process in (this, *this.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended

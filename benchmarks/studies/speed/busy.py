@@ -22,10 +22,10 @@ def busy_cores(n_cores=None):
 
 def compute():
     """Begin to compute in a thread; the function that is returned keeps this process waiting."""
-    threading.Thread(target=_forever, daemon=True).start()
-    return _forever
 
+    def forever():
+        while True:
+            pass
 
-def _forever():
-    while True:
-        pass
+    threading.Thread(target=forever, daemon=True).start()
+    return forever

@@ -1,7 +1,7 @@
 """Who is timed, and how each trains or predicts: one function a competitor.
 
 Each function prepares everything and returns ``run()``, which does the work once; where that
-returns a number, it is the seconds to count. Data come in the type that suits the competitor;
+returns a float, it is the seconds to count. Data come in the type that suits the competitor;
 nothing is converted inside the time.
 """
 
@@ -23,14 +23,8 @@ import numpy as np
 
 from benchmarks import memory
 from benchmarks.environment import THREAD_VARIABLES
-from benchmarks.studies.speed.nets import (
-    MLP,
-    keras_net,
-    module_net,
-    our_net,
-    skorch_net,
-    torch_net,
-)
+from benchmarks.same_nets import skorch_net
+from benchmarks.studies.speed.nets import MLP, keras_net, our_net, torch_net
 
 # Lets OpenMP's threads sleep while they wait.
 PASSIVE = (("OMP_WAIT_POLICY", "passive"),)
@@ -85,16 +79,10 @@ def whole_batches(task, n_rows):
     return {"batch_size": None, "shuffle": False, "sampler": sampler}
 
 
-def ours(task):
-    """Return skfashion's net."""
+def ours(task, name=None):
+    """Return skfashion's net of this name, else that of the task."""
     own = {"batch_size": task.batch_size, "max_epochs": task.epochs}
-    return our_net(task.net, device=task.device, **own)
-
-
-def module(task):
-    """Return skfashion's classifier of a module, that of the convolutional net."""
-    own = {"batch_size": task.batch_size, "max_epochs": task.epochs}
-    return module_net(device=task.device, **own)
+    return our_net(name or task.net, device=task.device, **own)
 
 
 def default_fit(task, **parameters):
@@ -104,15 +92,14 @@ def default_fit(task, **parameters):
     from skfashion import ConvNetClassifier, MLPNetClassifier, ResNetClassifier
 
     if task.net == "resnet":
-        X, y = load_digits(return_X_y=True)
-        X, y, cls = X[: task.rows].reshape(-1, 8, 8), y[: task.rows], ResNetClassifier
-        parameters["max_epochs"] = task.epochs
+        X, y = (array[: task.rows] for array in load_digits(return_X_y=True))
+        X, net = X.reshape(-1, 8, 8), ResNetClassifier(max_epochs=task.epochs)
     elif task.net == "cnn":
-        (X, y), cls = load(task, "uint8"), ConvNetClassifier
+        (X, y), net = load(task, "uint8"), ConvNetClassifier()
     else:
         shape = {"n_features": 12, "n_informative": 8, "n_classes": 3}
-        (X, y), cls = make_classification(task.rows, **shape, random_state=0), MLPNetClassifier
-    net = cls(random_state=0, **parameters)
+        (X, y), net = make_classification(task.rows, **shape, random_state=0), MLPNetClassifier()
+    net.set_params(random_state=0, **parameters)
     return lambda: net.fit(X, y)
 
 
@@ -218,11 +205,6 @@ def jax_scan(task):
     X, y = map(jnp.asarray, load(task))
     n_steps = len(X) // task.batch_size
 
-    def start():
-        random = np.random.RandomState(0)
-        drawn = ((random.uniform(-1, 1, (n, m)) / np.sqrt(n), m) for n, m in pairwise(MLP))
-        return [(jnp.asarray(weight, jnp.float32), jnp.zeros(m)) for weight, m in drawn]
-
     def loss_of(parameters, rows, targets):
         for weight, bias in parameters[:-1]:
             rows = jax.nn.relu(rows @ weight + bias)
@@ -248,7 +230,9 @@ def jax_scan(task):
         return jax.lax.scan(step, state, order.reshape(n_steps, task.batch_size))
 
     def run():
-        parameters = start()
+        random = np.random.RandomState(0)
+        drawn = ((random.uniform(-1, 1, (n, m)) / np.sqrt(n), m) for n, m in pairwise(MLP))
+        parameters = [(jnp.asarray(weight, jnp.float32), jnp.zeros(m)) for weight, m in drawn]
         zeros = jax.tree.map(jnp.zeros_like, parameters)
         state = (parameters, zeros, zeros, 0)
         for key in jax.random.split(jax.random.key(0), task.epochs):
@@ -277,10 +261,9 @@ def predict_bare(task):
             return torch.cat([module(block).argmax(1) for block in images.split(size)]).numpy()
 
     def seconds(size):
-        return min(timeit.repeat(lambda: run(size), number=1, repeat=4))
+        return min(timeit.repeat(partial(run, size), number=1, repeat=4))
 
-    best = min((64, 128, 256, 512, 1024, 2048, 5000, 10_000), key=seconds)
-    return lambda: run(best)
+    return partial(run, min((64, 128, 256, 512, 1024, 2048, 5000, 10_000), key=seconds))
 
 
 def _fitted(task):
@@ -338,46 +321,47 @@ def proba_one_ort(task):
     return lambda: [proba(images[i : i + 1]) for i in range(1000)]
 
 
-def candidates(task):
-    """Return a net, the 16 candidates of a search, its data and its only split."""
-    from sklearn.model_selection import ParameterGrid, ShuffleSplit
+def _candidates(task):
+    """Return a net, the grid of the 16 candidates of a search, its data and its only split."""
+    from sklearn.model_selection import ShuffleSplit
 
     sizes = [(64,), (128,), (128, 64), (256,)]
     grid = {"hidden_layer_sizes": sizes, "lr": [3e-4, 1e-3, 3e-3, 1e-2]}
-    X, y = load(task, "uint8")
     split = ShuffleSplit(1, test_size=0.2, random_state=0)
-    return ours(task).set_params(standardize=True), ParameterGrid(grid), X, y, split
+    return ours(task).set_params(standardize=True), grid, *load(task, "uint8"), split
 
 
 def search(task):
     """Search with scikit-learn, on all cores, without fitting the best again."""
     from sklearn.model_selection import GridSearchCV
 
-    net, grid, X, y, split = candidates(task)
+    net, grid, X, y, split = _candidates(task)
     options = {"cv": split, "n_jobs": task.threads, "refit": False}
-    return lambda: GridSearchCV(net, grid.param_grid, **options).fit(X, y)
+    return lambda: GridSearchCV(net, grid, **options).fit(X, y)
 
 
 def fits_in_turn(task):
     """Fit and score the same candidates one after the other, with one thread."""
     from sklearn.base import clone
+    from sklearn.model_selection import ParameterGrid
 
-    net, grid, X, y, split = candidates(task)
+    net, grid, X, y, split = _candidates(task)
     train, valid = next(split.split(X))
 
     def run():
-        for candidate in grid:
+        for candidate in ParameterGrid(grid):
             model = clone(net).set_params(n_threads=1, **candidate)
             model.fit(X[train], y[train]).score(X[valid], y[valid])
 
     return run
 
 
-def importing(modules, task):
-    """Import modules in a fresh interpreter; only that is timed."""
-    program = f"import time; start = time.perf_counter(); import {modules}\n"
-    command = [sys.executable, "-c", program + "print(time.perf_counter() - start)"]
-    return lambda: float(subprocess.check_output(command, text=True))
+def importing(program, task):
+    """Import in a fresh interpreter; only that is timed."""
+    timed = (
+        f"import time; start = time.perf_counter(); {program}; print(time.perf_counter() - start)"
+    )
+    return lambda: float(subprocess.check_output([sys.executable, "-c", timed], text=True))
 
 
 class Competitor(NamedTuple):
@@ -389,20 +373,17 @@ class Competitor(NamedTuple):
     variables: tuple = ()  # pairs, of its process besides those of all; None where it has none
 
 
-sklearn = partial(fitting, sklearn_mlp)
+SKLEARN, SKFASHION = ("scikit-learn MLPClassifier", "sklearn"), ("skfashion", "skfashion")
 sklearn_float64 = partial(fitting, sklearn_mlp, dtype="float64")
-predict_one_ours = partial(predict_one, ours)
-predict_one_sklearn = partial(predict_one, sklearn_mlp)
 channels_last = partial(hand, channels_last=True)
 bf16 = partial(channels_last, bf16=True)
 pools_first = partial(bf16, pools_first=True)
+module = partial(ours, name="module")
 one_thread = partial(default_fit, n_threads=1)
-IN_WORDS = f"the same, {'='.join(*PASSIVE)}"
 # The package by itself imports nothing before it is asked for.
-import_ours = partial(importing, "skfashion.classifiers.mlp")
-import_others = partial(importing, "skorch, sklearn")
+IMPORTS = ("import skfashion.classifiers.mlp", "import skorch, sklearn")
 COMPETITORS = {
-    "ours": Competitor("skfashion", "skfashion", partial(fitting, ours)),
+    "ours": Competitor(*SKFASHION, partial(fitting, ours)),
     "module": Competitor("ModuleClassifier", "skfashion", partial(fitting, module)),
     "conv": Competitor("ConvNetClassifier, the same module", "skfashion", partial(fitting, ours)),
     "hand": Competitor("hand-written PyTorch loop", "torch", hand),
@@ -411,26 +392,28 @@ COMPETITORS = {
     "hand_pools_first": Competitor(
         "the same, channels_last, autocast, pool before ReLU", "torch", pools_first
     ),
-    "sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", sklearn),
+    "sklearn": Competitor(*SKLEARN, partial(fitting, sklearn_mlp)),
     "sklearn_float64": Competitor("scikit-learn MLPClassifier, fp64", "sklearn", sklearn_float64),
     "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch),
     "lightning": Competitor("Lightning", "lightning", lightning),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
     "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
-    "default": Competitor("skfashion", "skfashion", default_fit),
+    "default": Competitor(*SKFASHION, default_fit),
     "default_one": Competitor("the same, n_threads=1", "skfashion", one_thread),
-    "default_passive": Competitor(IN_WORDS, "skfashion", default_fit, PASSIVE),
-    "predict_ours": Competitor("skfashion", "skfashion", predict_ours),
+    "default_passive": Competitor(
+        "the same, OMP_WAIT_POLICY=passive", "skfashion", default_fit, PASSIVE
+    ),
+    "predict_ours": Competitor(*SKFASHION, predict_ours),
     "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),
-    "predict_one_ours": Competitor("skfashion", "skfashion", predict_one_ours),
-    "predict_one_sklearn": Competitor("scikit-learn MLPClassifier", "sklearn", predict_one_sklearn),
-    "proba_one": Competitor("skfashion", "skfashion", proba_one),
+    "predict_one_ours": Competitor(*SKFASHION, partial(predict_one, ours)),
+    "predict_one_sklearn": Competitor(*SKLEARN, partial(predict_one, sklearn_mlp)),
+    "proba_one": Competitor(*SKFASHION, proba_one),
     "proba_one_bare": Competitor("the bare module", "torch", proba_one_bare),
     "proba_one_ort": Competitor("ONNX Runtime, fp32", "onnxruntime", proba_one_ort),
     "search": Competitor("GridSearchCV of ours, a process a core", "sklearn", search, UNTOLD),
     "fits_in_turn": Competitor("its fits in turn, n_threads=1", "skfashion", fits_in_turn),
-    "import_ours": Competitor("import skfashion.classifiers.mlp", "skfashion", import_ours),
-    "import_others": Competitor("import skorch, sklearn", "skorch", import_others),
+    "import_ours": Competitor(IMPORTS[0], "skfashion", partial(importing, IMPORTS[0])),
+    "import_others": Competitor(IMPORTS[1], "skorch", partial(importing, IMPORTS[1])),
 }
 
 
@@ -442,28 +425,22 @@ def compete(competitor, task, checkout):
     package = Path(importlib.util.find_spec("skfashion").origin).resolve()
     if not package.is_relative_to(checkout):
         raise ImportError(f"skfashion is {package}, expected that of {checkout}")
+    on_gpu = task["device"] != "cpu"
+    if on_gpu:
+        from torch import cuda
+
+        cuda.reset_peak_memory_stats()
     memory.forget_peak()
 
     def answer():
+        if on_gpu:  # which computes behind
+            cuda.synchronize()
         start = time.perf_counter()
         own = run()
+        if on_gpu:
+            cuda.synchronize()
         seconds = own if isinstance(own, float) else time.perf_counter() - start
-        return {"seconds": seconds, "peak_mb": memory.peak_mb()}
+        peak = cuda.max_memory_allocated() / 1e6 if on_gpu else memory.peak_mb()
+        return {"seconds": seconds, "peak_mb": peak}
 
-    return answer if task["device"] == "cpu" else _of_gpu(run)
-
-
-def _of_gpu(run):
-    """Return what runs once and says seconds and peak memory of a GPU, which computes behind."""
-    from torch import cuda
-
-    def answer():
-        cuda.synchronize()
-        start = time.perf_counter()
-        run()
-        cuda.synchronize()
-        seconds = time.perf_counter() - start
-        return {"seconds": seconds, "peak_mb": cuda.max_memory_allocated() / 1e6}
-
-    cuda.reset_peak_memory_stats()
     return answer

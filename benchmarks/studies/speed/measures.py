@@ -1,4 +1,4 @@
-"""What one process says about itself: memory, accuracy, and the limit of the processor."""
+"""What one process says about itself: memory, accuracy, shares of its time, and its limit."""
 
 import contextlib
 import statistics
@@ -12,12 +12,25 @@ import numpy as np
 import psutil
 
 from benchmarks import memory
-from benchmarks.studies.speed.competitors import Task, load, train_by_hand
-from benchmarks.studies.speed.nets import our_net
+from benchmarks.studies.speed.competitors import COMPETITORS, Task, load, train_by_hand
+from benchmarks.studies.speed.nets import OURS, our_net
 
 SEEDS = (0, 1, 2)
 # Rows of the file that does not fit the budget of memory: 1.6 GB of uint8.
 MAPPED_ROWS = 2_000_000
+# PyTorch's names of operations, by what they are for; those of our kernels are without a prefix.
+PARTS = {
+    "matrix products": "aten::mm aten::addmm mkldnn::_linear_pointwise",
+    "convolutions": "aten::mkldnn_convolution aten::convolution_backward",
+    "max-pool": "aten::max_pool2d_with_indices aten::max_pool2d_with_indices_backward "
+    "_MaxPool _MaxPoolBackward",
+    "batch norm": "aten::native_batch_norm aten::native_batch_norm_backward",
+    "activations": "aten::threshold_backward aten::clamp_min aten::clamp_min_ aten::relu "
+    "aten::relu_",
+    "fetching batches": "aten::index_select aten::index",
+    "casts and copies": "aten::copy_ aten::_to_copy aten::to",
+    "optimizer": "aten::_fused_adam_ aten::_fused_adamw_",
+}
 
 
 def memory_of_fit(net, data):
@@ -41,11 +54,8 @@ def _weighed(work):
     before, start = memory.resident_mb(), time.perf_counter()
     work()
     seconds = time.perf_counter() - start
-    return {
-        "seconds": round(seconds, 4),
-        "before_mb": round(before, 1),
-        "increase_mb": round(memory.peak_mb() - before, 1),
-    }
+    raised = {"before_mb": round(before, 1), "increase_mb": round(memory.peak_mb() - before, 1)}
+    return {"seconds": round(seconds, 4), **raised}
 
 
 def memory_of_map(net, data):
@@ -62,14 +72,15 @@ def memory_of_map(net, data):
                 file.write(block)
         X, y = np.memmap(path, np.uint8, "r", shape=(n_rows, 784)), np.arange(n_rows) % 10
         estimator = our_net(net, max_epochs=1, batch_size=512, standardize=True)
-        before, found = _own_mb(), {}
+        before = _own_mb()
+        found = {"before_mb": before}
         with memory.watched(_own_mb, 0.02) as highest:
             for name, arguments in {"fit": (X, y), "predict": (X,)}.items():
                 start = time.perf_counter()
                 getattr(estimator, name)(*arguments)
                 found[name] = round(time.perf_counter() - start, 2)
                 found[f"{name}_increase_mb"] = round(highest[0] - before, 1)
-    return {"before_mb": before, **found}
+    return found
 
 
 def _own_mb():
@@ -80,10 +91,10 @@ def _own_mb():
 
 def accuracy_of_precisions(net, data):
     """Return validation accuracies of the defaults with ``precision="auto"`` and ``"fp32"``."""
-    from skfashion import ConvNetClassifier, MLPNetClassifier
+    import skfashion
 
     X, X_valid, y, y_valid = _split(data)
-    cls = MLPNetClassifier if net == "mlp" else ConvNetClassifier
+    cls = getattr(skfashion, OURS[net][0])
 
     def accuracy(precision, seed):
         return cls(random_state=seed, precision=precision).fit(X, y).score(X_valid, y_valid)
@@ -115,11 +126,9 @@ def accuracy_of_competitors(net, data):
         if name == "ours":
             ours = our_net(net, max_epochs=4, batch_size=128, random_state=seed)
             return ours.fit(X, y).score(X_valid, y_valid)
-        task = Task(net=net, epochs=4)
-        module = train_by_hand(task, *map(torch.as_tensor, (X, y)), seed)
+        module = train_by_hand(Task(net, epochs=4), *map(torch.as_tensor, (X, y)), seed)
         with torch.no_grad():
-            hits = module(torch.as_tensor(X_valid)).argmax(1).numpy() == y_valid
-        return hits.mean()
+            return (module(torch.as_tensor(X_valid)).argmax(1).numpy() == y_valid).mean()
 
     told = _told(accuracy, "ours", "hand")
     return {"shortfall": told["hand"] - told["ours"], **told}
@@ -131,6 +140,28 @@ def _split(data):
 
     X, y = load(Task(data=data), "uint8")
     return train_test_split(X, y, test_size=len(y) // 12, stratify=y, random_state=0)
+
+
+def shares(competitor, net, rows, data):
+    """Return the shares of an epoch's time by purpose, in per cent.
+
+    What a kernel of ours takes counts as its operation's; what Python does between operations
+    is no operation, and counts as the rest.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    run = COMPETITORS[competitor].prepare(Task(net, epochs=1, rows=rows, data=data))
+    run()
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        run()
+    events = watched.events()
+    times = {event.key: event.self_cpu_time_total for event in watched.key_averages()}
+    whole = max(e.time_range.end for e in events) - min(e.time_range.start for e in events)
+    found = {
+        part: round(100 * sum(times.get(name, 0) for name in names.split()) / whole, 1)
+        for part, names in PARTS.items()
+    }
+    return found | {"everything else": round(100 - sum(found.values()), 1)}
 
 
 def scaling_point(rows, side, width):
@@ -145,13 +176,13 @@ def scaling_point(rows, side, width):
     return _weighed(lambda: MLPNetClassifier(max_epochs=1, **sizes).fit(X, y))
 
 
-def limits(size=2048, repeats=8):
+def limits():
     """Return the processor's GFLOP/s in matrix products: the faster of two libraries, by type."""
     import torch
 
     # oneDNN by name, as one product: PyTorch's setting would let it round float32 to bfloat16.
     onednn = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-    found = {}
+    size, found = 2048, {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a, b = torch.randn(2, size, size).to(dtype)
         products = [partial(torch.matmul, a, b)]
@@ -160,6 +191,6 @@ def limits(size=2048, repeats=8):
         times = []
         for product in products:
             with contextlib.suppress(RuntimeError):  # of a processor without bfloat16
-                times += timeit.repeat(product, number=1, repeat=repeats)
+                times += timeit.repeat(product, number=1, repeat=8)
         found[name] = round(2 * size**3 / min(times) / 1e9, 1)
     return found

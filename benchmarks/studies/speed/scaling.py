@@ -43,12 +43,10 @@ def describe(unit, seed, asked):
 
 def measure(unit, seed, asked):
     """Measure a point in fresh processes, and return the fastest of three; large ones run once."""
-    variables = child_environment(threads_of(asked))
-    sizes = {name: unit[name] for name in MIDDLE}
-    n_values = unit["rows"] * unit["side"] ** 2 * unit["width"]
-    n_runs = 1 if n_values > 60_000 * 784 * 512 else 3
     function = "benchmarks.studies.speed.measures:scaling_point"
-    found = [call(function, variables, **sizes) for _ in range(n_runs)]
+    variables, sizes = child_environment(threads_of(asked)), {name: unit[name] for name in MIDDLE}
+    is_large = unit["rows"] * unit["side"] ** 2 * unit["width"] > 60_000 * 784 * 512
+    found = [call(function, variables, **sizes) for _ in range(1 if is_large else 3)]
     return {**unit, **min(found, key=lambda one: one["seconds"])}
 
 
@@ -70,10 +68,11 @@ def table(rows):
     for varied, label in LABELS.items():
         points = points_of(rows, varied)
         first, last = points[0], points[-1]
-        lines.append([f"{label}, {first[varied]:,} to {last[varied]:,}"])
+        line = [f"{label}, {first[varied]:,} to {last[varied]:,}"]
         for value, unit in (("seconds", "s"), ("increase_mb", "MB")):
-            lines[-1].append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
-            lines[-1].append(f"{exponent(points, varied, value):.2f}")
+            line.append(f"{first[value]:.3g} to {last[value]:.3g} {unit}")
+            line.append(f"{exponent(points, varied, value):.2f}")
+        lines.append(line)
     headings = ["an epoch of MLPNetClassifier against", "time", "power"]
     return pipe_table(lines, [*headings, "memory of the fit", "power"])
 

@@ -100,7 +100,7 @@ def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
 
 
 def test_the_plan_has_everything_somewhere():
-    names = {*MLP, *imbalance.CNN, *FOREST, *imbalance.RIVALS}
+    names = {*MLP, *imbalance.CNN, *FOREST, *imbalance.RIVALS, *imbalance.OTHERS}
     measured, tried = set(), {name: set() for name in names}
     for unit, _ in FULL["parts"]:
         treatments = imbalance.treatments(unit, FULL)
@@ -114,7 +114,11 @@ def test_the_plan_has_everything_somewhere():
         assert {(name, 100, order) for order in (None, 1, 2)} < measured
         assert {(name, skew, None) for skew in (10, 50, "deepsmote")} < measured
         assert tried[name] == set(TREATMENTS)
-    assert {(name, skew, None) for name in imbalance.CNN for skew in (100, "deepsmote")} < measured
+    everywhere = {
+        (name, skew, None) for name in imbalance.CNN for skew in (100, 50, 10, "deepsmote")
+    }
+    assert everywhere < measured
+    assert {(name, skew, None) for name in imbalance.OTHERS for skew in (100, 50, 10)} < measured
     assert {name for name, *_ in measured} == names
 
 

@@ -23,7 +23,7 @@ STRIPS = ("wine", "breast_cancer")
 # What is compared: the classifier, what is set differently from its defaults, and on what.
 EVERYWHERE = ("fashion", "fashion-2000", *TABLES)
 CANDIDATES = (
-    ("LogisticRegression", {"C": 0.1, "max_iter": 200}, ("fashion-2000",)),
+    ("LogisticRegression", {"C": 0.1, "max_iter": 1000}, ("fashion-2000",)),
     ("LogisticRegression", {"max_iter": 1000}, TABLES),
     ("MLPNetClassifier", {}, EVERYWHERE),
     ("MLPNetClassifier", {"batch_norm": True, "lr": 5e-3}, EVERYWHERE),

@@ -26,22 +26,29 @@ UPPER, OTHER = "upper body", "other"
 # corner_mark: light and marks made gaps about half as large. Rare groups make gaps of few rows: in
 # the test part there are as many turned images as others.
 GROUPS = {"attribute": "rotation", "share": 0.1, "correlation": 0.3, "test_share": 0.5}
-FULL = {"train_rows": 20_000, "max_epochs": 5, "max_iter": 5, "grid_size": 9} | GROUPS
-QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "max_iter": 2, "grid_size": 4}
+FULL = {"train_rows": 20_000, "max_epochs": 5, "conv_epochs": 3, "trees": 100} | GROUPS
+FULL |= {"max_iter": 5, "grid_size": 9}
+QUICK = FULL | {"train_rows": 1_000, "max_epochs": 3, "conv_epochs": 1, "trees": 20}
+QUICK |= {"max_iter": 2, "grid_size": 4}
 
 
 def classifiers(task, settings):
     """Return the classifiers by name, each with one thread: runs go side by side."""
+    from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
 
-    from skfashion import MLPNetClassifier
+    from skfashion import ConvNetClassifier, MLPNetClassifier
 
-    # Few epochs: reductions fit it some dozens of times.
-    net = MLPNetClassifier(max_epochs=settings["max_epochs"], n_threads=1, device="cpu")
-    linear = make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50))
-    return {"MLPNetClassifier": net, "LogisticRegression": linear}
+    own = {"n_threads": 1, "device": "cpu"}
+    return {
+        # Few epochs: reductions fit it some dozens of times.
+        "MLPNetClassifier": MLPNetClassifier(max_epochs=settings["max_epochs"], **own),
+        "ConvNetClassifier": ConvNetClassifier(max_epochs=settings["conv_epochs"], **own),
+        "RandomForest": RandomForestClassifier(settings["trees"], n_jobs=1),
+        "LogisticRegression": make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=50)),
+    }
 
 
 def measure(task, seed, asked):

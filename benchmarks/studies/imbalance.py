@@ -26,7 +26,10 @@ FEW_OF_A_FOREST = ["nothing", "RandomUnderSampler", "class_weight=balanced", "pr
 SLOW = ["BorderlineSMOTE", "ADASYN", "SMOTEENN"]
 # What stands for all treatments but some.
 ALL, NOT_SLOW, OF_IMAGES = ["all but"], ["all but", *SLOW], ["all but", *SLOW, "PCA + SMOTE"]
+# Those that have no sampling and no loss of their own to treat.
+FEW_OF_OTHERS = ["nothing", "class_weight=balanced", "prior correction", "threshold tuning"]
 MLP, CNN, FOREST = ["MLPNetClassifier"], ["ConvNetClassifier"], ["RandomForest"]
+OTHERS = ["LogisticRegression", "HistGradientBoosting"]
 # The classical rivals, which are treatment and classifier in one: compared with the forest.
 RIVALS = {"BalancedRandomForest": "RandomForest", "EasyEnsemble": "RandomForest"}
 
@@ -51,6 +54,8 @@ PARTS = [
     part(MLP, [*FEW, *SLOW], DEEPSMOTE),
     part(FOREST, [*FEW_OF_A_FOREST, "SMOTE", *SLOW], DEEPSMOTE),
     part(CNN, FEW, DEEPSMOTE),
+    part(CNN, FEW, RATIOS),
+    *(part(OTHERS, FEW_OF_OTHERS, skew) for skew in (EXPONENTIAL, RATIOS)),
     *(part(RIVALS, ["nothing"], skew) for skew in (EXPONENTIAL, ORDERS, RATIOS, DEEPSMOTE)),
 ]
 QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
@@ -61,10 +66,16 @@ QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5
 def classifiers(unit, settings):
     """Return the classifiers of a part by name, each with one thread: runs go side by side."""
     from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
-    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
 
     from skfashion import ConvNetClassifier, MLPNetClassifier
 
+    # As in benchmarks.models.
+    trees = {"max_bins": 64, "max_features": 0.1, "early_stopping": False}
+    linear = make_pipeline(MinMaxScaler(), LogisticRegression(C=0.1, max_iter=1000))
     net = {"n_threads": 1, "device": "cpu"} | settings["nets"]
     known = {
         "MLPNetClassifier": MLPNetClassifier(**net),
@@ -72,6 +83,8 @@ def classifiers(unit, settings):
         "RandomForest": RandomForestClassifier(settings["trees"]),
         "BalancedRandomForest": BalancedRandomForestClassifier(settings["trees"]),
         "EasyEnsemble": EasyEnsembleClassifier(settings["easy"]),
+        "LogisticRegression": linear,
+        "HistGradientBoosting": HistGradientBoostingClassifier(**trees),
     }
     return {name: known[name] for name in unit["estimators"]}
 
@@ -88,7 +101,9 @@ def describe(unit, seed, asked, chosen=None):
     """Say by what a row is recognised: treatments, and classifiers with all their parameters."""
     chosen = chosen or treatments(unit, asked.settings)
     its = described(classifiers(unit, asked.settings))
-    return {"settings": {"treatments": chosen, "classifiers": its}, "data": asked.size}
+    scope = "images" if set(unit["estimators"]) & {*MLP, *CNN} else None
+    settings = {"treatments": chosen, "classifiers": its}
+    return {"settings": settings, "data": asked.size, "scope": scope}
 
 
 def measure(unit, seed, asked):

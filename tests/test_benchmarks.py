@@ -16,7 +16,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_studies import command
+from small_studies import WAITING, command
 
 ROOT = Path(__file__).absolute().parents[1]
 # The benchmarks are no part of the installed package; pytest may be called from anywhere.
@@ -550,7 +550,7 @@ def test_committed_pages_are_up_to_date():
 def test_pages_have_the_places_of_the_tables(study):
     page = study.path.read_text(encoding="utf-8")
     assert all(page.count(marker) == 1 for marker in study.markers)
-    assert study.rows()
+    assert bool(study.rows()) != (study.name in WAITING)
 
 
 def test_all_that_takes_the_bundled_images_takes_quick(capsys):

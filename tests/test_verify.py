@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from small_studies import WAITING
 
 from benchmarks import environment, results, verify
 from benchmarks.registry import STUDIES
@@ -120,9 +121,10 @@ def test_all_committed_rows_have_the_form():
     others = [other for study in STUDIES.values() for other in study.instead.values()]
     # One that is a command of its own may be an option of another one, too.
     for study in {study.name: study for study in (*STUDIES.values(), *others)}.values():
-        assert verify.form(study, results.read(study.file)) is None, study.name
+        expected = "no rows" if study.name in WAITING else None
+        assert verify.form(study, results.read(study.file)) == expected, study.name
         assert bool(study.cheap) != study.timing, study.name
-        paths.remove(study.name)
+        paths.discard(study.name)
     assert not paths
 
 

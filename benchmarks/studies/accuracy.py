@@ -58,6 +58,8 @@ def lines(rows):
     """Write the table of Markdown, a model a line, with the number of seeds where they differ."""
     groups = by_model(rows)
     columns = COLUMNS | ({"seeds": len} if len({*map(len, groups)}) > 1 else {})
+    if any("brier" not in row["metrics"] for row in rows):  # of rows before there was that column
+        columns.pop("Brier")
     found = [[its[0]["label"], *(write(its) for write in columns.values())] for its in groups]
     return pipe_table(found, ["classifier", *columns], ["left"] + ["right"] * len(columns))
 

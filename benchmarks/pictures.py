@@ -32,13 +32,13 @@ def save(figure, path, rows, dpi=110):
 
 
 def is_stale(path, rows):
-    """Tell whether a picture was drawn from other rows; one without a fingerprint was not."""
+    """Tell whether a picture was drawn from other rows than these, or does not say from which."""
     if not path.exists():
         return True
     from PIL import Image
 
     with Image.open(path) as image:
-        return image.info.get(STAMP) not in (None, fingerprint(rows))
+        return image.info.get(STAMP) != fingerprint(rows)
 
 
 def fingerprint(rows):

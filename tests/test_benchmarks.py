@@ -16,6 +16,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from small_studies import WAITING, command
 
 ROOT = Path(__file__).absolute().parents[1]
@@ -528,6 +529,12 @@ def test_check_sees_an_old_picture(study, capsys):
     results.append(study.file, [row("low", 0, 0.3, seconds=seconds, date="2027")])
     assert pages.update([study], check=True) == 1
     assert capsys.readouterr().err.startswith("p.png is out of date")
+    pages.update([study])
+    assert pages.update([study], check=True) == 0
+    picture = study.path.parent / "p.png"
+    with Image.open(picture) as image:
+        image.copy().save(picture)  # says no more from which rows it was drawn
+    assert pages.update([study], check=True) == 1
 
 
 def test_what_a_page_lacks_is_named(study):

@@ -120,11 +120,12 @@ class _Workers:
         self._ending.set()
         self.send(signal.SIGTERM)
         until = time.monotonic() + seconds
-        while any(process.is_alive() for process in self._alive):
+        # Asked once a turn: one that dies between two questions would be waited for in vain.
+        while alive := [process for process in self._alive if process.is_alive()]:
             left = until - time.monotonic()
             if left <= 0 or signals.is_impatient:
                 break
-            signals.wait([p.sentinel for p in self._alive if p.is_alive()], left)
+            signals.wait([process.sentinel for process in alive], left)
         for process in self._alive:
             if process.is_alive():
                 say("killed", logging.ERROR, worker=process.pid)

@@ -16,7 +16,7 @@ from benchmarks.models import Model
 
 
 class Reference(NamedTuple):
-    """A published system, and how ours has its architecture."""
+    """A published project, and how ours has its architecture."""
 
     label: str
     # The accuracy to reach, 0 to 1: what its authors state or, of the two that state no number,

@@ -1,4 +1,4 @@
-"""Pages of published systems: what their tables say to type is what was measured."""
+"""Pages of published projects: what their tables say to type is what was measured."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Published systems beside ours, same architectures.
+"""Beginners' projects beside ours, same architectures.
 
 Train each published recipe as its authors do (its accuracy is read on the test images after every
 epoch, which favours it), our recipe for the same architecture (read once), and the same
@@ -41,7 +41,7 @@ def seconds_to_reach(group, accuracy):
 
 
 def table(rows):
-    """Write the table: a published system a line."""
+    """Write the table: a project a line."""
     groups, lines = of_today(rows), []
     for name, entry in REFERENCES.items():
         theirs, ours, defaults = (groups.get(f"{kind}:{name}") for kind in KINDS)
@@ -49,7 +49,7 @@ def table(rows):
             line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
             line += [ACCURACY(ours), f"{100 * entry.target:.1f}", SECONDS(ours)]
             lines.append([*line, ACCURACY(defaults), SECONDS(defaults)])
-    headings = ["system", "architecture", "published %", "run here, best epoch %", "s to reach it"]
+    headings = ["project", "architecture", "published %", "run here, best epoch %", "s to reach it"]
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
     words = (

@@ -18,11 +18,29 @@ def pipe_table(lines, headings, align=None):
 
 def group_table(groups, headings, columns):
     """Return a table, a line a group of `grouped`; ``columns`` are functions of its rows."""
-    lines = []
+    lines, marks = [], marks_of([row for its in groups.values() for row in its])
     for names, its in groups.items():
-        names = names if isinstance(names, tuple) else (names,)
-        lines.append([*names, *(write(its) for write in columns.values())])
+        first, *others = names if isinstance(names, tuple) else (names,)
+        cells = (write(its) for write in columns.values())
+        lines.append([first + mark(its, marks), *others, *cells])
     return pipe_table(lines, [*headings, *columns])
+
+
+def marks_of(rows):
+    """Return a mark for each day and machine of rows, for `mark`; none where there is one."""
+    found = sorted({_place(row) for row in rows})
+    return dict(zip(found, "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲ", strict=False)) if len(found) > 1 else {}
+
+
+def mark(rows, marks):
+    """Write on which days and machines rows were measured, as `caption` explains."""
+    its = {_place(row) for row in rows}
+    return "".join(sign for place, sign in marks.items() if place in its)
+
+
+def _place(row):
+    """Return the day and the machine of a row."""
+    return row["date"][:10], row["machine"]["cpu"]
 
 
 def mean_of(*keys, factor=1, decimals=2):
@@ -109,7 +127,31 @@ def caption(rows):
     machine = f"{cpu} ({instructions}), {cores} cores, {ram} GB{threads}{warning}."
     names = dict.fromkeys(name for row in rows for name in row["versions"])
     versions = ", ".join(f"{name} {every(rows, 'versions', name)}" for name in names)
-    return f"{machine}\n{versions}; {results.commits(rows)}."
+    return f"{machine}\n{versions}; {results.commits(rows)}. {_days(rows)}"
+
+
+def _days(rows):
+    """Say when rows were measured, and what `mark` stands for."""
+    marks = marks_of(rows)
+    if not marks:
+        return f"Measured on {rows[0]['date'][:10]}."
+    machines, places = len({machine for _, machine in marks}) > 1, seeds_by_place(rows)
+    said = []
+    for (day, machine), sign in marks.items():
+        seeds = f"seeds {', '.join(map(str, places[day, machine]))}" if places else ""
+        about = ", ".join(filter(None, [machine if machines else "", seeds]))
+        said.append(f"{sign} {day}{f' ({about})' if about else ''}")
+    return f"Measured on {', '.join(said)}."
+
+
+def seeds_by_place(rows):
+    """Return the seeds of each day and machine; none if a seed has several."""
+    found = {}
+    for row in rows:
+        found.setdefault(_place(row), set()).add(row.get("seed"))
+    every = list(itertools.chain(*found.values()))
+    has_one_each = None not in every and len(every) == len({*every})
+    return {place: sorted(seeds) for place, seeds in found.items()} if has_one_each else {}
 
 
 def below(words, rows, command=None):

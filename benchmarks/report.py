@@ -28,8 +28,6 @@ def page(sections):
             "pip install -e '.[tables]'"
         ) from error
     rows = accuracy.STUDY.rows()
-    days = sorted({row["date"][:10] for row in rows})
-    measured = " to ".join(dict.fromkeys([days[0], days[-1]]))
     points = _points(rows)
     words = points.mark_text(align="left", dx=8, dy=-6).encode(text="classifier")
     # Words beside points need more room than a phone has.
@@ -51,7 +49,7 @@ def page(sections):
         "results.html",
         folder=TEMPLATES,
         title="skfashion: results",
-        about=[accuracy.about(rows), *caption(rows).splitlines(), f"Measured {measured}."],
+        about=[accuracy.about(rows), *caption(rows).splitlines()],
         charts={name: pages.specification(chart) for name, chart in charts.items()},
         sections=[
             {

@@ -1,6 +1,6 @@
 """The published recipes, trained as their authors do: PyTorch's DataLoader, item by item.
 
-The recipes are facts taken from five beginners' projects (see docs/references.md); the code is ours.
+The recipes are facts taken from projects of beginners (see docs/references.md); the code is ours.
 """
 
 import itertools

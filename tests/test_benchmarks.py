@@ -23,7 +23,7 @@ ROOT = Path(__file__).absolute().parents[1]
 # The benchmarks are no part of the installed package; pytest may be called from anywhere.
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import data, environment, models, pages, pictures, results  # noqa: E402
+from benchmarks import data, environment, formatting, models, pages, pictures, results  # noqa: E402
 from benchmarks.__main__ import build_parser, main  # noqa: E402
 from benchmarks.errors import BenchmarkError  # noqa: E402
 from benchmarks.one_fit import evaluate  # noqa: E402
@@ -526,7 +526,7 @@ def test_check_sees_an_old_picture(study, capsys):
     pages.update([study])
     # A new duration that rounds to the same table: only the picture's stamp can tell.
     seconds = {"fit": 2.001, "predict": 0.1}
-    results.append(study.file, [row("low", 0, 0.3, seconds=seconds, date="2027")])
+    results.append(study.file, [row("low", 0, 0.3, seconds=seconds, date="2026-01-01T23")])
     assert pages.update([study], check=True) == 1
     assert capsys.readouterr().err.startswith("p.png is out of date")
     pages.update([study])
@@ -551,6 +551,39 @@ def test_what_a_page_lacks_is_named(study):
 
 def test_committed_pages_are_up_to_date():
     assert main(["tables", "--check"]) == 0
+
+
+def test_a_line_of_several_days_says_so():
+    first, second = ({"machine": {"cpu": "x"}, "date": f"2026-01-0{day}T10"} for day in (1, 2))
+    about = {"commit": "1", "versions": {}, "value": 1}
+    rows = [{"unit": name, **place, **about} for name in "pq" for place in (first, second)]
+    groups = formatting.grouped(rows, "unit") | {"r": [rows[0]]}
+    table = formatting.group_table(groups, ["what"], {"n": lambda its: str(len(its))})
+    assert [line.split()[1] for line in table.splitlines()[2:]] == ["pᵃᵇ", "qᵃᵇ", "rᵃ"]
+    assert formatting.caption(rows).endswith("Measured on ᵃ 2026-01-01, ᵇ 2026-01-02.")
+    one = rows[::2]
+    assert "ᵃ" not in formatting.group_table({"p": one}, ["what"], {})
+    assert formatting.caption(one).endswith("Measured on 2026-01-01.")
+    elsewhere = [*one, rows[1] | {"machine": {"cpu": "y"}}]
+    assert formatting.caption(elsewhere).endswith("ᵃ 2026-01-01 (x), ᵇ 2026-01-02 (y).")
+    drawn = [row | {"seed": int(row["date"][9])} for row in rows] + [rows[0] | {"seed": 3}]
+    assert formatting.caption(drawn).endswith("ᵃ 2026-01-01 (seeds 1, 3), ᵇ 2026-01-02 (seeds 2).")
+
+
+# Whose tables mark the lines that were measured on several days or machines; and others, of whose
+# rows a line has one, or those with today's defaults. Of imbalance all rows are measured anew.
+MARKED = {"accuracy", "frontier", "reference", "rivals", "robustness", "shipping", "tiny", "drift"}
+OF_SOME_ROWS = {"tuning", "ablation", "imbalance"}
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
+def test_no_line_mixes_days_or_machines_without_a_mark(study):
+    rows = study.rows()
+    if formatting.seeds_by_place(rows):  # which stands below the table
+        return
+    lines = formatting.grouped(rows, lambda row: repr((row["unit"], row.get("name"))))
+    mixed = [name for name, its in lines.items() if len(formatting.marks_of(its)) > 1]
+    assert study.name in MARKED | OF_SOME_ROWS or not mixed
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)

@@ -18,6 +18,7 @@ def row(which, seed, accuracy, data="wine", name="ConvNetClassifier"):
         "commit": "0" * 40,
         "versions": {"python": "3"},
         "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 24},
+        "date": "2026-11-30",
     }
 
 

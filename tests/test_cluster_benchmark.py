@@ -16,6 +16,7 @@ def row(n_workers, i, n_seconds):
         "halving": {"seconds": 9.0, "bytes": 200_000_000, "trainings": [6, 2]},
         "versions": {"python": "3"},
         "machine": {"cpu": "x", "instructions": "y", "cores": 2, "ram_gb": 8},
+        "date": "2026-11-30",
         "commit": "1" * 40,
         "command": "python -m benchmarks cluster",
     }

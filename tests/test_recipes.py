@@ -220,7 +220,12 @@ def test_settings_are_compared_on_validation_data(tmp_path, monkeypatch):
         "votes": ("VotingClassifier", {"estimators": [("MLPNetClassifier", small)] * 2}),
     }
     units = [(name, *kind) for name, kind in kinds.items()]
-    about = {"commit": "1", "machine": MACHINE, "versions": {}, "date": "2026"}
+    about = {
+        "commit": "1",
+        "machine": MACHINE,
+        "versions": {},
+        "date": "2026",
+    }
     rows = [
         candidates.describe(unit, seed, None)
         | candidates.measure(unit, seed, split=parts)
@@ -291,6 +296,7 @@ def test_doubtful_test_images_are_found():
             "command": "c",
             "commit": "0" * 40,
             "machine": MACHINE,
+            "date": "2026-11-30",
             "versions": {},
             **row,
         }
@@ -324,7 +330,12 @@ def test_robustness_is_measured_by_kind_and_severity():
     found = robustness.accuracies(net, split, disturbed)
     assert found["clean"] == net.score(split.X_test, split.y_test)
     assert found["accuracy"]["noise"][2] == net.score(disturbed["noise"][2], split.y_test)
-    about = {"command": "python -m benchmarks robustness", "machine": MACHINE, "commit": "1"}
+    about = {
+        "command": "python -m benchmarks robustness",
+        "machine": MACHINE,
+        "date": "2026-11-30",
+        "commit": "1",
+    }
     about |= {"versions": {}, **found}
     rows = [
         {"unit": name, "seed": seed, **about}

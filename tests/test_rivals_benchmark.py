@@ -97,7 +97,13 @@ def test_each_setting_of_a_competitor_is_tried_and_the_chosen_one_is_bold():
     asked = SimpleNamespace(options=SimpleNamespace(models=["logistic_regression", "dummy"]))
     units = competitors.units(asked)
     assert [unit["settings"]["C"] for unit in units] == [0.1, 1.0, 0.01]
-    about = {"versions": {"torch": "2"}, "machine": {}, "commit": "c", "seconds": 3.0}
+    about = {
+        "versions": {"torch": "2"},
+        "machine": {"cpu": "x"},
+        "date": "2026-11-30",
+        "commit": "c",
+        "seconds": 3.0,
+    }
     about |= {"command": "c", "accuracy": 0.86}
     lines = competitors.table([{"unit": unit} | about for unit in units]).splitlines()
     bold = [line for line in lines if "**" in line]

@@ -144,6 +144,7 @@ def test_tables_hold_medians_ranges_and_aims():
         "settings": {"rounds": 3, "task": FULL},
         "versions": {"torch": "2"},
         "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+        "date": "2026-11-30",
         "commit": "0" * 40,
     }
     timed = {

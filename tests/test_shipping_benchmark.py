@@ -34,7 +34,14 @@ def rows():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipping, "classifiers", small)
         found = list(shipping.measure("MLPNetClassifier", 0, asked))
-    head = {"unit": "MLPNetClassifier", "seed": 0, "command": "x", "machine": {}, "versions": {}}
+    head = {
+        "unit": "MLPNetClassifier",
+        "seed": 0,
+        "command": "x",
+        "machine": {"cpu": "x"},
+        "date": "2026-11-30",
+        "versions": {},
+    }
     return [head | {"settings": settings, "commit": "0" * 40} | row for row in found]
 
 

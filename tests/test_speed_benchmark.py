@@ -236,6 +236,7 @@ COMMON = {
     "settings": {"rounds": 3},
     "versions": {"torch": "2"},
     "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+    "date": "2026-11-30",
     "commit": "0" * 40,
 }
 

@@ -9,7 +9,18 @@ import statistics
 
 from benchmarks import data, one_fit
 from benchmarks.errors import at_least, names_option
-from benchmarks.formatting import caption, cell, every, grouped, mean_of, pipe_table, seeds, values
+from benchmarks.formatting import (
+    caption,
+    cell,
+    every,
+    grouped,
+    mark,
+    marks_of,
+    mean_of,
+    pipe_table,
+    seeds,
+    values,
+)
 from benchmarks.models import MODELS
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.studies import datasets
@@ -60,7 +71,11 @@ def lines(rows):
     columns = COLUMNS | ({"seeds": len} if len({*map(len, groups)}) > 1 else {})
     if any("brier" not in row["metrics"] for row in rows):  # of rows before there was that column
         columns.pop("Brier")
-    found = [[its[0]["label"], *(write(its) for write in columns.values())] for its in groups]
+    marks = marks_of(rows)
+    found = [
+        [its[0]["label"] + mark(its, marks), *(write(its) for write in columns.values())]
+        for its in groups
+    ]
     return pipe_table(found, ["classifier", *columns], ["left"] + ["right"] * len(columns))
 
 

@@ -10,7 +10,7 @@ import statistics
 
 from benchmarks import one_fit
 from benchmarks.errors import names_option
-from benchmarks.formatting import caption, median, pipe_table, values
+from benchmarks.formatting import mark, marks_of, median, table_above, values
 from benchmarks.pictures import label_points, pyplot
 from benchmarks.recipes import FASTEST, REFERENCES, of_today
 from benchmarks.studies import accuracy, reference
@@ -28,23 +28,24 @@ def plan(asked):
 def table(rows):
     """Write the table: a recipe a line."""
     groups, lines = of_today(rows), []
+    rows = [row for group in groups.values() for row in group]
+    marks = marks_of(rows)
     for name, entry in FASTEST.items():
         if group := groups.get(f"fast:{name}"):
             seconds = statistics.median(values(group, "seconds", "fit"))
             aim = f"{100 * entry.target:.1f}" if entry.target else ""
             predict = median(group, "seconds", "predict", form=".1f")
-            line = [f"`{name}`", aim, reference.ACCURACY(group), len(group), f"{seconds:.1f}"]
+            line = [f"`{name}`", aim, reference.ACCURACY(group) + mark(group, marks)]
+            line += [len(group), f"{seconds:.1f}"]
             rivals = groups.get(f"published:{entry.rival}")
             against = _against(rivals, entry, seconds) if rivals else ["", "", ""]
+            if rivals:
+                against[0] += mark(rivals, marks)
             lines.append([*line, predict, *against])
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
-    text = pipe_table(lines, [*headings, "ratio of times", "at most"])
-    rows = [row for group in groups.values() for row in group]
-    dates = sorted(values(rows, "date"))
-    return (
-        f"{text}\n\n{caption(rows)}\n\nCommand: `python -m benchmarks frontier`; runs "
-        f"ended from {dates[0]} to {dates[-1]}."
-    )
+    headings += ["ratio of times", "at most"]
+    words = "Means ± deviations of accuracies, medians of seconds."
+    return table_above(lines, headings, words, rows, "python -m benchmarks frontier")
 
 
 def _against(rivals, entry, seconds):

@@ -10,7 +10,7 @@ from itertools import product
 
 from benchmarks import one_fit
 from benchmarks.errors import names_option
-from benchmarks.formatting import mean_of, median_of, table_above, values
+from benchmarks.formatting import mark, marks_of, mean_of, median_of, table_above, values
 from benchmarks.recipes import REFERENCES, of_today
 from benchmarks.study import study_of
 
@@ -43,12 +43,17 @@ def seconds_to_reach(group, accuracy):
 def table(rows):
     """Write the table: a project a line."""
     groups, lines = of_today(rows), []
+    rows = [row for group in groups.values() for row in group]
+    marks = marks_of(rows)
     for name, entry in REFERENCES.items():
         theirs, ours, defaults = (groups.get(f"{kind}:{name}") for kind in KINDS)
         if ours and defaults and (theirs or entry.published is None):
             line = [f"`{name}`", entry.label, *_published_cells(entry, theirs, ours)]
-            line += [ACCURACY(ours), f"{100 * entry.target:.1f}", SECONDS(ours)]
-            lines.append([*line, ACCURACY(defaults), SECONDS(defaults)])
+            if theirs:
+                line[3] += mark(theirs, marks)
+            line += [ACCURACY(ours) + mark(ours, marks), f"{100 * entry.target:.1f}"]
+            line += [SECONDS(ours), ACCURACY(defaults) + mark(defaults, marks), SECONDS(defaults)]
+            lines.append(line)
     headings = ["project", "architecture", "published %", "run here, best epoch %", "s to reach it"]
     headings += ["ratio of times", "our recipe %", "aim %", "s", "our defaults %", "s"]
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
@@ -56,7 +61,6 @@ def table(rows):
         f"Seeds of a row: {published} as published, {ours} with our recipe, {defaults} with our "
         "defaults; means and deviations of accuracies, medians of seconds."
     )
-    rows = [row for group in groups.values() for row in group]
     return table_above(lines, headings, words, rows, "python -m benchmarks reference")
 
 

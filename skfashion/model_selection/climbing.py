@@ -33,7 +33,7 @@ def climb(search, candidates, trainings, shared, root):
     """
     tree = root.subcontext(task_name="search", max_subtasks=search.n_iterations_)
     tree.call_on_fit_task_begin(estimator=search)
-    alive, means, paused = np.arange(len(candidates)), None, {}
+    alive, means, paused, seconds = np.arange(len(candidates)), None, {}, {}
     rows, out, more = [], [], {"iter": [], "n_resources": []}
     for rung, until in enumerate(search.n_resources_):
         if rung > 0:
@@ -46,16 +46,21 @@ def climb(search, candidates, trainings, shared, root):
         branch.call_on_fit_task_begin(estimator=search)
         tasks = [trainings[i][j] | {"until": until} for i, j in cells]
         announcements = announcements_of(search, branch, [task["model"] for task in tasks])
-        found = run_all(
+        given = [*zip(map(paused.get, cells), announcements, strict=True)]
+        # The longest first: nobody waits in the end for one that has just begun.
+        order = sorted(range(len(cells)), key=lambda k: -seconds.get(cells[k], 0.0))
+        ended = run_all(
             train_and_score,
-            tasks,
+            [tasks[k] for k in order],
             shared,
-            given=[*zip(map(paused.get, cells), announcements, strict=True)],
+            given=[given[k] for k in order],
             n_jobs=search.n_jobs,
             cache=search.cache,
             kept=worth_keeping,
             verbose=search.verbose,
         )
+        found = [one for _, one in sorted(zip(order, ended, strict=True), key=lambda pair: pair[0])]
+        seconds = {cell: one["fit_time"] for cell, one in zip(cells, found, strict=True)}
         # Those that have dropped out are let go of here.
         paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}
         warn_or_raise_about_fit_failures(found, search.error_score)

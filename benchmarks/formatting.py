@@ -68,6 +68,12 @@ def half_interval(values):
     return stats.t.ppf(0.975, n - 1) * statistics.stdev(values) / n**0.5
 
 
+def bounds(values):
+    """Return the ends of the mean's 95 % interval by Student's t."""
+    mean, half = statistics.fmean(values), half_interval(values)
+    return mean - half, mean + half
+
+
 def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0):
     """Write mean [low, high] of a 95 % interval `widened` times; `sign` is + of differences."""
     values, form = [factor * value for value in values], f"{sign}.{decimals}f"

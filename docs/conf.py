@@ -40,8 +40,17 @@ numpydoc_show_class_members = False
 templates_path = ["templates"]
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skfashion"
+html_title = f"skfashion {version}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_favicon = "static/favicon.svg"
 html_theme_options = {
+    "logo": {
+        "image_light": "static/logo-light.svg",
+        "image_dark": "static/logo-dark.svg",
+        "alt_text": "skfashion, to the start page",
+    },
+    "header_links_before_dropdown": 4,
     "show_toc_level": 2,
     "navigation_with_keys": True,
     "search_as_you_type": True,

@@ -4,56 +4,31 @@ import doctest
 import importlib
 import pkgutil
 import warnings
-from itertools import groupby
 
 import pytest
-from pages import PAGES, ROOT, blocks, page_name
+from pages import PAGES, page_name, printed, sections, without_numbers
 
 import skfashion
 from skfashion.datasets import fetch_fashion_mnist
 
 pytestmark = pytest.mark.docs
 
-# Pages so long that workers share their sections: each of these needs nothing but what its page
-# begins with.
-BY_SECTION = [ROOT / "docs" / f"{name}.md" for name in ("searching", "user_guide")]
-
-
-def sections(path):
-    """Yield the heading of each section that has code, and that code with what goes before it."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-
-    def heading(block):
-        above = [line for line in lines[: block[0]] if line.startswith("## ")]
-        return above[-1].removeprefix("## ") if above else ""
-
-    first, *others = [
-        (name, list(found)) for name, found in groupby(blocks(path, "python"), heading)
-    ]
-    yield first
-    for name, found in others:
-        yield name, first[1] + found
-
 
 def cases():
     """Yield the blocks that run one after another, by page or by section."""
     for path in PAGES:
-        if path in BY_SECTION:
-            for name, found in sections(path):
-                yield pytest.param(path, found, id=f"{page_name(path)}, {name}")
-        elif found := list(blocks(path, "python")):
-            yield pytest.param(path, found, id=page_name(path))
+        for name, found in sections(path):
+            yield pytest.param(path, found, id=", ".join(filter(None, [page_name(path), name])))
 
 
 @pytest.mark.parametrize(("path", "found"), list(cases()))
-def test_python_blocks_run(path, found, tmp_path, monkeypatch):
+def test_python_blocks_run_and_print_what_is_shown(path, found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "__page__"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for line, source in found:
-            # Empty lines in front, so that a traceback names the line of the page.
-            exec(compile("\n" * line + source, str(path), "exec"), namespace)
+        outputs = dict(printed(path, found))
+    for line, _, shown in found:
+        assert without_numbers(outputs[line]) == without_numbers(shown), f"line {line} of {path}"
 
 
 MODULES = ["skfashion", *(m.name for m in pkgutil.walk_packages(skfashion.__path__, "skfashion."))]

@@ -51,6 +51,10 @@ def test_the_table_shows_gains_with_their_intervals(rows):
     cells = [cell.strip() for cell in line.split("|")]
     assert cells[2] == "3"
     assert cells[6] == f"{np.mean(gains):+.2f} [{low:+.2f}, {high:+.2f}]"
+    single, long = ([r for r in rows if r["name"] == n] for n in ("one CNN", ensembles.LONG))
+    for cell, others in zip(cells[7:9], (single, long), strict=True):
+        pairs = zip(group, others, strict=True)
+        assert cell == interval([a["accuracy"] - b["accuracy"] for a, b in pairs], 100)
     lowest, highest = (100 * np.mean([f(row["members"]) for row in group]) for f in (min, max))
     assert cells[5] == f"{lowest:.2f} to {highest:.2f}"
     for part in ("2 seeds", "300 of the training images", "has 6."):

@@ -351,6 +351,24 @@ def test_robustness_is_measured_by_kind_and_severity():
     assert axes.images[0].get_array().shape == (2, len(disturbed))
 
 
+def test_what_augmentation_changes_is_said_seed_by_seed():
+    about = {"machine": MACHINE, "date": "2026", "commit": "1", "versions": {}, "command": "c"}
+    rows = [
+        {"unit": name, "seed": seed, "clean": clean + seed / 100, "seconds": 1.0, **about}
+        | {"accuracy": {"noise": [noise - seed / 1000] * 5, "blur": [0.5 + add * seed] * 5}}
+        for name, clean, noise, add in (
+            ("MLPNetClassifier", 0.9, 0.7, 0.0),
+            ("MLPNetClassifier, augmented", 0.8, 0.5, 0.1),
+        )
+        for seed in (0, 1, 2)
+    ]
+    (line,) = (line for line in robustness.table(rows).splitlines() if "[-10.00" in line)
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[:2] == ["MLPNetClassifier", "-10.00 [-10.00, -10.00]"]
+    # Three seeds of 0, 10 and 20 points more are no proof.
+    assert cells[3:] == ["", "noise"]
+
+
 def test_the_page_has_the_recipes_to_copy():
     page = (Path(__file__).parents[1] / "docs" / "frontier.md").read_text(encoding="utf-8")
     source = page.split("```python\n")[1].split("```")[0]

@@ -1,4 +1,4 @@
-"""The recipes beside the page "In production": an environment without PyTorch, KServe, MLflow."""
+"""Recipes of the page "Serve a model": an environment without PyTorch, KServe, MLflow."""
 
 import argparse
 import contextlib

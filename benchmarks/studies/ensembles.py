@@ -22,6 +22,9 @@ QUICK = FULL | {"train_rows": 1_000, "valid_rows": 1_000, "members": 3, "trees":
 QUICK |= {"cnn": {"channels": [8, 16]}}
 UNITS = ("one CNN", "one MLP", "one forest", "long", "vote", "bagging", "snapshots")
 UNITS += ("last weights", "soup", "votes of kinds", "stack of kinds")
+LONG = "one CNN, as many epochs as all"
+# What ensembles are compared with, seed by seed.
+AGAINST = {"over one CNN": "one CNN", "over one of as many epochs": LONG}
 
 
 def _cnn(seed, settings, **parameters):
@@ -65,7 +68,7 @@ def _fitted(unit, seed, settings, X, y):
     last = {"cv": settings["folds"], "stack_method": "predict_proba"}
     stack = StackingClassifier([*kinds.items()], LogisticRegression(max_iter=1000), **last)
     name, model = {
-        "long": ("one CNN, as many epochs as all", _cnn(seed, settings, max_epochs=n_epochs)),
+        "long": (LONG, _cnn(seed, settings, max_epochs=n_epochs)),
         "vote": ("vote of CNNs", VotingClassifier(members, voting="soft")),
         "bagging": ("bagging of CNNs", BaggingClassifier(cnn, n, random_state=seed)),
         "snapshots": ("snapshots of one CNN", SnapshotEnsembleClassifier(cosine, n_snapshots=n)),
@@ -100,18 +103,26 @@ def measure(unit, seed, asked):
 
 
 def table(rows):
-    """Write an ensemble a line: what all seeds say, and its gain over its members."""
-    lines = []
-    for name, its in grouped(rows, "name").items():
+    """Write an ensemble a line: what all seeds say, and its gain over its members and others."""
+    lines, groups = [], grouped(rows, "name")
+    accuracies = {
+        name: {row["seed"]: row["accuracy"] for row in its} for name, its in groups.items()
+    }
+    for name, its in groups.items():
         members = [row["members"] for row in its if row["members"]]
         losses = [row["log_loss"] for row in its if row["log_loss"] is not None]
         ends = [100 * statistics.fmean(map(pick, members)) for pick in (min, max) if members]
         gains = [row["accuracy"] - max(row["members"]) for row in its if members]
         line = [name, str(len(its[0]["members"]) or ""), cell(values(its, "accuracy"), 100)]
         line += [cell(losses, 1, 3) if losses else "", " to ".join(f"{end:.2f}" for end in ends)]
-        lines.append([*line, interval(gains, 100), median(its, "seconds")])
+        line.append(interval(gains, 100))
+        for other in AGAINST.values():
+            own, theirs = accuracies[name], accuracies.get(other, {})
+            both = [own[seed] - theirs[seed] for seed in own if seed in theirs]
+            line.append(interval(both, 100) if members else "")
+        lines.append([*line, median(its, "seconds")])
     headings = ["", "members", "accuracy %", "log-loss", "members' accuracy %"]
-    headings += ["gain over the best member", "fit s"]
+    headings += ["gain over the best member", *AGAINST, "fit s"]
     settings = rows[-1]["settings"]
     words = (
         f"Mean ± deviation over {seeds(rows)}, gains in points with their 95 % intervals, medians "

@@ -45,7 +45,7 @@ class ModuleClassifier(ImageClassifier):
     The module is tried with two random images before a training, in both of its modes. Its initial
     weights come from `random_state`, and so does what its layers of ``torch.nn.Dropout`` drop:
     they become the package's own. Other layers that draw are named in a warning. What cannot be
-    promised of a module that nobody knows is on the page "Your own network".
+    promised of a module that nobody knows is on the page "Your own network: any PyTorch nn.Module".
 
     {groups}
 

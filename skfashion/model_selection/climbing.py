@@ -1,6 +1,7 @@
 """From rung to rung: all candidates are trained for a while, and the best of them go on."""
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from skfashion.model_selection.announcing import announcements_of
 from skfashion.model_selection.candidates import train_and_score, worth_keeping
@@ -47,8 +48,10 @@ def climb(search, candidates, trainings, shared, root):
         tasks = [trainings[i][j] | {"until": until} for i, j in cells]
         announcements = announcements_of(search, branch, [task["model"] for task in tasks])
         given = [*zip(map(paused.get, cells), announcements, strict=True)]
-        # The longest first: nobody waits in the end for one that has just begun.
-        order = sorted(range(len(cells)), key=lambda k: -seconds.get(cells[k], 0.0))
+        order = range(len(cells))
+        if effective_n_jobs(search.n_jobs) > 1:
+            # The longest first: nobody waits in the end for one that has just begun.
+            order = sorted(order, key=lambda k: -seconds.get(cells[k], 0.0))
         ended = run_all(
             train_and_score,
             [tasks[k] for k in order],

@@ -1,6 +1,8 @@
 """Successive halving over epochs: what goes on must be what would have been anyway."""
 
+import time
 from functools import partial
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -415,6 +417,47 @@ def test_failures_are_scored_as_in_scikit_learn(digits):
         search_of(Failing(), grid, error_score="raise").fit(*digits)
     with pytest.raises(ValueError, match="All the 2 fits failed"):
         search_of(Failing(), {"fails": [True]}).fit(*digits)
+
+
+class Slow(ClassifierMixin, BaseEstimator):
+    """Takes its time, and notes when an epoch begins."""
+
+    begun: ClassVar = []
+
+    def __init__(self, seconds=0.0, label=0):
+        self.seconds, self.label = seconds, label
+
+    def fit(self, X, y):
+        raise AssertionError("Whoever halves epochs calls partial_fit.")
+
+    def partial_fit(self, X, y, classes=None):
+        self.begun.append(self.seconds)
+        time.sleep(self.seconds)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.label)
+
+
+def test_what_takes_longest_begins_first(digits):
+    X, y = digits
+    # Those that say the most frequent class are right more often, the quick one and the slow one.
+    often, seldom = np.argsort(-np.bincount(y), kind="stable")[[0, -1]]
+    grid = [
+        {"label": [often], "seconds": [0.01, 0.2]},
+        {"label": [seldom], "seconds": [0.01, 0.2]},
+    ]
+    splits = StratifiedKFold(2)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        search = EpochHalvingSearchCV(
+            Slow(), grid, factor=2, max_resources=2, cv=splits, refit=False, random_state=0
+        ).fit(X, y)
+    assert search.n_candidates_ == [4, 2]
+    assert Slow.begun[8:10] == [0.2, 0.2]
+    seconds = [params["seconds"] for params in search.cv_results_["params"]]
+    assert seconds == [0.01, 0.2, 0.01, 0.2, 0.01, 0.2]
+    assert (search.cv_results_["mean_fit_time"] > 0.1).tolist() == [s == 0.2 for s in seconds]
 
 
 def test_failed_trainings_are_tried_again(tmp_path, digits, monkeypatch):

@@ -17,7 +17,7 @@ TINY = search.QUICK | {
     "rows": 200,
     "held_out": 200,
     "epochs": 1,
-    "long_epochs": {"3": 4, "2": 4},
+    "long_epochs": {"4": 4, "3": 4, "2": 4},
     "grid": {"hidden_layer_sizes": [[8], [8, 4]], "lr": [1e-3], "batch_size": [32, 64]},
 }
 

@@ -41,7 +41,10 @@ PARTS = {
         "libraries": {"base64", "binascii", "json", "math", "numpy", "sys"},
     },
     "parallel": {
-        "allowed": {"parallel", "utils.callers", "utils.files", "utils.streams", "utils.values"},
+        "allowed": {
+            *("parallel", "utils.callers", "utils.files", "utils.memory", "utils.streams"),
+            "utils.values",
+        },
         "refused": {"skorch"},
     },
     # A service without PyTorch uses it.

@@ -1,5 +1,6 @@
 """What a fit uses of the machine when a parallel search runs others beside it."""
 
+import platform
 import time
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from skfashion import MLPNetClassifier
 from skfashion.parallel import _private
 from skfashion.parallel.threads import own_device
 from skfashion.parallel.workers import thread_share, worker_number
+from skfashion.utils.memory import give_back, resident_mb
 
 # From Python 3.12 on it warns of every fork beside threads, and joblib's multiprocessing forks.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -50,6 +52,24 @@ def seen_by(search):
     """Return the numbers of threads inside the fits of a fitted search, without the last."""
     found = [search.cv_results_[f"split{i}_test_score"] for i in range(2)]
     return set(np.concatenate(found).astype(int).tolist())
+
+
+def what_could_be_given_back(X, y):
+    """Return the MB of free memory that a worker keeps after a fit."""
+    small(MLPNetClassifier, max_epochs=1, device="cpu").fit(X, y)
+    before = resident_mb()
+    give_back()
+    return before - resident_mb()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="Other C libraries keep nothing.")
+def test_a_worker_keeps_no_free_memory():
+    X = np.random.default_rng(0).integers(0, 256, (60_000, 784), np.uint8)
+    y = X[:, 0] % 10
+    found = joblib.Parallel(n_jobs=2)(
+        joblib.delayed(what_could_be_given_back)(X, y) for _ in range(2)
+    )
+    assert max(found) < 5
 
 
 @pytest.fixture

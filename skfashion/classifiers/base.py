@@ -42,6 +42,7 @@ from skfashion.training import (
     apply_by_rows,
     averaged_over_views,
     borrowed_threads,
+    give_memory_back,
     own_device,
     own_modes,
     sleeping_threads,
@@ -296,7 +297,10 @@ class ImageClassifier(
             estimator_of = partial(plain._estimator_of, given)
             trained = fitting.fit(plain, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
-        return trained.paused
+        paused = trained.paused
+        del given, trained, estimator_of, others
+        give_memory_back()
+        return paused
 
     def _to_go_on_from(self):
         """Return the fit that a warm start goes on from, None where there is none."""

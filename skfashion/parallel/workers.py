@@ -21,6 +21,7 @@ from skfashion.parallel._private import (
     process_number,
     this_dask_worker,
 )
+from skfashion.utils.memory import give_back
 
 
 def thread_share():
@@ -46,6 +47,15 @@ def thread_share():
 def worker_number():
     """Return a number that tells the workers of a machine apart, None outside of one."""
     return find_worker()[0]
+
+
+def give_memory_back():
+    """Give free memory back to the system after a fit of one of several workers.
+
+    What one candidate of a search has used would lie there beside what the next one uses.
+    """
+    if worker_number() is not None:
+        give_back()
 
 
 def find_worker():

@@ -10,7 +10,7 @@ from skfashion.parallel.threads import (
     own_device,
     sleeping_threads,
 )
-from skfashion.parallel.workers import thread_share
+from skfashion.parallel.workers import give_memory_back, thread_share
 from skfashion.training.arithmetic import (
     NAMED_DTYPES,
     compute_dtype,
@@ -90,6 +90,7 @@ __all__ = [
     "drawing_from",
     "estimate_batch_norm",
     "fold_batch_norm",
+    "give_memory_back",
     "has_bfloat16",
     "has_cuda",
     "is_built_like",

@@ -1,5 +1,7 @@
 """Memory of this process."""
 
+import contextlib
+import ctypes
 import sys
 from pathlib import Path
 
@@ -46,6 +48,12 @@ def peak_mb():
     survives ``exec``, so a small child reports the size of the process that started it.
     """
     return _status_mb("VmHWM:") if STATUS.exists() else _peak_of_process_mb()
+
+
+def give_back():
+    """Give memory that is free back to the system, where the C library is glibc, which keeps it."""
+    with contextlib.suppress(OSError, TypeError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _status_mb(field):

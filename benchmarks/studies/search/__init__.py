@@ -28,14 +28,14 @@ SHORTFALL = 0.3
 # Rows of a search and rows held out are training images, drawn anew each round. Long are the last
 # rung of a successive halving, by its factor, and the grid search beside it.
 FULL = {"data": "full", "rows": 12_000, "held_out": 10_000, "folds": 3, "epochs": 5}
-FULL |= {"long_epochs": {"3": 27, "2": 16}}
+FULL |= {"long_epochs": {"4": 27, "3": 27, "2": 16}}
 FULL["grid"] = {
     "hidden_layer_sizes": [[64], [128], [128, 64], [256, 128]],
     "lr": [3e-4, 1e-3, 3e-3],
     "batch_size": [64, 128],
 }
 QUICK = {"data": "sample", "rows": 600, "held_out": 1000, "folds": 2, "epochs": 2}
-QUICK |= {"long_epochs": {"3": 9, "2": 8}}
+QUICK |= {"long_epochs": {"4": 9, "3": 9, "2": 8}}
 QUICK["grid"] = {"hidden_layer_sizes": [[32], [64]], "lr": [3e-4, 3e-3], "batch_size": [32, 64]}
 
 
@@ -64,6 +64,7 @@ ROWS = {
     "jobs-default": Row("grid search, default threads", "default", {"default_alone": 1.0}),
     "rivals": Row("grid search, n_jobs=2", "ours", {"skorch": 0.45, "sklearn": 0.70}),
     "halving-3": Row("successive halving, factor 3", "epochs3", THREE, "grid3"),
+    "halving-4": Row("successive halving, factor 4", "epochs4", {"grid4": 0.35}, "grid4"),
     "halving-2": Row("successive halving, factor 2", "epochs2", {"halving2": 0.70}),
     "memory": Weighing(WEIGHED, {}),
     "memory-trimmed": Weighing(f"{WEIGHED}, MALLOC_TRIM_THRESHOLD_=65536", TRIMMED),

@@ -39,6 +39,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 templates_path = ["templates"]
 
+# At the right of a page "fit()", and not the class again.
+toc_object_entries_show_parents = "hide"
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"skfashion {version}"
 html_static_path = ["static"]
@@ -92,6 +95,27 @@ def without_references(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def without_long_signatures(app, what, name, obj, options, signature, annotation):
+    """Leave a signature that fills a screen to the list of parameters below it."""
+    is_long = what == "class" and (signature or "").count("=") > 8
+    return ("(*, …)", annotation) if is_long else None
+
+
+def with_groups(app, what, name, obj, options, lines):
+    """Put the groups of a classifier's parameters as headings between them, instead of before."""
+    overview = re.compile(r"- ([a-z ]+): `(\w+)`")
+    first = {found[2]: found[1] for found in map(overview.match, lines) if found}
+    if what != "class" or not first:
+        return
+    start = next(i for i, line in enumerate(lines) if line.startswith("The parameters by group"))
+    end = next(i for i, line in enumerate(lines) if line.startswith(":Parameters:"))
+    del lines[start:end]
+    for i in range(len(lines) - 1, start, -1):
+        found = re.match(r"( +)\*\*(\w+)\*\* : ", lines[i])
+        if found and found[2] in first:
+            lines[i:i] = ["", f"{found[1]}.. rubric:: {first.pop(found[2]).capitalize()}", ""]
+
+
 def with_gallery(app, name, source):
     """Lead links to the examples' scripts, for readers on GitHub, to the pages made of them."""
     source[0] = re.sub(r"\]\(gallery\)", "](auto_examples/index.rst)", source[0])
@@ -124,6 +148,9 @@ def check_times(app, exception):
 def setup(app):
     """Connect them; times are forgotten before the examples are run."""
     app.connect("autodoc-process-docstring", without_references)
+    # Of what numpydoc has made of a docstring.
+    app.connect("autodoc-process-docstring", with_groups, priority=900)
+    app.connect("autodoc-process-signature", without_long_signatures)
     app.connect("source-read", with_gallery)
     app.connect("builder-inited", forget_times, priority=1)
     app.connect("build-finished", check_times)

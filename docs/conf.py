@@ -46,6 +46,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"skfashion {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 html_favicon = "static/favicon.svg"
 html_theme_options = {
     "logo": {

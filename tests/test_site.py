@@ -107,16 +107,43 @@ def test_pages_lead_to_examples_and_reference(site):
     assert 'href="auto_examples/plot_calibrated_probabilities.html"' in guide
 
 
-def test_search_works_without_a_network(site, opened):
+# The theme complains of a mode that nobody has chosen yet.
+THEME = ("Got invalid theme mode",)
+# What people type, and the page that they look for.
+FIRST_HITS = {
+    "save model": "saving",
+    "GPU": "gpu",
+    "transfer learning": "little_labels",
+    "data augmentation": "user_guide",
+    "checkpoint": "checkpoints",
+    "class imbalance": "imbalance",
+    "own images": "own_images",
+    "nn.Module": "own_network",
+    "export": "export",
+}
+
+
+def test_search_finds_first_what_people_look_for_without_a_network(site, opened):
     # Sphinx asks for the pages found, to show some of their words: of files a browser gives none.
-    # The theme complains of a mode that nobody has chosen yet.
     expected = (
-        "Access to fetch at 'file:",
-        "Failed to fetch",
+        *("Access to fetch at 'file:", "Failed to fetch", *THEME),
         "Failed to load resource: net::ERR_FAILED",
-        "Got invalid theme mode",
     )
-    page = opened(site / "search.html", "?q=snapshot", expected=expected)
-    page.wait_for_selector("ul.search li a", timeout=30_000)
-    found = page.eval_on_selector_all("ul.search li a", "all => all.map(a => a.href)")
-    assert any("ensembles.html" in address for address in found)
+    for words, name in FIRST_HITS.items():
+        page = opened(site / "search.html", f"?q={words}", expected=expected)
+        page.wait_for_selector("ul.search li a", timeout=30_000)
+        found = page.eval_on_selector_all("ul.search li a", "all => all.map(a => a.href)")
+        assert Path(urlsplit(found[0]).path).name == f"{name}.html", words
+
+
+def test_nothing_is_wider_than_a_telephone(site, opened):
+    wider = """() => [...document.querySelectorAll("article *")].filter(
+        (element) =>
+          element.getBoundingClientRect().right > window.innerWidth &&
+          !element.closest("pre, .pst-scrollable-table-container"),
+      ).map((element) => element.textContent.slice(0, 40))"""
+    names = ("index", "user_guide", "searching", "imbalance")
+    names += ("generated/skfashion.MLPNetClassifier",)
+    for name in names:
+        page = opened(site / f"{name}.html", size=(390, 844), expected=THEME)
+        assert page.evaluate(wider) == [], name

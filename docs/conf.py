@@ -76,7 +76,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "image_scrapers": ("matplotlib",),
     # No address in memory under a picture.
-    "capture_repr": ("_repr_html_", "__str__"),
+    "capture_repr": ("_repr_html_",),
     "within_subsection_order": "gallery_order.FromSimpleToSpecial",
     "download_all_examples": False,
     "plot_gallery": os.environ.get("SKFASHION_GALLERY", "1") == "1",
@@ -120,7 +120,7 @@ def with_groups(app, what, name, obj, options, lines):
 def with_gallery(app, name, source):
     """Lead links to the examples' scripts, for readers on GitHub, to the pages made of them."""
     source[0] = re.sub(r"\]\(gallery\)", "](auto_examples/index.rst)", source[0])
-    source[0] = re.sub(r"\]\(gallery/(\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
+    source[0] = re.sub(r"\]\(gallery/([\w/]+)\.py\)", r"](auto_examples/\1.rst)", source[0])
 
 
 def forget_times(app):

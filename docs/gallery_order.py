@@ -1,28 +1,30 @@
-"""In which order the examples stand."""
+"""In which order the examples of a group stand; groups stand in that of their folders' names."""
 
 # First what most people come for.
 ORDER = (
     "grid_search_an_architecture",
     "how_many_neurons",
-    "compare_results_on_one_page",
     "stop_at_a_target",
+    "your_own_net_of_two_branches",
+    "would_more_images_help",
     "a_photograph_of_your_own",
+    "augmentation",
+    "learn_from_few_labels",
+    "find_wrong_labels",
+    "a_study_of_rare_classes",
+    "weights_samplers_or_losses",
+    "cnn_in_a_pipeline_with_smote",
+    "fairlearn_with_a_net",
     "where_does_it_fail",
     "calibrated_probabilities",
-    "cnn_in_a_pipeline_with_smote",
-    "weights_samplers_or_losses",
-    "stack_a_net_with_a_forest",
-    "your_own_net_of_two_branches",
-    "a_forest_on_two_nets",
-    "augmentation",
-    "would_more_images_help",
-    "learn_from_few_labels",
-    "pipeline_to_a_file_without_pytorch",
-    "compare_runs_in_tensorboard",
     "which_pixels_mattered",
-    "what_the_net_sees",
-    "find_wrong_labels",
-    "fairlearn_with_a_net",
+    "same_prediction_in_any_company",
+    "callbacks_of_scikit_learn",
+    "resume_a_killed_fit",
+    "a_file_that_runs_no_code",
+    "pipeline_to_a_file_without_pytorch",
+    "a_net_in_c",
+    "drift_fed_back_into_the_prior",
 )
 
 

@@ -1,5 +1,6 @@
 """Display classes: what they show, in any axes, of any layout of images."""
 
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -182,6 +183,8 @@ def test_displays_draw_in_the_axes_they_are_given(kind, probabilities):
     again = display.plot()
     assert again is display
     assert display.figure_ is not figure
+    # What it holds, and no address in memory.
+    assert re.fullmatch(rf"{type(display).__name__}\([\w, ]+\)", repr(display))
 
 
 def overlapping(figure):

@@ -16,6 +16,7 @@ from skfashion.inspection.arguments import (
     names_of,
     validated,
 )
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils.extras import installed_by
 from skfashion.utils.labels import encode_labels
@@ -31,7 +32,7 @@ METHODS = {
 }
 
 
-class AttributionDisplay:
+class AttributionDisplay(Display):
     """Images beside maps of what spoke for a class, a row an image, a column a method.
 
     Brown pixels speak for the class, violet ones against it; each map is scaled to its own largest

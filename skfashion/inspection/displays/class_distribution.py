@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skfashion.inspection.arguments import labels_of, names_of, validated
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import COLORS, axes_for
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.names import advises
@@ -11,7 +12,7 @@ from skfashion.utils.names import advises
 HATCHES = ("", "///", "...", "xxx")
 
 
-class ClassDistributionDisplay:
+class ClassDistributionDisplay(Display):
     """Rows of each class, a bar each; several distributions beside each other.
 
     Use :meth:`from_labels` or :meth:`from_sampler` to make one.

@@ -14,6 +14,7 @@ from skfashion.inspection.arguments import (
     names_of,
     validated,
 )
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import CLASS_COLORS, MARKERS, SHAPES, axes_for
 from skfashion.inspection.pages import data_uri, import_charts, write_chart
 from skfashion.utils._sklearn import take_rows
@@ -24,7 +25,7 @@ REDUCERS = ("pca", "tsne", "umap")
 OPACITY = 0.8
 
 
-class EmbeddingDisplay:
+class EmbeddingDisplay(Display):
     """Features of images in two dimensions, a colour and a marker for each class.
 
     Up to ten classes differ in both, beyond that in one or the other.

@@ -11,6 +11,7 @@ from skfashion.inspection.arguments import (
     names_of,
     validated,
 )
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
@@ -39,7 +40,7 @@ class Confusion(NamedTuple):
     rows: np.ndarray
 
 
-class ErrorAnalysisDisplay:
+class ErrorAnalysisDisplay(Display):
     """The most frequent confusions, a row each, with images.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.

@@ -4,10 +4,11 @@ import numpy as np
 
 from skfashion.images import as_planes, guess_image_shape, planes_shape
 from skfashion.inspection.arguments import fitted_last_step, validated
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_figsize
 
 
-class FilterDisplay:
+class FilterDisplay(Display):
     """Weights of the first layer as images.
 
     Brown is positive, violet negative, white zero. Those of three channels are in their colours:

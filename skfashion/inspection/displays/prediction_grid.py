@@ -11,6 +11,7 @@ from skfashion.inspection.arguments import (
     names_of,
     validated,
 )
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import RIGHT, WRONG, axes_for, draw_tiles, in_rows, tiles_figsize
 from skfashion.utils._sklearn import StrOptions, take_rows
 from skfashion.utils.callers import each_warning_once
@@ -50,7 +51,7 @@ def choose_rows(codes, predicted, probabilities, which, n_images, random_state):
     return np.argsort(top[:, -1] - top[:, 0], kind="stable")[:n_images]
 
 
-class PredictionGridDisplay:
+class PredictionGridDisplay(Display):
     """Images with predicted and true classes, those that are wrong in a dashed frame.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.

@@ -11,12 +11,13 @@ from skfashion.inspection.arguments import (
     names_of,
     validated,
 )
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import COLORS, axes_row_for
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.names import advises
 
 
-class ProbabilityDisplay:
+class ProbabilityDisplay(Display):
     """An image beside the probabilities of its classes, the true one hatched.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skfashion.inspection.arguments import as_probabilities, labels_of, validated
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import COLORS, axes_for
 from skfashion.metrics import confidence_bins
 from skfashion.utils.labels import encode_labels
@@ -13,7 +14,7 @@ from skfashion.utils.pipelines import last_step
 GID = "skfashion-reliability"
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """Accuracy against confidence: the probability of the class that is predicted.
 
     scikit-learn's ``CalibrationDisplay`` shows the same for two classes; of more, it takes one at a

@@ -4,13 +4,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skfashion.inspection.arguments import as_pictures, labels_of, names_of, validated
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import LABEL_TILES, axes_for, draw_tiles, tiles_figsize
 from skfashion.utils._sklearn import take_rows
 from skfashion.utils.labels import encode_labels
 from skfashion.utils.names import advises
 
 
-class SampleGridDisplay:
+class SampleGridDisplay(Display):
     """Some images of each class, a row a class.
 
     Use :meth:`from_data` to make one.

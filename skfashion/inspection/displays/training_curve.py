@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skfashion.inspection.arguments import fitted_last_step
+from skfashion.inspection.displays.display import Display
 from skfashion.inspection.drawing import COLORS, MARKERS, axes_row_for
 from skfashion.utils.names import advises
 from skfashion.utils.pipelines import last_step
@@ -19,7 +20,7 @@ WORDS = {"train_loss": "training", "valid_loss": "validation"}
 WORDS |= {"train_accuracy": "training accuracy", "valid_score": "validation score"}
 
 
-class TrainingCurveDisplay:
+class TrainingCurveDisplay(Display):
     """Loss, scores and learning rate against epochs, of one training or of several.
 
     Use :meth:`from_estimator` to make one.

@@ -6,7 +6,7 @@ import pkgutil
 import warnings
 
 import pytest
-from pages import PAGES, page_name, printed, sections, without_numbers
+from pages import PAGES, outline, page_name, printed, sections
 
 import skfashion
 from skfashion.datasets import fetch_fashion_mnist
@@ -28,7 +28,7 @@ def test_python_blocks_run_and_print_what_is_shown(path, found, tmp_path, monkey
         warnings.simplefilter("error")
         outputs = dict(printed(path, found))
     for line, _, shown in found:
-        assert without_numbers(outputs[line]) == without_numbers(shown), f"line {line} of {path}"
+        assert outline(outputs[line]) == outline(shown), f"line {line} of {path}"
 
 
 MODULES = ["skfashion", *(m.name for m in pkgutil.walk_packages(skfashion.__path__, "skfashion."))]

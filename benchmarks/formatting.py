@@ -39,8 +39,9 @@ def mark(rows, marks):
 
 
 def _place(row):
-    """Return the day and the machine of a row."""
-    return row["date"][:10], row["machine"]["cpu"]
+    """Return the day and the machine of a row, which a cloud's processors call by one name."""
+    machine = row["machine"]
+    return row["date"][:10], f"{machine['cpu']} {machine.get('instructions', '')}".strip()
 
 
 def mean_of(*keys, factor=1, decimals=2):

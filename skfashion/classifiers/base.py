@@ -297,9 +297,9 @@ class ImageClassifier(
             estimator_of = partial(plain._estimator_of, given)
             trained = fitting.fit(plain, given, tasks, estimator_of, until=until, paused=paused)
         self._remember(given, trained)
-        paused = trained.paused
+        paused, n_values = trained.paused, given.rows.size
         del given, trained, estimator_of, others
-        give_memory_back()
+        give_memory_back(n_values)
         return paused
 
     def _to_go_on_from(self):

@@ -47,22 +47,21 @@ def climb(search, candidates, trainings, shared, root):
         branch.call_on_fit_task_begin(estimator=search)
         tasks = [trainings[i][j] | {"until": until} for i, j in cells]
         announcements = announcements_of(search, branch, [task["model"] for task in tasks])
-        given = [*zip(map(paused.get, cells), announcements, strict=True)]
-        order = range(len(cells))
+        order = None
         if effective_n_jobs(search.n_jobs) > 1:
             # The longest first: nobody waits in the end for one that has just begun.
-            order = sorted(order, key=lambda k: -seconds.get(cells[k], 0.0))
-        ended = run_all(
+            order = sorted(range(len(cells)), key=lambda k: -seconds.get(cells[k], 0.0))
+        found = run_all(
             train_and_score,
-            [tasks[k] for k in order],
+            tasks,
             shared,
-            given=[given[k] for k in order],
+            given=[*zip(map(paused.get, cells), announcements, strict=True)],
             n_jobs=search.n_jobs,
             cache=search.cache,
             kept=worth_keeping,
+            order=order,
             verbose=search.verbose,
         )
-        found = [one for _, one in sorted(zip(order, ended, strict=True), key=lambda pair: pair[0])]
         seconds = {cell: one["fit_time"] for cell, one in zip(cells, found, strict=True)}
         # Those that have dropped out are let go of here.
         paused = {cell: one.pop("paused") for cell, one in zip(cells, found, strict=True)}

@@ -49,6 +49,7 @@ def run_all(
     cache=None,
     kept=None,
     about=None,
+    order=None,
     verbose=1,
     on_error="raise",
 ):
@@ -84,6 +85,8 @@ def run_all(
     about : list of dict or None
         What each run's file says of it to whoever reads the cache without the call: numbers and
         words. The cache need not look at it to tell runs apart.
+    order : iterable of int or None
+        The places of all tasks, in the order in which they are to begin; None is that of the tasks.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"raise", "warn"}, default="raise"
@@ -126,7 +129,7 @@ def run_all(
     extra = [()] * len(tasks) if given is None else [(value,) for value in given]
     calls = {
         i: (function, tasks[i], extra[i], on_error, get_config())
-        for i in range(len(tasks))
+        for i in (range(len(tasks)) if order is None else order)
         if i not in ended
     }
     results = results_of(_run_one, calls, shared, n_jobs=n_jobs, kept_in=cache)

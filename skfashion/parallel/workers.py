@@ -23,6 +23,9 @@ from skfashion.parallel._private import (
 )
 from skfashion.utils.memory import give_back
 
+# Values of training rows whose fits leave memory worth giving back.
+MANY = 2**23
+
 
 def thread_share():
     """Return with how many threads a worker should compute, None outside of such a worker.
@@ -49,12 +52,13 @@ def worker_number():
     return find_worker()[0]
 
 
-def give_memory_back():
-    """Give free memory back to the system after a fit of one of several workers.
+def give_memory_back(n_values):
+    """Give free memory back to the system after a fit to so many values in one of several workers.
 
     What one candidate of a search has used would lie there beside what the next one uses.
     """
-    if worker_number() is not None:
+    # It takes a millisecond or two, which fits to few rows would feel.
+    if n_values > MANY and worker_number() is not None:
         give_back()
 
 

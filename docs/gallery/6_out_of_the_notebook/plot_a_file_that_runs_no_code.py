@@ -53,7 +53,8 @@ print("equal:", (again.predict_proba(X) == net.predict_proba(X)).all())
 # The weights can be read by any program that knows the format: those of eight hidden units.
 weights = again.net_.module_.state_dict()
 first = next(value for value in weights.values() if value.ndim == 2 and value.shape[1] == 784)
-figure, axes = plt.subplots(1, 8, figsize=(8, 1.4), layout="constrained")
+figure, axes = plt.subplots(1, 8, figsize=(8, 1.6), layout="constrained")
+figure.suptitle("weights of pixels, red above 0 and blue below", fontsize=10)
 for ax, row in zip(axes, first, strict=False):
     ax.imshow(row.reshape(28, 28), cmap="coolwarm")
     ax.axis("off")

@@ -44,6 +44,7 @@ flash, before, after, names = zip(*found, strict=True)
 ax.plot(flash, before, "o--", label="float32")
 ax.plot(flash, after, "s-", label="C, 8 bits")
 for x, y_value, name in zip(flash, after, names, strict=True):
-    ax.annotate(str(name), (x, y_value), xytext=(4, -12), textcoords="offset points")
+    ax.annotate(str(name), (x, y_value), xytext=(-8, 6), textcoords="offset points", ha="right")
+ax.margins(0.2)
 ax.set(xlabel="flash, KiB", ylabel="test accuracy")
 ax.legend(loc="lower right")

@@ -78,7 +78,7 @@ release-check: $(STAMP) ## check that versions agree and that the wheel runs the
 
 clean: ## remove environments and all caches; results of benchmarks stay
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
-	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf docs/_build docs/auto_examples docs/auto_tours docs/generated docs/sg_execution_times.rst
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml $(BIN)/python

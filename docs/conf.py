@@ -25,7 +25,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery", "sg_execution_times.rst"]
+exclude_patterns = ["_build", "gallery", "tours", "sg_execution_times.rst"]
 root_doc = "index"
 nitpicky = False
 
@@ -65,9 +65,16 @@ html_show_sourcelink = False
 # The times of the examples that were run, and the seconds after which one is named at the end. It
 # fails the build only where EXAMPLE_SECONDS is set: elsewhere the machine may be a slow one.
 TIMES, LONGEST = "examples.xml", float(os.environ.get("EXAMPLE_SECONDS", 60))
+# The first cell of each notebook. Until the package is published, its wheel is built in a clone.
+NOTEBOOK = f"""\
+# Needs skfashion's wheel: in a clone of the repository, `pip wheel --no-deps -w dist .`, and then
+# %pip install "dist/skfashion-{version}-py3-none-any.whl[docs]"
+%matplotlib inline"""
 sphinx_gallery_conf = {
-    "examples_dirs": "gallery",
-    "gallery_dirs": "auto_examples",
+    "examples_dirs": ["gallery", "tours"],
+    "gallery_dirs": ["auto_examples", "auto_tours"],
+    # Of the notebooks, which are for elsewhere.
+    "first_notebook_cell": NOTEBOOK,
     "filename_pattern": r"plot_",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skfashion",),
@@ -119,8 +126,9 @@ def with_groups(app, what, name, obj, options, lines):
 
 def with_gallery(app, name, source):
     """Lead links to the examples' scripts, for readers on GitHub, to the pages made of them."""
-    source[0] = re.sub(r"\]\(gallery\)", "](auto_examples/index.rst)", source[0])
-    source[0] = re.sub(r"\]\(gallery/([\w/]+)\.py\)", r"](auto_examples/\1.rst)", source[0])
+    for scripts, pages in (("gallery", "auto_examples"), ("tours", "auto_tours")):
+        source[0] = source[0].replace(f"]({scripts})", f"]({pages}/index.rst)")
+        source[0] = re.sub(rf"\]\({scripts}/([\w/]+)\.py\)", rf"]({pages}/\1.rst)", source[0])
 
 
 def forget_times(app):

@@ -2,6 +2,9 @@
 
 # First what most people come for.
 ORDER = (
+    "a_net_in_a_pipeline",
+    "search_architectures",
+    "imbalance_and_fairness",
     "grid_search_an_architecture",
     "how_many_neurons",
     "stop_at_a_target",

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def site(tmp_path_factory):
     """The site, its examples as they are written: `make docs` runs them."""
     folder = tmp_path_factory.mktemp("site")
-    built = ("_build", "auto_examples", "generated")
+    built = ("_build", "auto_examples", "auto_tours", "generated")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns(*built))
     shutil.copy(ROOT / "README.md", folder)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]

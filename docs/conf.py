@@ -1,5 +1,6 @@
 """How Sphinx makes the documentation."""
 
+import json
 import os
 import re
 import sys
@@ -42,6 +43,11 @@ templates_path = ["templates"]
 # At the right of a page "fit()", and not the class again.
 toc_object_entries_show_parents = "hide"
 
+# Name, version and address of each that is published, the newest first: two make a switch.
+VERSIONS = json.loads(Path(__file__).with_name("static").joinpath("versions.json").read_text())
+# Names that do not say themselves since when they are there have been there from the beginning.
+FIRST_VERSION = "0.1.0"
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"skfashion {version}"
 html_static_path = ["static"]
@@ -59,7 +65,15 @@ html_theme_options = {
     "navigation_with_keys": True,
     "search_as_you_type": True,
     "secondary_sidebar_items": ["page-toc"],
+    "navbar_end": ["version", "theme-switcher", "navbar-icon-links"],
 }
+if len(VERSIONS) > 1:
+    html_theme_options["navbar_end"][0] = "version-switcher"
+    html_theme_options["switcher"] = {
+        "json_url": VERSIONS[0]["url"] + "_static/versions.json",
+        "version_match": version,
+    }
+    html_theme_options["check_switcher"] = False
 html_show_sourcelink = False
 
 # The times of the examples that were run, and the seconds after which one is named at the end. It
@@ -107,6 +121,13 @@ def without_long_signatures(app, what, name, obj, options, signature, annotation
     """Leave a signature that fills a screen to the list of parameters below it."""
     is_long = what == "class" and (signature or "").count("=") > 8
     return ("(*, …)", annotation) if is_long else None
+
+
+def with_version(app, what, name, obj, options, lines):
+    """Say since when there is a public class or function."""
+    if what in ("class", "function") and not any("versionadded::" in line for line in lines):
+        end = lines.index("") if "" in lines else len(lines)
+        lines[end:end] = ["", f".. versionadded:: {FIRST_VERSION}"]
 
 
 def with_groups(app, what, name, obj, options, lines):
@@ -159,6 +180,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", without_references)
     # Of what numpydoc has made of a docstring.
     app.connect("autodoc-process-docstring", with_groups, priority=900)
+    app.connect("autodoc-process-docstring", with_version, priority=901)
     app.connect("autodoc-process-signature", without_long_signatures)
     app.connect("source-read", with_gallery)
     app.connect("builder-inited", forget_times, priority=1)

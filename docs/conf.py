@@ -52,6 +52,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"skfashion {version}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["names.js"]
 html_search_scorer = str(Path(__file__).parent / "static" / "scorer.js")
 html_favicon = "static/favicon.svg"
 html_theme_options = {
@@ -126,7 +127,9 @@ def without_long_signatures(app, what, name, obj, options, signature, annotation
 def with_version(app, what, name, obj, options, lines):
     """Say since when there is a public class or function."""
     if what in ("class", "function") and not any("versionadded::" in line for line in lines):
-        end = lines.index("") if "" in lines else len(lines)
+        # Below the first paragraph, before which there may be blank lines.
+        start = next((i for i, line in enumerate(lines) if line), 0)
+        end = next((i for i in range(start, len(lines)) if not lines[i]), len(lines))
         lines[end:end] = ["", f".. versionadded:: {FIRST_VERSION}"]
 
 

@@ -91,7 +91,8 @@ BY_HAND = {"references.md", "design.md"}
 
 
 def with_tables():
-    return [path for path in [README, *DOCS] if "-table:start -->" in path.read_text(encoding="utf-8")]
+    mark = "-table:start -->"
+    return [path for path in [README, *DOCS] if mark in path.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("path", with_tables(), ids=page_name)

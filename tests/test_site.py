@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import skfashion
+from benchmarks.browsing import SIZES, violations
 
 pytest.importorskip("sphinx_gallery")
 ROOT = Path(__file__).absolute().parents[1]
@@ -147,3 +148,13 @@ def test_nothing_is_wider_than_a_telephone(site, opened):
     for name in names:
         page = opened(site / f"{name}.html", size=(390, 844), expected=THEME)
         assert page.evaluate(wider) == [], name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_can_be_used_without_eyes_or_a_pointer(size, scheme, site, opened):
+    names = ("index", "user_guide", "auto_examples/index", "generated/skfashion.MLPNetClassifier")
+    for name in names:
+        page = opened(site / f"{name}.html", size=SIZES[size], scheme=scheme, expected=THEME)
+        found = [one for one in violations(page) if one[1] in ("serious", "critical")]
+        assert found == [], name

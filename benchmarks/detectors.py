@@ -18,8 +18,9 @@ def drifted_columns(reference, rows):
     """Tell which columns have drifted by evidently's rule for references of more than 1,000 rows.
 
     Written down here, since its report takes seconds a window, and its release 0.7.23 cannot be
-    imported beside pandas 3: of numbers, the Wasserstein distance is at least 0.1 deviations of the
-    reference; of labels, the Jensen-Shannon distance is at least 0.1. The last one is the labels.
+    imported beside pandas 3: of numbers, the Wasserstein distance is at least 0.1 standard
+    deviations of the reference; of labels, the Jensen-Shannon distance is at least 0.1. The last
+    one is the labels.
     """
     from scipy.spatial.distance import jensenshannon
     from scipy.stats import wasserstein_distance

@@ -159,7 +159,8 @@ def words(rows):
     n_draws = len(grouped(rows, "seed"))
     n_repeats = max(row["settings"]["repeats"] for row in rows)
     return (
-        f"Mean ± deviation over {n_draws} draw{'s' * (n_draws > 1)} of the labelled training "
+        f"Mean ± standard deviation over {n_draws} draw{'s' * (n_draws > 1)} of the labelled "
+        "training "
         f"images, each the mean of {n_repeats} seed{'s' * (n_repeats > 1)} where a training draws; "
         f"measured on {rows[-1]['settings']['test_rows']:,} test images, always the same, that "
         "choose nothing. Gains are differences to `ConvNetClassifier()`, draw by draw, with the "

@@ -226,8 +226,8 @@ def summary_cells(row, factor, decimals):
 def summary_below(rows, words):
     """Write as `below`, and over how many seeds a summary is."""
     about = (
-        f"Means ± deviations over {seeds(rows)}, differences to nothing with their paired 95 % "
-        "intervals, in which the chance of the test rows is not; \\* where Holm's correction for "
-        "all treatments of a classifier leaves less than 5 % to chance."
+        f"Means ± standard deviations over {seeds(rows)}; differences to nothing with paired 95 % "
+        "confidence intervals, which do not include the chance of the test images; \\* is an "
+        "adjusted p below 0.05 (Holm's correction over all treatments of a classifier)."
     )
     return below(f"{about} {words}", rows)

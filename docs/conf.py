@@ -5,9 +5,12 @@ import os
 import re
 import sys
 import warnings
+from html import escape
 from pathlib import Path
+from textwrap import shorten
 from xml.etree import ElementTree
 
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 import skfashion
@@ -155,6 +158,15 @@ def with_gallery(app, name, source):
         source[0] = re.sub(rf"\]\({scripts}/([\w/]+)\.py\)", rf"]({pages}/\1.rst)", source[0])
 
 
+def with_description(app, page, template, context, doctree):
+    """Give a page the beginning of its first paragraph, for those who find it by a search."""
+    paragraph = doctree.next_node(nodes.paragraph) if doctree is not None else None
+    if paragraph is None or 'name="description"' in context["metatags"]:
+        return
+    words = shorten(paragraph.astext(), 160, placeholder=" …")
+    context["metatags"] += f'<meta name="description" content="{escape(words)}" />'
+
+
 def forget_times(app):
     """Remove the times of an earlier build."""
     Path(app.outdir, TIMES).unlink(missing_ok=True)
@@ -186,5 +198,6 @@ def setup(app):
     app.connect("autodoc-process-docstring", with_version, priority=901)
     app.connect("autodoc-process-signature", without_long_signatures)
     app.connect("source-read", with_gallery)
+    app.connect("html-page-context", with_description)
     app.connect("builder-inited", forget_times, priority=1)
     app.connect("build-finished", check_times)

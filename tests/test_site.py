@@ -108,6 +108,15 @@ def test_pages_lead_to_examples_and_reference(site):
     assert 'href="auto_examples/4_what_it_has_learned/plot_calibrated_probabilities.html"' in guide
 
 
+def test_each_page_says_to_searches_what_it_is(site):
+    for name in ("index", "imbalance", "why", "generated/skfashion.ConvNetClassifier"):
+        text = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert text.count('<meta name="description" content="') == 1, name
+    assert 'content="What a skew of the classes does to a classifier' in (
+        (site / "imbalance.html").read_text(encoding="utf-8")
+    )
+
+
 # The theme complains of a mode that nobody has chosen yet.
 THEME = ("Got invalid theme mode",)
 # What people type, and the page that they look for.

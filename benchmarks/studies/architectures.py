@@ -142,7 +142,7 @@ def table(rows):
     settings = rows[-1]["settings"]
     words = (
         f"Accuracy % on {settings['judge_rows']:,} training images that choose nothing, mean ± "
-        f"deviation over {seeds(rows)}, of trainings of their own of each length on "
+        f"standard deviation over {seeds(rows)}, of trainings of their own of each length on "
         f"{settings['train_rows']:,} images; ranks by {settings['valid_rows']:,} others."
     )
     parts = [

@@ -73,7 +73,8 @@ def table(rows):
         for name, its in ((name, by_name[name]) for name in every)
     )
     words = (
-        f"Test accuracy, mean ± deviation over halves or seeds. {'; '.join(sizes)}. Differences: "
+        f"Test accuracy, mean ± standard deviation over halves or seeds. {'; '.join(sizes)}. "
+        "Differences: "
         "points, with their 95 % intervals over seeds, or over halves, whose rows overlap, by "
         "Nadeau and Bengio's correction; the best of the others is chosen by these very results, "
         "in its favour."

@@ -125,7 +125,8 @@ def table(rows):
     headings += ["gain over the best member", *AGAINST, "fit s"]
     settings = rows[-1]["settings"]
     words = (
-        f"Mean ± deviation over {seeds(rows)}, gains in points with their 95 % intervals, medians "
+        f"Mean ± standard deviation over {seeds(rows)}, gains in points with their 95 % "
+        "intervals, medians "
         f"of seconds; {settings['train_rows']:,} of the training images, measured on "
         f"{settings['valid_rows']:,} others of them. A CNN has {settings['epochs']} epochs; all "
         f"that is made of {settings['members']} of them, or of one alone, has "

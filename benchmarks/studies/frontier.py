@@ -44,7 +44,7 @@ def table(rows):
             lines.append([*line, predict, *against])
     headings = ["recipe", "aim %", "test accuracy %", "seeds", "fit s", "predict s", "against"]
     headings += ["ratio of times", "at most"]
-    words = "Means ± deviations of accuracies, medians of seconds."
+    words = "Means ± standard deviations of accuracies, medians of seconds."
     return table_above(lines, headings, words, rows, "python -m benchmarks frontier")
 
 

@@ -273,7 +273,8 @@ def _below(rows):
     skada = any("skada" in row["method"] for row in rows)
     missing = "" if skada else " skada was not installed, so that its methods are missing."
     words = (
-        f"Mean ± deviation over {seeds(rows)}, each of which draws {its['train_rows']:,} of the "
+        f"Mean ± standard deviation over {seeds(rows)}, each of which draws "
+        f"{its['train_rows']:,} of the "
         f"training images to train on, {its['valid_rows']:,} others of them to measure on, the "
         f"labelled rows ({its['pool']:,} rows of self-training in all) and the three new classes; "
         f"of few shots, mean and 95 % interval over {its['nets']} nets, each of {its['episodes']} "

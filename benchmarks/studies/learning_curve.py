@@ -58,8 +58,8 @@ def table(rows):
         lines.append([name, *accuracies, seconds])
     headings = ["test accuracy %", *(f"{n:,} rows" for n in sizes), "fit s"]
     words = (
-        f"Mean ± deviation over {seeds(rows)}, each of which draws the rows anew, classes in equal "
-        "shares; medians of seconds, number of rows by number of rows; "
+        f"Mean ± standard deviation over {seeds(rows)}, each of which draws the rows anew, "
+        "classes in equal shares; medians of seconds, number of rows by number of rows; "
         f"{rows[-1]['data']} data."
     )
     picture = "![Accuracy against training rows](images/learning_curve.png)"

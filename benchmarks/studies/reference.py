@@ -59,7 +59,7 @@ def table(rows):
     published, ours, defaults = (_n_seeds(groups, kind) for kind in KINDS)
     words = (
         f"Seeds of a row: {published} as published, {ours} with our recipe, {defaults} with our "
-        "defaults; means and deviations of accuracies, medians of seconds."
+        "defaults; means and standard deviations of accuracies, medians of seconds."
     )
     return table_above(lines, headings, words, rows, "python -m benchmarks reference")
 

@@ -120,7 +120,7 @@ def table(rows):
         columns[kind] = lambda its, kind=kind: f"{_percent(its, kind):.1f}"
     text = group_table(_groups(rows), ["accuracy %"], columns | {"fit s": median_of("seconds")})
     words = (
-        f"Means over five severities and {seeds(rows)}, ± their deviation; mCE, the mean "
+        f"Means over five severities and {seeds(rows)}, ± their standard deviation; mCE, the mean "
         f"corruption error, counts errors of each kind in per cent of {BASELINE}'s: less is "
         "better. Gains in points, seed by seed, with 95 % intervals; a kind is named where its own "
         "interval excludes 0."

@@ -229,7 +229,8 @@ def table(rows):
         "to load, ms": partial(_middle, key="load_ms", form=".1f"),
     }
     words = (
-        f"Mean ± deviation over {seeds(rows)} of accuracy, changed labels and ECE on the 10,000 "
+        f"Mean ± standard deviation over {seeds(rows)} of accuracy, changed labels and ECE on "
+        "the 10,000 "
         "test images; medians of sizes (of C: its constants). Ratios of seconds on one thread: the "
         "median over the seeds of the medians over the rounds, and the smallest and largest of "
         "their quartiles; so are the milliseconds of loading. A ratio under 1 is faster than ONNX "

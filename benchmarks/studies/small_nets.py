@@ -132,11 +132,12 @@ def table(rows):
     headings += ["gain over narrow", "gain over as long as both", "s", "s with the wide net"]
     settings = rows[-1]["settings"]
     words = (
-        f"Mean ± deviation over {seeds(rows)}, gains in points, seed by seed, with their 95 % "
+        f"Mean ± standard deviation over {seeds(rows)}, gains in points, seed by seed, with "
+        "their 95 % "
         f"intervals; medians of weights, epochs and seconds. {settings['train_rows']:,} of the "
-        f"training images, measured on {settings['valid_rows']:,} others of them. All ways to a "
-        "size take as much time, to whole epochs, as cutting out and so many epochs behind it; "
-        "narrow for as long as both that of the wide net besides."
+        f"training images, measured on {settings['valid_rows']:,} others of them. For each size "
+        "every way gets the same time, rounded to whole epochs: that of cutting out and of the "
+        "epochs behind it. Narrow for as long as both gets that of the wide net's training, too."
     )
     return table_above(lines, headings, words, rows)
 

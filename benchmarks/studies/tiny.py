@@ -96,7 +96,7 @@ def table(rows):
     }
     settings = rows[-1]["settings"]
     words = (
-        f"Mean ± deviation over {seeds(rows)} of the accuracy on "
+        f"Mean ± standard deviation over {seeds(rows)} of the accuracy on "
         f"{settings['valid_rows']:,} of the training images; trained on {settings['train_rows']:,} "
         "others of them."
     )

@@ -2,13 +2,17 @@
 Tour: a net in your pipeline
 ============================
 
-For those who have a scikit-learn pipeline, and want a net where the forest stands. Labels, weights,
-samplers, searches and calibration stay as they are.
+For those who have a scikit-learn pipeline, and want to replace the random forest by a neural
+network. Labels, weights, samplers, searches and calibration stay as they are. In a clone:
+``pip install -e '.[inspection,persistence]'``.
 """
 
 # %%
-# **The forest, and the net in its place.** Labels are strings here, images rows of 784 ``uint8``
-# pixels; the net wants neither numbers nor scaled pixels.
+# The forest, and the net in its place
+# ------------------------------------
+#
+# Labels are strings here, images rows of 784 ``uint8`` pixels; the net needs neither numbers as
+# labels nor scaled pixels.
 import tempfile
 from pathlib import Path
 
@@ -29,8 +33,12 @@ for model in (forest, net):
 print(net.predict(X_test[:4]), net.classes_[:3])
 
 # %%
-# **Rare classes, in imbalanced-learn's pipeline.** A sampler makes rows, the net takes them. A net
-# has shorter ways, too, which make no rows: ``class_weight``, ``sampling``, ``loss``.
+# Rare classes, in imbalanced-learn's pipeline
+# --------------------------------------------
+#
+# A sampler makes samples, and the net takes them. A net has shorter ways, too, which make none:
+# ``class_weight``, ``sampling``, ``loss``. So few epochs favour SMOTE, whose copies give a net more
+# steps; with the default number of epochs it gains little.
 from imblearn.datasets import make_imbalance
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline
@@ -53,9 +61,11 @@ ax.bar_label(ax.barh(list(found), list(found.values())), fmt="%.3f", padding=3)
 ax.set(xlabel="balanced accuracy on the test images, one seed", xlim=(0, 1))
 
 # %%
-# **A table** has columns of different scales, and some that are no numbers: scikit-learn's
-# transformers prepare them as for any other classifier, and the grid reaches into the net by its
-# step's name.
+# A table
+# -------
+#
+# Columns have different scales, and some are no numbers: scikit-learn's transformers prepare them
+# as for any other classifier, and a grid reaches the net's parameters by the name of its step.
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
@@ -82,14 +92,20 @@ search.fit(table[:1000], answer[:1000])
 print(search.best_params_, f"{search.score(table[1000:], answer[1000:]):.3f}")
 
 # %%
-# **Where does it fail?** Displays work as scikit-learn's do.
+# Where does it fail?
+# -------------------
+#
+# Displays work as scikit-learn's do.
 from skfashion.inspection import ErrorAnalysisDisplay
 
 display = ErrorAnalysisDisplay.from_estimator(net, X_test, y_test, n_images=8)
 display.figure_.set_size_inches(9, 3)
 
 # %%
-# **Keep it** in a file that runs no code when it is opened, and read it anywhere.
+# Save it
+# -------
+#
+# The file runs no code when it is opened.
 path = Path(tempfile.mkdtemp()) / "net.safetensors"
 net.save(path)
 same = load(path).predict(X_test) == net.predict(X_test)

@@ -2,13 +2,17 @@
 Tour: search architectures
 ==========================
 
-For those who ask how many layers, how wide, which kind of net: what a search can vary, how to give
-long trainings to good candidates only, and how to bring a module of your own.
+How many layers, how wide, which kind of network: what a search can vary, how to spend long
+trainings on good candidates only, and how to search a module of your own. In a clone:
+``pip install -e '.[inspection]'``.
 """
 
 # %%
-# **One grid over kinds of nets and their layers.** A step of a pipeline can be exchanged by a grid,
-# each kind with parameters of its own. Everything is chosen by cross-validation on training images.
+# One grid over kinds of networks and their layers
+# ------------------------------------------------
+#
+# A grid can exchange a step of a pipeline, each kind with parameters of its own. Everything is
+# chosen by cross-validation on training images.
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.model_selection import GridSearchCV
@@ -45,8 +49,12 @@ ax.set(xlabel="accuracy, two folds", xlim=(0.6, 0.9))
 ax.invert_yaxis()
 
 # %%
-# **Give long trainings to the good ones.** ``EpochHalvingSearchCV`` trains all candidates for an
-# epoch, keeps the best third, trains these *on* for three times as long, and so forth.
+# Long trainings for good candidates only
+# ---------------------------------------
+#
+# ``EpochHalvingSearchCV`` trains all candidates for one epoch, keeps the best third, continues
+# *their* training up to three times as many epochs, and so on. Printed are the numbers of
+# candidates by epochs, the best one, and its accuracy on images held out.
 from skfashion.model_selection import EpochHalvingSearchCV
 
 halving = EpochHalvingSearchCV(
@@ -60,8 +68,11 @@ print(pd.DataFrame(halving.cv_results_)["n_resources"].value_counts().sort_index
 print(halving.best_params_, f"{halving.score(X_held, y_held):.3f}")
 
 # %%
-# **A module of your own.** Any ``nn.Module`` that maps images to logits; what its ``__init__``
-# takes can be searched as ``module__…``.
+# A module of your own
+# --------------------
+#
+# Any ``nn.Module`` that maps images to logits will do; the parameters of its ``__init__`` can be
+# searched as ``module__…``.
 from torch import nn
 
 from skfashion import ModuleClassifier
@@ -86,8 +97,11 @@ search = GridSearchCV(own, {"module__width": [8, 32], "module__hidden": [32, 128
 print(search.fit(X, y).best_params_, f"{search.score(X_held, y_held):.3f}")
 
 # %%
-# **When to stop.** ``history_`` has an entry an epoch, and ``target_score`` ends a training that
-# has reached an accuracy on rows held out.
+# When to stop
+# ------------
+#
+# With ``early_stopping=True`` a tenth of the rows is held out, and the weights of the best epoch
+# are kept. ``history_`` is a table with one row per epoch.
 net = ConvNetClassifier(max_epochs=12, early_stopping=True, scoring="accuracy", random_state=0)
 history = net.fit(X, y).history_
 figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")

@@ -33,7 +33,7 @@ def both(images, gradient, rectifies):
     """Return what PyTorch makes of images, and what the kernels make of them."""
     found = []
     follows = torch.relu if rectifies else torch.nn.Identity()
-    ours = partial(pooling.Pools(), rectifies=rectifies)
+    ours = partial(pooling.Pooling(), rectifies=rectifies)
     for pool in (lambda x: follows(max_pool2d(x, 2)), ours):
         x = images.clone(memory_format=torch.preserve_format).requires_grad_()
         pooled = pool(x)
@@ -155,7 +155,7 @@ def test_a_module_that_compiles_itself(at_once, precision):
 
 
 def test_what_is_left_to_pytorch(at_once):
-    pools = pooling.Pools()
+    pools = pooling.Pooling()
     images = torch.randn(2, 3, 4, 4)
     last = images.to(memory_format=torch.channels_last)
     assert pools(last) is None  # float32
@@ -169,7 +169,7 @@ def test_little_is_not_worth_a_compiler(monkeypatch):
     monkeypatch.setattr(pooling, "_kernels", lambda: asked.append(1))
     monkeypatch.setattr(pooling, "LEAST", 0)
     monkeypatch.setattr(pooling, "WORTH", 100)
-    pools = pooling.Pools()
+    pools = pooling.Pooling()
     images = torch.zeros(1, 3, 4, 4, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
     for n_before in (0, 48, 96):
         assert not asked and pools.n_values == n_before
@@ -183,7 +183,7 @@ def test_where_numba_does_not_work_pytorch_pools(at_once, monkeypatch):
     monkeypatch.delitem(sys.modules, "skfashion.training.kernels", raising=False)
     try:
         images = torch.zeros(1, 3, 4, 4, dtype=torch.bfloat16)
-        assert pooling.Pools()(images.to(memory_format=torch.channels_last)) is None
+        assert pooling.Pooling()(images.to(memory_format=torch.channels_last)) is None
     finally:
         pooling._kernels.cache_clear()
 
@@ -194,7 +194,7 @@ from skfashion.training import pooling
 pooling.WORTH = pooling.LEAST = 0
 torch.set_num_threads(5)
 x = torch.randn(9, 8, 6, 6).bfloat16().to(memory_format=torch.channels_last)
-assert torch.equal(pooling.Pools()(x), torch.nn.functional.max_pool2d(x, 2))
+assert torch.equal(pooling.Pooling()(x), torch.nn.functional.max_pool2d(x, 2))
 """
 
 

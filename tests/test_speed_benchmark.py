@@ -11,12 +11,14 @@ import psutil
 import pytest
 import small_studies
 
+import skfashion
 from benchmarks import environment
 from benchmarks.environment import child_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import call
 from benchmarks.studies import speed
 from benchmarks.studies.speed import ROWS, Row, busy, competitors, nets, scaling
+from skfashion.fitting.building import names_of_architecture
 
 
 @pytest.mark.slow
@@ -204,6 +206,12 @@ def test_the_networks_are_the_same():
         assert sum(p.numel() for p in module.parameters()) == n_parameters
     # Forward and two backward products of each layer, but for the input's gradient.
     assert nets.operations("mlp") == 6 * (784 * 128 + 128 * 64 + 64 * 10) - 2 * 784 * 128
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "attention"])
+def test_all_that_shapes_a_net_is_set(name):
+    cls, own = nets.OURS[name]
+    assert set(own) == set(names_of_architecture(getattr(skfashion, cls)))
 
 
 def test_every_competitor_is_known():

@@ -190,6 +190,7 @@ class DenseGradients:
     """
 
     def __init__(self, module, layers, criterion):
+        self.layers = layers
         self._pixels = _Pixels(module.standardize)
         self._layers = [_Layer(linear, *ACTIVATIONS[activation]) for linear, activation in layers]
         self._label_smoothing = criterion.label_smoothing

@@ -1,23 +1,14 @@
 """What draws from PyTorch's process-wide generators, let draw what a fit's own decides."""
 
-import os
 import threading
 from contextlib import contextmanager
 
 import torch
 
+from skfashion.parallel.locks import ForkSafeLock
+
 # Of several threads that borrow the generators of the process, one does, and the others wait.
-BORROWING = threading.RLock()
-
-
-def _free_lock():
-    """Let a forked process have a lock that nobody holds."""
-    global BORROWING
-    BORROWING = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_free_lock)
+BORROWING = ForkSafeLock(threading.RLock)
 
 
 @contextmanager
@@ -39,7 +30,7 @@ def drawing_from(generator, device="cpu"):
     if generator is not None:
         seed = int(torch.randint(2**31, (1,), generator=generator, device="cpu"))
     device = torch.device(device)
-    with BORROWING:
+    with BORROWING.held():
         before = torch.get_rng_state()
         on_gpu = device.type == "cuda"
         before_on_gpu = torch.cuda.get_rng_state(device) if on_gpu else None

@@ -120,11 +120,23 @@ def _replace(module, other_of):
             setattr(module.get_submodule(parent), child, other)
 
 
-class OneDNNConv2d(nn.Module):
-    """A float32 convolution that gives an image the same bits in any company.
+def convolved_by_onednn(layer, forward, images):
+    """Return a float32 convolution that gives an image the same bits in any company.
 
     PyTorch takes another kernel for a small image that is alone, and for a filter of a single pixel
-    and one thread. Here oneDNN's is always taken; where it is not offered, two images at least.
+    and one thread. Here oneDNN's is always taken; where it is not offered, two images at least, by
+    what the layer itself computes: `forward`.
+    """
+    convolve = onednn_convolution()
+    if convolve is None:
+        padded = functional.pad(images, (0, 0, 0, 0, 0, 0, 0, len(images) % 2))
+        return forward(padded)[: len(images)]
+    sizes = layer.padding, layer.stride, layer.dilation, layer.groups
+    return convolve(images, layer.weight, layer.bias, *sizes)
+
+
+class OneDNNConv2d(nn.Module):
+    """A convolution by :func:`convolved_by_onednn`.
 
     Parameters
     ----------
@@ -137,11 +149,7 @@ class OneDNNConv2d(nn.Module):
 
     def forward(self, x):
         """Return the convolution: ``(n, c, h, w) -> (n, m, i, j)``."""
-        layer, convolve = self.layer, onednn_convolution()
-        if convolve is None:
-            return layer(functional.pad(x, (0, 0, 0, 0, 0, 0, 0, len(x) % 2)))[: len(x)]
-        sizes = layer.padding, layer.stride, layer.dilation, layer.groups
-        return convolve(x, layer.weight, layer.bias, *sizes)
+        return convolved_by_onednn(self.layer, self.layer, x)
 
 
 class PaddedConv2d(nn.Module):

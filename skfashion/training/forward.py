@@ -6,23 +6,31 @@ a dozen pixels instead of dozens of channels: batch norm becomes a factor of the
 images pass once instead of five times, and its gradient one with respect to filters.
 """
 
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from skfashion.training._torch import has_backward_hooks, has_forward_hooks, has_global_hooks
-from skfashion.training.pooling import POOLS
+from skfashion.training.pooling import POOLING
 
 
 def training_forward(module):
-    """Return what computes a network's logits in training mode, ``(n, c, h, w) -> (n, k)``.
-
-    It is the network itself where there is nothing that could be computed in another way.
+    """Return what computes a network's logits in training mode.
 
     Parameters
     ----------
     module : torch.nn.Module
         With ``standardize``, ``features`` (a sequence of layers) and ``head``.
+
+    Returns
+    -------
+    forward : callable
+        ``(n, c, h, w) -> (n, k)``: the network itself where there is nothing that could be computed
+        in another way.
+    pools : list of torch.nn.MaxPool2d
+        Those of the network that `pooled_by_kernels` is for.
     """
     features = getattr(module, "features", None)
     is_known = (
@@ -32,7 +40,7 @@ def training_forward(module):
         and type(features) is nn.Sequential
     )
     if not is_known or has_global_hooks() or _is_heard(module) or _is_heard(features):
-        return _with_our_pools(module)
+        return module, _pools(module)
     layers, others = list(features), []
     if len(layers) > 1 and _is_normalized(*layers[:2]):
         others.append(NormalizedConv(*layers[:2]))
@@ -41,10 +49,10 @@ def training_forward(module):
         layer = layers.pop(0)
         if _is_pool(layer) and not _is_heard(layer):
             rectifies = bool(layers) and type(layers[0]) is nn.ReLU and not _is_heard(layers[0])
-            layer = _Pool(layer, layers.pop(0) if rectifies else None)
+            layer = _RectifiedPool(layer, layers.pop(0) if rectifies else None)
         others.append(layer)
-    if not any(isinstance(layer, (NormalizedConv, _Pool)) for layer in others):
-        return _with_our_pools(module)
+    if not any(isinstance(layer, (NormalizedConv, _RectifiedPool)) for layer in others):
+        return module, _pools(module)
 
     def forward(images):
         x = module.standardize(images)
@@ -52,29 +60,28 @@ def training_forward(module):
             x = layer(x)
         return module.head(x)
 
-    return forward
+    return forward, []
 
 
-def _with_our_pools(module):
-    """Return what computes a module's logits, its max-pools by our kernel, wherever they are.
+def _pools(module):
+    return [layer for layer in module.modules() if _is_pool(layer)]
 
-    They are of another class only while the module computes, so that files and others' code find
-    PyTorch's; hooks on them are called.
+
+@contextmanager
+def pooled_by_kernels(layers):
+    """Let max-pools of a module compute by kernels for a while, if that is worth it by now.
+
+    They are of another class meanwhile, so that files and others' code find PyTorch's afterwards;
+    hooks on them are called. What is computed twice is computed in one way.
     """
-    pools = [layer for layer in module.modules() if _is_pool(layer)]
-    if not pools:
-        return module
-
-    def forward(images):
-        try:
-            for layer in pools:
-                layer.__class__ = _MaxPool2d
-            return module(images)
-        finally:
-            for layer in pools:
-                layer.__class__ = nn.MaxPool2d
-
-    return forward
+    cls = _KernelMaxPool2d if layers and POOLING.is_worth_it() else _CountedMaxPool2d
+    try:
+        for layer in layers:
+            layer.__class__ = cls
+        yield
+    finally:
+        for layer in layers:
+            layer.__class__ = nn.MaxPool2d
 
 
 def _is_heard(layer):
@@ -199,24 +206,33 @@ def moments(images, kernel_size, stride, padding):
     return means, patches @ patches.t() / patches.shape[1], patches.shape[1]
 
 
-class _Pool:
+class _RectifiedPool:
     """A max-pool of 2 x 2 pixels, and ReLU if it follows, by a kernel where there is one."""
 
     def __init__(self, layer, relu):
         self._layer, self._relu = layer, relu
 
     def __call__(self, images):
-        pooled = POOLS(images, rectifies=self._relu is not None)
+        pooled = POOLING(images, rectifies=self._relu is not None)
         if pooled is not None:
             return pooled
         pooled = self._layer(images)
         return pooled if self._relu is None else self._relu(pooled)
 
 
-class _MaxPool2d(nn.MaxPool2d):
-    """A max-pool of 2 x 2 pixels by a kernel where there is one."""
+class _KernelMaxPool2d(nn.MaxPool2d):
+    """A max-pool of 2 x 2 pixels by a kernel."""
 
-    def forward(self, images):
+    def forward(self, input):
         # Compiled code cannot call the kernel.
-        pooled = None if torch.compiler.is_compiling() else POOLS(images)
-        return super().forward(images) if pooled is None else pooled
+        pooled = None if torch.compiler.is_compiling() else POOLING(input)
+        return super().forward(input) if pooled is None else pooled
+
+
+class _CountedMaxPool2d(nn.MaxPool2d):
+    """PyTorch's max-pool, which counts what a kernel would compute."""
+
+    def forward(self, input):
+        if not torch.compiler.is_compiling():
+            POOLING.count(input)
+        return super().forward(input)

@@ -11,6 +11,7 @@ from torch import nn
 from skfashion.training._torch import (
     has_backward_hooks,
     has_forward_hooks,
+    has_global_hooks,
     has_gradient_hooks,
     registries_of,
 )
@@ -54,7 +55,7 @@ class FastForward:
         kept = self._kept
         if kept is not None and kept[0] == pads and kept[1].holds():
             return kept[2]
-        if is_watched(module):
+        if is_watched(module) or has_global_hooks():
             return module
         if module.may_be_rebuilt:
             function, copied = for_predictions(module, pads=pads)
@@ -89,6 +90,7 @@ class _State:
         return (
             self._is_known
             and not any(self._hooks)
+            and not has_global_hooks()
             and self._is_held(self._holds_now())
             and all(tensor.dtype is dtype for tensor, dtype in self._dtypes)
             and all(values.hold() for values in self._copied)

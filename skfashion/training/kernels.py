@@ -1,7 +1,11 @@
 """Max-pool of bfloat16 images, compiled by numba: one pass over them each way.
 
 PyTorch's pool notes places in 8 bytes each, and its gradient first fills all of the images with
-zeros. Imported when it is needed only: numba takes half a second and 60 MB.
+zeros. Imported when it is needed only: numba takes half a second and about 110 MB.
+
+The home of what numba, llvmlite and GNU's OpenMP have besides their public interfaces:
+``numba.core.types``, ``llvmlite.binding.add_symbol`` and ``GOMP_parallel``, seen with numba 0.68
+and llvmlite 0.50. Without one of them the import fails, and PyTorch pools.
 """
 
 import ctypes

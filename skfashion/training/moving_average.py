@@ -1,5 +1,7 @@
 """An exponential moving average of the weights in training."""
 
+import operator
+
 import torch
 
 from skfashion.training._torch import foreach_lerp_
@@ -22,13 +24,18 @@ class AveragedWeights:
     """
 
     def __init__(self, module, decay):
-        # Buffers as well: batch norm's statistics belong to the weights that made them.
-        state = module.state_dict().values()
-        self._current = [tensor for tensor in state if tensor.is_floating_point()]
-        self._other = [tensor.clone() for tensor in self._current]
+        self._module = module
+        self._current = self._tensors()
+        self._other = [tensor.detach().clone() for tensor in self._current]
         self._decay = decay
         self._n_steps = 0
         self._is_in_place = False
+
+    def _tensors(self):
+        # Buffers as well: batch norm's statistics belong to the weights that made them. The tensors
+        # themselves, whose values a callback may move.
+        state = self._module.state_dict(keep_vars=True).values()
+        return [tensor for tensor in state if tensor.is_floating_point()]
 
     @torch.no_grad()
     def update(self):
@@ -46,11 +53,20 @@ class AveragedWeights:
         """Put the weights that are being trained back into the network."""
         if self._is_in_place:
             self._exchange()
+        self._look_anew()
+
+    def _look_anew(self):
+        """Begin the average of a layer that a callback has replaced with what it has now."""
+        now = self._tensors()
+        if len(now) != len(self._current) or any(map(operator.is_not, now, self._current)):
+            known = dict(zip(map(id, self._current), self._other, strict=True))
+            self._other = [known.get(id(tensor), tensor.detach().clone()) for tensor in now]
+            self._current = now
 
     @torch.no_grad()
     def _exchange(self):
         for current, other in zip(self._current, self._other, strict=True):
-            kept = current.clone()
+            kept = current.detach().clone()
             current.copy_(other)
             other.copy_(kept)
         self._is_in_place = not self._is_in_place

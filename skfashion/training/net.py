@@ -2,8 +2,6 @@
 
 import copy
 import math
-import os
-import threading
 import time
 from contextlib import nullcontext
 
@@ -13,6 +11,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
+from skfashion.parallel.locks import ForkSafeLock
 from skfashion.parallel.threads import check_reachable, own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
@@ -46,17 +45,7 @@ EVALUATION_BATCH_SIZE = 256
 
 
 # Of several threads that predict, one moves a module and the others wait.
-MOVING = threading.Lock()
-
-
-def _free_lock():
-    """Let a forked process have a lock that nobody holds."""
-    global MOVING
-    MOVING = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_free_lock)
+MOVING = ForkSafeLock()
 
 
 class TrainingNet(NeuralNetClassifier):
@@ -337,7 +326,7 @@ class TrainingNet(NeuralNetClassifier):
         check_reachable(here)
         if device is None or self._is_on(device):
             return self
-        with MOVING:
+        with MOVING.held():
             if not self._is_on(device):
                 with own_device(device):
                     self.module_.to(device)

@@ -1,6 +1,7 @@
 """From the name of an optimizer to a class and its arguments."""
 
 import inspect
+import operator
 
 import torch
 
@@ -81,6 +82,11 @@ def make_update(optimizer):
     return update(optimizer)
 
 
+def _are_those(parameters, others):
+    """Tell whether two lists hold the same parameters."""
+    return len(parameters) == len(others) and all(map(operator.is_, parameters, others))
+
+
 class AdamUpdate:
     """The step of a fused Adam or AdamW: its kernel on its state, without the wrapper around it.
 
@@ -97,7 +103,7 @@ class AdamUpdate:
     def __init__(self, optimizer):
         self.optimizer = optimizer
         self._kernel = self._find_kernel(optimizer)
-        self._params = None
+        self._params = ()
 
     @staticmethod
     def _find_kernel(optimizer):
@@ -120,10 +126,13 @@ class AdamUpdate:
             self.optimizer.state[parameter]["step"] = step
 
     def __call__(self):
-        """Update the parameters by their gradients."""
-        if self._params is None:
-            self._collect()
+        """Update the parameters by their gradients; those that have none stay as they are."""
         group = self.optimizer.param_groups[0]
+        used = [parameter for parameter in group["params"] if parameter.grad is not None]
+        if not used:
+            return
+        if not _are_those(used, self._params):
+            self._collect()
         beta1, beta2 = group["betas"]
         self._counts.add_(1)
         self._kernel(
@@ -155,7 +164,7 @@ class SGDUpdate:
     def __init__(self, optimizer):
         self.optimizer = optimizer
         self._kernel = fused_sgd()
-        self._params = None
+        self._params = ()
 
     @staticmethod
     def is_possible(optimizer):
@@ -171,10 +180,13 @@ class SGDUpdate:
                 self.optimizer.state[parameter]["momentum_buffer"] = self._momenta[i]
 
     def __call__(self):
-        """Update the parameters by their gradients."""
-        if self._params is None:
-            self._collect()
+        """Update the parameters by their gradients; those that have none stay as they are."""
         group = self.optimizer.param_groups[0]
+        used = [parameter for parameter in group["params"] if parameter.grad is not None]
+        if not used:
+            return
+        if not _are_those(used, self._params):
+            self._collect()
         self._kernel(
             self._params,
             [parameter.grad for parameter in self._params],

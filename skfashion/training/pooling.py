@@ -15,10 +15,29 @@ WORTH = 2**29
 LEAST = 2**15
 
 
-class Pools:
-    """Counts what a process has pooled, and pools itself once that is worth it."""
+class Pooling:
+    """Counts what a process has pooled, and pools by kernels once that is worth it."""
 
     n_values = 0
+
+    def is_worth_it(self):
+        """Tell whether so much was pooled that kernels are worth loading, and there are some."""
+        return self.n_values >= WORTH and _kernels() is not None
+
+    def count(self, images):
+        """Tell whether kernels could pool images, and count them if so."""
+        n_values = images.numel()
+        suits = (
+            n_values >= LEAST
+            and images.dtype is torch.bfloat16
+            and images.device.type == "cpu"
+            and images.dim() == 4
+            and min(images.shape[2:]) >= 2
+            and _is_channels_last(images)
+        )
+        # Two threads may count at once, and lose some.
+        self.n_values += n_values if suits else 0
+        return suits
 
     def __call__(self, images, *, rectifies=False):
         """Return pooled images ``(n, c, h // 2, w // 2)``, None if PyTorch is to pool them.
@@ -29,23 +48,19 @@ class Pools:
         rectifies : bool
             Whether ReLU follows.
         """
-        n_values = images.numel()
-        if (
-            n_values < LEAST
-            or images.dtype is not torch.bfloat16
-            or images.device.type != "cpu"
-            or min(images.shape[2:]) < 2
-            or not images.is_contiguous(memory_format=torch.channels_last)
-        ):
+        if not self.count(images) or not self.is_worth_it():
             return None
-        # Two threads may count at once, and lose some.
-        self.n_values += n_values
-        if self.n_values < WORTH or (kernels := _kernels()) is None:
-            return None
-        return _MaxPool.apply(images, kernels, rectifies)
+        return _KernelPool.apply(images, _kernels(), rectifies)
 
 
-class _MaxPool(torch.autograd.Function):
+def _is_channels_last(images):
+    try:
+        return images.is_contiguous(memory_format=torch.channels_last)
+    except RuntimeError:  # within torch.vmap, which has no answer
+        return False
+
+
+class _KernelPool(torch.autograd.Function):
     @staticmethod
     def forward(ctx, images, kernels, rectifies):
         n, n_channels, height, width = images.shape
@@ -78,4 +93,4 @@ def _kernels():
         return None
 
 
-POOLS = Pools()
+POOLING = Pooling()

@@ -8,41 +8,35 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from skfashion.training._torch import onednn_convolution
 from skfashion.training.activations import ROUNDED, InVectors
 from skfashion.training.dense import PaddedLinear
-from skfashion.training.folding import PaddedConv2d
+from skfashion.training.folding import PaddedConv2d, convolved_by_onednn
 
 # Whose classes are known not to compute anything else than their parents.
 KNOWN = ("torch.nn", "skfashion.")
 
 
-class SameLinear(nn.Linear):
+class SameBitsLinear(nn.Linear):
     """A linear layer, see :class:`PaddedLinear`."""
 
-    def forward(self, x):
+    def forward(self, input):
         """Return the values: ``(..., d) -> (..., m)``."""
         if torch.compiler.is_compiling():
-            return super().forward(x)
-        return PaddedLinear(self.weight, self.bias)(x)
+            return super().forward(input)
+        return PaddedLinear(self.weight, self.bias)(input)
 
 
-class SameConv2d(nn.Conv2d):
-    """A convolution, see :class:`OneDNNConv2d` of ``folding`` and :class:`PaddedConv2d`."""
+class SameBitsConv2d(nn.Conv2d):
+    """A convolution, see :func:`convolved_by_onednn` and :class:`PaddedConv2d`."""
 
-    def forward(self, x):
+    def forward(self, input):
         """Return the convolution: ``(n, c, h, w) -> (n, m, i, j)``."""
         if torch.compiler.is_compiling():
-            return super().forward(x)
+            return super().forward(input)
         if self.weight.dtype is torch.float64:
-            return PaddedConv2d(self)(x)
-        convolve = onednn_convolution()
-        if convolve is None:
-            return super().forward(functional.pad(x, (0, 0, 0, 0, 0, 0, 0, len(x) % 2)))[: len(x)]
-        sizes = self.padding, self.stride, self.dilation, self.groups
-        return convolve(x, self.weight, self.bias, *sizes)
+            return PaddedConv2d(self)(input)
+        return convolved_by_onednn(self, super().forward, input)
 
 
 def with_same_bits(module):
@@ -59,12 +53,12 @@ def with_same_bits(module):
     own = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
     for name, layer in list(own.named_modules()):
         if type(layer) is nn.Linear:
-            layer.__class__ = SameLinear
+            layer.__class__ = SameBitsLinear
         elif type(layer) in ROUNDED:
             parent, _, child = name.rpartition(".")
             setattr(own.get_submodule(parent), child, InVectors(layer))
         elif _is_plain_convolution(layer):
-            layer.__class__ = SameConv2d
+            layer.__class__ = SameBitsConv2d
     return own.eval()
 
 

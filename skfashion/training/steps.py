@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
+from skfashion.training._torch import has_global_hooks
 from skfashion.training.batch_norm import batch_norms
 from skfashion.training.batches import Batch
 from skfashion.training.dense import DenseGradients, dense_layers
-from skfashion.training.forward import training_forward
+from skfashion.training.forward import pooled_by_kernels, training_forward
 from skfashion.training.inference import is_watched
 from skfashion.training.optimizers import make_update
 
@@ -54,7 +55,7 @@ class Steps:
         self._compute_dtype = compute_dtype
         self._compiled = torch.compile(module.forward) if compiles else None
         # Who listens to batches may put hooks on layers in the middle of an epoch.
-        self._forward = None
+        self._forward, self._pools = None, []
         self._looks_anew = keeps_logits
         # A second gradient, too, is written over the first.
         self._keeps_logits = keeps_logits or sam_rho is not None
@@ -72,6 +73,7 @@ class Steps:
         is_plain = (
             all(p.requires_grad and p.device.type == "cpu" for p in parameters)
             and not is_watched(self._module)
+            and not has_global_hooks()
             and self._compute_dtype is None
             and self._update is not None
             and not (self._augment is not None and self._augment.mixes)
@@ -80,11 +82,14 @@ class Steps:
         layers = dense_layers(self._module) if is_plain else None
         if layers is None:
             self._gradients = None
-        elif self._gradients is None:
+        elif self._gradients is None or self._gradients.layers != layers:
             self._gradients = DenseGradients(self._module, layers, self._criterion)
 
     def _choose_forward(self):
-        self._forward = self._compiled or training_forward(self._module)
+        if self._compiled is None:
+            self._forward, self._pools = training_forward(self._module)
+        else:
+            self._forward = self._compiled
 
     @property
     def are_ours(self):
@@ -134,9 +139,13 @@ class Steps:
         for layer in frozen:
             # One row has no variance to learn from: use the running statistics.
             layer.eval()
-        logits = self.forward(images)
-        loss = self._loss(logits, batch)
-        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        if self._looks_anew:
+            self._choose_forward()
+        # Also around the gradients, for which checkpoints of PyTorch's compute once more.
+        with pooled_by_kernels(self._pools):
+            logits = self.forward(images)
+            loss = self._loss(logits, batch)
+            (loss if self._scaler is None else self._scaler.scale(loss)).backward()
         for layer in frozen:
             layer.train()
         if self._scaler is not None:
@@ -186,7 +195,7 @@ class Steps:
 
     def forward(self, images):
         """Return the logits in training, in the weights' dtype."""
-        if self._looks_anew or self._forward is None:
+        if self._forward is None:
             self._choose_forward()
         dtype = self._compute_dtype
         if dtype is None:

@@ -85,15 +85,17 @@ def _layers_of_cnn(image_shape, n_classes):
 
 
 # Each class with all that shapes its net, whatever the defaults become.
-PLAIN = {"batch_norm": False, "activation": "relu"}
-CNN = {"channels": CHANNELS, "hidden_layer_sizes": (HIDDEN,), "depth": 1, "kernel_size": 3}
+PLAIN = {"batch_norm": False, "activation": "relu", "dropout": 0.0}
+DEEP = {"dropout": 0.0, "stochastic_depth": 0.0}
+CNN = {"conv_dropout": 0.0}
+CNN |= {"channels": CHANNELS, "hidden_layer_sizes": (HIDDEN,), "depth": 1, "kernel_size": 3}
 RESNET = {"width": 32, "depth": (1, 1, 1), "block": "basic", "stem_stride": 2, "stem_pool": True}
 ATTENTION = {"width": 64, "depth": 3, "n_heads": 4, "mlp_ratio": 2.0, "n_stem_blocks": 2}
 OURS = {
     "mlp": ("MLPNetClassifier", PLAIN | {"hidden_layer_sizes": MLP[1:-1]}),
     "cnn": ("ConvNetClassifier", PLAIN | CNN),
-    "resnet": ("ResNetClassifier", RESNET),
-    "attention": ("AttentionNetClassifier", ATTENTION),
+    "resnet": ("ResNetClassifier", DEEP | RESNET),
+    "attention": ("AttentionNetClassifier", DEEP | ATTENTION),
     "module": ("ModuleClassifier", {"module": _layers_of_cnn}),
 }
 

@@ -29,7 +29,8 @@ def test_changes_are_taken_seed_by_seed():
     line = next(line for line in text.splitlines() if "| wine" in line)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     # Both seeds gain two points, so that the interval has no width; the third has no partner.
-    assert cells[:4] == ["`ConvNetClassifier()`", "wine", "87.00", "+2.00 [+2.00, +2.00]"]
+    before = "`ConvNetClassifier(optimizer='adamw', lr=0.005, weight_decay=0.01)`"
+    assert cells[:4] == [before, "wine", "87.00", "+2.00 [+2.00, +2.00]"]
     assert cells[5] == "-0.0200 [-0.0200, -0.0200]"
     assert cells[-2:] == ["1.5", "2"]
 
@@ -43,7 +44,7 @@ def test_a_net_without_a_partner_is_not_shown():
 def test_a_row_says_which_default_it_measured(which):
     unit = {"classifier": "ConvNetClassifier", "which": which, "data": "wine"}
     settings = changed_defaults.describe(unit, 0, None)["settings"]
-    defaults, former = ConvNetClassifier(), changed_defaults.FORMER["ConvNetClassifier"]
+    defaults, former = ConvNetClassifier(), changed_defaults.FORMER["ConvNetClassifier"]["former"]
     for name, value in former.items():
         assert getattr(defaults, name) != value
         assert settings[name] == (value if which == "former" else getattr(defaults, name))

@@ -9,17 +9,21 @@ import warnings
 
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out, load_split, validation_split
-from benchmarks.formatting import grouped, interval, median, seeds, table_above, values
+from benchmarks.formatting import interval, median, seeds, table_above, values
 from benchmarks.models import described
 from benchmarks.recipes import build
 from benchmarks.studies.defaults import STRIPS
 from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
-# By class: what was the default before, by parameter.
+# By class: what was the default before, by parameter, and each change by itself.
 FORMER = {
-    "ConvNetClassifier": {"optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.01},
-    "ResNetClassifier": {"stem_pool": False, "weight_decay": 0.01},
+    "ConvNetClassifier": {"former": {"optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.01}},
+    "ResNetClassifier": {
+        "former": {"stem_pool": False, "weight_decay": 0.01},
+        "former stem": {"stem_pool": False},
+        "former decay": {"weight_decay": 0.01},
+    },
 }
 FULL_DATA = "fashion"
 # Numbers of training rows; a quarter is held out of those that have none.
@@ -29,7 +33,7 @@ UNITS = [
     {"classifier": name, "which": which, "data": data}
     for name in FORMER
     for data in DATA
-    for which in ("former", "now")
+    for which in (*FORMER[name], "now")
 ]
 
 
@@ -41,8 +45,7 @@ def describe(unit, seed, asked):
 
 
 def _build(unit, seed):
-    changes = FORMER[unit["classifier"]] if unit["which"] == "former" else {}
-    return build(unit["classifier"], changes, seed)
+    return build(unit["classifier"], FORMER[unit["classifier"]].get(unit["which"], {}), seed)
 
 
 def _rows_of(name, seed):
@@ -87,34 +90,36 @@ def measure(unit, seed, asked=None):
 
 
 def table(rows):
-    """Write the table: a net and a data set a line, with the differences seed by seed."""
+    """Write the table: a former default and a data set a line, with differences seed by seed."""
+    by_unit = {(*row["unit"].values(), row["seed"]): row for row in rows}
     lines = []
-    for (name, data), its in grouped(rows, _of("classifier"), _of("data")).items():
+    for name, which, data in _former():
         # The former and today's, of each seed that has both.
-        pairs = [sorted(pair, key=_of("which")) for pair in grouped(its, "seed").values()]
-        pairs = [pair for pair in pairs if len(pair) == 2]
+        numbers = sorted({row["seed"] for row in rows})
+        pairs = [[by_unit.get((name, its, data, n)) for its in (which, "now")] for n in numbers]
+        pairs = [pair for pair in pairs if None not in pair]
         if len(pairs) < 2:
             continue
         former, now = zip(*pairs, strict=True)
-        line = [f"`{name}()`", data]
+        line = [f"`{call_of(name, FORMER[name][which])}`", data]
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
             changes = [today[key] - before[key] for before, today in pairs]
             mean = factor * statistics.fmean(values(now, key))
             line += [f"{mean:.{decimals}f}", interval(changes, factor, decimals)]
         lines.append([*line, *(median(which, "seconds", form=".3g") for which in (now, former))])
-    headings = ["classifier", "data", "accuracy %", "change", "log-loss", "change"]
-    headings += ["ECE %", "change", "fit s", "before"]
-    before = "; ".join(f"`{call_of(name, changes)}`" for name, changes in FORMER.items())
+    headings = ["before", "data", "accuracy %", "change", "log-loss", "change"]
+    headings += ["ECE %", "change", "fit s", "fit s before"]
     words = (
-        f"Before: {before}. Changes are differences seed by seed, with the 95 % interval of their "
-        f"mean (Student's t, {seeds(rows)})."
+        "Of the defaults now; changes are those from what was before to now, seed by seed, with "
+        f"the 95 % interval of their mean (Student's t, {seeds(rows)})."
     )
     return table_above(lines, headings, words, rows)
 
 
-def _of(key):
-    """Return what reads a part of a row's unit."""
-    return lambda row: row["unit"][key]
+def _former():
+    """Yield the class, the name and the data of each default that was before."""
+    for name, changes in FORMER.items():
+        yield from ((name, which, data) for which in changes for data in DATA)
 
 
 # The smallest data of each scope: images, and a table.

@@ -103,7 +103,8 @@ BY_HAND = "CNN by hand, bf16, pool before ReLU"
 OF_MLP, OF_CNN = {"net": "mlp"}, {"net": "cnn"}
 # Of profiles.
 ALL = {"net": "mlp", "rows": 60_000}
-SOME, DEEP = ({"net": net, "rows": 24_000} for net in ("cnn", "resnet"))
+SOME, DEEP, TOKENS = ({"net": net, "rows": 24_000} for net in ("cnn", "resnet", "attention"))
+OURS, HAND, AUTOCAST = ({"competitor": name} for name in ("ours", "hand", "hand_bf16"))
 ROWS = {
     "mlp-128": Row(MLP.format(128), Task(), "ours", AIMS, *THREE),
     "mlp-512": Row(MLP.format(512), Task(batch_size=512), "ours", {"hand": 0.65}, *THREE),
@@ -131,11 +132,14 @@ ROWS = {
     "memory-cnn-plain": Weighing(NO_KERNELS, "memory_without_kernels", OF_CNN, "increase_mb", 100),
     "memory-map": Weighing(MAP, "memory_of_map", OF_MLP, "predict_increase_mb", 600),
     "precision-cnn": Weighing(PRECISIONS, "accuracy_of_precisions", OF_CNN, "difference", 0.2),
-    "profile-mlp": Weighing("MLP", "shares", ALL | {"competitor": "ours"}),
-    "profile-mlp-hand": Weighing("MLP by hand", "shares", ALL | {"competitor": "hand"}),
-    "profile-cnn": Weighing("CNN, bf16", "shares", SOME | {"competitor": "ours"}),
+    "profile-mlp": Weighing("MLP", "shares", ALL | OURS),
+    "profile-mlp-hand": Weighing("MLP by hand", "shares", ALL | HAND),
+    "profile-cnn": Weighing("CNN, bf16", "shares", SOME | OURS),
     "profile-cnn-hand": Weighing(BY_HAND, "shares", SOME | {"competitor": "hand_pools_first"}),
-    "profile-resnet": Weighing("ResNet, bf16", "shares", DEEP | {"competitor": "ours"}),
+    "profile-resnet": Weighing("ResNet, bf16", "shares", DEEP | OURS),
+    "profile-resnet-hand": Weighing("ResNet by hand, bf16", "shares", DEEP | AUTOCAST),
+    "profile-attention": Weighing("attention, bf16", "shares", TOKENS | OURS),
+    "profile-attention-hand": Weighing("attention by hand, bf16", "shares", TOKENS | AUTOCAST),
     "accuracy-mlp": Weighing(GIVEN_UP.format("MLP"), "accuracy_of_competitors", OF_MLP, *SHORTFALL),
     "accuracy-cnn": Weighing(GIVEN_UP.format("CNN"), "accuracy_of_competitors", OF_CNN, *SHORTFALL),
 }
@@ -258,7 +262,8 @@ def table(rows, growth=()):
     on_cpu = [row for row in rows if row not in on_gpu]
     parts = []
     if on_cpu:
-        parts += [*_tables(on_cpu), *([SCALING.table(growth)] if growth else []), *_below(on_cpu)]
+        parts += [*_tables(on_cpu), *_below(on_cpu)]
+        parts += [SCALING.table(growth), caption(growth)] if growth else []
     if on_gpu:
         words = "Rows lie in the GPU's memory, whose peak is told; convolutions are in bfloat16."
         what = f"on {every(on_gpu, 'settings', 'device')}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.datasets import load_digits
@@ -389,6 +389,7 @@ BAD = [None, "a", -1, 1e308, float("nan"), [], {}, [[1]], True, 10**30, [None]]
 
 
 @given(st.sampled_from(list(places(DOCUMENT))), st.sampled_from(BAD))
+@example(("classes", 0), float("nan"))
 def test_a_profile_of_anybodys_is_refused_or_works(path, bad):
     document = copy.deepcopy(DOCUMENT)
     *first, last = path

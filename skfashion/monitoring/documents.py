@@ -1,5 +1,6 @@
 """A profile as JSON's types, and back: anybody may have written it."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -67,6 +68,11 @@ def _steps(counts):
     return np.diff(counts, axis=1, prepend=0).tolist()
 
 
+def _is_label(value):
+    """Tell whether a value of JSON's types can be a class."""
+    return type(value) in (str, int, bool) or (type(value) is float and math.isfinite(value))
+
+
 def profile_parts(document):
     """Return the parts of a profile by name, checked; those of features and pixels as dicts.
 
@@ -101,9 +107,7 @@ def _parts(document):
     classes = document["classes"]
     if not isinstance(classes, list) or not 2 <= len(classes) <= MOST_CLASSES:
         raise _wrong("classes")
-    if not all(type(c) in (str, int, float, bool) for c in classes) or len(set(classes)) < len(
-        classes
-    ):
+    if not all(map(_is_label, classes)) or len(set(classes)) < len(classes):
         raise _wrong("classes")
     k = len(classes)
     prior = _numbers(document["prior"], (k,), "prior", low=1e-12, high=1)

@@ -111,7 +111,7 @@ def test_pages_lead_to_examples_and_reference(site):
 def test_each_page_says_to_searches_what_it_is(site):
     for name in ("index", "imbalance", "why", "generated/skfashion.ConvNetClassifier"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
-        assert text.count('<meta name="description" content="') == 1, name
+        assert text.count('name="description"') == 1, name
     assert 'content="What a skew of the classes does to a classifier' in (
         (site / "imbalance.html").read_text(encoding="utf-8")
     )

@@ -45,7 +45,7 @@ names = [
 ]
 figure, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
 ax.barh(names, table["mean_test_score"], xerr=table["std_test_score"], capsize=3)
-ax.set(xlabel="accuracy, two folds", xlim=(0.6, 0.9))
+ax.set(xlabel="accuracy, two folds", xlim=(0, 1))
 ax.invert_yaxis()
 
 # %%

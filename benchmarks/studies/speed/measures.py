@@ -23,10 +23,13 @@ PARTS = {
     "matrix products": "aten::mm aten::addmm mkldnn::_linear_pointwise",
     "convolutions": "aten::mkldnn_convolution aten::convolution_backward",
     "max-pool": "aten::max_pool2d_with_indices aten::max_pool2d_with_indices_backward "
-    "_MaxPool _MaxPoolBackward",
+    "_KernelPool _KernelPoolBackward",
     "batch norm": "aten::native_batch_norm aten::native_batch_norm_backward",
+    "layer norm": "aten::native_layer_norm aten::native_layer_norm_backward",
+    "attention": "aten::_scaled_dot_product_flash_attention_for_cpu aten::bmm aten::_softmax "
+    "aten::_scaled_dot_product_flash_attention_for_cpu_backward aten::_softmax_backward_data",
     "activations": "aten::threshold_backward aten::clamp_min aten::clamp_min_ aten::relu "
-    "aten::relu_",
+    "aten::relu_ aten::gelu aten::gelu_backward",
     "fetching batches": "aten::index_select aten::index",
     "casts and copies": "aten::copy_ aten::_to_copy aten::to",
     "optimizer": "aten::_fused_adam_ aten::_fused_adamw_",

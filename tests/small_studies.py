@@ -9,6 +9,10 @@ from benchmarks import results, runner
 WAITING = {"architectures", "architecture-seconds", "architecture-search"}
 WAITING |= {"competitors", "datasets", "rivals"}
 
+# What every row says of its circumstances, for those that tests write.
+ABOUT = {"machine": {"cpu": "x"}, "date": "2026-11-30", "versions": {}}
+ABOUT |= {"commit": "1", "command": "c"}
+
 
 def command(study, *words):
     """Run the command of a study, registered or not; return its exit status."""

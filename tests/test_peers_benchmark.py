@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_studies import ABOUT
 
 from benchmarks import peers
 from benchmarks.studies import peers as study
@@ -39,19 +40,12 @@ def test_a_trial_can_fail():
 
 
 def test_the_table_tells_no_from_no_way():
-    about = {
-        "machine": {"cpu": "x"},
-        "date": "2026-11-30",
-        "versions": {},
-        "commit": "1",
-        "command": "c",
-    }
     checks = {"passed": 65, "failed": 1, "failures": ["one"]}
     rows = [
         {"unit": "scikit-learn", "checks": checks, "trials": {"labels": True, "layouts": False}},
         {"unit": "fastai", "checks": None, "trials": {"labels": True, "layouts": None}},
     ]
-    lines = study.table([row | about for row in rows]).splitlines()
+    lines = study.table([row | ABOUT for row in rows]).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[2:4]] for line in lines[2:7]]
     assert cells[0] == ["65, 1", "no estimator"]
     assert cells[1] == ["yes", "yes"]

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from small_studies import ABOUT
+
 from benchmarks.studies import shift
 
 
@@ -14,13 +16,6 @@ def test_batches_with_the_right_warning_are_counted():
     assert row["1"]["other scale"] == row["30"]["other scale"] == row["30"]["inverted"] == always
     first = shift.measure("digits", 0, SimpleNamespace(settings=asked.settings, brief=True))
     assert first == {"1": row["1"]}
-    about = {
-        "machine": {"cpu": "x"},
-        "date": "2026-11-30",
-        "versions": {},
-        "commit": "1",
-        "command": "c",
-        "unit": "digits",
-    }
+    about = ABOUT | {"unit": "digits"}
     text = shift.table([{**row, **about, "settings": asked.settings}])
     assert "inverted    | 0.00 / 0.00     | 100.00 / 100.00 |" in text

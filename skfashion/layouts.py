@@ -11,8 +11,8 @@ In this order:
 4. Flat rows for a network of convolutions are images wherever their width is a square or three
    squares, else a strip of one row, with a warning.
 5. Flat rows for a network of dense layers whose width is a square or three squares, at least 25,
-   are images if all values are whole numbers from 0 to 255 or all lie from 0 to 1, else a table,
-   with a warning. All others are a table.
+   are images if all values are whole numbers from 0 to 255 or all lie from 0 to 1, with a warning
+   where every column reaches both 0 and 1; else a table, with a warning. All others are a table.
 """
 
 import math
@@ -91,7 +91,8 @@ def find_layout(X, image_shape, names, used, *, takes_tables):
         return Layout(shape, is_table=is_strip and named_shape is None, doubt=doubt)
     could_be_image = shape[0] > 1 and width >= MIN_WIDTH and not has_names
     if could_be_image and _are_pixels(X, used):
-        return Layout(shape, is_table=False)
+        doubt = _doubt_of_image(width, shape) if _all_span_unit(X, used) else None
+        return Layout(shape, is_table=False, doubt=doubt)
     doubt = _doubt_of_table(width, shape) if could_be_image else None
     doubt = _doubt_of_left_in(left_in, width) if left_in else doubt
     return Layout((1, width), is_table=True, doubt=doubt)
@@ -152,6 +153,16 @@ def _are_pixels(X, used):
     return True
 
 
+def _all_span_unit(X, used):
+    """Tell whether every column reaches both 0 and 1, and none goes beyond."""
+    low, high = np.inf, -np.inf
+    for _, block in dense_blocks(X, used):
+        low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
+        if high.max() > 1 + ROUNDING:
+            return False
+    return bool(np.all(np.abs(low) <= ROUNDING) and np.all(high >= 1 - ROUNDING))
+
+
 def _doubt_of_strip(width):
     return (
         f"Got rows of {width} columns, which make no square image, grey or of three colours: they "
@@ -167,6 +178,15 @@ def _doubt_of_table(width, shape):
         "but not all values are whole numbers from 0 to 255, nor do all lie from 0 to 1: they are "
         f"taken for a table, each column standardised by itself. Set image_shape={shape} if they "
         f"are images, and image_shape=(1, {width}) if they are not."
+    )
+
+
+def _doubt_of_image(width, shape):
+    return (
+        f"Got rows of {width} columns without names, each of which reaches 0 and 1, as those of "
+        "OneHotEncoder and MinMaxScaler do: they are taken for images of "
+        f"image_shape={shape}, all columns standardised by one mean and one deviation. Set "
+        f"image_shape=(1, {width}) if they are a table, and image_shape={shape} if they are images."
     )
 
 

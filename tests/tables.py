@@ -15,6 +15,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from skfashion import MLPNetClassifier
 
 IMAGE, TABLE, IN_DOUBT = "image", "table", "table, with a warning"
+IMAGE_IN_DOUBT = "image, with a warning"
 
 
 def _digits(columns=None, make=lambda X: X):
@@ -36,9 +37,9 @@ def _wine_beside_noise():
     return np.hstack([X, 1e6 * noise]), y
 
 
-def _categories():
+def _categories(n_columns):
     """Return categories of a parity problem as a OneHotEncoder makes them: sparse rows."""
-    X = np.random.RandomState(0).randint(5, size=(1500, 6)).astype(str)
+    X = np.random.RandomState(0).randint(n_columns // 6, size=(1500, 6)).astype(str)
     y = (X[:, 0].astype(int) + X[:, 1].astype(int)) % 2
     return OneHotEncoder().fit_transform(X), y
 
@@ -69,7 +70,8 @@ ROWS = {
     "wine": (lambda: load_wine(return_X_y=True), TABLE),
     "wine beside a column of noise": (_wine_beside_noise, TABLE),
     "breast cancer": (lambda: load_breast_cancer(return_X_y=True), TABLE),
-    "categories, OneHotEncoder's sparse rows": (_categories, TABLE),
+    "categories, OneHotEncoder's sparse rows": (lambda: _categories(30), TABLE),
+    "categories, OneHotEncoder's 36 columns": (lambda: _categories(36), IMAGE_IN_DOUBT),
 }
 
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
-from tables import IMAGE, IN_DOUBT, ROWS
+from tables import IMAGE, IMAGE_IN_DOUBT, IN_DOUBT, ROWS
 
 from skfashion import ConvNetClassifier, MLPNetClassifier
 
@@ -47,9 +47,10 @@ def test_rows_as_people_have_them(name):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         accuracy = net.fit(X_train, y_train).score(X_test, y_test)
-    assert is_by_column(net) == (expected != IMAGE)
-    assert (net.image_shape_[0] == 1) == (expected != IMAGE)
-    assert [w.filename for w in caught] == ([__file__] if expected == IN_DOUBT else [])
+    assert is_by_column(net) == (expected not in (IMAGE, IMAGE_IN_DOUBT))
+    assert (net.image_shape_[0] == 1) == is_by_column(net)
+    warns = expected in (IN_DOUBT, IMAGE_IN_DOUBT)
+    assert [w.filename for w in caught] == ([__file__] if warns else [])
     assert all("image_shape" in str(w.message) for w in caught)
     assert accuracy > 0.8
 
@@ -58,8 +59,13 @@ def test_rows_as_people_have_them(name):
     ("X", "image_shape", "shape", "warns"),
     [
         (np.eye(40)[:, :16], "auto", (1, 16), False),
-        (np.eye(40)[:, :25], "auto", (5, 5), False),
-        (np.eye(40, 48), "auto", (4, 4, 3), False),
+        (np.eye(40)[:, :25] * 0.9, "auto", (5, 5), False),
+        (np.eye(40, 48) * 255, "auto", (4, 4, 3), False),
+        (np.eye(40, 36), "auto", (6, 6), True),
+        (np.eye(40, 36, dtype=np.uint8), "auto", (6, 6), True),
+        (scipy.sparse.eye_array(40, 36, format="csr"), "auto", (6, 6), True),
+        (np.pad(np.eye(40, 35), ((0, 0), (0, 1))), "auto", (6, 6), False),
+        (np.eye(40, 36), (6, 6), (6, 6), False),
         (np.eye(40, 27), "auto", (1, 27), False),
         (np.eye(40, 36) * 256, "auto", (1, 36), True),
         (np.eye(40, 36) * -1, "auto", (1, 36), True),
@@ -67,7 +73,7 @@ def test_rows_as_people_have_them(name):
         (np.eye(40, 36) * 0.5 + 1, (6, 6), (6, 6), False),
         (np.eye(40, 36) * 0.5 + 1, (1, 36), (1, 36), False),
         ((np.eye(40, 36) * 0.5 + 1).reshape(-1, 6, 6), "auto", (6, 6), False),
-        (np.eye(40, 36).astype(bool), "auto", (6, 6), False),
+        (np.eye(40, 36).astype(bool), "auto", (6, 6), True),
     ],
 )
 def test_flat_rows_by_width_and_values(X, image_shape, shape, warns):
@@ -79,6 +85,7 @@ def test_flat_rows_by_width_and_values(X, image_shape, shape, warns):
         assert "image_shape=(6, 6)" in said[0]
         assert "image_shape=(1, 36)" in said[0]
     # What the rows of weight 0 are, plays no part.
+    X = X.toarray() if scipy.sparse.issparse(X) else X
     garbage = np.full_like(X, 0, dtype=float) - 0.5
     net = small(MLPNetClassifier, max_epochs=1, image_shape=image_shape)
     with warnings.catch_warnings():
@@ -103,7 +110,7 @@ def test_flat_rows_by_width_and_values(X, image_shape, shape, warns):
     ],
 )
 def test_frames_by_their_names(names, shape):
-    frame = pd.DataFrame(np.eye(40, len(names)), columns=list(names))
+    frame = pd.DataFrame(np.eye(40, len(names)) * 0.9, columns=list(names))
     net, said = fitted(MLPNetClassifier, frame)
     assert said == []
     assert net.image_shape_ == (shape or (1, 24))

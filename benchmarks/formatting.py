@@ -174,20 +174,36 @@ def table_above(lines, headings, words, rows, command=None):
 # --- tables of skfashion.studies ----------------------------------------------------------------
 
 
-def frame_of(rows, treatment="treatment", more=()):
-    """Return the metrics of rows as `skfashion.studies` has them: a line a run and metric."""
+def frame_of(rows, treatment="treatment", more=(), marks=None):
+    """Return the metrics of rows as `skfashion.studies` has them: a line a run and metric.
+
+    A column besides, "mark", says when and where; ``marks`` are those of a table of more rows.
+    """
     import pandas as pd
 
-    keys = ("estimator", treatment, *more, "seed")
-    lines = [(*(row[key] for key in keys), *its) for row in rows for its in row["metrics"].items()]
-    return pd.DataFrame(lines, columns=["estimator", "treatment", *more, "seed", "metric", "value"])
+    keys, marks = (
+        ("estimator", treatment, *more, "seed"),
+        marks_of(rows) if marks is None else marks,
+    )
+    lines = [
+        (*(row[key] for key in keys), mark([row], marks), *its)
+        for row in rows
+        for its in row["metrics"].items()
+    ]
+    columns = ["estimator", "treatment", *more, "seed", "mark", "metric", "value"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def marked(name, frame):
+    """Write a name with all marks of its lines in what `frame_of` returns."""
+    return name + "".join(sorted(set(frame["mark"])))
 
 
 def by_run(frame):
     """Summarise what `frame_of` returns by run and metric, with the number of seeds at all."""
     from skfashion.studies import summarize_study
 
-    summary = summarize_study(frame).assign(of_seeds=frame["seed"].nunique())
+    summary = summarize_study(frame.drop(columns="mark")).assign(of_seeds=frame["seed"].nunique())
     return summary.set_index(["estimator", "treatment", "metric"]).to_dict("index")
 
 
@@ -197,8 +213,9 @@ def summary_table(frame, columns, headings, difference_to="difference"):
     Columns are (heading, metric, factor, decimals, whether the difference to nothing is shown).
     """
     found, lines = by_run(frame), []
-    for names in dict.fromkeys(zip(frame["estimator"], frame["treatment"], strict=True)):
-        lines.append([*names[-len(headings) :]])
+    for names, its in frame.groupby(["estimator", "treatment"], sort=False):
+        *others, last = names[-len(headings) :]
+        lines.append([*others, marked(last, its)])
         for _, metric, *form, has_difference in columns:
             lines[-1] += summary_cells(found.get((*names, metric)), *form)[: 1 + has_difference]
     shown = [(name, difference_to)[: 1 + has_difference] for name, *_, has_difference in columns]

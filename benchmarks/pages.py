@@ -13,10 +13,13 @@ def update(studies, check=False):
     texts, stale_pictures = {}, []
     for study in studies:
         rows, path = study.rows(), study.path
-        if not rows:  # nothing is measured yet
+        if not rows and not path.exists():
             continue
         text = texts.get(path) or (path.read_text(encoding="utf-8") if path.exists() else "")
-        texts[path] = _replaced(text, study.text(rows), study.markers, path.name)
+        table = study.text(rows) if rows else _waiting(study)
+        texts[path] = _replaced(text, table, study.markers, path.name)
+        if not rows:
+            continue
         named = [(DOCS / "images" / name, draw, rows) for name, draw in study.pictures.items()]
         stale_pictures += [one for one in named if pictures.is_stale(one[0], rows)]
         if check:
@@ -44,6 +47,12 @@ def _tell_older(name, rows):
     n = sum(any((its or 0) < ENGINE[scope] for scope, its in one) for one in engines)
     if n:
         print(f"{name}: {n} of {len(rows)} rows are older than skfashion's ENGINE", file=sys.stderr)
+
+
+def _waiting(study):
+    """Say in the place of a table that nothing is measured yet."""
+    command = f"`python -m benchmarks {study.name}`"
+    return f"Not measured yet. The command is {command}, which takes about {study.cost}."
 
 
 def _replaced(text, table, markers, page):

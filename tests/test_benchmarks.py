@@ -546,7 +546,16 @@ def test_what_a_page_lacks_is_named(study):
     with pytest.raises(BenchmarkError, match="once each, in this order"):
         pages.update([study])
     study.file.unlink()
-    assert pages.update([study]) == 0  # what has not been measured leaves its page alone
+    assert pages.update([study]) == 0  # nothing to be written, and nowhere
+
+
+def test_a_page_says_what_is_not_measured_yet(study):
+    study.file.unlink()
+    assert pages.update([study], check=True) == 1
+    assert pages.update([study]) == 0
+    text = study.path.read_text(encoding="utf-8")
+    assert f"Not measured yet. The command is `python -m benchmarks {study.name}`" in text
+    assert pages.update([study], check=True) == 0
 
 
 def test_committed_pages_are_up_to_date():
@@ -571,9 +580,10 @@ def test_a_line_of_several_days_says_so():
 
 
 # Whose tables mark the lines that were measured on several days or machines; and others, of whose
-# rows a line has one, or those with today's defaults. Of imbalance all rows are measured anew.
+# rows a line has one, or those with today's defaults.
 MARKED = {"accuracy", "frontier", "reference", "rivals", "robustness", "shipping", "tiny", "drift"}
-OF_SOME_ROWS = {"tuning", "ablation", "imbalance"}
+MARKED |= {"imbalance", "fairness", "tuning"}
+OF_SOME_ROWS = {"ablation"}
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
@@ -584,6 +594,14 @@ def test_no_line_mixes_days_or_machines_without_a_mark(study):
     lines = formatting.grouped(rows, lambda row: repr((row["unit"], row.get("name"))))
     mixed = [name for name, its in lines.items() if len(formatting.marks_of(its)) > 1]
     assert study.name in MARKED | OF_SOME_ROWS or not mixed
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_mark_of_a_caption_stands_in_a_cell(study):
+    page = study.path.read_text(encoding="utf-8")
+    start, end = study.markers
+    table, _, caption = page.partition(start)[2].partition(end)[0].partition("Measured on")
+    assert set(re.findall("[ᵃᵇᶜᵈᵉᶠᵍʰⁱʲ]", caption)) <= set(table)
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)

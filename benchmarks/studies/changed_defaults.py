@@ -100,7 +100,7 @@ def table(rows):
         pairs = [pair for pair in pairs if None not in pair]
         if len(pairs) < 2:
             continue
-        former, now = zip(*pairs, strict=True)
+        now = [today for _, today in pairs]
         line = [f"`{call_of(name, FORMER[name][which])}`", data]
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
             changes = [today[key] - before[key] for before, today in pairs]

@@ -13,7 +13,14 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.data import part
-from benchmarks.formatting import by_run, frame_of, grouped, summary_below, summary_table
+from benchmarks.formatting import (
+    by_run,
+    frame_of,
+    grouped,
+    marks_of,
+    summary_below,
+    summary_table,
+)
 from benchmarks.pictures import pyplot
 from benchmarks.recipes import CNN, MLP, build
 from benchmarks.study import study_of
@@ -121,7 +128,8 @@ def table(rows):
     """Write a table a task: mean and deviation over seeds, differences to nothing."""
     parts = []
     for task, title in TASKS.items():
-        frame = frame_of([row for row in rows if row["task"] == task], "mitigation")
+        mine = [row for row in rows if row["task"] == task]
+        frame = frame_of(mine, "mitigation", marks=marks_of(rows))
         columns = [c for c in COLUMNS if task != "upper body" or "mean over" not in c[0]]
         headings = ["classifier", "mitigation"]
         text = summary_table(frame, columns, headings, "difference to nothing")

@@ -11,7 +11,14 @@ import warnings
 import numpy as np
 
 from benchmarks import formatting
-from benchmarks.formatting import by_run, pipe_table, summary_below, summary_cells, summary_table
+from benchmarks.formatting import (
+    by_run,
+    marked,
+    pipe_table,
+    summary_below,
+    summary_cells,
+    summary_table,
+)
 from benchmarks.models import described
 from benchmarks.pictures import pyplot
 from benchmarks.recipes import build
@@ -198,10 +205,10 @@ def _other_skews(frame):
         skews["4000 to 40 rows (DeepSMOTE)"] = fixed
     found, lines = [by_run(its) for its in skews.values()], []
     for estimator, mine in frame.groupby("estimator", sort=False):
-        for treatment in mine["treatment"].unique():
+        for treatment, its in mine.groupby("treatment", sort=False):
             key = (estimator, treatment, "balanced_accuracy")
-            cells = [" ".join(summary_cells(its.get(key), 100, 2)).strip() for its in found]
-            lines += [[estimator, treatment, *cells]] if any(cells) else []
+            cells = [" ".join(summary_cells(skew.get(key), 100, 2)).strip() for skew in found]
+            lines += [[estimator, marked(treatment, its), *cells]] if any(cells) else []
     return pipe_table(lines, ["classifier", "treatment", *skews])
 
 

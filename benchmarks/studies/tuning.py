@@ -9,7 +9,7 @@ import statistics
 from benchmarks import candidates
 from benchmarks.candidates import in_words, numbers_of_seeds
 from benchmarks.errors import names_option
-from benchmarks.formatting import median, table_above
+from benchmarks.formatting import mark, marks_of, median, table_above
 from benchmarks.recipes import FASTEST, FLIPS, LONGER, REFERENCES, SHIFTS, STRONG_ERASING, VOTERS
 from benchmarks.study import study_of
 
@@ -127,9 +127,10 @@ def table(rows, known=CANDIDATES):
     names = list(dict.fromkeys([*known, *(row["unit"] for row in rows)]))
     recipes = [setting for recipe in FASTEST | REFERENCES for setting in _around(recipe)]
     chosen = {in_words(candidates.settings_of(*setting)) for setting in recipes}
-    lines = []
+    lines, marks = [], marks_of(rows)
     ordered = sorted(rows, key=lambda row: names.index(row["unit"]))
     for (recipe, setting), group in candidates.by_setting(ordered).items():
+        recipe += mark(group, marks)
         line = [recipe, f"**`{setting}`**" if setting in chosen else f"`{setting}`"]
         pairs = [pair for row in group for pair in row["accuracy"].items()]
         for views in (("None",), ("flip",), ("10", "as it votes")):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks import side_by_side
 from benchmarks.environment import child_environment
-from benchmarks.formatting import caption, every, pipe_table, spread, values
+from benchmarks.formatting import caption, every, mark, marks_of, pipe_table, spread, values
 from benchmarks.processes import call
 from benchmarks.studies.search.searches import N_JOBS, SEARCHES
 from benchmarks.study import study_of
@@ -132,9 +132,13 @@ def table(rows):
         _timed: ("what", "which", "seconds", "ours / theirs (range)", "aim", "accuracy %"),
         _others: ("quality and memory", "measured (range)", "aim"),
     }
-    parts = []
+    parts, marks = [], marks_of(rows)
     for lines_of, names in headings.items():
-        if lines := [line for row in rows for line in lines_of(ROWS[row["unit"]], row)]:
+        lines = []
+        for row in rows:
+            found = lines_of(ROWS[row["unit"]], row)
+            lines += [[first + mark([row], marks), *others] for first, *others in found]
+        if lines:
             parts.append(pipe_table(lines, names))
     task = rows[0]["settings"]["task"]
     halvings = " and ".join(f"{n} at factor {factor}" for factor, n in task["long_epochs"].items())

@@ -33,11 +33,13 @@ CLASSES = {
 #: Names of types for ``skops.io.load(file, trusted=skfashion.TRUSTED_TYPES)``: the classifiers,
 #: losses, searches and ensembles of this package, and what skops does not know of scikit-learn's
 #: and imbalanced-learn's in pipelines, searches, calibrated, voting and stacking classifiers.
+#: "numpy.dtype" is there for encoders and imputers, which hold the types of their columns.
 TRUSTED_TYPES: tuple[str, ...] = (
     "imblearn.over_sampling._random_over_sampler.RandomOverSampler",
     "imblearn.over_sampling._smote.base.SMOTE",
     "imblearn.pipeline.Pipeline",
     "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
+    "numpy.dtype",
     "skfashion.classifiers.attention.AttentionNetClassifier",
     "skfashion.classifiers.conv.ConvNetClassifier",
     "skfashion.classifiers.mlp.MLPNetClassifier",

@@ -53,6 +53,22 @@ def test_a_neighbours_word_is_translated(word, advice):
     assert net.lr == 0.1
 
 
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    {
+        "epochs": r"It is a parameter: ConvNetClassifier\(max_epochs=…\)\.$",
+        "batch_size": r"It is a parameter: ConvNetClassifier\(batch_size=…\)\.$",
+        "validation_split": r"\(validation_split=…\)\. A share is validation_fraction,",
+        "validation_data": "Did you mean 'X_val'",
+        "sample_weights": r"Did you mean 'sample_weight'\?$",
+        "zzz": r"argument 'zzz'\.$",
+    }.items(),
+)
+def test_fit_knows_the_parameters_of_its_class(word, advice):
+    with pytest.raises(TypeError, match=rf"^ConvNetClassifier\.fit\(\) got .*{advice}"):
+        ConvNetClassifier().fit([[0.0]], [0], **{word: 3})
+
+
 def test_nothing_is_said_where_nothing_is_like_it():
     with pytest.raises(TypeError, match=r"argument 'zzz'\.$"):
         MLPNetClassifier(zzz=1)

@@ -24,14 +24,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modules import Plain
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skfashion
 from benchmarks.studies import hostile_files
@@ -413,6 +415,11 @@ def trusted_objects(X, y):
     for cls, loss in zip(ESTIMATORS, itertools.cycle(losses), strict=False):
         yield small(cls, **tiny, augment=Augmentation(flip=True), loss=loss)
     yield make_pipeline(StandardScaler(), PCA(20), net)
+    prepare = make_column_transformer(
+        (SimpleImputer(add_indicator=True), slice(60)),
+        (OneHotEncoder(handle_unknown="ignore", min_frequency=5), [60, 61]),
+    )
+    yield make_pipeline(prepare, net)
     yield make_pipeline(StandardScaler(), small(ConvNetClassifier, **tiny, image_shape=(8, 8)))
     yield GridSearchCV(net, {"lr": [0.01, 0.02]}, cv=2)
     yield EpochHalvingSearchCV(net, {"lr": [0.01, 0.02]}, cv=2)

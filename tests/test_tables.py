@@ -316,3 +316,17 @@ def test_a_net_takes_the_place_of_a_forest_behind_an_encoder():
         )
     ]
     assert scores[0] > max(scores[1:]) - 0.02
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_text_is_refused_by_the_names_of_its_columns(as_array):
+    city, plan = list("ABCD") * 10, pd.Categorical(list("ab") * 20)
+    frame = pd.DataFrame({"age": range(40), "city": city, "plan": plan})
+    X, names = (frame.to_numpy(), "1, 2") if as_array else (frame, "'city', 'plan'")
+    with pytest.raises(ValueError, match="could not convert string to float: 'A'") as caught:
+        small(MLPNetClassifier).fit(X, Y)
+    assert f"Got text in columns {names}, expected numbers" in str(caught.value)
+    assert "OneHotEncoder" in str(caught.value)
+    net = small(MLPNetClassifier, max_epochs=1).fit(frame[["age"]].assign(city=1), Y)
+    with pytest.raises(ValueError, match="Got text in column 'city'"):
+        net.predict(frame[["age", "city"]])

@@ -63,10 +63,16 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
     }
     # What overflows in a conversion to float32 is refused below, in scikit-learn's words.
     with np.errstate(over="ignore"):
-        if has_labels:
-            X, y = validate_data(estimator, X, y, **options)
-        else:
-            X = validate_data(estimator, X, **options)
+        try:
+            if has_labels:
+                X, y = validate_data(estimator, X, y, **options)
+            else:
+                X = validate_data(estimator, X, **options)
+        except ValueError as error:
+            advice = _advice_on_text(X) if "could not convert string" in str(error) else ""
+            if not advice:
+                raise
+            raise ValueError(f"{error}.{advice}") from error
     if X.ndim < 2:
         check_array(X, estimator=estimator)  # raises, in scikit-learn's words
     if X.ndim > 4:
@@ -78,6 +84,24 @@ def check_images(estimator, X, y=NO_LABELS, *, reset, name="y"):
             f"{estimator.n_features_in_} features as input.{advice}"
         )
     return (X, y) if has_labels else X
+
+
+def _advice_on_text(X):
+    """Say which columns hold text, and what makes numbers of it; "" where none is found."""
+    if np.ndim(X) != 2:
+        return ""
+    from pandas import DataFrame  # seldom needed
+
+    frame = DataFrame(X)
+    found = [name for name in frame if frame[name].map(lambda value: isinstance(value, str)).any()]
+    if not found:
+        return ""
+    shown = f"{', '.join(map(repr, found[:5]))}{', …' if len(found) > 5 else ''}"
+    return (
+        f" Got text in {'column' if len(found) == 1 else 'columns'} {shown}, expected numbers: make "
+        "columns of 0 and 1 of categories, by OneHotEncoder for these columns of a "
+        "ColumnTransformer, in a pipeline before the classifier."
+    )
 
 
 def refuse_masked(values, name):

@@ -73,6 +73,10 @@ NOTES = {
     "patience": "It counts with early_stopping=True.",
     "train_split": "It counts with early_stopping=True.",
 }
+# What to say of a parameter that others' `fit` has, and has for something else.
+NOTES_ON_OWN = {
+    "validation_split": "A share is validation_fraction, which counts with early_stopping=True."
+}
 # What to say of words for things that another class or function has, and this one perhaps not.
 OTHER_PLACES = {
     "criterion": "A loss of PyTorch's form is the criterion of ModuleClassifier.",
@@ -145,11 +149,13 @@ def advises(function: Advised) -> Advised:
     def call(*args, **kwargs):
         for word in kwargs:
             if word not in parameters:
-                message = f"{function.__qualname__}() got an unexpected keyword argument {word!r}."
-                place = PLACES_OF_FUNCTIONS.get((function.__name__, word))
-                raise TypeError(
-                    f"{message} {place}" if place else with_advice(message, word, parameters)
-                )
+                name, advice = function.__qualname__, advice_on(word, parameters)
+                advice = PLACES_OF_FUNCTIONS.get((function.__name__, word), advice)
+                if args and function.__name__ != "__init__" and hasattr(args[0], "get_params"):
+                    name = f"{type(args[0]).__name__}.{function.__name__}"
+                    advice = _advice_on_own(args[0], word) or advice
+                message = f"{name}() got an unexpected keyword argument {word!r}."
+                raise TypeError(f"{message} {advice}".strip())
         if takes_names_alone and len(args) > 1:
             value = args[1]
             shown = getattr(value, "__qualname__", f"{value!r:.40}")
@@ -162,6 +168,17 @@ def advises(function: Advised) -> Advised:
         return function(*args, **kwargs)
 
     return call
+
+
+def _advice_on_own(estimator, word):
+    """Say that a name, or what it means, is a parameter of an estimator's own; "" if it is none."""
+    known, names = estimator.get_params(deep=False), TRANSLATIONS.get(word, ())
+    names = [word, *((names,) if isinstance(names, str) else names)]
+    name = next((name for name in names if name in known), None)
+    if name is None:
+        return ""
+    note = next((its[word] for its in (NOTES_ON_OWN, OTHER_PLACES, NOTES) if word in its), "")
+    return f"It is a parameter: {type(estimator).__name__}({name}=…). {note}".strip()
 
 
 class Advising:

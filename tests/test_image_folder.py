@@ -177,6 +177,10 @@ def test_broken_files_are_named_or_left_out(root, tmp_path):
         np.testing.assert_array_equal(found.images[-1], np.asarray(Image.open(found.filenames[-1])))
         names = [Path(name).parent.name for name in found.filenames]
         assert found.target_names[found.target].tolist() == names
+    for name in ("cut.png", "empty.jpg"):
+        next(root.rglob(name)).unlink()
+    with pytest.warns(UserWarning, match=r"Left out 1 picture that cannot be read.*bomb\.png"):
+        load_image_folder(root, on_error="warn")
     for file in root.rglob("*.png"):
         file.write_bytes(b"x")
     for size in (None, 8):

@@ -308,6 +308,9 @@ def test_monitors_and_reports_are_printed_in_a_few_words():
     assert report.to_dict()["classes"] == PROFILE.classes
     words = repr(monitor)
     assert "1 full" in words and "200 rows of the next" in words and "alarm of classes" in words
+    accuracy = f"{PROFILE.calibration.accuracy:.3f}"
+    words = f"ReferenceProfile({len(PROFILE.classes)} classes, 4000 rows, accuracy {accuracy}, "
+    assert repr(PROFILE) == f"{words}features, pixels)"
     assert str(DriftReport()) == "No full window yet. Accuracy on validation data: unknown"
 
 

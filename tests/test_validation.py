@@ -142,6 +142,8 @@ def test_validation_arguments_come_together(digits):
         MLPNetClassifier().fit(X, y, X_val=X)
     with pytest.raises(ValueError, match="Got only sample_weight_val"):
         MLPNetClassifier().fit(X, y, sample_weight_val=np.ones(3))
+    with pytest.raises(ValueError, match=r"'a\.png' and more as X_val, .*transform_input"):
+        MLPNetClassifier().fit(X, y, X_val=["a.png", "b.png"], y_val=[0, 1])
     with pytest.raises(ValueError, match="Got y_val with the labels"):
         MLPNetClassifier().fit(X, y, X_val=X[:2], y_val=[0, 77])
 

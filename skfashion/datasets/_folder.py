@@ -186,7 +186,8 @@ def load_image_folder(
     kept[list(refused)] = False
     if refused:
         what = named([refused[number] for number in sorted(refused)], "; ")
-        warn_the_caller(f"Left out {len(refused)} pictures that cannot be read: {what}.")
+        n_pictures = "1 picture" if len(refused) == 1 else f"{len(refused)} pictures"
+        warn_the_caller(f"Left out {n_pictures} that cannot be read: {what}.")
     data, target = images.reshape(len(images), -1), found.codes[kept]
     if return_X_y:
         return data, target

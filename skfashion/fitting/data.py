@@ -33,6 +33,14 @@ from skfashion.training import ClassSampler, ImageDataset
 from skfashion.utils.callers import warn_the_caller
 from skfashion.utils.fitted import snapshot, unfitted
 from skfashion.utils.labels import column_of_labels, plain_labels
+from skfashion.utils.no_numbers import refuse_pictures
+
+PICTURES_OF_VALIDATION = (
+    "expected numbers, as X has them when it reaches the net. Read them by the reader of the "
+    "pipeline, reader.transform(paths), or let the pipeline do it: "
+    'make_pipeline(reader, net, transform_input=["X_val"]), with '
+    "net.set_fit_request(X_val=True, y_val=True) and scikit-learn's enable_metadata_routing=True"
+)
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,7 @@ def read(
     seed = draw_seed(estimator.random_state)
     held_out = HeldOut()
     if X_val is not None:
+        refuse_pictures(X_val, "X_val", PICTURES_OF_VALIDATION)
         X_val, y_val = check_images(carrier, X_val, y_val, reset=False, name="y_val")
         _, codes_val = encode_labels(y_val, classes, name="y_val")
         sample_weight_val = check_weights(sample_weight_val, X_val)

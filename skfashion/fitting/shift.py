@@ -92,7 +92,8 @@ class ImageStatistics:
             return (
                 f"Got images with much {'larger' if is_larger else 'smaller'} values than those of "
                 f"the training, which lie between {self.low:g} and {self.high:g}; expected the "
-                "same scale. Put what scales the images into a pipeline with the net."
+                "same scale. Scale them as the training images were (255 * X brings 0 to 1 back to "
+                "0 to 255), best by a step of a pipeline with the net."
             )
         is_told = self.contrast is not None and rows.shape[0] >= N_INVERTED and low < high
         if is_told and self._look_inverted(rows).mean() > INVERTED:

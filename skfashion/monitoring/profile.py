@@ -87,6 +87,13 @@ class ReferenceProfile:
     features: Features | None = None
     pixels: Pixels | None = None
 
+    def __repr__(self):
+        others = [name for name in ("features", "pixels") if getattr(self, name) is not None]
+        return (
+            f"ReferenceProfile({len(self.classes)} classes, {self.confusion.sum()} rows, accuracy "
+            f"{self.calibration.accuracy:.3f}{''.join(f', {name}' for name in others)})"
+        )
+
     @property
     def class_frequencies(self) -> np.ndarray:
         """Frequencies of the classes among the validation rows, (n_classes,)."""

@@ -211,7 +211,12 @@ def refuse(refused):
     """Raise an error that names pictures which could not be read, if there are any."""
     if refused:
         first = refused[0]
-        raise ValueError(f"Got X[{first.number}], {first}; expected {EXPECTED}.")
+        raise ValueError(
+            f"Got X[{first.number}], {first}; expected pictures that can be read. Leave it out, of "
+            "the labels too: keep = [i for i in range(len(X)) if i not in "
+            f"{[its.number for its in refused]}]. load_image_folder(…, on_error='warn') leaves out "
+            "both by itself."
+        )
 
 
 def _unequal(sizes):

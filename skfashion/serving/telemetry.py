@@ -54,7 +54,7 @@ class Telemetry:
         )
         self._alarms = Gauge(
             "skfashion_drift_alarm",
-            "1 while the last window of images was not like those of the training.",
+            "1 while the last window of images was not like the validation data of the profile.",
             ["model", "kind"],
             registry=registry,
             multiprocess_mode="livemax",

@@ -12,7 +12,7 @@ WAY_OUT = (
 )
 
 
-def refuse_pictures(X):
+def refuse_pictures(X, name="X", way_out=WAY_OUT):
     """Refuse pictures that are no numbers yet, and name what reads them.
 
     Parameters
@@ -20,6 +20,8 @@ def refuse_pictures(X):
     X : object
         Whatever was given as images. Of numbers no more than the type is looked at, of a list the
         shapes of its arrays.
+    name, way_out : str
+        What it was given as, and what to do.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def refuse_pictures(X):
     refuse_containers(X)
     found = kind_of_pictures(X)
     if found is not None:
-        raise ValueError(f"Got {found} as X, {WAY_OUT}.")
+        raise ValueError(f"Got {found} as {name}, {way_out}.")
 
 
 def refuse_containers(X):

@@ -122,13 +122,13 @@ def table(rows):
     words = (
         f"Means over five severities and {seeds(rows)}, ± their standard deviation; mCE, the mean "
         f"corruption error, counts errors of each kind in per cent of {BASELINE}'s: less is "
-        "better. Gains in points, seed by seed, with 95 % intervals; a kind is named where its own "
-        "interval excludes 0."
+        "better. Changes in points, seed by seed, with 95 % intervals that do not correct for their "
+        "number; a kind is named where its own interval excludes 0."
     )
-    return "\n\n".join(filter(None, [text, _gains(rows), below(words, rows)]))
+    return "\n\n".join(filter(None, [text, _gains(rows, baseline), below(words, rows)]))
 
 
-def _gains(rows):
+def _gains(rows, baseline):
     """Write what augmentation changes, a net a line: where it gains, and where it loses."""
     groups, lines = _groups(rows), []
     for name, its in groups.items():
@@ -148,7 +148,12 @@ def _gains(rows):
         clean = interval([b["clean"] - a["clean"] for a, b in pairs], 100)
         mean = interval([fmean(values) for values in zip(*gains.values(), strict=True)], 100)
         lines.append([name, clean, mean, better, worse])
+        if baseline is not None:
+            errors = [[corruption_error(row, baseline) for row in pair] for pair in pairs]
+            lines[-1].insert(3, interval([b - a for a, b in errors], 1, 1))
     headings = ['augment="strong"', "clean", "mean of all kinds", "gains on", "loses on"]
+    if baseline is not None:
+        headings.insert(3, "mCE %")
     return pipe_table(lines, headings) if lines else ""
 
 

@@ -74,8 +74,8 @@ def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None)
         the first 2,000 count. None makes 16 rows like those of the training, of their type; it
         cannot where steps before the net have no ``inverse_transform``.
     features : bool, default=False
-        Whether the activations before the last layer go out, as those of ``transform``; of a
-        single net only.
+        Whether the activations before the last layer go out, as those of ``transform``; of a net
+        alone, or behind an ``ImageReader``.
     profile : ReferenceProfile, mapping or None, default=None
         What a service is to know besides, such as what validation data look like to the classifier
         (``skfashion.monitoring``): JSON's types, at most 1 MiB; stored as ``skfashion.profile``.

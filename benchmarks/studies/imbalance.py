@@ -159,6 +159,16 @@ COLUMNS = (
 )
 
 
+# Which treatments are compared with each other, the first with the second.
+PAIRS = (
+    ("prior correction", "loss=logit_adjusted"),
+    ("prior correction", "threshold tuning"),
+    ("prior correction", "class_weight=balanced"),
+    ("class_weight=balanced", "SMOTE"),
+    ("class_weight=balanced", "BalancedRandomForest"),
+)
+
+
 def frame_of(rows):
     """Return the metrics of rows as a tidy table, in which rivals are treatments of the forest."""
     named = []
@@ -177,21 +187,25 @@ def table(rows):
     for estimator, its in first[first["ratio"] == ratio].groupby("estimator", sort=False):
         title = f"**{estimator}, exponential profile, ratio {ratio:g}, classes in their own order**"
         parts += [title, summary_table(its, COLUMNS, ["treatment"])]
+    skews = _skews(frame)
+    if pairs := _pairs(skews):
+        parts += ["**Balanced accuracy of one treatment above another, points**", pairs]
     if len(frame[list(SKEW)].drop_duplicates()) > 1:
-        parts += ["**Balanced accuracy % under other skews**", _other_skews(frame)]
+        parts += ["**Balanced accuracy % under other skews**", _other_skews(frame, skews)]
     words = (
-        "All test images, whose classes are equally frequent; seconds of one thread beside other "
-        "runs; peak memory with data and libraries; rows trained on as they reach the classifier. "
+        "Differences between two treatments have paired 95 % intervals, not corrected for their "
+        "number. All test images, whose classes are equally frequent; seconds of one thread beside "
+        "other runs; peak memory with data and libraries; rows trained on as they reach the classifier. "
         "By their formulas, loss=balanced_softmax is loss=logit_adjusted, and loss=cross_entropy + "
-        "DRW is loss=class_balanced + DRW: these are no second opinions. BorderlineSMOTE, ADASYN "
+        "DRW is loss=class_balanced + DRW: each pair counts as one. BorderlineSMOTE, ADASYN "
         "and SMOTEENN compare every row with every other one, and are measured on the smallest "
         "data alone; so is SMOTE before a forest outside of the first table."
     )
     return "\n\n".join([*parts, summary_below(rows, words)])
 
 
-def _other_skews(frame):
-    """Write balanced accuracies, a column a ratio, the largest one over all orders of classes."""
+def _skews(frame):
+    """Return the balanced accuracies of each skew, the largest one's over all orders of classes."""
     frame = frame[frame["metric"] == "balanced_accuracy"]
     exponential, fixed = (frame[frame["profile"] == name] for name in ("exponential", "deepsmote"))
     skews = {f"ratio {ratio:g}": its for ratio, its in exponential.groupby("ratio")}
@@ -203,6 +217,37 @@ def _other_skews(frame):
     skews[f"{largest}, {orders} orders of the classes"] = wide[counts == orders]
     if len(fixed):
         skews["4000 to 40 rows (DeepSMOTE)"] = fixed
+    return skews
+
+
+def _pairs(skews):
+    """Write how much better some treatments are than others, seed by seed, a column a skew."""
+    found = {
+        skew: its.groupby(["estimator", "treatment", "seed"])["value"].mean()
+        for skew, its in skews.items()
+    }
+    lines = []
+    for estimator in dict.fromkeys(name for its in found.values() for name in its.index.levels[0]):
+        for pair in PAIRS:
+            cells = []
+            for values in found.values():
+                first, second = (_of_run(values, estimator, treatment) for treatment in pair)
+                gains = (first - second).dropna()
+                cells.append(formatting.interval(list(gains), 100) if len(gains) > 1 else "")
+            lines += [[estimator, " above ".join(pair), *cells]] if any(cells) else []
+    return pipe_table(lines, ["classifier", "treatments", *found]) if lines else ""
+
+
+def _of_run(values, *run):
+    """Return the values of an estimator's treatment by seed, none where there is none."""
+    return (
+        values[run] if run in values.index.droplevel("seed") else values.iloc[:0].droplevel([0, 1])
+    )
+
+
+def _other_skews(frame, skews):
+    """Write balanced accuracies, a column a ratio, the largest one over all orders of classes."""
+    frame = frame[frame["metric"] == "balanced_accuracy"]
     found, lines = [by_run(its) for its in skews.values()], []
     for estimator, mine in frame.groupby("estimator", sort=False):
         for treatment, its in mine.groupby("treatment", sort=False):

@@ -122,7 +122,7 @@ def table(rows):
     words = (
         f"Means over five severities and {seeds(rows)}, ± their standard deviation; mCE, the mean "
         f"corruption error, counts errors of each kind in per cent of {BASELINE}'s: less is "
-        "better. Changes in points, seed by seed, with 95 % intervals that do not correct for their "
+        "better. Changes in points, seed by seed, with 95 % intervals, not corrected for their "
         "number; a kind is named where its own interval excludes 0."
     )
     return "\n\n".join(filter(None, [text, _gains(rows, baseline), below(words, rows)]))

@@ -60,8 +60,8 @@ def load_image_folder(
 ):
     """Load pictures from a folder (classification), each folder inside of it a class.
 
-    Files of PNG, JPEG, WebP, BMP and TIFF are read, known by their suffixes; what else lies there
-    is left alone, pictures of other kinds with a warning. A camera's note on rotation is followed.
+    Files of PNG, JPEG, WebP, BMP and TIFF are read, known by their suffixes; all other files are
+    ignored, pictures of other kinds with a warning. A camera's note on rotation is followed.
     A palette becomes its colours, CMYK becomes RGB, transparency black; of 16 bits the upper 8 are
     taken. Animations and files of several pages are refused, and so are more than 89 million
     pixels, which a file of a few kilobytes can claim to have.

@@ -96,11 +96,11 @@ def _advice_on_text(X):
     found = [name for name in frame if frame[name].map(lambda value: isinstance(value, str)).any()]
     if not found:
         return ""
-    shown = f"{', '.join(map(repr, found[:5]))}{', …' if len(found) > 5 else ''}"
+    named = f"column{'s' * (len(found) > 1)} {', '.join(map(repr, found[:5]))}"
     return (
-        f" Got text in {'column' if len(found) == 1 else 'columns'} {shown}, expected numbers: make "
-        "columns of 0 and 1 of categories, by OneHotEncoder for these columns of a "
-        "ColumnTransformer, in a pipeline before the classifier."
+        f" Got text in {named}{', …' if len(found) > 5 else ''}, expected numbers: make columns of "
+        "0 and 1 of categories, by OneHotEncoder for these columns of a ColumnTransformer, in a "
+        "pipeline before the classifier."
     )
 
 

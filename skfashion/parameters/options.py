@@ -290,7 +290,7 @@ class TrainingOptions:
         and a dict has the share of the draws of each label, whatever their sum. An epoch has as
         many rows as without, no row is copied in memory, and within a class rows are drawn in
         proportion to `sample_weight`, which then leaves the loss. Together with `class_weight` or
-        a loss for rare classes, these are made up for twice. For `fit` only.""",
+        a loss for rare classes, the correction is applied twice. For `fit` only.""",
     )
     deferred_reweighting: float | None = param(
         SHARE,

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfashion.pictures import CROPS, Steps, checked_size
 from skfashion.preprocessing.blocks import headers_of, images_of, thread_count
-from skfashion.preprocessing.sources import EXPECTED, listed
+from skfashion.preprocessing.sources import listed
 from skfashion.utils._sklearn import Interval, StrOptions, check_params, fit_context
 from skfashion.utils.names import Advising, advises
 

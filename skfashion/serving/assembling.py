@@ -93,7 +93,7 @@ async def _on_problem(request, problem):
 
 async def _on_http(request, error):
     if error.status_code == 404:
-        detail = "Got a path that is none of this service, expected one of those that GET /openapi.json names."
+        detail = "Got a path that is none of this service, expected one of GET /openapi.json."
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another one")
         detail = f"Got a method that this path does not have, expected {allowed}."

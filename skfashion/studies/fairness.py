@@ -273,8 +273,8 @@ def _find_mitigations(mitigations):
             function = MITIGATIONS[function]
         if not callable(function) or inspect.isclass(function):
             raise TypeError(
-                f"Got mitigations[{name!r}]={function!r}, expected a function. An instance of one "
-                "of this package's classes is one; call the class to make it."
+                f"Got mitigations[{name!r}]={function!r}, expected a function, or an object that "
+                "can be called; of a class, make one by calling it."
             )
         functions[name] = function
     return functions

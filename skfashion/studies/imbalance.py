@@ -136,7 +136,7 @@ def imbalance_study(
     ------
     ValueError, TypeError
         Before any run begins, if names, estimators, treatments, seeds or labels are not as
-        described, or a profile cannot be drawn from `y` or turns its order round.
+        described, or a profile cannot be drawn from `y` or would make its rare classes frequent.
 
     Notes
     -----

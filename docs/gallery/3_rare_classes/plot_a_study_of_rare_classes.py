@@ -40,8 +40,8 @@ summary = summarize_study(table[table["metric"] == "balanced_accuracy"])
 print(summary[["treatment", "mean", "deviation", "difference", "low", "high"]].round(3))
 
 # %%
-# Where an interval reaches over 0, these seeds do not show whether there is a gain. Ten epochs are few:
-# copies of rare rows give a net more steps, which alone may be their gain.
+# Where an interval reaches over 0, these seeds do not show whether there is a gain. Ten epochs are
+# few: copies of rare rows give a net more steps, which alone may be their gain.
 gains = summary.dropna(subset="difference")
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 errors = [gains["difference"] - gains["low"], gains["high"] - gains["difference"]]

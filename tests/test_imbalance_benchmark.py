@@ -99,6 +99,28 @@ def test_what_some_seeds_lack_is_said_and_orders_are_not_mixed(measured):
     assert f"{np.mean(values):.2f} (1 of 2 seeds)" in line
 
 
+def test_treatments_are_compared_seed_by_seed_over_the_same_orders():
+    skew = {"profile": "exponential", "ratio": 100.0}
+    means = {"nothing": 0.6, "class_weight=balanced": 0.7, "prior correction": 0.8}
+    rows = [
+        small_studies.ABOUT
+        | skew
+        | {"estimator": "MLPNetClassifier", "treatment": treatment}
+        | {"permutation": order, "seed": seed, "by_class": {}}
+        | {"metrics": {"balanced_accuracy": accuracy + 0.1 * seed + (0.02 if order else 0)}}
+        for treatment, accuracy in means.items()
+        for seed in (0, 1, 2)
+        for order in (None, 1)
+        if (treatment, seed, order) != ("prior correction", 2, 1)
+    ]
+    lines = imbalance.table(rows).splitlines()
+    (line,) = [line for line in lines if line.startswith("|") and " above " in line]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    name = "prior correction above class_weight=balanced"
+    # The third seed has not all orders of one of them.
+    assert cells == ["MLPNetClassifier", name, "+10.00 [+10.00, +10.00]"]
+
+
 def test_the_plan_has_everything_somewhere():
     names = {*MLP, *imbalance.CNN, *FOREST, *imbalance.RIVALS, *imbalance.OTHERS}
     measured, tried = set(), {name: set() for name in names}

@@ -194,12 +194,13 @@ def table(rows):
         parts += ["**Balanced accuracy % under other skews**", _other_skews(frame, skews)]
     words = (
         "Differences between two treatments have paired 95 % intervals, not corrected for their "
-        "number. All test images, whose classes are equally frequent; seconds of one thread beside "
-        "other runs; peak memory with data and libraries; rows trained on as they reach the classifier. "
-        "By their formulas, loss=balanced_softmax is loss=logit_adjusted, and loss=cross_entropy + "
-        "DRW is loss=class_balanced + DRW: each pair counts as one. BorderlineSMOTE, ADASYN "
-        "and SMOTEENN compare every row with every other one, and are measured on the smallest "
-        "data alone; so is SMOTE before a forest outside of the first table."
+        "number. All test images, whose classes are equally frequent; seconds of one thread "
+        "beside other runs; peak memory with data and libraries; rows trained on as they reach "
+        "the classifier. By their formulas, loss=balanced_softmax is loss=logit_adjusted, and "
+        "loss=cross_entropy + DRW is loss=class_balanced + DRW: each pair counts as one. "
+        "BorderlineSMOTE, ADASYN and SMOTEENN compare every row with every other one, and are "
+        "measured on the smallest data alone; so is SMOTE before a forest outside of the first "
+        "table."
     )
     return "\n\n".join([*parts, summary_below(rows, words)])
 

@@ -452,12 +452,12 @@ class ImageClassifier(
         return snapshot(self)
 
     def predict(self, X) -> np.ndarray:
-        """Return the most probable label of each image, in the dtype of the `y` of fit.
+        """Return the most probable label of each row, in the dtype of the `y` of fit.
 
         Parameters
         ----------
         X : array-like
-            Images in any layout that :meth:`fit` accepts.
+            Images in any layout, or rows of a table, that :meth:`fit` accepts.
 
         Returns
         -------
@@ -480,7 +480,7 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like
-            Images in any layout that :meth:`fit` accepts.
+            Images in any layout, or rows of a table, that :meth:`fit` accepts.
 
         Returns
         -------
@@ -496,7 +496,7 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like
-            Images in any layout that :meth:`fit` accepts.
+            Images in any layout, or rows of a table, that :meth:`fit` accepts.
 
         Returns
         -------
@@ -512,7 +512,7 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like
-            Images in any layout that :meth:`fit` accepts.
+            Images in any layout, or rows of a table, that :meth:`fit` accepts.
 
         Returns
         -------
@@ -529,7 +529,7 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like
-            Images in any layout that :meth:`fit` accepts.
+            Images in any layout, or rows of a table, that :meth:`fit` accepts.
 
         Returns
         -------

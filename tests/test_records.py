@@ -1,13 +1,16 @@
-"""The network of the records, and what changes in its training from epoch to epoch."""
+"""The records: their network, what changes in a training from epoch to epoch, their study."""
 
 import numpy as np
 import pytest
+import small_studies
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch.nn.functional import unfold
 
+from benchmarks.records import best
 from benchmarks.records.residual_groups import ErasingEnds, ImageSides, ResidualGroups, Whitening
+from benchmarks.studies import records
 from skfashion import Augmentation, ModuleClassifier, load
 from skfashion.datasets import load_fashion_sample
 
@@ -140,3 +143,50 @@ def test_a_file_brings_it_back(images, tmp_path):
         net.save(tmp_path / "net.safetensors")
     found = load(tmp_path / "net.safetensors", module=ResidualGroups)
     np.testing.assert_array_equal(found.predict_proba(X), net.predict_proba(X))
+
+
+# --- recipes, and the study of their parts --------------------------------------------------------
+
+
+def test_a_recipe_learns(images):
+    X, y = images
+    net = best.recipe(0, max_epochs=8).set_params(batch_size=25, module__widths=(8, 12, 16))
+    assert net.fit(X, y).score(X, y) > 0.4  # of ten classes
+
+
+@pytest.mark.parametrize("name", records.CHANGES)
+def test_a_change_changes_what_its_name_says(name):
+    net, base = records.changed(name, 0, 9), best.recipe(0, 9)
+    callbacks = [[type(one) for one in its.skorch_callbacks] for its in (net, base)]
+    others = [its.set_params(skorch_callbacks=None).get_params() for its in (net, base)]
+    different = {key for key in others[1] if str(others[0].get(key)) != str(others[1][key])}
+    left_out = set(callbacks[1]) - set(callbacks[0])
+    assert bool(different) + bool(left_out) == (name != "nothing")
+    net._validate_params()
+
+
+def test_the_table_compares_run_by_run():
+    rows = [
+        small_studies.ABOUT
+        | {"unit": {"change": change, "split": split, "epochs": epochs}, "seed": seed}
+        | {"accuracy": {"10": 0.9 + 0.01 * split + gain}, "seconds": 10.0 + 10 * gain}
+        for change, gain in {"nothing": 0.0, "erasing to the end": 0.002}.items()
+        for split in range(2)
+        for seed in range(2)
+        for epochs in (records.EPOCHS, 1)
+    ]
+    table = records.table(rows)
+    (line,) = [line for line in table.splitlines() if line.startswith("| erasing")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1:] == ["90.70", "+0.20 [+0.20, +0.20]", "1.00"]
+    assert "9 epochs" in table
+
+
+def test_a_row_of_the_study(images):
+    X, y = images
+    unit = {"change": "nothing", "split": 0, "epochs": 1}
+    found = records.measure(unit, 0, split=(X[:150], X[150:], y[:150], y[150:]))
+    assert set(found["accuracy"]) == {"None", "flip", "10"}
+    assert (
+        records.describe(unit, 0, None)["settings"]["skorch_callbacks"][0]["class"] == "Whitening"
+    )

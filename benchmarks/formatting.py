@@ -75,8 +75,11 @@ def bounds(values):
     return mean - half, mean + half
 
 
-def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0):
-    """Write mean [low, high] of a 95 % interval `widened` times; `sign` is + of differences."""
+def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0, within=(-math.inf, math.inf)):
+    """Write mean [low, high] of a 95 % interval `widened` times; `sign` is + of differences.
+
+    What lies outside of `within`, which no value can reach, is cut off.
+    """
     values, form = [factor * value for value in values], f"{sign}.{decimals}f"
     if not values:
         return ""
@@ -84,7 +87,8 @@ def interval(values, factor=1, decimals=2, *, sign="+", widened=1.0):
     if len(values) == 1:
         return f"{mean:{form}}"
     half = widened * half_interval(values)
-    return f"{mean:{form}} [{mean - half:{form}}, {mean + half:{form}}]"
+    low, high = max(within[0], mean - half), min(within[1], mean + half)
+    return f"{mean:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def spread(values, form=".2f"):

@@ -562,6 +562,14 @@ def test_committed_pages_are_up_to_date():
     assert main(["tables", "--check"]) == 0
 
 
+def test_an_interval_ends_where_no_value_can_be():
+    assert formatting.interval([0.0, 0.02], 100, 1, sign="") == "1.0 [-11.7, 13.7]"
+    assert formatting.interval([0.0, 0.02], 100, 1, sign="", within=(0, 100)) == "1.0 [0.0, 13.7]"
+    assert (
+        formatting.interval([1.0, 0.98], 100, 1, sign="", within=(0, 100)) == "99.0 [86.3, 100.0]"
+    )
+
+
 def test_a_line_of_several_days_says_so():
     first, second = ({"machine": {"cpu": "x"}, "date": f"2026-01-0{day}T10"} for day in (1, 2))
     about = {"commit": "1", "versions": {}, "value": 1}

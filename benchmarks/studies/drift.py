@@ -103,7 +103,8 @@ def _mean(metric, decimals=2, factor=100):
 
     def write(rows):
         found = [row["metrics"][metric] for row in rows if metric in row["metrics"]]
-        return interval(found, factor, decimals, sign="")
+        within = 0, 100 if factor == 100 else np.inf  # all are shares, errors or numbers of images
+        return interval(found, factor, decimals, sign="", within=within)
 
     return write
 

@@ -139,7 +139,7 @@ def table(rows):
         f"Each seed draws {settings['train_rows']:,} training images anew, "
         f"{100 * settings['share']:g} % of them of the group (attribute {settings['attribute']}), "
         f"whose correlation with upper-body garments is {settings['correlation']}; of the test "
-        "images half are of the group, whatever their class. The net trains for "
+        "images half are of the group, whatever their class. The nets train for "
         f"{settings['max_epochs']} epochs, logistic regression for at most 50 steps; the "
         f"reductions have {settings['max_iter']} rounds and a grid of {settings['grid_size']}."
     )
@@ -158,16 +158,17 @@ def pareto(points):
 
 
 def draw(rows):
-    """Draw accuracy against equalized odds difference: a panel a task and classifier."""
+    """Draw accuracy against equalized odds difference: a line a classifier, a panel a task."""
     groups, estimators = grouped(rows, "task", "estimator"), list(grouped(rows, "estimator"))
-    shape = len(TASKS), len(estimators)
-    figure, axes = pyplot().subplots(*shape, figsize=(11, 8), layout="constrained", squeeze=False)
-    panels = itertools.product(TASKS.items(), estimators)
-    for ax, ((task, title), estimator) in zip(axes.flat, panels, strict=True):
+    shape, size = (len(estimators), len(TASKS)), (11, 3.2 * len(estimators))
+    figure, axes = pyplot().subplots(*shape, figsize=size, layout="constrained", squeeze=False)
+    panels = itertools.product(estimators, TASKS.items())
+    for ax, (estimator, (task, title)) in zip(axes.flat, panels, strict=True):
         _panel(ax, by_run(frame_of(groups[task, estimator], "mitigation")))
         ax.set_title(f"{estimator}: {title.split(' (')[0].lower()}", fontsize=10)
     figure.supxlabel("equalized odds difference (left is fairer)")
     figure.supylabel("accuracy % (up is better)")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower right", fontsize=9)
     return figure
 
 
@@ -186,7 +187,6 @@ def _panel(ax, found):
     front = zip(*(points[name] for name in pareto(points)), strict=True)
     ring = {"marker": "o", "markersize": 11, "markerfacecolor": "none"}
     ax.plot(*front, color="tab:green", zorder=2, label="Pareto front", **ring)
-    ax.legend(fontsize=8, loc="lower left")
     ax.grid(alpha=0.3)
     # Points lie close together; their names stand in a column, in the order of the points.
     line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "relpos": (0, 0.5)}
@@ -200,7 +200,7 @@ def _panel(ax, found):
 
 STUDY = study_of(
     __name__,
-    cost="10 min",
+    cost="1.5 h",
     page="fairness.md",
     units=tuple(TASKS),
     cheap=("ten classes",),

@@ -7,7 +7,7 @@ are parameters that every user has.
 from benchmarks.records.residual_groups import ErasingEnds, ImageSides, ResidualGroups, Whitening
 from skfashion import Augmentation, ModuleClassifier
 
-EPOCHS = 45
+EPOCHS = 100
 
 
 def recipe(random_state=None, max_epochs=EPOCHS):

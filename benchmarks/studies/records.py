@@ -13,8 +13,8 @@ from benchmarks.study import study_of
 from benchmarks.votes import timed_fit
 
 SPLITS, VALID_ROWS = 3, 10_000
-EPOCHS = 9
-# What is changed, by name; of a list of callbacks the one of a class is left out.
+EPOCHS = 20
+# What is changed, by name: parameters, the class of a callback to leave out, a share of the epochs.
 CHANGES = {
     "nothing": {},
     "without smoothed labels": {"label_smoothing": 0.0},
@@ -23,7 +23,7 @@ CHANGES = {
     "without a whitened first layer": {"leave_out": "Whitening"},
     "without averaged weights": {"ema_decay": None},
     "biases of batch norm 8 times as fast": {"module__bias_rate": 8.0},
-    "shifts of one pixel": {"augment__shift": 1},
+    "wider groups, fewer epochs": {"module__widths": (96, 192, 384), "share": 0.45},
 }
 UNITS = [
     {"change": name, "split": number, "epochs": EPOCHS}
@@ -41,6 +41,7 @@ def changed(change, seed, epochs):
 
     its = dict(CHANGES[change])
     net, left_out = best.recipe(seed, epochs), its.pop("leave_out", None)
+    its["max_epochs"] = round(its.pop("share", 1) * epochs)
     kept = [one for one in net.skorch_callbacks if type(one).__name__ != left_out]
     return net.set_params(skorch_callbacks=kept, **its)
 

@@ -54,7 +54,8 @@ class Server:
         self.url = self.events("listening")[0]["url"]
 
     def events(self, name=None):
-        lines = self._path.read_text().splitlines()
+        # The last line may be half written.
+        lines = self._path.read_text().rpartition("\n")[0].splitlines()
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in found if name in (None, line["event"])]
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from benchmarks import environment, side_by_side
 from benchmarks.environment import ROOT, child_environment
 from benchmarks.errors import BenchmarkError
-from benchmarks.formatting import caption, every, pipe_table, values
+from benchmarks.formatting import caption, every, mark, marks_of, pipe_table
 from benchmarks.processes import call
 from benchmarks.studies.speed.busy import busy_cores
 from benchmarks.studies.speed.competitors import COMPETITORS, Task
@@ -279,15 +279,21 @@ def _tables(rows, what="what"):
         _share: ("training", "GFLOP/s", "limit GFLOP/s", "share"),
         _before: ("what", "skfashion", "before", "now / before (range)", "aim", "before is"),
     }
+    marks = marks_of(rows)
     for lines_of, names in headings.items():
-        if lines := [line for row in rows for line in lines_of(SHAPES[row["unit"]], row)]:
+        lines = []
+        for row in rows:
+            found = lines_of(SHAPES[row["unit"]], row)
+            lines += [[first + mark([row], marks), *others] for first, *others in found]
+        if lines:
             yield pipe_table(lines, names)
     if profiles := [row for row in rows if "shares" in row]:
         shares = [
             [part, *(f"{row['shares'][part]:.1f}" for row in profiles)]
             for part in profiles[0]["shares"]
         ]
-        yield pipe_table(shares, ["where the time goes, %", *values(profiles, "title")])
+        titles = [row["title"] + mark([row], marks) for row in profiles]
+        yield pipe_table(shares, ["where the time goes, %", *titles])
 
 
 def _below(rows, words=""):

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import skfashion
 from skfashion import Augmentation, ConvNetClassifier, FocalLoss, MLPNetClassifier
 from skfashion.ensemble import SnapshotEnsembleClassifier
+from skfashion.export import to_onnx
 from skfashion.inspection import ErrorAnalysisDisplay, make_report
 from skfashion.model_selection import EpochHalvingSearchCV
 from skfashion.monitoring import DriftMonitor
@@ -67,6 +68,12 @@ def test_a_neighbours_word_is_translated(word, advice):
 def test_fit_knows_the_parameters_of_its_class(word, advice):
     with pytest.raises(TypeError, match=rf"^ConvNetClassifier\.fit\(\) got .*{advice}"):
         ConvNetClassifier().fit([[0.0]], [0], **{word: 3})
+
+
+def test_functions_of_a_classifier_do_not_take_its_parameters_for_theirs():
+    for word in ("batch_size", "seed"):
+        with pytest.raises(TypeError, match=rf"^to_onnx\(\) got .*argument '{word}'\.$"):
+            to_onnx(MLPNetClassifier(), "net.onnx", **{word: 3})
 
 
 def test_nothing_is_said_where_nothing_is_like_it():

@@ -586,7 +586,7 @@ def test_steps_of_a_photograph():
     # What shines through is white, as paper is.
     through = Image.fromarray(np.dstack([blue, np.where(blue[..., 0] == 250, 0, 255)]).astype("u1"))
     np.testing.assert_array_equal(PhotoToFashion().transform([content(through)])[0] > 0, image > 0)
-    way_out = r"Leave it out, of the labels too: .* not in \[1\]\]\. load_image_folder"
+    way_out = r"Leave it out, of the labels too; load_image_folder"
     with pytest.raises(ValueError, match=rf"X\[1\], .* is damaged .*{way_out}"):
         PhotoToFashion().transform([blue, content(GREY, "JPEG")[:300]])
     with pytest.raises(ValueError, match="tolerance"):

@@ -223,27 +223,19 @@ def _skews(frame):
 
 def _pairs(skews):
     """Write how much better some treatments are than others, seed by seed, a column a skew."""
-    found = {
-        skew: its.groupby(["estimator", "treatment", "seed"])["value"].mean()
-        for skew, its in skews.items()
-    }
+    # A mean over the orders of the classes, a line a seed; missing where there is none.
+    keys = {"index": "seed", "columns": ["estimator", "treatment"], "values": "value"}
+    found = {skew: its.pivot_table(**keys) for skew, its in skews.items()}
     lines = []
-    for estimator in dict.fromkeys(name for its in found.values() for name in its.index.levels[0]):
+    for estimator in dict.fromkeys(name for its in skews.values() for name in its["estimator"]):
         for pair in PAIRS:
-            cells = []
+            runs, cells = [(estimator, treatment) for treatment in pair], []
             for values in found.values():
-                first, second = (_of_run(values, estimator, treatment) for treatment in pair)
-                gains = (first - second).dropna()
-                cells.append(formatting.interval(list(gains), 100) if len(gains) > 1 else "")
+                both = values.reindex(columns=runs).dropna()
+                gains = list(both[runs[0]] - both[runs[1]])
+                cells.append(formatting.interval(gains, 100) if len(gains) > 1 else "")
             lines += [[estimator, " above ".join(pair), *cells]] if any(cells) else []
     return pipe_table(lines, ["classifier", "treatments", *found]) if lines else ""
-
-
-def _of_run(values, *run):
-    """Return the values of an estimator's treatment by seed, none where there is none."""
-    return (
-        values[run] if run in values.index.droplevel("seed") else values.iloc[:0].droplevel([0, 1])
-    )
 
 
 def _other_skews(frame, skews):

@@ -92,8 +92,8 @@ def _advice_on_text(X):
         return ""
     from pandas import DataFrame  # seldom needed
 
-    frame = DataFrame(X)
-    found = [name for name in frame if frame[name].map(lambda value: isinstance(value, str)).any()]
+    columns = DataFrame(X).items()
+    found = [name for name, its in columns if its.map(lambda value: isinstance(value, str)).any()]
     if not found:
         return ""
     named = f"column{'s' * (len(found) > 1)} {', '.join(map(repr, found[:5]))}"

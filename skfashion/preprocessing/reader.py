@@ -213,9 +213,7 @@ def refuse(refused):
         first = refused[0]
         raise ValueError(
             f"Got X[{first.number}], {first}; expected pictures that can be read. Leave it out, of "
-            "the labels too: keep = [i for i in range(len(X)) if i not in "
-            f"{[its.number for its in refused]}]. load_image_folder(…, on_error='warn') leaves out "
-            "both by itself."
+            "the labels too; load_image_folder(…, on_error='warn') leaves out both by itself."
         )
 
 

@@ -140,6 +140,7 @@ def advises(function: Advised) -> Advised:
         return function
     parameters = inspect.signature(function).parameters
     kinds = [parameter.kind for parameter in parameters.values()][1:]
+    is_method = next(iter(parameters), None) == "self" and function.__name__ != "__init__"
     # Python's own words do not say which names there are.
     takes_names_alone = function.__name__ == "__init__" and set(kinds) == {
         inspect.Parameter.KEYWORD_ONLY
@@ -151,7 +152,7 @@ def advises(function: Advised) -> Advised:
             if word not in parameters:
                 name, advice = function.__qualname__, advice_on(word, parameters)
                 advice = PLACES_OF_FUNCTIONS.get((function.__name__, word), advice)
-                if args and function.__name__ != "__init__" and hasattr(args[0], "get_params"):
+                if is_method and args and hasattr(args[0], "get_params"):
                     name = f"{type(args[0]).__name__}.{function.__name__}"
                     advice = _advice_on_own(args[0], word) or advice
                 message = f"{name}() got an unexpected keyword argument {word!r}."

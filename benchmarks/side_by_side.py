@@ -16,13 +16,13 @@ from benchmarks.processes import Child
 
 def options(rows):
     """Return the options of a study that compares in some named rows."""
-    rounds = {"type": int, "help": "default 5, with --quick 1"}
+    rounds = {"type": int, "help": "default 7, with --quick 1"}
     return {"--rows": names_option(rows), "--rounds": rounds}
 
 
 def rounds_of(asked):
     """Return how often each competitor runs, after warming up."""
-    return asked.options.rounds or (5 if asked.size == "full" else 1)
+    return asked.options.rounds or (7 if asked.size == "full" else 1)
 
 
 def in_turn(competitors, rounds, rest, patience=0.0):

@@ -1,6 +1,6 @@
 """Real neural networks that behave like scikit-learn's own classifiers.
 
-What it offers is imported when it is first used: a service over an exported file needs no PyTorch.
+Its names are imported on first use: a service for an exported file needs no PyTorch.
 """
 
 from importlib import import_module

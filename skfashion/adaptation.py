@@ -1,4 +1,4 @@
-"""Nets whose statistics are those of the images at hand."""
+"""Nets with the statistics of the images at hand."""
 
 import copy
 from numbers import Real
@@ -28,14 +28,14 @@ __all__ = ["adapt_batch_norm"]
     prefer_skip_nested_validation=True,
 )
 def adapt_batch_norm(estimator, X, *, n_source=0):
-    """Return a copy of a net whose batch norm has the statistics of other images.
+    """Return a copy of a net with the batch norm statistics of other images.
 
-    For images from another source than those of the training: another camera, other light. No
-    labels are needed. The statistics of the standardisation, which are a batch norm of the pixels,
-    are replaced as well. Weights stay as they are, and so does the net that was given.
+    For images from another source than the training images: another camera, other light. No labels
+    are needed. The standardisation statistics, a batch norm of the pixels, are replaced as well.
+    The weights do not change, and neither does the given net.
 
-    Where classes are not as frequent in `X` as they were in training, the statistics carry that,
-    too: a net that is adapted to images of one class no longer tells classes apart.
+    If the class frequencies in `X` differ from those in training, the statistics reflect this, too:
+    a net adapted to images of one class no longer distinguishes classes.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def adapt_batch_norm(estimator, X, *, n_source=0):
         A fitted classifier of this package with batch norm.
     X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
         Images of the new source, at least two; several hundred give good statistics. In any layout
-        that the classifier accepts, sparse rows included where it does.
+        that the classifier accepts, including sparse rows if it accepts them.
     n_source : float >= 0, default=0
-        Number of rows that the statistics of the training count as beside the rows of `X`; 0
-        forgets them. With few images, something like 16 to 256 (Schneider et al.).
+        Weight of the training statistics, as a number of rows in addition to those of `X`; 0
+        ignores them. With few images, use about 16 to 256 (Schneider et al.).
 
     Returns
     -------

@@ -1,29 +1,29 @@
-"""Warnings of the package: a class each, by which Python's filters tell them apart."""
+"""Warnings of the package: one class each, so that Python's filters can distinguish them."""
 
 __all__ = ["DataShiftWarning"]
 
 
 class DataShiftWarning(UserWarning):
-    """Images to predict are not like those that the net was trained on.
+    """Images to predict are unlike the images that the net was trained on.
 
-    `fit` keeps a few statistics of its images, and every predicting method compares what it is
-    given with them; `partial_fit` keeps those of its first call. A prediction warns of one thing:
+    `fit` stores a few statistics of its images, and `partial_fit` those of its first call. Every
+    predicting method compares its images with them, and warns of at most one thing:
 
-    - **another scale**, from one image on: the largest absolute value is more than 8 times that of
-      the training, or less than an eighth of what 99 % of the training's images reach (0 to 1
-      instead of 0 to 255, or the other way round);
-    - **inverted**, from 30 images on: more than three quarters of the images are nearer to the
-      negative of the training's mean image than to the mean image itself (a white background
-      instead of a black one). Where more than a quarter of a class's training images were so
-      themselves, nothing is said.
+    - **another scale**, even for one image: the largest absolute value is more than 8 times that of
+      the training images, or less than an eighth of what 99 % of them reach (0 to 1 instead of 0 to
+      255, or the other way round);
+    - **inverted**, for at least 30 images: more than three quarters of them are closer to the
+      negative of the mean training image than to the mean image itself (a white background instead
+      of a black one). There is no such warning if this is true of more than a quarter of the
+      training images of a class.
 
-    At most 100 images of a prediction are looked at, at equal distances. Nothing is said of tables,
-    of images that all have one value, and by nets that were pickled before they had the
-    statistics. What stands before the net in a pipeline has changed the images already: the net
-    compares what it is given.
+    At most 100 evenly spaced images of a prediction are checked. There is no warning for tables,
+    for images that all have a single value, and from nets that were pickled before these statistics
+    existed. In a pipeline, the net compares images after the earlier steps have changed them.
 
-    The text does not depend on the images, so that filters of Python's take repetitions for one;
-    ``warnings.simplefilter("error", DataShiftWarning)`` makes it an error, "ignore" silences it.
+    The text does not depend on the images, so Python's filters recognise repetitions.
+    ``warnings.simplefilter("error", DataShiftWarning)`` turns the warning into an error, "ignore"
+    silences it.
 
     Examples
     --------

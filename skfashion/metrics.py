@@ -1,4 +1,4 @@
-"""What is measured of predictions: all numbers of a run."""
+"""Metrics of predictions: all numbers of a run."""
 
 import numpy as np
 from imblearn.metrics import geometric_mean_score
@@ -6,7 +6,7 @@ from sklearn import metrics
 
 
 def classification_metrics(y_true, y_pred, proba=None, *, classes):
-    """Compute everything a study says about the quality of predictions.
+    """Compute all metrics that a study reports about predictions.
 
     Parameters
     ----------
@@ -14,26 +14,26 @@ def classification_metrics(y_true, y_pred, proba=None, *, classes):
     proba : array-like of float, shape (n, k), default=None
         Probabilities whose rows sum to 1; None leaves out the metrics that need them.
     classes : array-like, shape (k,)
-        Sorted labels, one a column of `proba`; they must include every label of `y_true` and
+        Sorted labels, one per column of `proba`; they must include every label of `y_true` and
         `y_pred`.
 
     Returns
     -------
     list of (str, label or None, float)
-        Metric, class, value; the class is None where a metric is one of all classes:
+        Metric, class, value; the class is None if a metric is for all classes:
 
         - "accuracy";
         - "balanced_accuracy", the mean of the classes' recalls; "worst_class_recall", the smallest
-          one; "geometric_mean", 0 as soon as one of them is 0;
+          one; "geometric_mean", 0 if one of them is 0;
         - "f1_macro", where a class that is never predicted counts as 0;
         - "matthews_corrcoef", from -1 to 1;
         - "precision" and "recall" of each class; precision is 0 for a class that is never
           predicted;
-        - "roc_auc_ovr", the mean over the classes of the area under the curve of one against the
-          rest; "log_loss", in nats, where a probability of 0 counts as the dtype's epsilon; "ece",
-          the expected calibration error.
+        - "roc_auc_ovr", the area under the one-vs-rest ROC curve, averaged over the classes;
+          "log_loss", in nats, where a probability of 0 counts as the dtype's epsilon; "ece", the
+          expected calibration error.
 
-        A class without rows in `y_true` has no recall and takes no part in these means.
+        A class without rows in `y_true` has no recall and is left out of these means.
     """
     y_true, y_pred, classes = np.asarray(y_true), np.asarray(y_pred), np.asarray(classes)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(

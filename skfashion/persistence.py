@@ -1,4 +1,4 @@
-"""Fitted classifiers out of files, and what whole pipelines need to be trusted."""
+"""Fitted classifiers from files, and the types that whole pipelines need trusted."""
 
 import os
 from collections.abc import Callable
@@ -69,25 +69,24 @@ TRUSTED_TYPES: tuple[str, ...] = (
 
 @advises
 def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageClassifier:
-    """Return the classifier in a file that its `save` has written.
+    """Return the classifier from a file written by its `save`.
 
-    The file may be anybody's: loading runs no code from it, and opens no other file. Predictions
-    are those of the classifier that was saved, to the last bit on the same machine with the same
-    versions.
+    The file need not be trusted: loading runs no code from it, and opens no other file. Predictions
+    are those of the saved classifier, to the last bit on the same machine with the same versions.
 
     Parameters
     ----------
     path : path-like
-        A file that ``net.save(path)`` has written, by this version or an earlier one.
+        A file written by ``net.save(path)``, in this version or an earlier one.
     module : callable or None, default=None
-        The `module` of a :class:`ModuleClassifier`, which its file names and does not hold: it is
-        called, as in a fit, with the parameters in the file. None for all other classifiers.
+        The `module` of a :class:`ModuleClassifier`, which the file names but does not contain. It
+        is called, as in a fit, with the parameters in the file. None for all other classifiers.
 
     Returns
     -------
     ImageClassifier
-        A fitted classifier of the class that was saved. It lies on the CPU, and moves to its
-        `device` when it predicts.
+        A fitted classifier of the class that was saved. It is on the CPU, and moves to its `device`
+        when it predicts.
 
     Raises
     ------
@@ -96,12 +95,13 @@ def load(path: str | os.PathLike, *, module: Callable | None = None) -> ImageCla
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no such file, is damaged, was written by a later version, or says what cannot be;
-        if it needs a `module` and there is none, or of other layers, or one is given in vain.
+        If it is another kind of file, damaged, written by a later version or inconsistent; if it
+        needs a `module` and none is given, or one with other layers; if a `module` is given but not
+        needed.
 
     See Also
     --------
-    skfashion.TRUSTED_TYPES : For whole pipelines in files of skops.
+    skfashion.TRUSTED_TYPES : For whole pipelines saved with skops.
 
     Examples
     --------

@@ -230,7 +230,7 @@ def test_nets_from_the_weights_of_one_file_make_a_soup(tmp_path):
 
 
 def test_nets_that_were_trained_apart_are_refused(fast_class):
-    apart = "without a beginning in common"
+    apart = "without a common beginning"
     # The same random weights at first are no valley in common.
     nets = [net(fast_class, lr=lr).fit(X, y) for lr in (1e-3, 2e-3)]
     with pytest.raises(ValueError, match=apart):
@@ -259,15 +259,15 @@ def test_nets_that_do_not_mean_the_same_are_refused():
             average_weights([base, other], X)
 
     begun = {"init_from": FrozenEstimator(base)}
-    refused(net(ConvNetClassifier).fit(X, y), "nets of different classes: MLPNet.* of number 0")
+    refused(net(ConvNetClassifier).fit(X, y), "nets of different classes: MLPNet.* in net 0")
     refused(net(MLPNetClassifier).fit(X, y == "Bag"), r"different labels \(classes_\)")
     strip = net(MLPNetClassifier, image_shape=(14, 56)).fit(X, y)
-    refused(strip, r"different images.*\(1, 28, 28\) of number 0, \(1, 14, 56\) of number 1")
+    refused(strip, r"different images.*\(1, 28, 28\) in net 0, \(1, 14, 56\) in net 1")
     wide = net(MLPNetClassifier, hidden_layer_sizes=(20,)).fit(X, y)
-    refused(wide, r"hidden_layer_sizes=\(16,\) of number 0, hidden_layer_sizes=\(20,\)")
+    refused(wide, r"hidden_layer_sizes=\(16,\) in net 0, hidden_layer_sizes=\(20,\)")
     # The same shapes are not yet the same network.
     bent = net(MLPNetClassifier, activation="tanh", **begun).fit(X, y)
-    refused(bent, "activation='relu' of number 0, activation='tanh'")
+    refused(bent, "activation='relu' in net 0, activation='tanh'")
     precise = net(MLPNetClassifier, precision="fp64", **begun).fit(X, y)
     refused(precise, "different weights.*float32.*float64")
     dark = net(MLPNetClassifier).fit(X // 2, y)

@@ -312,7 +312,7 @@ def test_pixels_below_0_are_no_bytes(tmp_path):
     rows = X[:100] / 127.5 - 1
     net = small_conv(channels=(2,), hidden_layer_sizes=()).fit(rows, y[:100])
     quantize(net, tmp_path / "net.onnx", rows, method="static")
-    with pytest.raises(ValueError, match="no byte can stand for.*from -1 to 1; expected uint8"):
+    with pytest.raises(ValueError, match="cannot be given as bytes.*from -1 to 1; expected uint8"):
         to_c(tmp_path / "net.onnx", tmp_path / "c", input_scale=1 / 127.5)
 
 

@@ -1,4 +1,4 @@
 """The estimators: parameters, docstring and the scikit-learn contract.
 
-Training is called here and written in ``fitting`` and ``training``.
+Training is called here and implemented in ``fitting`` and ``training``.
 """

@@ -17,9 +17,9 @@ from skfashion.parameters.declaring import (
 class AttentionNetClassifier(ImageClassifier):
     """Compact transformer for small images, trained by PyTorch.
 
-    Convolutions turn an image into a few dozen tokens, and layers of self-attention let each look
-    at all others (Hassani et al., "Escaping the big data paradigm with compact transformers",
-    arXiv:2104.05704). Any image size works, a table's ``1 x n`` strip included.
+    Convolutions turn an image into a few dozen tokens, and self-attention layers let each token
+    look at all others (Hassani et al., "Escaping the big data paradigm with compact transformers",
+    arXiv:2104.05704). Any image size works, including a table's ``1 x n`` strip.
 
     {groups}
 
@@ -47,24 +47,24 @@ class AttentionNetClassifier(ImageClassifier):
     """
 
     width: int = param(
-        COUNT, default=64, doc="Number of values of a token; a multiple of `n_heads`."
+        COUNT, default=64, doc="Number of values per token; a multiple of `n_heads`."
     )
     depth: int = param(COUNT, default=3, doc="Number of transformer layers.")
     n_heads: int = param(COUNT, default=4, doc="Number of attention heads of each layer.")
     mlp_ratio: float = param(
-        POSITIVE, default=2.0, doc="Hidden neurons of each layer, for each value of a token."
+        POSITIVE, default=2.0, doc="Hidden neurons of each layer, per value of a token."
     )
     n_stem_blocks: int = param(
         COUNT,
         default=2,
-        doc="""Number of convolutional blocks before the transformer; each halves height and
-        width, so that images of 28 x 28 pixels become 49 tokens with 2 blocks, 196 with 1.""",
+        doc="""Number of convolutional blocks before the transformer; each halves height and width.
+        Images of 28 x 28 pixels become 49 tokens with 2 blocks, 196 with 1.""",
     )
     stochastic_depth: float = param(
         SHARE,
         default=0.0,
-        doc="""Probability that an image skips half of the last of L layers in training; for layer
-        l it is l / L of that (Huang et al., ECCV 2016).""",
+        doc="""Probability that an image skips a half (attention or MLP) of the last of L layers in
+        training; for layer l, it is l / L of that (Huang et al., ECCV 2016).""",
     )
     dropout: float = param(
         SHARE, default=0.0, doc="Share of the hidden activations dropped in training."

@@ -36,26 +36,26 @@ class BackboneClassifier(ImageClassifier):
         Interval(Integral, 1, 1024, closed="both"),
         None,
         default=None,
-        doc="""Height and width in pixels to which images are enlarged (bilinear, without
-        antialiasing), within the network, so that files and exports have it, too. Pretrained
-        weights know objects of some 100 pixels or more, and tell little of 28; time grows with
-        its square. None leaves images as they are.""",
+        doc="""Height and width in pixels to which the network enlarges images (bilinear, without
+        antialiasing); saved and exported nets do so, too. Pretrained weights were learned on
+        objects of about 100 pixels or more, and are of little use for 28; time grows with the
+        square of `resize`. None leaves images as they are.""",
     )
     freeze: Literal["none", "backbone"] | int = param(
         StrOptions({"none", "backbone"}),
         COUNT,
         default="none",
-        doc="""What keeps its weights and its batch norm's statistics in training: nothing, all
-        but the last layer, or so many of the architecture's parts, counted from the image. Parts
-        are its modules with weights, such as conv1, bn1, layer1 to layer4 of "resnet18"; of
-        ``features``, ``trunk_output``, ``classifier``, ``blocks``, ``stages`` and ``layers`` those
-        inside. Too large a number is an error that names them.""",
+        doc="""What keeps its weights and its batch norm statistics in training: nothing, all but
+        the last layer, or that many of the architecture's parts, counted from the input. Parts are
+        its modules with weights, such as conv1, bn1, layer1 to layer4 of "resnet18"; for
+        ``features``, ``trunk_output``, ``classifier``, ``blocks``, ``stages`` and ``layers``, the
+        modules inside. If the number is too large, the error names the parts.""",
     )
     layer_lr_decay: float = param(
         Interval(Real, 0, 1, closed="right"),
         default=1.0,
-        doc="""Factor of the learning rate of each of the architecture's parts to that of the part
-        after it; the last layer's is `lr` (Howard and Ruder, ACL 2018).""",
+        doc="""Ratio of the learning rate of each part of the architecture to that of the next part;
+        the last layer has `lr` (Howard and Ruder, ACL 2018).""",
     )
 
     _full_data_epochs = 8

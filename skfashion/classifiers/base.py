@@ -59,7 +59,7 @@ from skfashion.utils.versions import PickledWithVersions
 
 ATTRIBUTES_DOC = """\
 classes_ : ndarray of shape (n_classes,)
-    The labels, sorted; those whose rows all had weight 0 included.
+    The labels, sorted, including those whose rows all had weight 0.
 n_features_in_ : int
     Number of values of an image, ``h * w * c``.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -69,22 +69,22 @@ image_shape_ : tuple of int
 n_iter_ : int
     Number of epochs (passes over the training data) that were run.
 history_ : pandas.DataFrame
-    A row an epoch: ``epoch``, ``train_loss``, ``train_accuracy``, ``valid_loss`` and
+    One row per epoch: ``epoch``, ``train_loss``, ``train_accuracy``, ``valid_loss`` and
     ``valid_score`` (with validation data), ``lr`` (of the epoch's last step), ``seconds``.
-    Losses and scores are weighted; a validation loss is without label smoothing.
+    Losses and scores are weighted; the validation loss has no label smoothing.
 loss_curve_ : list of float
     The training loss of each epoch.
 validation_scores_ : list of float or None
     The validation score of each epoch, larger is better; None without validation data.
 best_validation_score_ : float or None
-    The largest of them.
+    The largest validation score.
 class_weight_ : ndarray of shape (n_classes,)
     The factor by which the weights of each class's rows were multiplied, in the order of
     `classes_`.
 class_count_ : ndarray of shape (n_classes,)
     The rows of each class, counted by their `sample_weight`; of all calls of `partial_fit` so far.
 class_prior_ : ndarray of shape (n_classes,)
-    Their shares: the frequencies of the classes.
+    Frequencies of the classes: `class_count_` divided by its sum.
 effective_class_prior_ : ndarray of shape (n_classes,)
     The frequencies that the net has learned instead, after `sampling`, `class_weight`, `loss` and
     `deferred_reweighting`.
@@ -208,8 +208,8 @@ class ImageClassifier(
         Parameters
         ----------
         X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-            The images, or a table, any real dtype. `uint8` stays `uint8` in memory. Sparse rows,
-            for `MLPNetClassifier` alone, are made dense batch by batch.
+            The images, or a table, of any real dtype. `uint8` stays `uint8` in memory. Sparse rows
+            (for `MLPNetClassifier` only) are made dense batch by batch.
         y : array-like of shape (n,)
             Their labels: strings, integers, booleans.
         sample_weight : array-like of shape (n,), default=None
@@ -219,15 +219,15 @@ class ImageClassifier(
             `target_score` its scores are only recorded.
         groups : array-like of shape (n,), default=None
             The group of each row, such as its patient, for the splitter `validation_split`, which
-            sees all rows, those of weight 0 included. Within a search or a pipeline they arrive
-            with scikit-learn's metadata routing only, as those of a splitter `cv` do.
+            gets all rows, including those of weight 0. In a search or a pipeline, groups need
+            scikit-learn's metadata routing, as they do for a splitter `cv`.
         soft_targets : array-like of shape (n, n_classes), default=None
-            Probabilities of the classes for each row, in the order of ``np.unique(y)``, to learn
-            besides its label: those of another classifier, or the shares of several people's
-            answers. `distillation_weight` is their part of the loss. They should be those
-            where classes are as frequent as in `y`: where `class_weight`, `sampling` or `loss`
-            let the net learn other frequencies, they are moved to these. Mixed images have mixed
-            ones; rows held out for validation are judged by their labels alone.
+            Class probabilities of each row, in the order of ``np.unique(y)``, to learn in addition
+            to its label: those of another classifier, or the shares of several people's answers.
+            `distillation_weight` is their share of the loss. They should assume the class
+            frequencies of `y`; if `class_weight`, `sampling` or `loss` make the net learn other
+            frequencies, they are adjusted to these. Mixed images get mixed soft targets; rows held
+            out for validation are judged by their labels only.
 
         Returns
         -------
@@ -245,9 +245,9 @@ class ImageClassifier(
         Warns
         -----
         UserWarning
-            If flat rows could be images and are taken for a table, if they are no images and the
-            network is one of convolutions, or if all columns but a few are named as pixels;
-            `image_shape` ends it.
+            If flat rows could be images but are treated as a table, if they are not images but the
+            network is convolutional, or if all but a few columns are named as pixels. Setting
+            `image_shape` avoids the warning.
         """
         self._train(X, y, sample_weight, X_val, y_val, sample_weight_val, groups, soft_targets)
         return self
@@ -342,20 +342,20 @@ class ImageClassifier(
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train for one pass over the given rows, at the constant learning rate `lr`.
 
-        The optimizer's state is kept in memory between calls, but not in a pickle. Statistics for
-        standardisation are those of the first call, and so is all that concerns network and
-        optimizer (those of `fit`, if that came first): of later changes to parameters only those
-        of `lr`, `batch_size`, `class_weight`, `teacher`, `augment`, `n_threads` and `device` count.
-        `ema_decay`, `checkpoint_dir` and `log_dir` are for `fit` alone. A call that fails leaves
-        the estimator as it was. The net itself is changed, so that other threads must not predict
-        meanwhile, as they may beside `fit`.
+        The optimizer's state is kept in memory between calls, but not in a pickle. The first call
+        (or `fit`, if it came first) determines the standardisation statistics, the network and the
+        optimizer. Later changes of parameters have no effect, except for `lr`, `batch_size`,
+        `class_weight`, `teacher`, `augment`, `n_threads` and `device`. `ema_decay`,
+        `checkpoint_dir` and `log_dir` are for `fit` only. A call that fails leaves the estimator as
+        it was. The net is changed in place: unlike during `fit`, other threads must not predict
+        meanwhile.
 
         Parameters
         ----------
         X, y : array-likes
             As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; required by the first call.
+            All labels that can ever occur; required in the first call.
         sample_weight : array-like of shape (n,), default=None
             As in :meth:`fit`.
 
@@ -394,21 +394,21 @@ class ImageClassifier(
     def save(self, path, *, profile=None) -> None:
         """Write the fitted classifier to one file, which :func:`skfashion.load` reads.
 
-        A safetensors file: weights as tensors, all else as JSON in its metadata. It holds no code,
-        and neither data nor optimizer. A parameter that such a file cannot hold is left out with a
-        warning where trainings alone need it (a callable `augment`, `skorch_callbacks`, the net of
-        `init_from`), so that the loaded classifier has the default.
+        A safetensors file: weights as tensors, all else as JSON in its metadata. It contains no
+        code, no data and no optimizer. Parameters that such a file cannot hold, and that only
+        training needs (a callable `augment`, `skorch_callbacks`, the net of `init_from`), are left
+        out with a warning; the loaded classifier has the defaults.
 
         Parameters
         ----------
         path : path-like
-            The file; one that is there is replaced in one step, or stays as it is if something goes
+            The file. An existing file is replaced in one step, or stays as it is if something goes
             wrong.
         profile : ReferenceProfile or mapping, default=None
-            What validation data look like to the classifier, of :mod:`skfashion.monitoring`, to
-            travel in the file: the one that is loaded has it as ``profile_``, a dict that
-            ``DriftMonitor`` takes. None is its own ``profile_``, where it was loaded with one and
-            not trained since.
+            Profile of the validation data, from :mod:`skfashion.monitoring`, to store in the file.
+            The loaded classifier has it as ``profile_``, a dict that ``DriftMonitor`` accepts. None
+            takes the classifier's own ``profile_``, if it was loaded with one and not trained
+            since.
 
         Raises
         ------
@@ -417,8 +417,8 @@ class ImageClassifier(
         ImportError
             If safetensors is not installed: ``pip install -e '.[persistence]'``.
         ValueError
-            If a parameter that predictions need cannot be held, the network was changed by hand, or
-            the profile is none of this classifier's classes.
+            If the file cannot hold a parameter that predictions need, the network was changed by
+            hand, or the profile is not for this classifier's classes.
         OSError
             If the file cannot be written.
 
@@ -467,8 +467,8 @@ class ImageClassifier(
         Warns
         -----
         skfashion.exceptions.DataShiftWarning
-            If the images are of another scale than those of the training, or inverted. So do the
-            other methods that predict.
+            If the images have another scale than the training images, or are inverted. The other
+            predicting methods warn, too.
         """
         with self._predicting() as fitted:
             codes = fitted._run(X, fitted._logits_of_planes).argmax(1).numpy()
@@ -627,7 +627,7 @@ class ImageClassifier(
 
     @property
     def history_(self):
-        """The training's records, a row an epoch."""
+        """The training history, one row per epoch."""
         # pandas is slow to import, and many a fit in a search is never asked for its history.
         import pandas as pd
 
@@ -660,12 +660,12 @@ class ImageClassifier(
         return self.net_.module_.n_features_out
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets what of metadata: the classifier itself, and its splitter the groups.
+        """Return the metadata routing of the classifier and its splitter, which gets the groups.
 
         Returns
         -------
         MetadataRouter
-            In which ``fit`` passes on what `validation_split` has requested.
+            ``fit`` passes on what `validation_split` has requested.
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
         router = MetadataRouter(owner=self).add_self_request(self)

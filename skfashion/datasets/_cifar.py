@@ -45,15 +45,15 @@ def fetch_cifar10(
     Values              integers from 0 to 255 (uint8)
     =================   ==============================
 
-    Each file is looked for in ``data_home``, in the folder that the environment variable
-    ``SKFASHION_DATA`` names, and in scikit-learn's data folder
-    (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
-    ``cifar-10``, then directly. The archive of the binary version, ``cifar-10-binary.tar.gz``
-    (170 MB), is read as published, and verified against its SHA-256 each time; nothing is unpacked
-    to the disk, and no pickle is opened: the archive of Python's version, which torchvision keeps,
-    is not looked at. Any wrong file is an error. What is found nowhere is downloaded, from where
-    torchvision downloads the other archive, into the subfolder ``cifar-10`` of the first of these
-    folders, so that several data sets can share one.
+    Each file is searched for in ``data_home``, in the folder named by the environment variable
+    ``SKFASHION_DATA``, and in scikit-learn's data folder (:func:`sklearn.datasets.get_data_home`),
+    in this order; in each of them first in the subfolder ``cifar-10``, then in the folder itself.
+    The archive of the binary version, ``cifar-10-binary.tar.gz`` (170 MB), is read as published,
+    and verified against its SHA-256 each time. Nothing is unpacked to disk, and no pickle is
+    opened: the archive of the Python version, which torchvision uses, is ignored. Any wrong file is
+    an error. If the archive is not found, it is downloaded from the site that torchvision uses for
+    the other archive, into the subfolder ``cifar-10`` of the first of these folders, so that
+    several data sets can share one folder.
 
     Parameters
     ----------
@@ -75,17 +75,17 @@ def fetch_cifar10(
         written to.
 
         data : ndarray or DataFrame of uint8, shape (n, 3072)
-            One image a row, from left to right and from top to bottom, red, green and blue of each
-            pixel side by side, which is what ``image_shape="auto"`` takes such rows for. n is
-            50,000, 10,000 or 60,000.
+            One image per row, from left to right and from top to bottom, with red, green and blue
+            of each pixel side by side, as ``image_shape="auto"`` expects. n is 50,000, 10,000 or
+            60,000.
         target : ndarray or Series of int64, shape (n,)
             The class, from 0 to 9.
         target_names : ndarray of str, shape (10,)
             The name of each class.
         feature_names : list of str, length 3072
-            ``"pixel_0"`` to ``"pixel_3071"``, by which frames are recognised as images.
+            ``"pixel_0"`` to ``"pixel_3071"``, which mark the rows of a frame as images.
         images : ndarray of uint8, shape (n, 32, 32, 3)
-            The same pixels as ``data``, of which it is a view.
+            The same pixels as ``data``, as a view of it.
         frame : DataFrame of shape (n, 3073), or None
             ``data`` and ``target`` side by side, only with ``as_frame=True``.
         DESCR : str
@@ -96,7 +96,7 @@ def fetch_cifar10(
     Raises
     ------
     ValueError
-        If a file on disk is truncated, damaged or another file, or if a parameter is invalid.
+        If a file on disk is truncated, damaged or the wrong file, or if a parameter is invalid.
     OSError
         If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder
         is in fact a file, or a file cannot be read or written.

@@ -43,41 +43,41 @@ QUANTA = np.array(
 def make_corrupted(
     X, kind, severity=3, *, image_shape: str | tuple[int, ...] = "auto", random_state=0
 ):
-    """Return images disturbed in a known way, as a camera, a hand or a cable would.
+    """Return images corrupted in a known way, as by a camera, a hand or a cable.
 
-    The same call gives the same images. What is random about an image depends on `random_state`,
-    `kind` and the image's position in `X` alone, not on the other images.
+    The same call gives the same images. The random part of an image depends only on `random_state`,
+    `kind` and the image's position in `X`, not on the other images.
 
     Parameters
     ----------
     X : array-like, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-        Images of any real dtype; what lies outside of them is black. Black and white are 0 and
-        255; but 0 and 1 where no value is larger (whole numbers of uint8 apart), and the smallest
-        and the largest value where some lie outside of 0 to 255.
+        Images of any real dtype; the area around them is black. Black and white are 0 and 255; or 0
+        and 1 if no value is above 1 (except for uint8); or the smallest and the largest value if
+        any value is outside 0 to 255.
     kind : str
-        "brightness" adds, "contrast" pulls towards the image's mean, "gamma" raises to a power, to
-        either side; "rotation", "shift" and "scale" turn, move and shrink, with linear
-        interpolation; "blur" is Gaussian; "noise" is Gaussian, too; "occlusion" puts a
-        black square somewhere; "inversion" mixes with the negative; "jpeg" quantises blocks of
-        8 x 8 pixels as JPEG does.
+        "brightness" adds or subtracts, "contrast" pulls towards the image's mean, "gamma" raises to
+        a power or its inverse; "rotation", "shift" and "scale" turn, move and shrink, with linear
+        interpolation; "blur" and "noise" are Gaussian; "occlusion" puts a black square at a random
+        place; "inversion" mixes in the negative; "jpeg" quantises blocks of 8 x 8 pixels as JPEG
+        does.
     severity : int from 1 to 5, default=3
-        How strong; ``skfashion.datasets.SEVERITIES`` has the numbers.
+        Strength; ``skfashion.datasets.SEVERITIES`` has the numbers.
     image_shape : "auto" or tuple of int, default="auto"
-        Layout of a flat row, as the classifiers' parameter: ``(h, w)``, ``(c, h, w)`` or
-        ``(h, w, c)``; "auto" guesses it from the width.
+        Layout of a flat row, as in the classifiers: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``;
+        "auto" guesses it from the number of columns.
     random_state : int >= 0, default=0
-        Seed of what is random: direction of turns, moves and light, place of the square, noise.
+        Seed of all that is random: direction of turns, moves and light, place of the square, noise.
 
     Returns
     -------
     ndarray, shape and dtype of `X`
-        Booleans are float32.
+        Booleans become float32.
 
     Raises
     ------
     ValueError
-        If `kind`, `severity` or `random_state` is not as described, or `X` is not of finite real
-        numbers or has no shape of images.
+        If `kind`, `severity` or `random_state` is not as described, or `X` does not consist of
+        finite real numbers or does not have the shape of images.
 
     References
     ----------

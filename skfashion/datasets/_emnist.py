@@ -53,22 +53,22 @@ def fetch_emnist(
     ``"mnist"``           10            60,000        10,000   digits, in the sizes of MNIST
     ==============   =======   ===============   ===========   =================================
 
-    Images are 28 x 28 grey levels from 0 to 255, as MNIST's. The published files have rows and
-    columns exchanged; here the characters stand upright.
+    Images are 28 x 28 grey levels from 0 to 255, as in MNIST. In the published files, rows and
+    columns are exchanged; here the characters are upright.
 
-    Each file is looked for in ``data_home``, in the folder that the environment variable
-    ``SKFASHION_DATA`` names, and in scikit-learn's data folder
-    (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
-    ``emnist``, then in ``EMNIST/raw`` (the layout of torchvision), then directly. The archive of
-    all splits, ``gzip.zip`` (562 MB), is read as published, and verified against its SHA-256 each
-    time; nothing is unpacked to the disk. Any wrong file is an error. What is found nowhere is
-    downloaded from torchvision's mirror into the subfolder ``emnist`` of the first of these
-    folders, so that several data sets can share one.
+    Each file is searched for in ``data_home``, in the folder named by the environment variable
+    ``SKFASHION_DATA``, and in scikit-learn's data folder (:func:`sklearn.datasets.get_data_home`),
+    in this order; in each of them first in the subfolder ``emnist``, then in ``EMNIST/raw`` (the
+    layout of torchvision), then in the folder itself. The archive of all splits, ``gzip.zip`` (562
+    MB), is read as published, and verified against its SHA-256 each time; nothing is unpacked to
+    disk. Any wrong file is an error. If the archive is not found, it is downloaded from
+    torchvision's mirror into the subfolder ``emnist`` of the first of these folders, so that
+    several data sets can share one folder.
 
     Parameters
     ----------
     split : {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}, default="balanced"
-        Which of the six data sets that EMNIST consists of.
+        Which of EMNIST's six data sets to load.
     subset : {"train", "test", "all"}, default="train"
         The official training set, the official test set, or both, training rows first.
     data_home : str or path-like, default=None
@@ -87,16 +87,16 @@ def fetch_emnist(
         written to.
 
         data : ndarray or DataFrame of uint8, shape (n, 784)
-            One image a row, from left to right and from top to bottom; 0 is background. n is in the
-            table above.
+            One image per row, from left to right and from top to bottom; 0 is background. n is in
+            the table above.
         target : ndarray or Series of int64, shape (n,)
-            The class, from 0; of "letters", too, whose published labels begin with 1.
+            The class, from 0; also for "letters", although its published labels start at 1.
         target_names : ndarray of str, shape (n_classes,)
-            The character of each class; a capital where both cases are one.
+            The character of each class; a capital if both cases are merged.
         feature_names : list of str, length 784
             ``"pixel_<row>_<column>"``, both from 0 to 27.
         images : ndarray of uint8, shape (n, 28, 28)
-            The same pixels as ``data``, of which it is a view.
+            The same pixels as ``data``, as a view of it.
         frame : DataFrame of shape (n, 785), or None
             ``data`` and ``target`` side by side, only with ``as_frame=True``.
         DESCR : str
@@ -107,14 +107,14 @@ def fetch_emnist(
     Raises
     ------
     ValueError
-        If a file on disk is truncated, damaged or another file, or if a parameter is invalid.
+        If a file on disk is truncated, damaged or the wrong file, or if a parameter is invalid.
     OSError
         If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder
         is in fact a file, or a file cannot be read or written.
 
     See Also
     --------
-    fetch_mnist : The digits that most results are about.
+    fetch_mnist : The digits that most results refer to.
 
     References
     ----------

@@ -32,7 +32,7 @@ def fetch_fashion_mnist(
     Values              integers from 0 to 255 (uint8)
     =================   ==============================
 
-    Each file is looked for in these folders, and the first one found is read:
+    Each file is searched for in these folders, and the first one found is read:
 
     1. ``data_home``, if given;
     2. the folder named by the environment variable ``SKFASHION_DATA``, if set;
@@ -41,15 +41,15 @@ def fetch_fashion_mnist(
     4. ``/usr/share/datasets/fashion-mnist``, where Debian's package ``dataset-fashion-mnist``
        installs it.
 
-    In each folder, the files may lie directly or in ``FashionMNIST/raw`` (the layout of
-    torchvision), decompressed or with the suffix ``.gz``, and under Kaggle's names, which have a
-    dot (``train-images.idx3-ubyte``). A file that is found nowhere is
-    downloaded from torchvision's mirrors into the first of the folders 1 to 3 that applies, so a
-    folder that you name and that is empty, or does not exist yet, receives the download, but
-    only if no other folder of the list has the file.
+    The files may be in the folder itself or in its ``FashionMNIST/raw`` (the layout of
+    torchvision), decompressed or with the suffix ``.gz``. They may have Kaggle's names, with a dot
+    (``train-images.idx3-ubyte``). A file that is in none of the folders is downloaded from
+    torchvision's mirrors into the first of the folders 1 to 3 that applies. So a folder that you
+    name receives the download even if it is empty or does not exist yet, but only if no other
+    folder of the list has the file.
 
     Every file that is read, on disk or downloaded, is verified against the SHA-256 of its
-    decompressed content. A bad file is an error wherever it lies: none is skipped in silence.
+    decompressed content. A bad file is an error in any folder: none is skipped silently.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def fetch_fashion_mnist(
         written to.
 
         data : ndarray or DataFrame of uint8, shape (n, 784)
-            One image a row, from left to right and from top to bottom; 0 is background, 255 the
+            One image per row, from left to right and from top to bottom; 0 is background, 255 the
             strongest ink. n is 60,000, 10,000 or 70,000.
         target : ndarray or Series of int64, shape (n,)
             The class, from 0 to 9.
@@ -80,7 +80,7 @@ def fetch_fashion_mnist(
         feature_names : list of str, length 784
             ``"pixel_<row>_<column>"``, both from 0 to 27.
         images : ndarray of uint8, shape (n, 28, 28)
-            The same pixels as ``data``, of which it is a view.
+            The same pixels as ``data``, as a view of it.
         frame : DataFrame of shape (n, 785), or None
             ``data`` and ``target`` side by side, only with ``as_frame=True``.
         DESCR : str
@@ -91,7 +91,7 @@ def fetch_fashion_mnist(
     Raises
     ------
     ValueError
-        If a file on disk is truncated, damaged or another file (digit MNIST has the same names
+        If a file on disk is truncated, damaged or the wrong file (digit MNIST has the same names
         and shapes), or if a parameter is invalid.
     OSError
         If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder

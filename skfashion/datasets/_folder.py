@@ -58,51 +58,50 @@ def load_image_folder(
     return_X_y=False,
     verbose=1,
 ):
-    """Load pictures from a folder (classification), each folder inside of it a class.
+    """Load pictures from a folder (classification), where each subfolder is a class.
 
-    Files of PNG, JPEG, WebP, BMP and TIFF are read, known by their suffixes; all other files are
-    ignored, pictures of other kinds with a warning. A camera's note on rotation is followed.
-    A palette becomes its colours, CMYK becomes RGB, transparency black; of 16 bits the upper 8 are
-    taken. Animations and files of several pages are refused, and so are more than 89 million
-    pixels, which a file of a few kilobytes can claim to have.
+    PNG, JPEG, WebP, BMP and TIFF files are read, recognised by suffix. All other files are ignored,
+    other kinds of pictures with a warning. Pictures are rotated as their EXIF orientation says. A
+    palette becomes its colours, CMYK becomes RGB, transparency becomes black; of 16 bits, the upper
+    8 are taken. Animations and files with several pages are refused, and so are more than 89
+    million pixels, which a file of a few kilobytes can claim to have.
 
-    Folders inside of a class's belong to that class. Links to files and to the folders of classes
-    are followed, links to deeper folders are not; files and folders whose names begin with a dot
-    are left out. Classes sort as text, and so do the files of each ("10" before "2").
+    Folders inside a class folder belong to that class. Links to files and to class folders are
+    followed, links to deeper folders are not. Files and folders with names that begin with a dot
+    are left out. Classes, and the files of each class, are sorted as text ("10" before "2").
 
     Parameters
     ----------
     path : str or path-like
         The folder. ``~`` is expanded.
     size : int, tuple of (int, int), or None, default=None
-        Height and width of the images in pixels; one number for a square. None takes those of the
-        pictures, which must then be equal.
+        Height and width of the images in pixels; one number for a square. None takes the size of
+        the pictures, which must then be equal.
     mode : {"auto", "L", "RGB"}, default="auto"
         Grey or colour. "auto" is grey if all pictures are, by their headers.
     crop : {"centre", "pad", "stretch"}, default="centre"
-        What becomes of a picture of other proportions: its middle is cut out, black is added at two
+        How a picture of other proportions is treated: its centre is cut out, black is added at two
         sides, or it is stretched.
     labels : "folders", mapping, Series, DataFrame, or path-like, default="folders"
-        A mapping of files to labels, a Series with files as its index, or a frame or a CSV file
-        with a heading whose first column names files and whose second, or ``label``, ``class`` or
-        ``target``, has the labels. Files are named from `path` on, with or without their suffixes;
-        those that are not named are left out, with a warning. Rows have the table's order. Labels
-        that are all whole numbers, or all truth values, stay so; others are text. Empty ones are
-        refused, "None" and "NA" in a file are text.
+        A mapping of files to labels, a Series with files as its index, or a DataFrame or a CSV file
+        with a header. In the last two, the first column names the files; the labels are in the
+        second, or in ``label``, ``class`` or ``target``. File names are relative to `path`, with or
+        without suffixes; files that are not named are left out, with a warning. Rows have the order
+        of the table. Labels that are all whole numbers, or all booleans, stay so; others are text.
+        Empty labels are refused; "None" and "NA" in a file are text.
     on_error : {"raise", "warn"}, default="raise"
-        Whether a picture that cannot be read is an error, or left out, named in a warning and in
-        ``left_out``.
+        Whether a picture that cannot be read is an error, or is left out and named in a warning and
+        in ``left_out``.
     n_jobs : int or None, default=None
-        Threads that read; -1 for one a core. None is what ``joblib.parallel_config`` says, one
-        within a worker of a search, otherwise one a core.
+        Number of reading threads; -1 is one per core. None is what ``joblib.parallel_config`` says,
+        else one within a worker of a search, else one per core.
     out : path-like or None, default=None
-        A new file, ``.npy``, for the images, of which memory then holds a few blocks only;
-        ``data`` is a map of it, which cannot be written to. It is there when all are read, or not
-        at all.
+        A new ``.npy`` file for the images; memory then holds only a few blocks of them. ``data`` is
+        a read-only memory map of the file. The file only appears when all images have been read.
     return_X_y : bool, default=False
         Return ``(data, target)`` alone.
     verbose : int, default=1
-        Whether a bar on standard error shows how far it is, if it takes longer than a second.
+        Whether to show a progress bar on standard error, if loading takes longer than a second.
 
     Returns
     -------
@@ -110,9 +109,10 @@ def load_image_folder(
         Dictionary-like object, with the following attributes.
 
         data : ndarray of uint8, shape (n, h*w) or (n, h*w*3)
-            One image a row, from left to right and from top to bottom, colours of a pixel together.
+            One image per row, from left to right and from top to bottom, colours of a pixel
+            together.
         images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
-            The same numbers as images, which nets take as they are.
+            The same numbers as images, which nets accept directly.
         target : ndarray of int64, shape (n,)
             Labels, as positions in ``target_names``.
         target_names : ndarray of shape (k,)
@@ -122,8 +122,9 @@ def load_image_folder(
         left_out : list of str
             Paths of those that could not be read.
         reader : ImageReader
-            Fitted: it makes of other files, or bytes, what was made of these. It and a net that has
-            learned from `images` are a pipeline that predicts files, and that ``to_onnx`` writes.
+            A fitted reader, which treats other files, or bytes, in the same way. Followed by a net
+            fitted on `images`, it forms a pipeline that predicts files and that ``to_onnx`` can
+            write.
 
     (data, target) : tuple if `return_X_y` is True
         The two arrays.
@@ -131,18 +132,18 @@ def load_image_folder(
     Raises
     ------
     ValueError
-        If there are no pictures; if sizes differ and none is given; if one cannot be read; if
-        labels and files do not agree; if all folders are called as the parts of a data set are
-        (train, test, ...).
+        If there are no pictures; if their sizes differ and `size` is None; if one cannot be read;
+        if labels and files do not agree; if all folders are named like parts of a data set (train,
+        test, ...).
     OSError
-        If a folder or a table cannot be read, or `out` not be written; what was there before stays.
+        If a folder or a table cannot be read, or `out` cannot be written; an existing file is kept.
 
     Warns
     -----
     UserWarning
-        Of folders without a picture, of pictures beside the folders or without a label, of files
-        that are pictures of other kinds (HEIC, GIF, ...), of classes with the same folders inside,
-        and with ``on_error="warn"`` of what could not be read.
+        About folders without a picture, pictures outside the class folders or without a label,
+        other kinds of pictures (HEIC, GIF, ...), classes that contain the same folders, and, with
+        ``on_error="warn"``, pictures that could not be read.
 
     See Also
     --------

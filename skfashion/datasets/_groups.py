@@ -29,69 +29,69 @@ def make_groups(
     image_shape: str | tuple[int, ...] = "auto",
     random_state=None,
 ):
-    """Make up a sensitive attribute: change part of the images, and say which.
+    """Make a synthetic sensitive attribute: change some of the images, and return which.
 
-    The attribute is synthetic. It stands for whatever a classifier should not depend on, with a
-    share and a correlation that are known because they were chosen; it says nothing about people.
+    The attribute stands for anything that a classifier should not depend on. Its share and its
+    correlation are known because they were chosen. It says nothing about people.
 
     Parameters
     ----------
     X : array-like, shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
-        Images of any real dtype; it is never written to. Black and white are 0 and 255; but 0 and
-        1 where no value is larger (whole numbers of uint8 apart), and the smallest and the largest
-        value where some lie outside of 0 to 255.
+        Images of any real dtype; `X` is never changed. Black and white are 0 and 255; or 0 and 1 if
+        no value is above 1 (except for uint8); or the smallest and the largest value if any value
+        is outside 0 to 255.
     y : array-like of str or int, shape (n,)
         Labels; only `correlated_class` needs their values.
     attribute : str, default="lighting"
-        What is changed about an image of the group, always in the same way:
+        How images of the group are changed, all in the same way:
 
         - "lighting" multiplies every pixel by 0.4; the group is called "dark".
-        - "rotation" turns it by 30 degrees, clockwise, with linear interpolation, 0 where nothing
-          was; "rotated".
-        - "inverted" is the negative, 255 less the pixel of 0 to 255; "inverted".
-        - "background" paints with half of white, 128 of 255, all pixels darker than 4 % of white
-          (up to 10) in all channels; "bright background".
+        - "rotation" turns them by 30 degrees, clockwise, with linear interpolation; empty areas
+          become 0; "rotated".
+        - "inverted" is the negative, 255 minus the pixel for 0 to 255; "inverted".
+        - "background" sets all pixels that are darker than 4 % of white (up to 10) in all channels
+          to half of white, 128 of 255; "bright background".
         - "corner_mark" paints a white square into the upper left corner, 15 % of the shorter side
           long (4 pixels of 28), at least 1 pixel; "marked".
     share : float in (0, 1), default=0.1
-        Share of the rows that belong to the group; ``round(share * n)`` do, which must be at least
-        1 and less than `n`.
+        Share of the rows that belong to the group. Their number, ``round(share * n)``, must be at
+        least 1 and less than `n`.
     correlation : float in [-1, 1], default=0.0
-        Phi coefficient, which is Pearson's correlation of two things that are true or false:
-        belonging to the group, and being of `correlated_class`. With s the share of the group and
-        p that of the class, ``s + correlation * sqrt(s * (1 - s) * (1 - p) / p)`` is the share of
-        the group within the class, ``s - correlation * sqrt(s * (1 - s) * p / (1 - p))`` elsewhere,
-        rounded to whole rows: no other number of rows comes nearer. How strong it can be depends
-        on s and p; 1 needs the two to be equal.
+        Phi coefficient, which is Pearson's correlation of two binary variables: belonging to the
+        group, and belonging to `correlated_class`. If s is the share of the group and p that of the
+        class, ``s + correlation * sqrt(s * (1 - s) * (1 - p) / p)`` is the share of the group
+        within the class, ``s - correlation * sqrt(s * (1 - s) * p / (1 - p))`` elsewhere, rounded
+        to the nearest number of whole rows. The possible range depends on s and p; 1 requires s and
+        p to be equal.
     correlated_class : str, int or None, default=None
-        A label of `y`. Given, even a correlation of 0.0 is met up to rounding; with None the group
-        is drawn from all rows alike, and its correlation with any class is a matter of chance.
+        A label of `y`. If given, even a correlation of 0.0 is exact up to rounding. With None, the
+        group is drawn from all rows alike, and its correlation with any class is random.
     image_shape : "auto" or tuple of int, default="auto"
-        Layout of a flat row, as the classifiers' parameter: ``(h, w)``, ``(c, h, w)`` or
-        ``(h, w, c)``; "auto" guesses it from the width.
+        Layout of a flat row, as in the classifiers: ``(h, w)``, ``(c, h, w)`` or ``(h, w, c)``;
+        "auto" guesses it from the number of columns.
     random_state : int, RandomState instance or None, default=None
-        Decides who belongs to the group, whatever the attribute. Of two shares with the same seed
-        and no `correlated_class`, the rows of the smaller one are among those of the larger.
+        Determines which rows belong to the group, whatever the attribute. With the same seed and no
+        `correlated_class`, the group of a smaller share is part of the group of a larger one.
 
     Returns
     -------
     X_changed : ndarray, shape and dtype of `X`
-        The images, those of the group changed, all others equal to `X`. Booleans are float32.
+        The images; those of the group are changed, all others equal `X`. Booleans become float32.
     groups : ndarray of str, shape (n,)
         The group's name, or "plain".
 
     Raises
     ------
     ValueError
-        If a parameter is not as described, if `X` is not of finite real numbers or has no shape of
-        images, if there is not one label a row, if `share` leaves one of the two groups empty, if
-        `correlation` is not 0 without a class to correlate with, or if it is impossible; the
-        message names the possible range.
+        If a parameter is not as described, if `X` does not consist of finite real numbers or does
+        not have the shape of images, if there is not one label per row, if `share` leaves one of
+        the two groups empty, if `correlation` is not 0 without a class to correlate with, or if it
+        is impossible; the message names the possible range.
 
     References
     ----------
-    Images with an attribute made up, correlated with the label: Arjovsky, Bottou, Gulrajani and
-    Lopez-Paz, "Invariant risk minimization", arXiv:1907.02893 (colours of digits); Sagawa, Koh,
+    Images with a synthetic attribute that is correlated with the label: Arjovsky, Bottou, Gulrajani
+    and Lopez-Paz, "Invariant risk minimization", arXiv:1907.02893 (colours of digits); Sagawa, Koh,
     Hashimoto and Liang, "Distributionally robust neural networks for group shifts", ICLR 2020
     (backgrounds of birds). Phi: Yule, "On the methods of measuring association between two
     attributes", Journal of the Royal Statistical Society 75, 1912. The attributes and their numbers

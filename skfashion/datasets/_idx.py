@@ -19,23 +19,23 @@ EXPECTED = "an IDX file as MNIST's, such as train-images-idx3-ubyte, gzip-compre
 @advises
 @validate_params({"path": [str, os.PathLike]}, prefer_skip_nested_validation=True)
 def read_idx(path):
-    """Read an array from an IDX file, the format of MNIST and of what is made to look like it.
+    """Read an array from an IDX file, the format of MNIST and of data sets modelled on it.
 
     Parameters
     ----------
     path : str or path-like
-        The file, compressed by gzip or not: its first bytes decide, not its name.
+        The file, compressed by gzip or not, as its first bytes tell, not its name.
 
     Returns
     -------
     ndarray
-        Of uint8, int8, int16, int32, float32 or float64, in the shape that the file says: (n, h, w)
-        for images, (n,) for labels.
+        Of uint8, int8, int16, int32, float32 or float64, in the shape that the file specifies: (n,
+        h, w) for images, (n,) for labels.
 
     Raises
     ------
     ValueError
-        If it is no such file, cut off, or too long.
+        If it is not an IDX file, truncated, or too long.
     OSError
         If it cannot be opened.
 

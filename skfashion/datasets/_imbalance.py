@@ -26,37 +26,37 @@ def make_imbalanced(
 ):
     """Return part of the rows, so that some classes are rare.
 
-    Rows are drawn without replacement and stay in their order; nothing is copied within `X` or
-    made up.
+    Rows are drawn without replacement and keep their order; no row is duplicated or invented.
 
     Parameters
     ----------
     X : array-like or DataFrame of n rows, of any shape and type
         The data.
     y : array-like of str or int, shape (n,)
-        Labels of two classes at least.
+        Labels of at least two classes.
     profile : str or dict, default="exponential"
-        How many rows the c-th of k classes keeps, c from 0, with n_max the size of the smallest
-        class, so that every class may be the most frequent. What is not whole is rounded down:
+        How many rows class c of k classes keeps, counted from 0. n_max is the size of the smallest
+        class, so that any class can be the most frequent. Fractions are rounded down:
 
         - "exponential": ``n_max * ratio ** (-c / (k - 1))``, the long tail of LDAM;
-        - "step": n_max for the first half of the classes, ``n_max / ratio`` for the others; of an
+        - "step": n_max for the first half of the classes, ``n_max / ratio`` for the others; with an
           odd number, the middle one is in the first half;
         - "linear": ``n_max * (1 - (1 - 1 / ratio) * c / (k - 1))``, from n_max to n_max / ratio
           in equal steps;
         - "deepsmote": 4000, 2000, 1000, 750, 500, 350, 200, 100, 60 and 40, for ten classes with
-          n_max of 4000 at least;
+          n_max of at least 4000;
         - a dict: the number of rows of every label.
     ratio : float >= 1, default=100
-        Most frequent to rarest class; "deepsmote" (100 by its counts) and a dict ignore it.
+        Size of the most frequent class divided by that of the rarest; "deepsmote" (100 by its
+        counts) and a dict ignore it.
     permutation : None, int >= 0 or array-like of all labels, default=None
-        Which class is how frequent. None takes the labels sorted, the first the most frequent; an
-        int is the seed of an order that ``numpy.random.default_rng`` draws; an array-like has the
-        labels from the most frequent to the rarest. Must be None with a dict. A result depends on
-        it: a class that is hard to recognise makes another problem at the tail than at the head.
+        Order of the classes, from the most frequent to the rarest. None takes the sorted labels; an
+        int is the seed of an order drawn by ``numpy.random.default_rng``; an array-like has the
+        labels in order. Must be None with a dict. Results depend on it: a class that is hard to
+        recognise is a different problem at the tail than at the head.
     random_state : int, RandomState instance or None, default=None
-        Decides which rows are drawn. With the same seed, a class that keeps fewer rows keeps part
-        of those it keeps otherwise, whatever the profile, the ratio and the permutation.
+        Determines which rows are drawn. With the same seed, a smaller draw of a class is part of a
+        larger one, whatever the profile, the ratio and the permutation.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def make_imbalanced(
     Raises
     ------
     ValueError
-        If a parameter is not as described, if there is not one label a row, if a class would be
-        left without a row, or if more rows of a class are asked for than there are.
+        If a parameter is not as described, if there is not one label per row, if a class would be
+        left without a row, or if more rows of a class are requested than there are.
 
     References
     ----------

@@ -33,16 +33,16 @@ def fetch_mnist(
     Values              integers from 0 to 255 (uint8)
     =================   ==============================
 
-    Each file is looked for in ``data_home``, in the folder that the environment variable
-    ``SKFASHION_DATA`` names, and in scikit-learn's data folder
-    (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
-    ``mnist``, then in ``MNIST/raw`` (the layout of torchvision), then directly. Files are read
-    decompressed or with the suffix ``.gz``, under their own names or Kaggle's, which have a dot
-    (``train-images.idx3-ubyte``), and verified against the SHA-256 of their decompressed
-    content. A file that lies directly in a folder and is known to be that of another data set with
-    these names is passed over; any other wrong file is an error. What is found nowhere is
-    downloaded from torchvision's mirrors into the subfolder ``mnist`` of the first of these
-    folders, so that several data sets can share one.
+    Each file is searched for in ``data_home``, in the folder named by the environment variable
+    ``SKFASHION_DATA``, and in scikit-learn's data folder (:func:`sklearn.datasets.get_data_home`),
+    in this order; in each of them first in the subfolder ``mnist``, then in ``MNIST/raw`` (the
+    layout of torchvision), then in the folder itself. Files are read decompressed or with the
+    suffix ``.gz``, with their own names or Kaggle's, which have a dot
+    (``train-images.idx3-ubyte``), and verified against the SHA-256 of their decompressed content. A
+    file in the folder itself that is known to belong to another data set with the same file names
+    is skipped; any other wrong file is an error. A file that is not found is downloaded from
+    torchvision's mirrors into the subfolder ``mnist`` of the first of these folders, so that
+    several data sets can share one folder.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def fetch_mnist(
         written to.
 
         data : ndarray or DataFrame of uint8, shape (n, 784)
-            One image a row, from left to right and from top to bottom; 0 is background.
-            n is 60,000, 10,000 or 70,000.
+            One image per row, from left to right and from top to bottom; 0 is background. n is
+            60,000, 10,000 or 70,000.
         target : ndarray or Series of int64, shape (n,)
             The digit, from 0 to 9.
         target_names : ndarray of str, shape (10,)
@@ -73,7 +73,7 @@ def fetch_mnist(
         feature_names : list of str, length 784
             ``"pixel_<row>_<column>"``, both from 0 to 27.
         images : ndarray of uint8, shape (n, 28, 28)
-            The same pixels as ``data``, of which it is a view.
+            The same pixels as ``data``, as a view of it.
         frame : DataFrame of shape (n, 785), or None
             ``data`` and ``target`` side by side, only with ``as_frame=True``.
         DESCR : str
@@ -84,7 +84,7 @@ def fetch_mnist(
     Raises
     ------
     ValueError
-        If a file on disk is truncated, damaged or another file (Fashion-MNIST has the same names
+        If a file on disk is truncated, damaged or the wrong file (Fashion-MNIST has the same names
         and shapes), or if a parameter is invalid.
     OSError
         If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder
@@ -92,7 +92,7 @@ def fetch_mnist(
 
     See Also
     --------
-    fetch_emnist : More digits, and letters, of the same writers.
+    fetch_emnist : More digits, and letters, by the same writers.
     fetch_fashion_mnist : Clothes in files of the same names and shapes.
 
     References
@@ -132,16 +132,15 @@ def fetch_kmnist(
     Values              integers from 0 to 255 (uint8)
     =================   ==============================
 
-    Each file is looked for in ``data_home``, in the folder that the environment variable
-    ``SKFASHION_DATA`` names, and in scikit-learn's data folder
-    (:func:`sklearn.datasets.get_data_home`), in this order; in each of them first in the subfolder
-    ``kmnist``, then in ``KMNIST/raw`` (the layout of torchvision), then directly. Files are read as
-    published, with the suffix ``.gz``, and verified against their SHA-256: that of their
-    decompressed content is not known, so that decompressed copies are not looked at. A file that
-    lies directly in a folder and is known to be that of another data set with these names is passed
-    over; any other wrong file is an error. What is found nowhere is downloaded from torchvision's
-    mirror into the subfolder ``kmnist`` of the first of these folders, so that several data sets
-    can share one.
+    Each file is searched for in ``data_home``, in the folder named by the environment variable
+    ``SKFASHION_DATA``, and in scikit-learn's data folder (:func:`sklearn.datasets.get_data_home`),
+    in this order; in each of them first in the subfolder ``kmnist``, then in ``KMNIST/raw`` (the
+    layout of torchvision), then in the folder itself. Files are read as published, with the suffix
+    ``.gz``, and verified against their SHA-256. Decompressed copies are ignored, because the
+    SHA-256 of their content is not known. A file in the folder itself that is known to belong to
+    another data set with the same file names is skipped; any other wrong file is an error. A file
+    that is not found is downloaded from torchvision's mirror into the subfolder ``kmnist`` of the
+    first of these folders, so that several data sets can share one folder.
 
     Parameters
     ----------
@@ -163,8 +162,8 @@ def fetch_kmnist(
         written to.
 
         data : ndarray or DataFrame of uint8, shape (n, 784)
-            One image a row, from left to right and from top to bottom; 0 is background.
-            n is 60,000, 10,000 or 70,000.
+            One image per row, from left to right and from top to bottom; 0 is background. n is
+            60,000, 10,000 or 70,000.
         target : ndarray or Series of int64, shape (n,)
             The class, from 0 to 9.
         target_names : ndarray of str, shape (10,)
@@ -172,7 +171,7 @@ def fetch_kmnist(
         feature_names : list of str, length 784
             ``"pixel_<row>_<column>"``, both from 0 to 27.
         images : ndarray of uint8, shape (n, 28, 28)
-            The same pixels as ``data``, of which it is a view.
+            The same pixels as ``data``, as a view of it.
         frame : DataFrame of shape (n, 785), or None
             ``data`` and ``target`` side by side, only with ``as_frame=True``.
         DESCR : str
@@ -183,7 +182,7 @@ def fetch_kmnist(
     Raises
     ------
     ValueError
-        If a file on disk is truncated, damaged or another file, or if a parameter is invalid.
+        If a file on disk is truncated, damaged or the wrong file, or if a parameter is invalid.
     OSError
         If a file is missing and ``download_if_missing=False``; if every mirror fails; if a folder
         is in fact a file, or a file cannot be read or written.

@@ -51,7 +51,7 @@ def load_fashion_sample(*, subset="train", return_X_y=False, as_frame=False):
     -------
     data : :class:`~sklearn.utils.Bunch`
         As :func:`fetch_fashion_mnist` returns it, with ``data``, ``target``, ``target_names``,
-        ``feature_names``, ``images``, ``frame`` and ``DESCR``; of 6,000, 1,000 or 7,000 rows.
+        ``feature_names``, ``images``, ``frame`` and ``DESCR``; with 6,000, 1,000 or 7,000 rows.
 
     (data, target) : tuple, if ``return_X_y=True``
 

@@ -1,6 +1,6 @@
-"""Several nets as one: snapshots of one training, and the mean of weights.
+"""Several nets as one: snapshots of one training, and means of weights.
 
-Votes and stacks are scikit-learn's own.
+Voting and stacking are scikit-learn's.
 """
 
 from skfashion.ensemble.averaging import average_weights

@@ -22,37 +22,37 @@ OF_TRAININGS |= {"freeze", "layer_lr_decay", "weights"}
 
 @advises
 def average_weights(estimators, X=None):
-    """Return one net whose weights are the mean of those of several.
+    """Return one net with the mean of the weights of several nets.
 
-    It predicts in the time of one net. The mean makes sense only where the nets lie in one valley
-    of the loss, which those do that have a beginning in common: snapshots of one training (nets
-    that are copied between calls of ``partial_fit``, or those of `SnapshotEnsembleClassifier`),
-    nets with the same weights to begin with (`init_from`), and these weights themselves. Others
-    are refused. A beginning in common is needed, and yet no guarantee: with a high learning rate
-    nets leave the valley. Score the mean before you use it.
+    It predicts in the time of one net. The mean only makes sense if the nets lie in one valley of
+    the loss. This requires a common origin. Accepted nets: snapshots of one training (nets copied
+    between calls of ``partial_fit``, or those of `SnapshotEnsembleClassifier`), nets with the same
+    initial weights (`init_from`), and these weights themselves. Others are refused. A common origin
+    is no guarantee: with a high learning rate, nets leave the valley. Score the mean before you use
+    it.
 
     Parameters
     ----------
     estimators : list of ImageClassifier
         Fitted classifiers of this package, of one architecture, for the same classes and images.
     X : array-like, default=None
-        Images from which batch norm's statistics are estimated anew, since those of the nets do not
-        belong to the mean of their weights: training images, at least two, better some thousands.
-        Needed for nets with batch norm, and not used for others.
+        Images to estimate the batch norm statistics from, since those of the nets do not fit the
+        mean of their weights: training images, at least two, better some thousands. Needed for nets
+        with batch norm, and not used for others.
 
     Returns
     -------
     ImageClassifier
-        A fitted classifier. All but its weights and statistics, parameters and history included, is
-        that of the first of `estimators`.
+        A fitted classifier. Everything except its weights and statistics, including parameters and
+        history, is that of the first of `estimators`.
 
     Raises
     ------
     ValueError
-        If the nets differ in architecture, classes or standardisation, if they have no beginning in
-        common, or if they have batch norm and `X` is None.
+        If the nets differ in architecture, classes or standardisation, if they have no common
+        origin, or if they have batch norm and `X` is None.
     TypeError
-        If one of them is no classifier of this package.
+        If one of them is not a classifier of this package.
     sklearn.exceptions.NotFittedError
         If one of them is not fitted.
 
@@ -130,10 +130,9 @@ def _check_pair(first, other, number):
 
     def refuse(what, its, others):
         raise ValueError(
-            f"Got nets of different {what}: {its} of number 0, {others} of number {number}. "
-            "Expected nets that differ in their training alone, since the mean of weights that do "
-            "not mean the same is no net; take their vote instead, VotingClassifier(…, "
-            "voting='soft')."
+            f"Got nets of different {what}: {its} in net 0, {others} in net {number}. Expected "
+            "nets that differ only in their training: otherwise their weights cannot be averaged. "
+            "Use a vote instead, VotingClassifier(…, voting='soft')."
         )
 
     if type(first) is not type(other):
@@ -175,8 +174,8 @@ def _check_beginning(estimators):
     ]
     if not set.intersection(*known) - {None}:
         raise ValueError(
-            "Got nets without a beginning in common, expected snapshots of one training, or nets "
-            "with the same init_from (and the same random_state, where it has other labels and the "
-            "last layer begins at random): between nets that were trained apart from each other "
-            "the loss is high. Take their vote instead, VotingClassifier(…, voting='soft')."
+            "Got nets without a common beginning, expected snapshots of one training, or nets with "
+            "the same init_from (and the same random_state, if init_from has other labels, so that "
+            "the last layer begins at random). Between nets that were trained separately, the loss "
+            "is high. Use a vote instead, VotingClassifier(…, voting='soft')."
         )

@@ -19,27 +19,27 @@ from skfashion.utils.versions import PickledWithVersions
 
 
 class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising, BaseEstimator):
-    """Vote of the nets that one training passes, for the time of one training.
+    """Ensemble of nets from a single training, in the time of a single training.
 
-    The training's epochs are shared out among cycles. In each, the learning rate runs through the
-    whole schedule of `estimator`, down to almost nothing, so that the net comes to rest and a
-    snapshot is taken; the next cycle goes on from there with a high rate, and comes to rest
-    somewhere else. Probabilities are the mean of the snapshots'.
+    The epochs are divided among cycles. In each cycle, the learning rate runs through the whole
+    schedule of `estimator`, down to almost 0; the net converges, and a snapshot is taken. The next
+    cycle continues from there with a high rate, and converges somewhere else. Probabilities are
+    averaged over the snapshots.
 
     Parameters
     ----------
     estimator : ImageClassifier
-        A classifier of this package. Its `max_epochs` are those of all cycles together ("auto": at
-        least one for each), and its `lr_schedule` is that of each cycle: "cosine" is the paper's,
-        "one_cycle" warms up as well.
+        A classifier of this package. Its `max_epochs` is the total of all cycles ("auto": at least
+        one for each), and its `lr_schedule` is that of each cycle: "cosine" is the paper's,
+        "one_cycle" also warms up.
     n_snapshots : int >= 1, default=4
         Number of cycles and of snapshots.
 
     Attributes
     ----------
     estimators_ : list of ImageClassifier
-        The snapshots, in the order in which they were taken; each is a fitted classifier, whose
-        `history_` is that of its cycle.
+        The snapshots, in the order they were taken; each is a fitted classifier with the `history_`
+        of its cycle.
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     n_features_in_ : int
@@ -51,7 +51,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising,
 
     See Also
     --------
-    average_weights : One net out of several that have a beginning in common.
+    average_weights : One net from several that have a common origin.
     sklearn.ensemble.VotingClassifier : Vote of classifiers that are trained one by one.
 
     References
@@ -171,7 +171,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising,
         return self
 
     def predict(self, X):
-        """Return the label of the largest mean probability of each image.
+        """Return the label with the largest mean probability for each image.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class SnapshotEnsembleClassifier(ClassifierMixin, PickledWithVersions, Advising,
 
     @each_warning_once
     def predict_proba(self, X):
-        """Return the mean over the snapshots of the probability of each class.
+        """Return the probability of each class, averaged over the snapshots.
 
         Parameters
         ----------

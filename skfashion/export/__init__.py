@@ -1,6 +1,6 @@
 """Fitted classifiers as files that need neither this package nor scikit-learn, and run fast.
 
-What a classifier computes is read from it, here and in `classifiers`. Nets are cut smaller, too.
+How a classifier computes is known here and in `classifiers` only. Nets are pruned here, too.
 """
 
 from skfashion.export.c import CReport, to_c

@@ -24,22 +24,22 @@ SCALE = [Interval(Real, 0, None, closed="neither"), None]
 
 @dataclass(frozen=True)
 class CReport:
-    """What a net in C takes.
+    """Memory and computation that a net in C needs.
 
     Attributes
     ----------
     flash_bytes : int
         Constants: weights, biases and factors of layers, the table of pixels, names of labels, and
-        descriptions of layers with pointers of 32 bits. The code itself, a few kB, is not counted.
+        descriptions of layers with 32-bit pointers. The code itself, a few kB, is not counted.
     ram_bytes : int
-        Static memory; the image and the probabilities are the caller's.
+        Static memory, without the image and the probabilities, which the caller provides.
     n_weights : int
         Weights of one byte each, without biases.
     n_multiply_accumulates : int
         Multiplications by a weight for one image.
     input_scale : float, default=1.0
-        What a byte of an image is multiplied by, in the table: 1 / 255 for a net that was fitted on
-        pixels from 0 to 1, if :func:`to_c` was told so.
+        Factor for the bytes of an image, in the table: 1 / 255 for a net fitted on pixels from 0 to
+        1, if :func:`to_c` was told so.
 
     Examples
     --------
@@ -63,32 +63,33 @@ class CReport:
     prefer_skip_nested_validation=True,
 )
 def to_c(onnx_file, folder, *, name="skfashion", input_scale=None) -> CReport:
-    """Write an int8 ONNX file as a header and a source in C99.
+    """Write an int8 ONNX file as a header and a source file in C99.
 
-    They need ``<stdint.h>`` and ``<math.h>``, allocate nothing, and hold the labels' names, the
-    standardisation as a table by channel and value, and all weights as constants. Layers may be
-    convolutions, in groups as well, dense ones, max-pools, means, sums, batch norm and ReLU.
-    Activations share one static array, whose size is known.
+    The files need ``<stdint.h>`` and ``<math.h>``, allocate no memory, and contain the label names,
+    the standardisation as a table by channel and value, and all weights as constants. Layers may be
+    convolutions (also grouped), dense layers, max-pools, means, sums, batch norm and ReLU.
+    Activations share one static array of known size.
 
-    Sums, factors and rounding are those of ONNX Runtime, in whose int8 arithmetic a float
-    multiplication follows each sum of products. Where its kernels differ between processors, or
-    add in another order, a value may be the neighbouring integer.
+    Sums, factors and rounding are those of ONNX Runtime: in its int8 arithmetic, each sum of
+    products is multiplied by a float. If its kernels differ between processors, or add in another
+    order, an integer value may differ by 1.
 
     Parameters
     ----------
     onnx_file : path-like
-        A file that :func:`quantize` has written with ``method="static"``, whose input is uint8, or
-        float32 with `input_scale`.
+        A file written by :func:`quantize` with ``method="static"``. Its input is uint8, or float32
+        with `input_scale`.
     folder : path-like
-        It is made, if it is not there. The files are NAME.h and NAME.c; older ones are replaced.
+        It is created if it does not exist. The files are NAME.h and NAME.c; older ones are
+        replaced.
     name : str, default="skfashion"
-        How all public names begin: of the files, the function ``NAME_predict``, the labels
+        Prefix of all public names: of the files, the function ``NAME_predict``, the labels
         ``NAME_labels`` and, in capitals, the macros.
     input_scale : float, default=None
-        What a byte is multiplied by before the net sees it, where the file's input is float32: 1 /
-        255 if the net was fitted on pixels from 0 to 1, and the device has bytes from 0 to 255. It
-        becomes part of the table, and the header says it. None takes uint8 files only, in which a
-        byte is the pixel's value.
+        Factor for the bytes before the net, if the file's input is float32: 1 / 255 if the net was
+        fitted on pixels from 0 to 1, and the device has bytes from 0 to 255. It becomes part of the
+        table, and the header states it. None accepts only uint8 files, in which a byte is the
+        pixel's value.
 
     Returns
     -------
@@ -98,10 +99,9 @@ def to_c(onnx_file, folder, *, name="skfashion", input_scale=None) -> CReport:
     Raises
     ------
     ValueError
-        If the file is none of these, or has an operator that there is no C for, which is named;
-        with the parameter that it comes from; if its input is float32 and there is no
-        `input_scale`, or uint8 and there is one; if `name` cannot begin names in C. Nothing is
-        written then.
+        If the file is none of these; if it has an operator without C code, which is named with the
+        parameter that it comes from; if its input is float32 and `input_scale` is missing, or uint8
+        and it is given; if `name` is not a valid prefix in C. Then nothing is written.
     ImportError
         If a library of the extra "export" is missing.
     OSError

@@ -166,7 +166,7 @@ def _checked_scale(value, input_scale, value_range):
         said = ", of a net that was fitted on values from {:g} to {:g}".format(*value_range)
     if kind != proto.FLOAT or (value_range is not None and value_range[0] < 0):
         raise ValueError(
-            f"Got a file whose input {value.name!r} no byte can stand for{said}; expected uint8 "
+            f"Got a file whose input {value.name!r} cannot be given as bytes{said}; expected uint8 "
             "images, or float32 ones that are not negative. Fit with pixels from 0 to 255."
         )
     if input_scale is None:

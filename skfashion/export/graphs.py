@@ -38,9 +38,9 @@ def exported_program(module, example):
             raise ValueError(
                 "Got a ModuleClassifier whose module torch.export cannot record "
                 f"({type(error).__name__}: {str(error)[:400]}). Expected a forward that computes "
-                "with tensors alone, the same steps for every batch of any size: no look at "
-                "values (.item(), if, NumPy), and no number of rows kept as a constant, which "
-                "len(x) is, and x.shape[0] is not."
+                "with tensors only, the same steps for a batch of any size: it must not read "
+                "values (.item(), if, NumPy) or fix the number of rows (use x.shape[0], not "
+                "len(x))."
             ) from error
 
 

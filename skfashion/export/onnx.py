@@ -39,70 +39,72 @@ from skfashion.utils.names import advises
     prefer_skip_nested_validation=True,
 )
 def to_onnx(model, path, X=None, *, features=False, profile=None, examples=None):
-    """Write a fitted classifier as an ONNX file, for ONNX Runtime and its like.
+    """Write a fitted classifier as an ONNX file, for ONNX Runtime and similar programs.
 
-    The file holds all that a prediction does: standardisation, `tta`, `prior`, softmax, the names
-    of the labels, and what a pipeline does before and behind a net. It is run against `model`, with
-    batches of several sizes, before it is written; one that says something else is an error, and
-    leaves no file.
+    The file contains everything that a prediction does: standardisation, `tta`, `prior`, softmax,
+    the names of the labels, and the steps of a pipeline before and after a net. Before it is
+    written, it is compared with `model` on batches of several sizes; if they differ, there is an
+    error and no file.
 
     Its input is ``images``, (n, c, h, w), for a single net, or ``X``, (n, d), for nets that were
-    fitted on tables, and for pipelines; n is free. Its type is that of `X`: `uint8`, or float32 for
-    all else. The outputs are ``label``, (n,), text, int64, bool or float64 as in `classes_`;
-    ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n, n_features_out).
+    fitted on tables, and for pipelines; n may vary. Its type is that of `X`: `uint8`, or float32
+    for all other types. The outputs are ``label``, (n,), text, int64, bool or float64 as in
+    `classes_`; ``probabilities``, float32 (n, n_classes); and ``features``, float32 (n,
+    n_features_out).
 
-    An :class:`~skfashion.preprocessing.ImageReader` at the beginning of a pipeline stays out of the
-    graph: the input is its images, of uint8. What it does is written down as ``image_reader``
-    (``size``, ``mode``, ``crop``), and the services of this package do the same to pictures that
-    they are sent.
+    An :class:`~skfashion.preprocessing.ImageReader` at the beginning of a pipeline is not part of
+    the graph: the input is its images, of uint8. Its settings are stored as ``image_reader``
+    (``size``, ``mode``, ``crop``), and the services of this package apply them to the pictures that
+    they receive.
 
-    Metadata are JSON, by names that begin with ``skfashion.``: ``format``, ``class``, ``network``,
-    ``labels``, ``image_shape`` (the layout of a flat row), ``value_range`` (the smallest and the
-    largest value of a net's training images), ``prior``, ``versions``, and what is given here.
+    Metadata are JSON, with names that begin with ``skfashion.``: ``format``, ``class``,
+    ``network``, ``labels``, ``image_shape`` (the layout of a flat row), ``value_range`` (the
+    smallest and the largest value of a net's training images), ``prior``, ``versions``, `profile`
+    and `examples`.
 
     Parameters
     ----------
     model : classifier
-        A fitted classifier of this package, or a pipeline, search, vote, stack, calibrated or
-        snapshot ensemble with such inside, as far as skl2onnx knows the other parts; samplers of
-        imbalanced-learn take no part in predictions. It is not changed. Nets in float64, or with
-        16-bit precision, become float32 ones.
+        A fitted classifier of this package, or a pipeline, search, voting, stacking, calibrated or
+        snapshot ensemble that contains some, if skl2onnx supports the other parts; samplers of
+        imbalanced-learn play no part in predictions. It is not changed. Nets in float64, or with
+        16-bit precision, become float32.
     path : path-like
-        The file; its folder is there.
+        The file; its folder must exist.
     X : array-like, default=None
-        Rows as they will come, in any layout that `model` accepts, with which the file is tried;
-        the first 2,000 count. None makes 16 rows like those of the training, of their type; it
-        cannot where steps before the net have no ``inverse_transform``.
+        Rows to test the file with, like those to be predicted later, in any layout that `model`
+        accepts; the first 2,000 are used. None makes 16 rows like the training rows, of their type;
+        this fails if steps before the net have no ``inverse_transform``.
     features : bool, default=False
-        Whether the activations before the last layer go out, as those of ``transform``; of a net
-        alone, or behind an ``ImageReader``.
+        Whether to output the activations before the last layer, as ``transform`` does; only for a
+        net, alone or after an ``ImageReader``.
     profile : ReferenceProfile, mapping or None, default=None
-        What a service is to know besides, such as what validation data look like to the classifier
-        (``skfashion.monitoring``): JSON's types, at most 1 MiB; stored as ``skfashion.profile``.
+        Additional information for a service, such as a profile of the validation data
+        (``skfashion.monitoring``): JSON types, at most 1 MiB; stored as ``skfashion.profile``.
     examples : array-like, tuple of (array-like, labels), or None, default=None
-        Images to show, in any layout that `model` accepts: at most 100 of at most 1 MiB together.
-        Stored as ``skfashion.examples``: ``dtype``, ``shape``, ``values`` (base64 of the array in
-        C order, little-endian) and ``labels``, as the file takes them.
+        Images to show, in any layout that `model` accepts: at most 100, of at most 1 MiB in total.
+        Stored as ``skfashion.examples``: ``dtype``, ``shape``, ``values`` (base64 of the array in C
+        order, little-endian) and ``labels``, as the file takes them.
 
     Raises
     ------
     ValueError
         If the file's probabilities differ by more than 5e-6 (2e-5 from nets in float64; 0.05 from
-        16-bit nets, and 5e-6 from the same net in float32; 1e-5 from pipelines and their like,
-        1e-3 with isotonic calibration, which multiplies rounding), or labels differ that are no
-        ties; if labels are of a type that ONNX has not; if skl2onnx cannot convert a part; if an
+        16-bit nets, and 5e-6 from the same net in float32; 1e-5 from pipelines and the like, 1e-3
+        with isotonic calibration, which amplifies rounding errors), or labels differ that are not
+        ties; if ONNX does not have the type of the labels; if skl2onnx cannot convert a part; if an
         argument is not as described.
     sklearn.exceptions.NotFittedError
         If the classifier is not fitted.
     ImportError
         If a library of the extra "export" is missing.
     OSError
-        If the file cannot be written; what was there before stays.
+        If the file cannot be written; an existing file is kept.
 
     Warns
     -----
     UserWarning
-        If `profile` is one with features, and `features` is False.
+        If `profile` contains features, and `features` is False.
 
     Examples
     --------
@@ -131,10 +133,10 @@ def onnx_content(model, X=None, *, features=False, profile=None, examples=None):
     stored = _stored_examples(fitted, examples, reader)
     if has_features(profile) and not features:
         warn_the_caller(
-            "Got a profile with features, and features=False: a service over this file has none to "
-            "compare with them, and the tests 'features' and 'mmd' will be missing. Give "
-            "features=True, which single nets take; of a pipeline make the profile without, by "
-            "ReferenceProfile.from_predictions."
+            "Got a profile with features, and features=False: a service with this file has no "
+            "features to compare, and the tests 'features' and 'mmd' will be missing. Set "
+            "features=True, for a single net; for a pipeline, make a profile without features, "
+            "with ReferenceProfile.from_predictions."
         )
     more = reader_metadata(reader, fitted)
     described = describe(model, check_profile(profile), stored, more)

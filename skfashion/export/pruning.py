@@ -24,14 +24,14 @@ BLOCK = 512
 
 @in_order(check_model_and_rows)
 def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
-    """Return a narrower net made of a fitted one.
+    """Return a narrower net made from a fitted one.
 
-    Worth it where a wide net is there already and little time is left for a narrow one; how much,
-    and where it is not, is on the page about small nets.
+    This is worthwhile if a wide net exists already and there is little time to train a narrow one.
+    The page about small nets says how much it helps, and when it does not.
 
-    Of each hidden layer those neurons or filters are cut out whose removal would change the loss
-    least in first order (Molchanov et al., "Importance estimation for neural network pruning", CVPR
-    2019), by torch-pruning (Fang et al., "DepGraph: towards any structural pruning", CVPR 2023).
+    From each hidden layer, torch-pruning (Fang et al., "DepGraph: towards any structural pruning",
+    CVPR 2023) removes the neurons or filters whose removal changes the loss least, to first order
+    (Molchanov et al., "Importance estimation for neural network pruning", CVPR 2019).
 
     Parameters
     ----------
@@ -40,24 +40,24 @@ def prune(estimator, X, y, *, keep=0.5, soft_targets=None, **training):
     X, y : array-likes
         Training rows, as in its `fit`.
     keep : float in (0, 1], default=0.5
-        Share of the width of each hidden layer that is kept, one neuron at least.
+        Share of the width of each hidden layer that is kept, at least one neuron.
     soft_targets : array-like of shape (n, n_classes), default=None
         As in its `fit`.
     **training : dict
-        Parameters of the training that follows, such as `max_epochs` and `lr`; others, and these
-        afterwards, are those of `estimator`.
+        Parameters of the training that follows, such as `max_epochs` and `lr`; all others are those
+        of `estimator`. Afterwards, these are reset to the values of `estimator`.
 
     Returns
     -------
     estimator of the same class
-        Its widths are parameters like any other, so that it is cloned, fitted anew and saved as a
-        net of that size. Its standardisation is that of `estimator`.
+        Its widths are ordinary parameters, so it can be cloned, refitted and saved as a net of that
+        size. Its standardisation is that of `estimator`.
 
     Raises
     ------
     ValueError
-        If `keep` is no such share, the classifier is of another kind or has a head of cosines,
-        there is not a label a row, or `training` names no parameter.
+        If `keep` is not such a share, the classifier is of another kind or has a head of cosines,
+        there is not one label per row, or `training` has an unknown parameter.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ImportError

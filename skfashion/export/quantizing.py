@@ -39,7 +39,7 @@ PRODUCT = "_MatMul"
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """What 8 bits have cost, and saved.
+    """What 8 bits cost, and what they save.
 
     Attributes
     ----------
@@ -50,9 +50,9 @@ class QuantizationReport:
     n_rows : int
         Rows that were compared.
     labels_changed : float
-        Share of them whose label is another one.
+        Share of these rows whose label has changed.
     accuracy_before, accuracy_after : float or None
-        Shares of them whose label is right; None without `y_test`.
+        Shares of these rows whose label is right; None without `y_test`.
 
     Examples
     --------
@@ -89,30 +89,31 @@ class QuantizationReport:
 def quantize(
     model, path, X_calibration, *, method="auto", X_test=None, y_test=None
 ) -> QuantizationReport:
-    """Write a classifier as an ONNX file with weights of 8 bits.
+    """Write a classifier as an ONNX file with 8-bit weights.
 
-    Convolutions and products of the nets are computed with integers, by ONNX Runtime; what scales
-    the images before them, the softmax behind them, and what scikit-learn computes stay in float32,
-    and so do recurrent layers, of which a net of ``nn.LSTM`` mostly consists: its file becomes
-    hardly smaller, as the report's `ratio` says. Interface and metadata are those of
-    :func:`to_onnx`, with ``skfashion.quantized`` besides.
+    ONNX Runtime computes convolutions and matrix products of the nets with integers. The scaling of
+    the images before them, the softmax after them, and the computations of scikit-learn stay in
+    float32. So do recurrent layers: the file of a net that mostly consists of ``nn.LSTM`` hardly
+    becomes smaller, as the report's `ratio` says. Interface and metadata are those of
+    :func:`to_onnx`, plus ``skfashion.quantized``.
 
     Parameters
     ----------
     model : classifier or path-like
-        A fitted classifier that :func:`to_onnx` takes, or a file that it has written.
+        A fitted classifier that :func:`to_onnx` accepts, or a file that it has written.
     path : path-like
-        The new file; its folder is there.
+        The new file; its folder must exist.
     X_calibration : array-like
-        Rows of the training, as `model` takes them; a few hundred show in which ranges activations
-        lie. Their type is that of the file's input. "static" warns of fewer than 32 different ones.
+        Training rows, as `model` accepts them; a few hundred show the ranges of the activations.
+        Their type is that of the file's input. "static" warns if fewer than 32 of them are
+        different.
     method : {"auto", "static", "dynamic"}, default="auto"
-        "static" fixes the range of each activation by `X_calibration`, and each filter has a scale
-        of its own; "dynamic" measures ranges batch by batch, so that a row's probabilities
-        depend a little on its company. "auto" takes "static" where there are convolutions, whose
-        dynamic form is slow, and "dynamic" for nets of dense layers, which lose less by it. Of
-        nets with attention "static" leaves all but layers with weights in float32: 8 bits save
-        less of them, and may save no time.
+        "static" fixes the range of each activation by `X_calibration`, and each filter has its own
+        scale. "dynamic" measures ranges batch by batch, so a row's probabilities depend a little on
+        the other rows. "auto" takes "static" for nets with convolutions, which are slow with
+        "dynamic", and "dynamic" for nets of dense layers, which lose less with it. In nets with
+        attention, "static" only changes layers with weights, and leaves the rest in float32: 8 bits
+        save less there, and may save no time.
     X_test, y_test : array-likes, default=None
         Rows, and their labels, to compare the two files with. None compares labels on
         `X_calibration`.
@@ -125,12 +126,12 @@ def quantize(
     Raises
     ------
     ValueError
-        If `model` is a file that :func:`to_onnx` has not written, or an int8 one, if it has no net
-        inside, or if rows do not fit.
+        If `model` is a file not written by :func:`to_onnx`, or an int8 one, if it contains no net,
+        or if rows do not fit.
     ImportError
         If a library of the extra "export" is missing.
     OSError
-        If a file cannot be read or written; what was there before stays.
+        If a file cannot be read or written; an existing file is kept.
 
     Examples
     --------
@@ -178,8 +179,8 @@ def _warn_of_narrow_ranges(calibration):
     warn_the_caller(
         f"Got X_calibration with {len(calibration)} rows, {len(different)} of them different; "
         f"expected {FEWEST_ROWS} different ones at least, better a few hundred of all classes: "
-        "what later rows have beyond the ranges of these is cut off. Give more rows of the "
-        'training, or use method="dynamic" for a net of dense layers.'
+        "later values outside the ranges of these rows are clipped. Give more rows of the "
+        'training data, or use method="dynamic" for a net of dense layers.'
     )
 
 

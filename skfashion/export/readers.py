@@ -56,10 +56,9 @@ def refuse_readers(model):
     for part in parts_of(model):
         if isinstance(part, ImageReader | PhotoToFashion):
             raise ValueError(
-                f"Got a {type(model).__name__} with a {type(part).__name__} inside, which no file "
-                "computes; expected an ImageReader as the first step of the whole, which is "
-                "written down beside the graph, or none. Export what stands behind it by itself, "
-                "and give it the images."
+                f"Got a {type(model).__name__} with a {type(part).__name__} inside, which cannot "
+                "be exported; expected an ImageReader as the first step of the whole pipeline, or "
+                "none. Export the steps after it separately, and pass them the images."
             )
 
 

@@ -32,39 +32,39 @@ METADATA = "skfashion.json"
     prefer_skip_nested_validation=True,
 )
 def to_torch_export(model, path, X=None, *, features=False):
-    """Write a fitted net as a file of ``torch.export``, which ends with ".pt2".
+    """Write a fitted net as a ``torch.export`` file, with a name that ends with ".pt2".
 
-    ``torch.export.load(path).module()`` gives a function that needs PyTorch, and nothing of this
-    package. It maps ``images`` (n, c, h, w), or ``X`` (n, d) of nets that were fitted on tables, n
-    free, of the type of `X`, to a tuple: the position of each label in `classes_`, int64 (n,), the
-    probabilities, float32 (n, n_classes), and the features, float32 (n, n_features_out), if they
-    are wanted. As with :func:`to_onnx` all that a prediction does is inside, and the file is tried
-    before it is written.
+    ``torch.export.load(path).module()`` gives a function that needs PyTorch, but not this package.
+    Its input is ``images`` (n, c, h, w), or ``X`` (n, d) for nets that were fitted on tables, of
+    the type of `X`; n may vary. It returns a tuple: the position of each label in `classes_`, int64
+    (n,), the probabilities, float32 (n, n_classes), and, if wanted, the features, float32 (n,
+    n_features_out). As with :func:`to_onnx`, the file contains everything that a prediction does,
+    and is tested before it is written.
 
-    The labels, and all else that :func:`to_onnx` has as metadata, are JSON in the extra file
+    The labels, and all other metadata of :func:`to_onnx`, are JSON in the extra file
     "skfashion.json".
 
     Parameters
     ----------
     model : ImageClassifier or search
         A fitted classifier of this package, or a fitted search whose best estimator is one, alone
-        or behind an :class:`~skfashion.preprocessing.ImageReader`, which stays out of the file. It
+        or after an :class:`~skfashion.preprocessing.ImageReader`, which is not part of the file. It
         is not changed.
     path : path-like
-        The file; its folder is there.
+        The file; its folder must exist.
     X : array-like, default=None
-        Rows as they will come, as in :func:`to_onnx`.
+        Rows to test the file with, as in :func:`to_onnx`.
     features : bool, default=False
-        Whether the activations before the last layer go out, as those of ``transform``.
+        Whether to output the activations before the last layer, as ``transform`` does.
 
     Raises
     ------
     ValueError
-        If `model` is no single net, or as in :func:`to_onnx`.
+        If `model` is not a single net, or as in :func:`to_onnx`.
     sklearn.exceptions.NotFittedError
         If the classifier is not fitted.
     OSError
-        If the file cannot be written; what was there before stays.
+        If the file cannot be written; an existing file is kept.
 
     Examples
     --------

@@ -202,8 +202,8 @@ def weigh_classes(class_weight, classes, codes, sample_weight):
         if unknown and without:
             raise ValueError(
                 f"Got class_weight with the labels {labels.plain_labels(unknown)}, expected only "
-                f"labels of y: {classes.tolist()}. Others are ignored where each label of y has a "
-                f"weight, but {without} have none."
+                f"labels of y: {classes.tolist()}. Unknown labels are only ignored if every label "
+                f"of y has a weight, but {without} have none."
             )
         for label, weight in class_weight.items():
             if not isinstance(weight, Real) or not 0 <= weight < np.inf:

@@ -1,6 +1,6 @@
 """Pictures of data, trainings and decisions, as scikit-learn's display classes, and the report.
 
-Nothing here trains: what is given is fitted already, or data.
+Nothing here trains: inputs are data or fitted already.
 """
 
 from skfashion.inspection.dashboard import Dashboard, make_dashboard

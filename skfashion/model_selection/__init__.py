@@ -1,6 +1,6 @@
-"""Choosing a model: searches that make use of what a training has learned already.
+"""Choosing a model: searches that reuse what a training has already learned.
 
-How a training pauses and goes on is in ``fitting`` and ``training``.
+How a training pauses and continues is in ``fitting`` and ``training``.
 """
 
 from skfashion.model_selection.epoch_halving import EpochHalvingSearchCV

@@ -44,74 +44,74 @@ from skfashion.utils.versions import PickledWithVersions
 
 
 class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
-    """Search with successive halving over epochs, in which survivors go on with their training.
+    """Search with successive halving over epochs; surviving candidates continue their training.
 
-    All candidates are trained for a few epochs of the same, whole schedule; the best of them go on
-    for `factor` times as many, and so on, until the last ones have come to the end. Nobody begins
-    anew, as in scikit-learn's ``HalvingGridSearchCV(resource="max_epochs")``: what a training
-    needs to go on (weights, optimizer, generators) travels from rung to rung as a checkpoint. A
-    classifier of this package is judged by averaged weights while its learning rate is still
-    high, and at the end is the one that ``fit`` gives, to the last bit, for every `n_jobs` and
-    backend of joblib's (at an equal `n_threads`).
+    All candidates are trained for the first few epochs of the same full schedule. The best of them
+    continue to `factor` times as many epochs, and so on, until the last ones reach the end. Unlike
+    in scikit-learn's ``HalvingGridSearchCV(resource="max_epochs")``, no training starts again: its
+    state (weights, optimizer, generators) passes from rung to rung as a checkpoint. While its
+    learning rate is still high, a classifier of this package is scored with averaged weights. At
+    the end it is the one that ``fit`` gives, to the last bit, for every `n_jobs` and joblib backend
+    (with equal `n_threads`).
 
     Parameters
     ----------
     estimator : estimator
-        A classifier of this package, any estimator with ``partial_fit``, which is called once an
-        epoch, or a pipeline that ends with one of these. The earlier steps of a pipeline are
-        fitted anew at each rung.
+        A classifier of this package, any estimator with ``partial_fit``, which is called once per
+        epoch, or a pipeline that ends with one of these. The earlier steps of a pipeline are fitted
+        again at each rung.
     param_grid : dict or list of dict
-        As in ``GridSearchCV``: values by name of the parameter. With `n_candidates`,
-        distributions as well, as in ``RandomizedSearchCV``.
+        As in ``GridSearchCV``: values by parameter name. With `n_candidates`, also distributions,
+        as in ``RandomizedSearchCV``.
     n_candidates : int or "all", default="all"
-        How many candidates are drawn of the grid; "all" takes every one.
+        How many candidates are drawn from the grid; "all" takes every one.
     factor : float > 1, default=3
-        Of `factor` candidates one goes on, and has `factor` times as many epochs at the next rung.
+        One of `factor` candidates continues, with `factor` times as many epochs at the next rung.
     max_resources : int or "auto", default="auto"
-        Epochs of the last rung and length of the schedule; "auto" is what the estimator's
-        `max_epochs` says (`max_iter`, where it has no such parameter; of SGDClassifier that is
-        a limit of 1,000, so set a number).
+        Epochs of the last rung and length of the schedule. "auto" takes the estimator's
+        `max_epochs` (or `max_iter`, if it has no such parameter; for SGDClassifier that is a limit
+        of 1,000, so set a number).
     min_resources : int or "exhaust", default="exhaust"
-        Fewest epochs of the first rung; "exhaust" makes as many rungs as the candidates need until
-        less than `factor` of them are left, or as there can be with an epoch in the first.
+        Smallest number of epochs of the first rung. "exhaust" makes as many rungs as needed until
+        fewer than `factor` candidates are left, or as many as possible with one epoch in the first.
     scoring : str, callable or None, default=None
         As in ``GridSearchCV``; one metric.
     n_jobs : int, default=None
-        Trainings at a time, as joblib counts.
+        Number of trainings at a time, as in joblib.
     refit : bool or callable, default=True
-        Whether the best candidate is trained on all rows in the end, for `max_resources` epochs. A
+        Whether the best candidate is trained on all rows at the end, for `max_resources` epochs. A
         callable gets `cv_results_` and returns the index of the best.
     cv : int, splitter or iterable, default=None
         As in ``GridSearchCV``.
     verbose : int, default=0
         Whether progress is shown, a bar for each rung.
     random_state : int, RandomState or None, default=None
-        Draws the candidates, and seeds of the estimators whose `random_state` is no int, that of
-        the last fit included.
+        Draws the candidates, and the seeds of estimators whose `random_state` is not an int,
+        including that of the final fit.
     error_score : "raise" or float, default=np.nan
         As in ``GridSearchCV``.
     return_train_score : bool, default=False
         As in ``GridSearchCV``.
     cache : path-like or None, default=None
-        Folder in which finished trainings of each rung are kept, so that a search that was stopped
-        does only what is missing when it is started again; those that failed, or could not be
-        scored, are tried again. Needs a `random_state` that is an int where the estimator, or a
-        `cv` that shuffles, has none. It holds the whole state of each training, is never emptied,
-        and knows nothing of `n_threads=None`, nor of the code of your own scorers and steps:
-        with another number of cores, or when that code has changed, begin another one. Its files
-        are numbers and words, and run no code; of an estimator of another library they have the
-        scores alone, so that a search that goes on trains it from the beginning.
+        Folder for the finished trainings of each rung. A search that was stopped then only does
+        what is missing when it is started again; trainings that failed, or could not be scored, are
+        tried again. The search needs an int as `random_state` if the estimator, or a `cv` that
+        shuffles, has none. The folder holds the whole state of each training, and is never emptied.
+        It does not record what `n_threads=None` means, nor the code of your own scorers and steps:
+        use another folder with another number of cores, or when that code has changed. Its files
+        contain numbers and text, and run no code. For an estimator of another library they contain
+        only the scores, so a continued search trains it from the beginning.
 
     Attributes
     ----------
     cv_results_ : dict of str to array
-        As in ``HalvingGridSearchCV``: a candidate that reached the second rung has a row for
-        each; ``iter`` is the rung, ``n_resources`` its epochs, and ``mean_fit_time`` the seconds
-        since the rung before.
+        As in ``HalvingGridSearchCV``: a candidate that reached the second rung has a row for each;
+        ``iter`` is the rung, ``n_resources`` its epochs, and ``mean_fit_time`` the seconds since
+        the previous rung.
     best_estimator_, best_params_, best_score_, best_index_, refit_time_
-        As in ``HalvingGridSearchCV``: the best of the last rung, or what a callable `refit` says.
-        The number of epochs is `max_resources_`, whatever a net's own `max_epochs` is, and not
-        in `best_params_`.
+        As in ``HalvingGridSearchCV``: the best of the last rung, or the choice of a callable
+        `refit`. The number of epochs is `max_resources_`, whatever a net's own `max_epochs` is; it
+        is not in `best_params_`.
     scorer_, n_splits_, n_features_in_, feature_names_in_, classes_
         As in ``GridSearchCV``.
     n_resources_, n_candidates_ : list of int
@@ -127,7 +127,7 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
 
     See Also
     --------
-    sklearn.model_selection.HalvingGridSearchCV : Begins anew at every rung, or halves rows.
+    sklearn.model_selection.HalvingGridSearchCV : Starts again at every rung, or halves rows.
 
     References
     ----------
@@ -214,7 +214,7 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
         return tags
 
     def get_metadata_routing(self):
-        """Return who is to get which metadata, such as weights.
+        """Return which object gets which metadata, such as weights.
 
         An estimator that is trained by ``partial_fit`` gets what it requests there, any other
         one what it requests for ``fit``.
@@ -237,9 +237,9 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
         y : array-like of shape (n,)
             Labels or targets.
         **params : dict
-            More arguments of the estimator's ``fit`` or ``partial_fit``, such as
-            ``sample_weight``, which are split together with the rows where they have as many, and
-            ``groups`` for the splitter.
+            More arguments of the estimator's ``fit`` or ``partial_fit``, such as ``sample_weight``,
+            and ``groups`` for the splitter. Those with one entry per row are split together with
+            the rows.
 
         Returns
         -------
@@ -249,8 +249,8 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
         Raises
         ------
         ValueError
-            If the estimator cannot go on with a training, a parameter is not as described, labels
-            or groups are missing, or all trainings of a rung fail or cannot be scored; the message
+            If the estimator cannot continue a training, a parameter is not as described, labels or
+            groups are missing, or all trainings of a rung fail or cannot be scored; the message
             says why.
         ConnectionError
             If the scheduler of the Dask cluster is gone.
@@ -324,7 +324,7 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
 
     @available_if(search_estimator_has("transform"))
     def fit_transform(self, X, y=None, **params):
-        """Search, and return what the best estimator makes of the rows.
+        """Search, and return the rows transformed by the best estimator.
 
         Parameters
         ----------

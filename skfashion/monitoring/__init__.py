@@ -1,8 +1,8 @@
-"""Whether what a classifier is asked about is still like what it was validated on.
+"""Whether the rows that a classifier predicts are still like its validation data.
 
 A :class:`ReferenceProfile` keeps what validation data look like to a classifier, in a few
-kilobytes; a :class:`DriftMonitor` compares with it what comes in, window by window. NumPy and SciPy
-suffice, so that a service without PyTorch can use it; nothing here knows files or servers.
+kilobytes; a :class:`DriftMonitor` compares incoming rows with it, window by window. It only needs
+NumPy and SciPy, so a service without PyTorch can use it; nothing here knows files or servers.
 """
 
 from skfashion.monitoring.label_shift import shift_probabilities

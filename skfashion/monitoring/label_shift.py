@@ -11,21 +11,22 @@ MOST_ROUNDS, TOLERANCE = 1000, 1e-6
 
 @advises
 def shift_probabilities(probabilities, learned, wanted):
-    """Return probabilities for classes that are as frequent as wanted.
+    """Return probabilities adjusted to other class frequencies.
 
-    What ``set_params(prior=wanted)`` does to a classifier of this package, for probabilities alone,
-    such as those that come out of an exported file (Saerens, Latinne and Decaestecker, "Adjusting
-    the outputs of a classifier to new a priori probabilities", Neural Computation 14, 2002).
+    This does what ``set_params(prior=wanted)`` does for a classifier of this package, but only
+    needs probabilities, such as those from an exported file (Saerens, Latinne and Decaestecker,
+    "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14,
+    2002).
 
     Parameters
     ----------
     probabilities : array-like of shape (n, k)
         Of a classifier; rows sum to 1.
     learned : array-like of shape (k,)
-        Frequencies of the classes that they stand for: ``effective_class_prior_`` of a net whose
-        `prior` is None, ``profile.prior`` of a profile.
+        Class frequencies that they assume: ``effective_class_prior_`` of a net with ``prior=None``,
+        ``profile.prior`` of a profile.
     wanted : array-like of shape (k,)
-        Frequencies that they should stand for, such as ``report.class_prior``.
+        Class frequencies that they should assume, such as ``report.class_prior``.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def shift_probabilities(probabilities, learned, wanted):
     Raises
     ------
     ValueError
-        If something is not as described; frequencies must be positive and sum to 1.
+        If an argument is not as described; frequencies must be positive and sum to 1.
 
     Examples
     --------

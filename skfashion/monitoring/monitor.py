@@ -29,28 +29,29 @@ LEAST_EXPECTED = 5
 
 @advises
 class DriftMonitor:
-    """Tell whether what a classifier is asked about has drifted away from its validation data.
+    """Tell whether the rows that a classifier predicts have drifted from its validation data.
 
-    Rows are collected into windows of a fixed length, whatever the chunks they come in, and each
-    full window is compared with the profile. One thread at a time may call `update`.
+    Rows are collected into windows of a fixed length, whatever the size of the chunks they come in,
+    and each full window is compared with the profile. One thread at a time may call `update`.
 
     Parameters
     ----------
     profile : ReferenceProfile or mapping
-        The validation data, or what ``profile.to_dict()`` has returned, such as ``net.profile_``.
+        Profile of the validation data, or a dict from ``profile.to_dict()``, such as
+        ``net.profile_``.
     window : int from 50, default=500
-        Rows of a window. Twice as many show drifts that are 0.7 times as large, and later.
+        Rows per window. Twice as many show drifts that are 0.7 times as large, but later.
     false_alarm_rate : float between 0 and 1, default=0.05
-        Chance that a window without drift gives an alarm, at most; the tests share it equally
-        (Bonferroni). It holds if the rows are independent and such as the validation data was:
-        frames of one video are not.
+        Largest probability that a window without drift gives an alarm; the tests share it equally
+        (Bonferroni). It holds if the rows are independent (unlike frames of one video) and
+        distributed like the validation data.
     history : int from 1, default=1000
         How many reports are kept.
 
     Attributes
     ----------
     reports : tuple of DriftReport
-        Of the last `history` windows, oldest first.
+        Reports of the last `history` windows, oldest first.
     n_windows : int
         Full windows so far.
 
@@ -61,7 +62,7 @@ class DriftMonitor:
 
     See Also
     --------
-    skfashion.studies.drift_study : How soon drifts are noticed, and how often there is nothing.
+    skfashion.studies.drift_study : How soon drifts are noticed, and how often alarms are false.
 
     Examples
     --------
@@ -129,7 +130,7 @@ class DriftMonitor:
         Returns
         -------
         DriftReport
-            Of window 0, without tests, before the first one is full.
+            Before the first window is full, that of window 0, without tests.
         """
         if self._reports:
             return self._reports[-1]
@@ -140,33 +141,33 @@ class DriftMonitor:
 
     @advises
     def update(self, probabilities, features=None, pixels=None, *, prior=None) -> DriftReport:
-        """Take in rows that were predicted.
+        """Add rows that were predicted.
 
         Parameters
         ----------
         probabilities : array-like of shape (n, n_classes)
-            What ``predict_proba`` has said of them.
+            What ``predict_proba`` returned for them.
         features : array-like of shape (n, ...), default=None
-            Their features, as the profile was made with: what ``transform`` returns where the
-            classifier has it. A window in which they are missing for any row has no tests of them.
+            Their features, of the same kind as in the profile: what ``transform`` returns if the
+            classifier has it. A window in which any row lacks features has no tests of them.
         pixels : array-like of shape (n, ...), default=None
             The images themselves, likewise.
         prior : array-like of shape (n_classes,), default=None
-            Frequencies that the probabilities stand for, where that is something else than in the
-            profile: what has been fed back by ``set_params(prior=…)``. It is taken back before
-            anything is compared; `expected_accuracy` is that of the labels that were answered.
+            Class frequencies that the probabilities assume, if they differ from the profile's:
+            those fed back by ``set_params(prior=…)``. Their effect is undone before anything is
+            compared; `expected_accuracy` is that of the labels that the classifier returned.
 
         Returns
         -------
         DriftReport
-            Of the last window that is full, by this call or before; a call that fills several
+            Report of the last full window, filled by this call or before; a call that fills several
             windows adds each to `reports`.
 
         Raises
         ------
         ValueError
-            If something is not as described, or the profile has no features or pixels and they are
-            given; then no row is taken in.
+            If an argument is not as described, or features or pixels are given but the profile has
+            none; then no row is added.
         """
         profile = self.profile
         given = {"probabilities": read_probabilities(probabilities, len(profile.classes))}

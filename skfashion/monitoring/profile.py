@@ -42,11 +42,11 @@ class Pixels:
 @advises
 @dataclass(frozen=True, eq=False)
 class ReferenceProfile:
-    """What validation data look like to a classifier, to compare with what comes later.
+    """What validation data look like to a classifier, to compare later rows with them.
 
-    Made by :meth:`from_estimator`, :meth:`from_predictions` or :meth:`from_dict`. It holds no image
-    and no label, but counts, quantiles, and at most 64 rows of features, projected to 8 numbers: at
-    most 20 kB as JSON. It travels in files by ``net.save(path, profile=profile)`` and
+    Made by :meth:`from_estimator`, :meth:`from_predictions` or :meth:`from_dict`. It contains no
+    images and no labels, only counts, quantiles, and at most 64 rows of features, projected to 8
+    numbers: at most 20 kB as JSON. It is stored in files by ``net.save(path, profile=profile)`` and
     ``to_onnx(net, path, X, profile=profile)``.
 
     Attributes
@@ -54,17 +54,17 @@ class ReferenceProfile:
     classes : list
         The labels, in the order of the probabilities' columns.
     prior : ndarray of shape (n_classes,)
-        Frequencies of the classes that the probabilities stand for.
+        Class frequencies that the probabilities assume.
     confusion : ndarray of int, shape (n_classes, n_classes)
-        Validation rows, true classes by predicted ones.
+        Numbers of validation rows, true classes by predicted classes.
     calibration : Calibration
-        What makes probabilities true; the accuracy on the validation data is its `accuracy`.
+        Calibrates the probabilities; its `accuracy` is the accuracy on the validation data.
     confidence : Sketch
         The distribution of the largest probability.
     confidence_by_class : ndarray of int, shape (n_classes, n_points)
-        The same of the rows of each true class: its counts at the sketch's points.
+        The same for the rows of each true class: counts at the points of the sketch.
     features, pixels : object or None
-        The same of projected features and of statistics of the images.
+        The same for projected features and for statistics of the images.
 
     Examples
     --------
@@ -102,16 +102,17 @@ class ReferenceProfile:
     @classmethod
     @advises
     def from_estimator(cls, estimator, X_val, y_val) -> Self:
-        """Make a profile of a fitted classifier and of rows that it was not trained on.
+        """Make a profile from a fitted classifier and rows that it was not trained on.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted, with ``predict_proba``. Where it has ``transform``, as the nets do, its result
-            is the features.
+            Fitted, with ``predict_proba``. If it has ``transform``, as the nets do, the result is
+            used as features.
         X_val : array-like of shape (n, ...)
-            Validation rows, 100 at least; a few thousand are better, since the error of the
-            reference is part of every threshold. They must be such as should come later.
+            Validation rows, at least 100; a few thousand are better, since the error of the
+            reference is part of every threshold. They must be like the rows that are expected
+            later.
         y_val : array-like of shape (n,)
             Their labels; every class of the classifier must occur.
 
@@ -123,13 +124,13 @@ class ReferenceProfile:
         Raises
         ------
         ValueError
-            If rows are missing, or the profile would have more than 20 kB, as one of more than
-            about 40 classes has.
+            If there are too few rows, or none of a class, or the profile would have more than 20
+            kB, as with more than about 40 classes.
 
         Warns
         -----
         UserWarning
-            If all rows are predicted rightly, as those of the training often are.
+            If all rows are predicted correctly, as training rows often are.
         """
         pixels = np.asarray(X_val)
         features = estimator.transform(X_val) if hasattr(estimator, "transform") else None
@@ -147,12 +148,12 @@ class ReferenceProfile:
     def from_predictions(
         cls, probabilities, y_val, *, classes=None, features=None, pixels=None, prior=None
     ) -> Self:
-        """Make a profile of any classifier's probabilities of rows that it was not trained on.
+        """Make a profile from any classifier's probabilities for rows that it was not trained on.
 
         Parameters
         ----------
         probabilities : array-like of shape (n, n_classes)
-            What it said of them, n being 100 at least.
+            Its probabilities for them; n is at least 100.
         y_val : array-like of shape (n,)
             Their labels; every class must occur.
         classes : array-like of shape (n_classes,), default=None
@@ -160,7 +161,7 @@ class ReferenceProfile:
         features, pixels : array-like of shape (n, ...), default=None
             The rows' features, and their images; None leaves these tests out.
         prior : array-like of shape (n_classes,), default=None
-            Frequencies of the classes that the probabilities stand for; None is those in `y_val`.
+            Class frequencies that the probabilities assume; None is those in `y_val`.
 
         Returns
         -------
@@ -209,8 +210,8 @@ class ReferenceProfile:
         if np.trace(confusion) == len(codes):
             warn_the_caller(
                 f"Got {len(codes)} rows of which every label is predicted rightly, expected rows "
-                "that the classifier was not trained on: of training rows it is surer than of any "
-                "others, so that all of these will be taken for a drift. Give validation rows."
+                "that the classifier was not trained on. It is more confident about training rows "
+                "than about others, so all new rows would look like drift. Give validation rows."
             )
         n_bytes = len(json.dumps(found.to_dict()))
         if n_bytes > MOST_BYTES:
@@ -221,7 +222,7 @@ class ReferenceProfile:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the profile as JSON's types.
+        """Return the profile as JSON types.
 
         Returns
         -------
@@ -232,12 +233,12 @@ class ReferenceProfile:
 
     @classmethod
     def from_dict(cls, document) -> Self:
-        """Return the profile that :meth:`to_dict` has described.
+        """Return the profile from the result of :meth:`to_dict`.
 
         Parameters
         ----------
         document : mapping
-            It may be anybody's.
+            It need not be trusted.
 
         Returns
         -------

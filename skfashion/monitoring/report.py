@@ -16,33 +16,35 @@ class DriftReport:
     Attributes
     ----------
     window : int
-        Its number, from 1; 0 before the first one is full: then there is no alarm, no test, and
-        what is estimated is None.
+        Its number, from 1; 0 before the first one is full: then there is no alarm and no test, and
+        estimates are None.
     n_rows : int
-        Its rows.
+        Number of its rows.
     classes : tuple or None
         The labels, in the order of `class_prior`.
     alarm : bool
         Whether any test has found more than chance explains.
     alarms : tuple of str
-        Which tests have.
+        Which tests have given an alarm.
     label_shift : bool
-        Whether the classes are predicted in other shares and, as far as confidence tells, nothing
-        else has changed ("classes" gives an alarm, and "confidence_given_classes" none): then
-        `class_prior` can be believed and fed back. Otherwise it is wrong, and feeding it back does
+        Whether the shares of predicted classes have changed and, as far as confidence shows,
+        nothing else has ("classes" gives an alarm, "confidence_given_classes" does not). Then
+        `class_prior` can be trusted and fed back. Otherwise it is wrong, and feeding it back does
         harm.
     tests : dict of str to dict
-        By their names: ``{"statistic": float, "threshold": float, "window": int, "alarm": bool}``.
-        A test gives an alarm where the statistic exceeds the threshold.
+        By name: ``{"statistic": float, "threshold": float, "window": int, "alarm": bool}``. A test
+        gives an alarm if the statistic exceeds the threshold.
 
         - "classes": how often each class is predicted, Pearson's chi-squared of two samples;
-        - "confidence": the largest probability, Kolmogorov and Smirnov's largest difference of
+        - "confidence": the largest probability, Kolmogorov-Smirnov's largest difference of
           distribution functions;
-        - "confidence_given_classes": the same, from what the classes would give if they were as
-          frequent as `class_prior` says;
-        - "accuracy": by how much calibrated confidence promises less accuracy, from 0 to 1;
+        - "confidence_given_classes": the same, compared with what is expected if the classes are as
+          frequent as in `class_prior`;
+        - "accuracy": by how much the accuracy predicted by calibrated confidence has fallen, from 0
+          to 1;
         - "features": the largest such difference over projections of the features;
-        - "mmd": the squared distance of the features' mean similarities to rows of the reference;
+        - "mmd": maximum mean discrepancy: how similar the features are, on average, to some rows
+          of the reference; the squared difference from the reference's own similarities;
         - "pixels": the largest difference of distribution functions of the images' brightness,
           contrast and roughness.
     class_prior : tuple of float or None
@@ -50,15 +52,15 @@ class DriftReport:
         under which the calibrated probabilities are most likely. They can be given to
         ``net.set_params(prior=…)``, and to ``shift_probabilities``.
     class_prior_bbse : tuple of float or None
-        The same by black-box shift estimation, which sees the predicted labels alone.
+        The same by black-box shift estimation, which only uses the predicted labels.
     expected_accuracy : float or None
-        The accuracy that calibrated probabilities promise if the classes are as frequent as
-        `class_prior` says, from 0 to 1: of the labels that were answered, which are those without a
-        prior that has been fed back, unless `update` is given it.
+        The accuracy, from 0 to 1, that calibrated probabilities predict if the classes are as
+        frequent as in `class_prior`. It is that of the labels that the classifier returned; they
+        are assumed to be without a fed-back prior, unless `update` is given one.
     expected_accuracy_with_prior : float or None
-        The same if `class_prior` were fed back, or is followed by a service.
+        The same if `class_prior` is fed back, or if a service follows it.
     thresholded_confidence : float or None
-        The accuracy that average thresholded confidence (ATC) promises, without a prior.
+        The accuracy that average thresholded confidence (ATC) predicts, without a prior.
     reference_accuracy : float
         The accuracy on the validation data.
 
@@ -106,7 +108,7 @@ class DriftReport:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON's types.
+        """Return the report as JSON types.
 
         Returns
         -------

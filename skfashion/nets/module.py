@@ -200,9 +200,9 @@ class ModuleNet(Network):
         """Let the logits be `scale` times the cosines between features and weights."""
         if not self.has_head:
             raise ValueError(
-                "Got loss='ldam' with a module whose last step is no linear layer that `transform` "
-                "returns the input of, expected another loss, or features=None and a module that "
-                "ends with nn.Linear."
+                "Got loss='ldam' with a module that does not end with nn.Linear, or with features "
+                "that are not that layer's input; expected another loss, or features=None and a "
+                "module that ends with nn.Linear."
             )
         with torch.device("cpu"):
             super().normalize_head(scale)

@@ -15,9 +15,9 @@ MIN_SIDE = 5
 class Augmentation(Declared):
     """Random changes of the training images, drawn anew for each image in each epoch.
 
-    Give it to a classifier as `augment`; its parameters can then be searched, such as
-    ``augment__shift``. What comes from outside an image continues its edge; light changes between
-    the darkest and the brightest value of each image; what is erased becomes the batch's mean.
+    Pass it to a classifier as `augment`; its parameters, such as ``augment__shift``, can then be
+    searched. Pixels from outside an image repeat its edge. Changes of light stay between the
+    darkest and the brightest value of each image. Erased pixels become the mean of the batch.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Augmentation(Declared):
         "boolean",
         StrOptions({"alternate"}),
         default=False,
-        doc="""Whether half of the images, drawn anew in each epoch, are mirrored left to right;
-        "alternate" draws one half and takes the other in every second epoch.""",
+        doc="""Whether to mirror half of the images left to right, drawn anew in each epoch.
+        "alternate" draws one half once, and mirrors the other half in every second epoch.""",
     )
     shift: int = param(
         Interval(Integral, 0, None, closed="left"),
@@ -56,9 +56,9 @@ class Augmentation(Declared):
     shear: float = param(
         Interval(Real, 0, 60, closed="both"),
         default=0.0,
-        doc="Largest angle to either side by which vertical lines slant, in degrees.",
+        doc="Largest angle by which vertical lines slant to either side, in degrees.",
     )
-    scale: float = param(SHARE, default=0.0, doc="Largest change of the size, as a share of it.")
+    scale: float = param(SHARE, default=0.0, doc="Largest relative change of the size.")
     brightness: float = param(
         SHARE, default=0.0, doc="Largest change, as a share of the image's range of values."
     )
@@ -83,13 +83,13 @@ class Augmentation(Declared):
     mixup: float = param(
         NOT_NEGATIVE,
         default=0.0,
-        doc="""Both parameters of the beta distribution from which the share of another image is
-        drawn; 0 mixes nothing.""",
+        doc="""Both parameters of the beta distribution that the share of another image is drawn
+        from; 0 mixes nothing.""",
     )
     cutmix: float = param(
         NOT_NEGATIVE,
         default=0.0,
-        doc="The same for a rectangle of another image; with both, each is used half of the time.",
+        doc="The same for a rectangle of another image; with both set, each is used half the time.",
     )
 
 

@@ -61,8 +61,8 @@ class Loss(Declared, abc.ABC):
 class FocalLoss(Loss):
     """Cross-entropy in which easy rows count less: ``-(1 - p)^gamma log p``.
 
-    p is the probability of the row's own class. Give it to a classifier as `loss`; ``loss__gamma``
-    can then be searched.
+    p is the probability of the row's true class. Pass the loss to a classifier as `loss`;
+    ``loss__gamma`` can then be searched.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class FocalLoss(Loss):
 
     References
     ----------
-    Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", ICCV 2017, for
-    more than two classes and without its weights of classes, which `class_weight` gives.
+    Lin, Goyal, Girshick, He and Dollár, "Focal loss for dense object detection", ICCV 2017,
+    extended to more than two classes, without its class weights; for these, set `class_weight`.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class ClassBalancedLoss(Loss):
     beta: float = param(
         SHARE,
         default=0.9999,
-        doc="Between 0, which is cross-entropy, and 1, towards which weights become n's inverse.",
+        doc="0 is cross-entropy; the closer to 1, the closer the weights are to 1 / n.",
     )
 
     def _terms(self, counts) -> LossTerms:
@@ -124,9 +124,9 @@ class ClassBalancedLoss(Loss):
 
 @estimator
 class LogitAdjustedLoss(Loss):
-    """Cross-entropy of the logits plus `tau` times the logarithms of the classes' frequencies.
+    """Cross-entropy of the logits plus `tau` times the logarithms of the class frequencies.
 
-    Predictions leave the addend out, and so suit classes that are equally frequent.
+    Predictions omit this term, and so suit equally frequent classes.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class LogitAdjustedLoss(Loss):
     """
 
     tau: float = param(
-        NOT_NEGATIVE, default=1.0, doc="How far frequencies are made up for; 0 is cross-entropy."
+        NOT_NEGATIVE, default=1.0, doc="How far frequencies are compensated; 0 is cross-entropy."
     )
 
     def _terms(self, counts) -> LossTerms:
@@ -153,7 +153,7 @@ class LogitAdjustedLoss(Loss):
 
 @estimator
 class BalancedSoftmaxLoss(Loss):
-    """Cross-entropy of a softmax in which each class counts as often as it has rows.
+    """Cross-entropy of a softmax in which each class is weighted by its number of rows.
 
     The same as logit adjustment with ``tau=1``, derived in another way.
 
@@ -180,9 +180,9 @@ class BalancedSoftmaxLoss(Loss):
 class LDAMLoss(Loss):
     """Cross-entropy with margins that are larger for rarer classes.
 
-    The head of the network is a normalised one: its logits are `scale` times the cosines between
-    features and weights. In training, `scale` times the margin ``max_margin (n_min / n)^(1/4)``
-    is subtracted from the logit of a row's own class, n being its class's rows.
+    The head of the network is normalised: its logits are `scale` times the cosines between features
+    and weights. In training, `scale` times the margin ``max_margin (n_min / n)^(1/4)`` is
+    subtracted from the logit of a row's true class; n is the number of rows of that class.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class LDAMLoss(Loss):
     References
     ----------
     Cao, Wei, Gaidon, Arechiga and Ma, "Learning imbalanced datasets with label-distribution-aware
-    margin loss", NeurIPS 2019; with its deferred weights, set `deferred_reweighting`.
+    margin loss", NeurIPS 2019. For its deferred weights, set `deferred_reweighting`.
 
     Examples
     --------

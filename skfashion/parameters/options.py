@@ -59,10 +59,10 @@ class TrainingOptions:
         type,
         default="adamw",
         group="optimisation",
-        doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``; a class gets
-        those of `lr`, `weight_decay`, `momentum` and `nesterovs_momentum` that it knows. "muon"
-        (Jordan et al., 2024) takes orthogonal matrices as steps of the weights of hidden layers,
-        and AdamW's steps for all others.""",
+        doc="""The optimizer, by name or as a subclass of ``torch.optim.Optimizer``. A class gets
+        `lr`, `weight_decay`, `momentum` and `nesterovs_momentum`, as far as it accepts them. "muon"
+        (Jordan et al., 2024) updates the weights of hidden layers by orthogonal matrices, and all
+        others as AdamW does.""",
     )
     lr: float = param(
         POSITIVE,
@@ -74,22 +74,22 @@ class TrainingOptions:
         SHARE,
         default=0.9,
         group="optimisation",
-        doc='Momentum; used by "sgd", "muon" and classes that know it.',
+        doc='Momentum; used by "sgd", "muon" and classes that accept it.',
     )
     nesterovs_momentum: bool = param(
         "boolean",
         default=True,
         group="optimisation",
-        doc="Whether the momentum is Nesterov's; used where `momentum` is.",
+        doc="Whether to use Nesterov's momentum; applies wherever `momentum` does.",
     )
     batch_size: int | Literal["auto"] = param(
         COUNT,
         StrOptions({"auto"}),
         default="auto",
         group="optimisation",
-        doc="""Number of rows of a step; clipped to the number of training rows. "auto" is a
-        30th of the training rows, but at least 16 and at most 128. Where less than half a
-        batch would be left over, the last two batches share their rows evenly.""",
+        doc="""Number of rows per step; clipped to the number of training rows. "auto" is one 30th
+        of the training rows, but at least 16 and at most 128. If less than half a batch would be
+        left over, the last two batches share their rows evenly.""",
     )
     max_epochs: int | Literal["auto"] = param(
         COUNT,
@@ -97,52 +97,52 @@ class TrainingOptions:
         default="auto",
         group="optimisation",
         doc=f"""Number of passes over the training rows, and the length of the schedule. "auto" is
-        the number that suits 60,000 images, or more where that makes fewer than
-        {MIN_STEPS} steps, up to {MAX_EPOCHS} epochs.""",
+        the number that suits 60,000 images; if that makes fewer than {MIN_STEPS} steps, it is
+        larger, up to {MAX_EPOCHS} epochs.""",
     )
     lr_schedule: Literal["one_cycle", "constant", "step", "cosine"] = param(
         StrOptions({"one_cycle", "constant", "step", "cosine"}),
         default="one_cycle",
         group="optimisation",
-        doc="""How the learning rate changes from step to step: "one_cycle" rises and falls along
-        half cosine waves (Smith and Topin, arXiv:1708.07120), "step" multiplies it by `gamma`
-        every `step_size` epochs, "cosine" lets it fall to 0.""",
+        doc="""How the learning rate changes from step to step: "one_cycle" raises and lowers it
+        along half cosine waves (Smith and Topin, arXiv:1708.07120), "step" multiplies it by `gamma`
+        every `step_size` epochs, "cosine" lowers it to 0.""",
     )
     warmup_fraction: float | Literal["auto"] = param(
         SHARE,
         StrOptions({"auto"}),
         default="auto",
         group="optimisation",
-        doc="""Share of all steps in which the learning rate rises; "auto" is 0.25 for
+        doc="""Share of all steps during which the learning rate rises; "auto" is 0.25 for
         "one_cycle" and 0 for the others.""",
     )
     step_size: int = param(
         COUNT,
         default=10,
         group="optimisation",
-        doc='Epochs between two reductions; used by lr_schedule="step" only.',
+        doc='Epochs between two reductions of the rate; only used by lr_schedule="step".',
     )
     gamma: float = param(
         POSITIVE,
         default=0.1,
         group="optimisation",
-        doc='Factor of a reduction; used by lr_schedule="step" only.',
+        doc='Factor of each reduction; only used by lr_schedule="step".',
     )
     max_grad_norm: float | None = param(
         POSITIVE,
         None,
         default=None,
         group="optimisation",
-        doc="""Euclidean norm of the gradient of all weights above which it is scaled down (Pascanu
-        et al., ICML 2013); None leaves it.""",
+        doc="""Largest Euclidean norm of the gradient of all weights; a larger gradient is scaled
+        down (Pascanu et al., ICML 2013). None never scales it.""",
     )
     warm_start: bool = param(
         "boolean",
         default=False,
         group="optimisation",
-        doc="""Whether `fit` starts from the weights of the fit before it (with a new schedule
-        and a new optimizer) instead of new ones, keeping their statistics of standardisation. The
-        labels, the shape of the images and the architecture must be the same.""",
+        doc="""Whether `fit` starts from the weights and the standardisation statistics of the
+        previous fit instead of new ones; schedule and optimizer are new. The labels, the shape of
+        the images and the architecture must be the same.""",
     )
     init_from: BaseEstimator | str | PathLike | None = param(
         BaseEstimator,
@@ -151,19 +151,19 @@ class TrainingOptions:
         None,
         default=None,
         group="optimisation",
-        doc="""Weights to begin with instead of random ones: those of another net of the same
-        architecture, as ``sklearn.frozen.FrozenEstimator(net)``, or a file that
-        ``net.save(path)`` or ``net.net_.save_params(f_params=path)`` has written. Its statistics of
-        standardisation come along. A head for other labels begins at random (of the latter file,
-        whose labels are not known, for another number of them). A pickle holds a frozen net as
-        well; a file keeps it small.""",
+        doc="""Initial weights instead of random ones: those of another net of the same
+        architecture, as ``sklearn.frozen.FrozenEstimator(net)``, or a file written by
+        ``net.save(path)`` or ``net.net_.save_params(f_params=path)``. Its standardisation
+        statistics are used, too. A head for other labels starts at random (with the latter kind of
+        file, which has no labels, if their number differs). A pickle also contains a frozen net; a
+        file keeps it small.""",
     )
     weight_decay: float = param(
         NOT_NEGATIVE,
         default=1e-2,
         group="regularisation and augmentation",
-        doc="""Weight decay, as the optimizer defines it: decoupled in "adamw" and "muon"; a
-        penalty on squares in "adam", "sgd" and most other classes, which want a tenth of it or
+        doc="""Weight decay, as the optimizer defines it: decoupled in "adamw" and "muon"; an L2
+        penalty in "adam", "sgd" and most other classes, which need a tenth of the value or
         less.""",
     )
     label_smoothing: float = param(
@@ -177,28 +177,28 @@ class TrainingOptions:
         None,
         default=None,
         group="regularisation and augmentation",
-        doc="""A fitted classifier whose probabilities this net learns besides the labels
-        (distillation; Hinton, Vinyals and Dean, 2015), as
-        ``sklearn.frozen.FrozenEstimator(teacher)``: any with ``predict_proba``, a pipeline too. It
-        must know all labels of `y`, in any order. It is asked once, before the training, about the
-        rows as `fit` has got them, `augment` not applied, and then taught as `soft_targets` of
-        `fit` are. A pickle holds the teacher as well; soft targets keep it small.""",
+        doc="""A fitted classifier, as ``sklearn.frozen.FrozenEstimator(teacher)``. The net learns
+        its probabilities in addition to the labels (distillation; Hinton, Vinyals and Dean, 2015).
+        It may be any classifier or pipeline with ``predict_proba`` that knows all labels of `y`, in
+        any order. It predicts once before training, on the rows given to `fit`, without `augment`;
+        the result is used like `soft_targets` of `fit`. A pickle also contains the teacher; soft
+        targets keep it small.""",
     )
     distillation_weight: float = param(
         Interval(Real, 0, 1, closed="right"),
         default=0.9,
         group="regularisation and augmentation",
-        doc="""Share of the loss that is the cross-entropy of soft targets, where there are any,
-        those of a `teacher` or of `fit`. The rest is `loss`, which alone knows of
-        `label_smoothing`, of the margins of "ldam" and of the factors of "focal".""",
+        doc="""Share of the loss that is the cross-entropy of soft targets, if `teacher` or `fit`
+        gives any. The rest is `loss`; `label_smoothing`, the margins of "ldam" and the factors of
+        "focal" apply only to this rest.""",
     )
     distillation_temperature: float = param(
         POSITIVE,
         default=1.0,
         group="regularisation and augmentation",
-        doc="""What logits are divided by in that term, both those that the soft targets stand for
-        and those of this net; its square multiplies the term, so that its gradient keeps its size.
-        Above 1, the small probabilities of a teacher that is sure count for more; 1 takes
+        doc="""Temperature of the soft targets' cross-entropy: it divides the logits of this net and
+        those behind the soft targets. Its square multiplies the term, so that the gradient keeps
+        its size. Above 1, small probabilities of a confident teacher count more; 1 takes
         probabilities as they are.""",
     )
     augment: (
@@ -210,12 +210,12 @@ class TrainingOptions:
         None,
         default=None,
         group="regularisation and augmentation",
-        doc="""How training images are changed, anew in every epoch: "flip" mirrors half of them,
-        "flip+shift" moves them by up to 2 pixels, too, "standard" adds small rotations, scales
-        and erasing, "strong" larger ones, slants and light. An `Augmentation` has all
-        of these as parameters, mixup and CutMix as well; a callable gets
-        ``(images, generator)``, a tensor (n, c, h, w) and a ``torch.Generator``, and
-        returns such a tensor. For images only, not for a table's rows.""",
+        doc="""How training images are changed, differently in every epoch. "flip" mirrors half of
+        them, "flip+shift" also shifts them by up to 2 pixels, "standard" adds small rotations,
+        changes of scale and erasing, "strong" larger ones, slants and changes of light. An
+        `Augmentation` has all of these as parameters, and mixup and CutMix. A callable gets
+        ``(images, generator)``, a tensor (n, c, h, w) and a ``torch.Generator``, and returns such a
+        tensor. For images only, not for tables.""",
     )
     tta: int | Literal["flip"] | None = param(
         StrOptions({"flip"}),
@@ -223,11 +223,11 @@ class TrainingOptions:
         None,
         default=None,
         group="regularisation and augmentation",
-        doc="""Views of an image whose logits are averaged by all predicting methods but
-        `transform`: "flip" is the image and its mirror image; an int is so many views: these two,
-        then the image moved by one pixel to the left, right, up, down, up left and so on, each
-        followed by its mirror image. Scorers see them in validation, too; the validation loss is
-        that of the plain images. For images only.""",
+        doc="""Test-time augmentation: all predicting methods except `transform` average the logits
+        of several views of an image. "flip" takes the image and its mirror image. An int is the
+        number of views: these two, then the image shifted by one pixel left, right, up, down, up
+        left and so on, each followed by its mirror image. Scorers use them in validation, too; the
+        validation loss does not. For images only.""",
     )
     ema_decay: float | None = param(
         Interval(Real, 0, 1, closed="neither"),
@@ -235,16 +235,17 @@ class TrainingOptions:
         default=None,
         group="regularisation and augmentation",
         doc="""Decay, at each step, of the exponential moving average of the weights (Polyak and
-        Juditsky, 1992) that is validated and becomes the model; None takes the last weights. The
-        first steps count less: the decay is at most (1 + step) / (10 + step). For `fit` only.""",
+        Juditsky, 1992). This average is validated and becomes the model; None takes the last
+        weights. The first steps count less: the decay is at most (1 + step) / (10 + step). For
+        `fit` only.""",
     )
     sam_rho: float | None = param(
         POSITIVE,
         None,
         default=None,
         group="regularisation and augmentation",
-        doc="""Length of the step uphill before each gradient, in sharpness-aware minimisation
-        (Foret et al., ICLR 2021), which takes twice the time; None does without. Not with
+        doc="""Length of the uphill step before each gradient, in sharpness-aware minimisation
+        (Foret et al., ICLR 2021). This doubles the time; None does not use it. Not with
         precision="fp16".""",
     )
     loss: (
@@ -262,12 +263,12 @@ class TrainingOptions:
         Loss,
         default="cross_entropy",
         group="imbalance",
-        doc="""What is minimised, the mean over the rows by their weights: "cross_entropy"; "focal",
-        in which easy rows count less; "class_balanced", "balanced_softmax", "logit_adjusted" and
-        "ldam", which make up for rare classes. A `FocalLoss`, `ClassBalancedLoss`,
-        `BalancedSoftmaxLoss`, `LogitAdjustedLoss` or `LDAMLoss` has their parameters, such as
-        ``loss__gamma``, to be searched. All but "focal" count the rows of a class by their
-        `sample_weight`. A validation loss is the plain cross-entropy.""",
+        doc="""The loss to minimise, a weighted mean over the rows: "cross_entropy"; "focal", in
+        which easy rows count less; "class_balanced", "balanced_softmax", "logit_adjusted" and
+        "ldam", which compensate for rare classes. To search their parameters, such as
+        ``loss__gamma``, pass a `FocalLoss`, `ClassBalancedLoss`, `BalancedSoftmaxLoss`,
+        `LogitAdjustedLoss` or `LDAMLoss`. Losses that use class frequencies count the rows of a
+        class by their `sample_weight`. The validation loss is the plain cross-entropy.""",
     )
     class_weight: dict | Literal["balanced"] | None = param(
         dict,
@@ -285,11 +286,11 @@ class TrainingOptions:
         None,
         default=None,
         group="imbalance",
-        doc="""How the rows of an epoch are drawn: None takes each row once; "balanced" draws as
-        many rows of each class, "sqrt" numbers in proportion to the square root of its frequency,
-        and a dict has the share of the draws of each label, whatever their sum. An epoch has as
-        many rows as without, no row is copied in memory, and within a class rows are drawn in
-        proportion to `sample_weight`, which then leaves the loss. Together with `class_weight` or
+        doc="""How the rows of an epoch are drawn. None takes each row once; "balanced" draws
+        equally many rows of each class; "sqrt" draws in proportion to the square root of the class
+        frequency; a dict gives each label's share of the draws (with any sum). The length of an
+        epoch does not change, and no row is copied in memory. Within a class, rows are drawn in
+        proportion to `sample_weight`, which the loss then ignores. Together with `class_weight` or
         a loss for rare classes, the correction is applied twice. For `fit` only.""",
     )
     deferred_reweighting: float | None = param(
@@ -297,9 +298,9 @@ class TrainingOptions:
         None,
         default=None,
         group="imbalance",
-        doc="""Share of the epochs after which weights of the classes begin, those of
-        "class_balanced" (Cao et al., NeurIPS 2019; 0.8 there); at least the last epoch has them.
-        None is never; "class_balanced" itself has them from the start then. For `fit` only.""",
+        doc="""Share of the epochs after which class weights begin, those of "class_balanced" (Cao
+        et al., NeurIPS 2019, with 0.8); at least the last epoch has them. None is never; then only
+        "class_balanced" itself has them, from the start. For `fit` only.""",
     )
     prior: Literal["train", "uniform"] | Sequence[float] | np.ndarray | None = param(
         StrOptions({"train", "uniform"}),
@@ -307,20 +308,19 @@ class TrainingOptions:
         None,
         default=None,
         group="imbalance",
-        doc="""Frequencies of the classes where the net predicts: "train", those of
-        `class_prior_`; "uniform"; or one number for each of `classes_`, of sum 1. All predicting
-        methods but `transform` add the logarithm of each class's ratio of this to
-        `effective_class_prior_` to its logit (Menon et al., ICLR 2021), which makes up for rare
-        classes after a plain training, and takes back what sampling and weighing have done to
-        probabilities. It may be set after the fit. Validation scores see it, the default "loss"
-        excepted. None adds nothing.""",
+        doc="""Class frequencies in the data to predict: "train" takes `class_prior_`; "uniform"; or
+        one number for each of `classes_`, with sum 1. All predicting methods except `transform` add
+        ``log(prior / effective_class_prior_)`` of each class to its logit (Menon et al., ICLR
+        2021). This compensates for rare classes after a plain training, and undoes the effect of
+        sampling and weighting on probabilities. It may be set after the fit. It affects validation
+        scores, except the default "loss". None adds nothing.""",
     )
     early_stopping: bool = param(
         "boolean",
         default=False,
         group="validation",
-        doc="""Whether to stop when the validation score no longer improves. The weights of the
-        best epoch are restored, always.""",
+        doc="""Whether to stop when the validation score no longer improves. The weights of the best
+        epoch are always restored.""",
     )
     validation_fraction: float = param(
         Interval(Real, 0, 1, closed="neither"),
@@ -334,12 +334,12 @@ class TrainingOptions:
         None,
         default=None,
         group="validation",
-        doc="""Splitter of scikit-learn's, such as ``GroupShuffleSplit(1, test_size=0.2)``, whose
-        first split says which rows are held out for early stopping, instead of
-        `validation_fraction`; it gets the `groups` of `fit`. Where rows belong together, as the
-        images of a patient do, they must be held out together, or the validation score is far too
-        good. A splitter whose own `random_state` is None takes this net's. Needs
-        ``early_stopping=True``, and neither `X_val` nor `validation_fraction`.""",
+        doc="""A scikit-learn splitter, such as ``GroupShuffleSplit(1, test_size=0.2)``. Its first
+        split decides which rows are held out for early stopping, instead of `validation_fraction`;
+        it gets the `groups` of `fit`. Rows that belong together, such as the images of a patient,
+        must be held out together; otherwise the validation score is far too good. If the splitter's
+        `random_state` is None, it takes this net's. Needs ``early_stopping=True``, and neither
+        `X_val` nor `validation_fraction`.""",
     )
     n_iter_no_change: int = param(
         COUNT,
@@ -351,7 +351,7 @@ class TrainingOptions:
         NOT_NEGATIVE,
         default=1e-4,
         group="validation",
-        doc="Smallest change of the validation score that is an improvement.",
+        doc="Smallest change of the validation score that counts as an improvement.",
     )
     scoring: str | Callable | None = param(
         str,
@@ -374,8 +374,8 @@ class TrainingOptions:
         "boolean",
         default=True,
         group="input",
-        doc="""Whether to subtract a mean and divide by a deviation, one of each per channel of
-        images and per column of a table, learned from the (weighted) training rows only.""",
+        doc="""Whether to subtract the mean and divide by the standard deviation of each channel of
+        images, or each column of a table, learned from the (weighted) training rows only.""",
     )
     image_shape: Literal["auto"] | tuple[int, ...] | list[int] = param(
         StrOptions({"auto"}),
@@ -383,18 +383,18 @@ class TrainingOptions:
         list,
         default="auto",
         group="input",
-        doc="""Layout of the flat row: (h, w), (c, h, w) or (h, w, c); a table is (1, width).
-        "auto": arrays of three or four dimensions bring their own shape; flat rows of k*k or 3*k*k
-        columns are images (k, k) or (k, k, 3), all others a table. MLPNetClassifier takes for
-        images only frames whose columns are named as pixels, and rows without names of at least 25
-        columns, all of whose values are whole numbers from 0 to 255 or lie from 0 to 1.""",
+        doc="""Layout of a flat row: (h, w), (c, h, w) or (h, w, c); a table is (1, width). "auto":
+        arrays of three or four dimensions have their own shape; flat rows of k*k or 3*k*k columns
+        are images (k, k) or (k, k, 3), all others a table. For MLPNetClassifier, flat rows are
+        images only if the columns of a frame are named as pixels, or if unnamed rows have at least
+        25 columns and only whole numbers from 0 to 255 or only values from 0 to 1.""",
     )
     precision: Literal["auto", "fp32", "fp64", "bf16", "fp16"] = param(
         StrOptions({"auto", "fp32", "fp64", "bf16", "fp16"}),
         default="auto",
         group="running",
         doc="""Floating-point type of the computation. Weights are float32, or float64 for "fp64";
-        "bf16" and "fp16" compute products and convolutions in 16 bits, in training and in
+        "bf16" and "fp16" compute matrix products and convolutions in 16 bits, in training and in
         prediction. "auto" trains convolutional networks in "bf16" where the processor or GPU has
         instructions for it, and does everything else in "fp32", predictions included.""",
     )
@@ -402,8 +402,8 @@ class TrainingOptions:
         "boolean",
         default=False,
         group="running",
-        doc="""Whether ``torch.compile`` compiles the network for training; needs a C++ compiler,
-        takes a minute, and pays on GPUs.""",
+        doc="""Whether ``torch.compile`` compiles the network for training. It needs a C++ compiler,
+        takes a minute, and is worthwhile on GPUs.""",
     )
     random_state: int | np.random.RandomState | None = param(
         "random_state",
@@ -417,28 +417,28 @@ class TrainingOptions:
         DeviceNames(),
         default="auto",
         group="running",
-        doc="""Where to compute; "auto" is a CUDA device if there is one, else the CPU, and "cuda:1"
-        is the second one of several. Without a number, the workers of a parallel search take
-        one each, in turn. A process that was forked off one that uses CUDA cannot use it: "auto"
-        is the CPU there, and "cuda" is refused.""",
+        doc="""Where to compute. "auto" is a CUDA device if there is one, else the CPU; "cuda:1" is
+        the second CUDA device. Without a number, each worker of a parallel search takes one device,
+        in turn. A process forked from one that uses CUDA cannot use it: "auto" is the CPU there,
+        and "cuda" is an error.""",
     )
     n_threads: int | None = param(
         ThreadCounts(),
         None,
         default=None,
         group="running",
-        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, in the
-        thread that calls them, given back afterwards; it may be larger than the number of cores.
-        In a process that was forked it is 1, whatever is set. None leaves it as it is, but in a
-        worker of joblib's or Dask's it is the worker's share of the cores. A few rows are
-        predicted with 1 thread by a multilayer perceptron whatever is set.""",
+        doc="""Number of PyTorch's CPU threads during `fit` and the predicting methods, for the
+        calling thread only; it is reset afterwards. It may exceed the number of cores. In a forked
+        process it is always 1. None does not change it, but in a joblib or Dask worker it is the
+        worker's share of the cores. A multilayer perceptron always predicts a few rows with 1
+        thread.""",
     )
     verbose: int = param(
         "verbose",
         default=0,
         group="running",
-        doc="""0 is silent, 1 shows a progress bar in a terminal or a notebook and prints a line an
-        epoch where the output is a file, 2 always prints a line an epoch.""",
+        doc="""0 is silent. 1 shows a progress bar in a terminal or a notebook, and prints one line
+        per epoch if the output is a file. 2 always prints one line per epoch.""",
     )
     checkpoint_dir: str | PathLike | None = param(
         str,
@@ -446,10 +446,10 @@ class TrainingOptions:
         None,
         default=None,
         group="running",
-        doc="""Folder in which `fit` writes its state every `checkpoint_every` epochs. The same
-        fit (parameters, data), started again after it was killed, goes on from there and ends
-        with the same model, to the last bit. A finished fit removes its file. The path of one
-        checkpoint goes on from that one, or is refused where it belongs to another fit.""",
+        doc="""Folder in which `fit` writes its state every `checkpoint_every` epochs. If a fit was
+        killed, the same fit (parameters, data) continues from there and gives the same model, to
+        the last bit. A finished fit removes its file. With the path of one checkpoint, `fit`
+        continues from that one, or raises an error if it belongs to another fit.""",
     )
     checkpoint_every: int = param(
         COUNT,
@@ -463,8 +463,8 @@ class TrainingOptions:
         None,
         default=None,
         group="running",
-        doc="""Folder in which each `fit` makes one of its own for TensorBoard: loss, scores,
-        learning rate and throughput of each epoch, hyper-parameters beside final scores, some
+        doc="""Folder in which each `fit` creates its own subfolder for TensorBoard: loss, scores,
+        learning rate and throughput of each epoch, hyper-parameters with final scores, some
         predictions. Needs the extra ``tracking``.""",
     )
     skorch_callbacks: list | tuple | None = param(

@@ -1,6 +1,6 @@
-"""Pictures as people have them, files above all, made the images that nets take.
+"""Turn pictures, above all files, into the images that nets take.
 
-What decodes a file is `skfashion.pictures`; here are the transformers around it.
+`skfashion.pictures` decodes files; here are the transformers around it.
 """
 
 from skfashion.preprocessing.fashion import PhotoToFashion

@@ -23,39 +23,39 @@ ROWS = 64
 
 @advises
 class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
-    """Make images like those of Fashion-MNIST of photographs, each of one garment on plain ground.
+    """Turn photographs, each of one garment on a plain background, into Fashion-MNIST-like images.
 
-    The steps are those by which Fashion-MNIST was made of a shop's photographs [1]_:
+    The steps are those that turned a shop's photographs into Fashion-MNIST [1]_:
 
-    1. edges whose colour is close to that of the corners are cut off;
-    2. the longer side becomes 28 pixels, rows and columns being left out;
+    1. edges with a colour close to that of the corners are cut off;
+    2. the longer side becomes 28 pixels, by leaving out rows and columns;
     3. the picture is sharpened by a Gaussian of radius 1;
-    4. the shorter side becomes 28 pixels, the garment in the middle;
-    5. brightness is inverted, so that the ground is black;
-    6. colours become shades of grey, of 8 bits.
+    4. the shorter side becomes 28 pixels, with the garment in the middle;
+    5. brightness is inverted, so that the background is black;
+    6. colours become 8-bit shades of grey.
 
-    Two things are ours: what is close to the colour of the corners becomes the ground, so that a
-    ground that is not quite white becomes black; and pictures whose ground is dark are not
-    inverted.
+    Two things are added: pixels close to the colour of the corners become background, so that even
+    off-white becomes black; and pictures with a dark background are not inverted.
 
     Parameters
     ----------
     size : int, default=28
         Height and width of the images in pixels.
     tolerance : float, default=0.05
-        How close to the corners' colour a pixel is ground: distance in RGB as a share of the
-        largest one, from 0 to 1.
+        How close to the corners' colour a pixel must be to count as background: distance in RGB as
+        a share of the largest one, from 0 to 1.
     ground : {"auto", "bright", "dark"}, default="auto"
-        Of the photographs: bright ones are inverted. "auto" looks at the corners of each.
+        Background of the photographs: those with a bright one are inverted. "auto" looks at the
+        corners of each.
     sharpen : float, default=1.0
         Strength of the sharpening, 0 for none.
     n_jobs : int or None, default=None
-        Threads that read; -1 for one a core. None is what ``joblib.parallel_config`` says, one
-        within a worker of a search, otherwise one a core.
+        Number of reading threads; -1 is one per core. None is what ``joblib.parallel_config`` says,
+        else one within a worker of a search, else one per core.
 
     See Also
     --------
-    ImageReader : Pictures of any kind, without a look at what is on them.
+    ImageReader : Pictures of any kind, whatever they show.
 
     References
     ----------
@@ -107,13 +107,13 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is no collection of pictures.
+            If `X` is not a collection of pictures.
         """
         listed(X)
         return self
 
     def transform(self, X):
-        """Make images of photographs.
+        """Turn photographs into images.
 
         Parameters
         ----------
@@ -123,12 +123,12 @@ class PhotoToFashion(Advising, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of uint8, shape (n, size, size)
-            Grey on black. A photograph that shows nothing but ground is black.
+            Grey on black. A photograph that shows only background is black.
 
         Raises
         ------
         ValueError
-            If a picture cannot be read; it is named.
+            If a picture cannot be read; the error names it.
         """
         check_params(self)
         items = listed(X)

@@ -33,31 +33,31 @@ CROP = _BritishOptions(set(CROPS))
 class ImageReader(Advising, TransformerMixin, BaseEstimator):
     """Read pictures, of any size and kind, as images of one shape.
 
-    It stands before a net in a pipeline, which is then fitted, searched, saved and served on paths
-    or bytes. What is done to a picture is what a service does whose file has such a reader before
-    its net: see :func:`skfashion.export.to_onnx`.
+    Put it before a net in a pipeline, to fit, search, save and serve the pipeline on paths or
+    bytes. A service treats pictures in the same way if its exported file has such a reader: see
+    :func:`skfashion.export.to_onnx`.
 
-    A picture is a path, the bytes of a file (PNG, JPEG, WebP, BMP or TIFF of one image), a picture
-    of Pillow's, an array (h, w), (h, w, c) or (c, h, w) of whole numbers from 0 to 255, an array
-    (h, w) of uint16, which are 16 bits, or a dict with ``"bytes"`` or ``"path"``, as Hugging Face
-    has them. A camera's note on rotation is followed. A palette becomes its colours, CMYK becomes
-    RGB, transparency black; of 16 bits the upper 8 are taken.
+    A picture is a path, the bytes of a file (PNG, JPEG, WebP, BMP or TIFF of one image), a Pillow
+    image, an array (h, w), (h, w, c) or (c, h, w) of whole numbers from 0 to 255, a 16-bit array
+    (h, w) of uint16, or a dict with ``"bytes"`` or ``"path"``, as in Hugging Face data sets.
+    Pictures are rotated as their EXIF orientation says. A palette becomes its colours, CMYK becomes
+    RGB, transparency becomes black; of 16 bits, the upper 8 are taken.
 
     Parameters
     ----------
     size : int, tuple of (int, int), or None, default=None
-        Height and width of the images in pixels; one number for a square. None takes those of the
-        pictures in `fit`, which must then be equal.
+        Height and width of the images in pixels; one number for a square. None takes the size of
+        the pictures in `fit`, which must then be equal.
     mode : {"auto", "L", "RGB"}, default="auto"
         Grey or colour. "auto" is grey if all pictures in `fit` are, by their headers.
     crop : {"centre", "pad", "stretch"}, default="centre"
-        What becomes of a picture of other proportions: its middle is cut out, black is added at two
+        How a picture of other proportions is treated: its centre is cut out, black is added at two
         sides, or it is stretched.
     flatten : bool, default=False
         Whether images become rows (n, h*w*c), as scalers and samplers need them.
     n_jobs : int or None, default=None
-        Threads that read; -1 for one a core. None is what ``joblib.parallel_config`` says, one
-        within a worker of a search, otherwise one a core.
+        Number of reading threads; -1 is one per core. None is what ``joblib.parallel_config`` says,
+        else one within a worker of a search, else one per core.
 
     Attributes
     ----------
@@ -69,13 +69,13 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
     See Also
     --------
     skfashion.datasets.load_image_folder : Folders of pictures with their labels.
-    PhotoToFashion : Photographs of garments as Fashion-MNIST has them.
+    PhotoToFashion : Photographs of garments, made like Fashion-MNIST.
 
     Notes
     -----
-    JPEG files are decoded at a half, a quarter or an eighth of their size, where that is at least
-    twice what is wanted; a picture of Pillow's is taken as it is. So the same photograph may differ
-    by a few shades, depending on how it is given.
+    JPEG files are decoded at a half, a quarter or an eighth of their size, if that is at least
+    twice the wanted size; Pillow images are taken as they are. So the same photograph may differ by
+    a few shades, depending on how it is given.
 
     Examples
     --------
@@ -109,7 +109,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
     @advises
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn size and mode of the images, where they are not given.
+        """Learn size and mode of the images if they are not given.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a picture cannot be read, or sizes differ and none is given.
+            If a picture cannot be read, or sizes differ and `size` is None.
         """
         items = listed(X)
         size = None if self.size is None else checked_size(self.size)
@@ -148,7 +148,7 @@ class ImageReader(Advising, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a picture cannot be read; it is named.
+            If a picture cannot be read; the error names it.
         """
         check_is_fitted(self)
         check_params(self)

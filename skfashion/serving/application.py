@@ -30,48 +30,49 @@ def create_app(
     follow_prior=False,
     cors_origins=(),
 ):
-    """Return an app of ASGI that answers with exported files.
+    """Return an ASGI app that serves exported files.
 
-    It speaks the Open Inference Protocol, version 2, with binary tensors; ``/v1/predict`` and its
-    like take pictures; ``/metrics`` is for Prometheus, ``/openapi.json`` describes all of it. If
-    the environment variable ``SKFASHION_API_KEY`` is set, clients must send it as ``Authorization:
-    Bearer KEY``. ``python -m skfashion serve`` runs it, and so does anything that runs ASGI.
+    It implements the Open Inference Protocol, version 2, with binary tensors; ``/v1/predict`` and
+    similar routes take pictures; ``/metrics`` is for Prometheus; ``/openapi.json`` describes
+    everything. If the environment variable ``SKFASHION_API_KEY`` is set, clients must send it as
+    ``Authorization: Bearer KEY``. ``python -m skfashion serve`` runs it, and so does any ASGI
+    server.
 
     Parameters
     ----------
     models : path-like, sequence of path-like, or mapping of str to path-like
-        Files of ``to_onnx`` or ``quantize``; the name of a model is the stem of its file, or its
-        key. Each is tried before it is served.
+        Files written by ``to_onnx`` or ``quantize``; the name of a model is the stem of its file,
+        or its key. Each is tested before it is served.
     max_body_bytes : int from 1, default=1048576
-        Bytes of a request's body; more are told 413, and never kept.
+        Maximum bytes of a request's body; a larger one gets status 413, and is never stored.
     max_pixels : int from 1, default=4000000
-        Pixels of a picture, read from its header before it is decoded; more are told 413.
+        Maximum pixels of a picture, read from its header before it is decoded; a larger one gets
+        413.
     max_rows : int from 1, default=1024
-        Images or rows of a request; more are told 413.
+        Maximum images or rows of a request; a larger one gets 413.
     max_requests : int from 1, default=64
-        Requests at a time; more are told 503, and to come again.
+        Maximum requests at a time; others get 503, and are asked to retry.
     timeout : float above 0, default=10.0
-        Seconds for a request; then it is told 504, or 408 if it has not come as a whole.
+        Seconds for a request; then it gets 504, or 408 if it has not arrived completely.
     threads : int from 1, default=1
-        Threads for one prediction. Processes of one thread each answer more requests.
+        Threads for one prediction. Several processes with one thread each answer more requests.
     follow_prior : bool, default=False
-        Whether probabilities are shifted to the frequencies of classes that the monitor of a file
-        with a ``profile=`` has seen in its last window, where it says that nothing else has
-        changed (``label_shift``).
+        Whether probabilities are shifted to the class frequencies in the last window of the monitor
+        (of a file with a ``profile=``), if it says that nothing else has changed (``label_shift``).
     cors_origins : sequence of str, default=()
         Other sites whose pages may read answers, such as ``"https://shop.example"``; ``"*"`` for
-        all. Browsers let no other page do so.
+        all. Browsers block all other pages.
 
     Returns
     -------
     app : fastapi.FastAPI
-        With ``app.state.registry``, whose ``reload()`` loads the files again, and
-        ``app.state.gate``, whose ``is_draining`` says that the process is about to end.
+        ``app.state.registry.reload()`` loads the files again; ``app.state.gate.is_draining`` says
+        that the process is about to end.
 
     Raises
     ------
     ValueError
-        If a file fails its check, a name or a limit is none, or the key is empty.
+        If a file fails its check, a name or a limit is invalid, or the key is empty.
     OSError
         If a file cannot be read.
     ImportError

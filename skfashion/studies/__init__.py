@@ -1,6 +1,6 @@
 """Studies of skewed and grouped data: many fits, tidy tables.
 
-They reach a classifier as a user does. Studies of the package itself are in ``benchmarks``.
+They use a classifier as a user does. Studies of the package itself are in ``benchmarks``.
 """
 
 from skfashion.studies.drift import drift_study

@@ -44,79 +44,79 @@ def drift_study(
     verbose=1,
     on_error="warn",
 ):
-    """Let streams of test images drift in known ways, and measure what a monitor makes of them.
+    """Let streams of test images drift in known ways, and measure how a monitor reacts.
 
-    Each seed sets part of the training rows aside, fits a clone to the others, and makes a
-    ``ReferenceProfile`` of what was set aside. Then streams are drawn from the test rows, none of
-    them twice until all of its class have come, that differ in one way from their first image on,
-    and each is given to a new ``DriftMonitor``.
+    For each seed, part of the training rows is set aside, a clone is fitted to the others, and a
+    ``ReferenceProfile`` is made from the rows set aside. Then streams are drawn from the test rows;
+    no row is drawn twice before all rows of its class have been drawn. Each stream differs in one
+    way from its first image on, and is given to a new ``DriftMonitor``.
 
     Parameters
     ----------
     estimators : dict of str to classifier
-        Unfitted classifiers with ``predict_proba``, by name; what ``transform`` returns of those
-        that have it are the features.
+        Unfitted classifiers with ``predict_proba``, by name; if one has ``transform``, this returns
+        the features.
     X : array-like, shape (n, h*w*c) or another layout of images
         Training rows, of real numbers.
     y : array-like of str or int, shape (n,)
         Their labels.
     X_test, y_test : array-like, shapes (m, ...) and (m,)
-        What streams are drawn from; labels are those of `y`.
+        What streams are drawn from; with the labels of `y`.
     drifts : list of str or dict of str to drift, default=None
-        Names of ``skfashion.studies.DRIFTS``; None is all of them. Or drifts by a name of your
-        own: objects of ``Clean``, ``Corruption``, ``ClassSkew``, ``GroupShare`` and ``NewClass``,
-        or of a class of yours with their two methods.
+        Names from ``skfashion.studies.DRIFTS``; None is all of them. Or drifts by your own names:
+        objects of ``Clean``, ``Corruption``, ``ClassSkew``, ``GroupShare`` and ``NewClass``, or of
+        your own class with the same two methods.
     detectors : dict of str to callable, default=None
         Others to compare with: functions ``make(reference)`` that return a function
-        ``detect(rows)``, which is given one window after the other and returns after how many of
-        its rows there is an alarm, None for never. Both arguments are dicts of arrays with a row
-        an image: "probabilities", "pixels" (flat), and "features" if there are any. They see the
-        same streams, in the first of the windows.
+        ``detect(rows)``. This gets one window after another, and returns after how many of its rows
+        there is an alarm, or None. Both arguments are dicts of arrays with one row per image:
+        "probabilities", "pixels" (flat), and "features" if there are any. Detectors get the same
+        streams, with the first length in `windows`.
     windows : list of int, default=(500, 1000)
-        Rows of a window; at least two should fit into `n_images`, so that what the first one has
-        found can be used for the others.
+        Rows per window; at least two windows should fit into `n_images`, so that the results of the
+        first can be used for the others.
     n_images : int, default=2000
-        Images of a stream.
+        Images per stream.
     n_streams : int, default=20
-        Streams of each drift and seed.
+        Streams per drift and seed.
     validation_size : float between 0 and 1 or int, default=0.25
         Share or number of the training rows that are set aside.
     false_alarm_rate : float between 0 and 1, default=0.05
-        As ``DriftMonitor`` takes it.
+        As in ``DriftMonitor``.
     seeds : list of int >= 0, default=(0,)
-        Each draws all of this anew and is put into every parameter `random_state`.
+        Each seed draws all of this again, and is set as every parameter `random_state`.
     n_jobs : int, default=None
-        Number of runs at a time, as joblib counts.
+        Number of runs at a time, as in joblib.
     cache : path-like, default=None
-        Folder in which each finished run is kept, so that a study that was stopped goes on where
-        it was; take another when the code of your estimators or detectors has changed.
+        Folder for finished runs, so that a stopped study continues where it was; use another when
+        the code of your estimators or detectors has changed.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"warn", "raise"}, default="warn"
-        What an error in a run does: "warn" gives a warning, and the run a row of the metric
-        "failed" with the reason as its note; "raise" ends the study.
+        What an error in a run does: "warn" gives a warning, and the run gets a row with the metric
+        "failed" and the reason as its note; "raise" ends the study.
 
     Returns
     -------
     DataFrame
-        A row a metric: columns "estimator", "drift", "detector" ("DriftMonitor", or a name of
-        `detectors`), "window", "seed", "metric", "value" and "note" (missing but where a run
-        failed). Metrics, each a mean over the streams, or their windows, of a seed:
+        One row per metric: columns "estimator", "drift", "detector" ("DriftMonitor", or a name of
+        `detectors`), "window", "seed", "metric", "value" and "note" (missing unless a run failed).
+        Each metric is a mean over the streams, or their windows, of a seed:
 
-        - "windows with an alarm", of all tests, and likewise "windows with an alarm: classes" and
-          so on of each: shares; of "clean", of false alarms;
+        - "windows with an alarm", of any test, and "windows with an alarm: classes" and so on, of
+          each test: shares; for "clean", these are false alarms;
         - "noticed within 500 images", "noticed within 1000 images", "noticed" (in the whole
-          stream): shares of the streams; "images until the alarm": the mean over those noticed;
-        - "accuracy", and "error of" four guesses of it, absolute differences from a window's true
+          stream): shares of the streams; "images until the alarm": the mean over noticed streams;
+        - "accuracy", and "error of" four estimates of it, absolute differences from a window's true
           accuracy: "expected accuracy", "thresholded confidence" (both of the report), "mean
           confidence" (of the probabilities as they are), "validation accuracy" (nothing changes);
         - "error of class mix", "… by BBSE", "… by counting predictions", "… of the validation
           data": total variation distances from a window's true frequencies, 0 to 1;
-        - "windows of label shift": share of those whose report says `label_shift`;
-        - "accuracy before", of all images after the first window, and "accuracy with the
-          estimated prior", "… the prior by BBSE", as that window estimates them, and "… the true
-          prior", the frequencies that the stream is drawn with; "accuracy as advised" takes the
-          estimated prior only where `label_shift` is said.
+        - "windows of label shift": share of windows with `label_shift` in their report;
+        - "accuracy before", of all images after the first window; "accuracy with the estimated
+          prior" and "… the prior by BBSE", as that window estimates them; "… the true prior", the
+          frequencies that the stream is drawn with; "accuracy as advised", with the estimated prior
+          only if the report says `label_shift`.
 
         A stream with a class that the classifier does not know has no metrics of class mixes.
 
@@ -127,7 +127,7 @@ def drift_study(
 
     See Also
     --------
-    summarize_study : With ``column="detector"``, say, means and intervals of the result.
+    summarize_study : Means and intervals of the result, for example with ``column="detector"``.
 
     Examples
     --------

@@ -51,7 +51,7 @@ class Clean:
 @advises
 @dataclass(frozen=True)
 class Corruption(Clean):
-    """Images disturbed by ``skfashion.datasets.make_corrupted``.
+    """Images corrupted by ``skfashion.datasets.make_corrupted``.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ class Corruption(Clean):
 class ClassSkew(Clean):
     """Classes as unequally frequent as ``skfashion.datasets.make_imbalanced`` makes them.
 
-    Which class is how frequent, the seed of the run decides.
+    The seed of the run decides which class is how frequent.
 
     Parameters
     ----------
     profile : str, default="step"
-        As there; of "step", half of the classes are rarer than the others.
+        As there; with "step", half of the classes are rarer than the others.
     ratio : float from 1, default=2
-        Most frequent to rarest class.
+        Size of the most frequent class divided by that of the rarest.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class GroupShare(Clean):
     attribute : str, default="lighting"
         As there.
     share : float between 0 and 1, default=0.3
-        Of the images that belong to it; of the training and validation images, none does.
+        Share of the images that belong to the group; no training or validation image does.
 
     Examples
     --------
@@ -145,14 +145,14 @@ class GroupShare(Clean):
 @advises
 @dataclass(frozen=True)
 class NewClass(Clean):
-    """A class of which the classifier has never seen an image.
+    """A class that the classifier has never seen.
 
-    Which one, the seed of the run decides: the classes take turns.
+    The seed of the run decides which one: the classes take turns.
 
     Parameters
     ----------
     share : float between 0 and 1, default=0.1
-        Of its images among all.
+        Share of its images among all.
 
     Examples
     --------

@@ -21,7 +21,7 @@ class BinaryMitigation:
     """
 
     def refusal(self, estimator, X, y, groups):
-        """Say why not, where the task is not binary or the estimator lacks something."""
+        """Return the reason if the task is not binary or the estimator lacks something."""
         return not_binary(y, groups) or self._missing(estimator)
 
     def __call__(self, estimator, X, y, groups, seed):
@@ -37,15 +37,15 @@ class BinaryMitigation:
 class ExponentiatedGradientReduction(BinaryMitigation):
     """fairlearn's ``ExponentiatedGradient`` with equalized odds as its constraint.
 
-    A vote, at random for each row, over nets that are fitted one after the other with weights and
-    labels that press on the gap. It needs no groups to predict.
+    Each row is predicted by one of several nets, drawn at random. They are fitted one after
+    another, with weights and labels that reduce the gap. Predictions need no groups.
 
     Parameters
     ----------
     max_iter : int, default=5
-        Most iterations; each fits the estimator at least once.
+        Maximum number of iterations; each fits the estimator at least once.
     eps : float, default=0.01
-        Violation that is allowed.
+        Allowed violation of the constraint.
 
     References
     ----------
@@ -78,15 +78,15 @@ class ExponentiatedGradientReduction(BinaryMitigation):
 class GridSearchReduction(BinaryMitigation):
     """fairlearn's ``GridSearch`` with equalized odds as its constraint.
 
-    Fits the estimator once for each of a grid of prices that are set on the gaps, and keeps the
-    best in the mean of error and gap, on the training rows. It needs no groups to predict.
+    Fits the estimator once for each of a grid of penalties for the gaps, and keeps the one with the
+    best mean of error and gap on the training rows. Predictions need no groups.
 
     Parameters
     ----------
     grid_size : int, default=9
         Number of fits.
     constraint_weight : float, default=0.5
-        What the gap counts in the choice, 0 to 1; the rest is the error's.
+        Weight of the gap in the choice, 0 to 1; the rest is that of the error.
 
     References
     ----------
@@ -119,13 +119,13 @@ class GridSearchReduction(BinaryMitigation):
 class ThresholdOptimization(BinaryMitigation):
     """fairlearn's ``ThresholdOptimizer`` with equalized odds as its constraint.
 
-    A threshold of its own for each group, some of them drawn at random, on the probabilities of
-    one ordinary fit. It must be told the groups to predict.
+    Each group has its own threshold, some of them drawn at random, for the probabilities of one
+    ordinary fit. Predictions need the groups.
 
     Parameters
     ----------
     objective : "accuracy_score" or "balanced_accuracy_score", default="accuracy_score"
-        What is made large under the constraint.
+        What is maximised under the constraint.
 
     References
     ----------
@@ -156,21 +156,21 @@ class ThresholdOptimization(BinaryMitigation):
 @advises
 @dataclass(frozen=True)
 class CorrelationRemoval:
-    """fairlearn's ``CorrelationRemover``: columns without their linear trace of the group.
+    """fairlearn's ``CorrelationRemover``: removes the linear correlation of columns with the group.
 
-    Images are seen as flat rows of float32 with the group as further columns, and get their shape
-    back. It must be told the groups to predict.
+    Images become flat rows of float32 with the group as further columns, and then get their shape
+    back. Predictions need the groups.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        How much of the trace is removed, 0 to 1.
+        How much of the correlation is removed, 0 to 1.
     """
 
     alpha: float = 1.0
 
     def refusal(self, estimator, X, y, groups):
-        """Say why not, where a column is not of numbers."""
+        """Return the reason if a column is not numeric."""
         dtypes = X.dtypes if hasattr(X, "dtypes") else [X.dtype]
         numeric = all(isinstance(t, np.dtype) and t.kind in "biuf" for t in dtypes)
         return None if numeric else "X has columns that are not plain numbers"

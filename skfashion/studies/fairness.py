@@ -47,8 +47,8 @@ def fairness_study(
     Parameters
     ----------
     estimators : dict of str to classifier
-        Unfitted classifiers or pipelines by name. They stay unfitted: each run has a clone, all
-        of whose `random_state` parameters, those of its parts too, are its seed.
+        Unfitted classifiers or pipelines by name. They stay unfitted: each run has a clone, with
+        its seed as every `random_state` parameter, including those of its parts.
     X, X_test : array-like, sparse matrix or DataFrame, shape (n, ...)
         Training and test rows; images of any layout that the estimators take.
     y, y_test : array-like, shape (n,)
@@ -56,51 +56,51 @@ def fairness_study(
         the positive class.
     groups, groups_test : array-like (n,) or (n, k), DataFrame, or dict of str to array-like (n,)
         Sensitive feature: the group of each row, at least two groups. Estimators do not see it,
-        unless it can be read off the rows; some mitigations do, at prediction too. Of several
-        features each intersection is a group, as in fairlearn; mitigations get its name, such as
-        "night, rain".
+        unless the rows reveal it; some mitigations do, also at prediction. With several features,
+        each intersection is a group, as in fairlearn; mitigations get its name, such as "night,
+        rain".
     mitigations : None, list of str or dict of str to str or callable, default=None
-        Names of ``skfashion.studies.MITIGATIONS``, or functions by a name of your own, called as
-        ``mitigation(estimator, X, y, groups, seed)`` and returning a fitted estimator, or an object
-        with ``predict(X, groups)``; a name with None stands for "nothing". None instead of these
-        takes all of ``MITIGATIONS``. "exponentiated gradient", "grid search" and "threshold
-        optimizer" are for binary tasks, "augment" for estimators that have this parameter, and
-        weights for those that take them; what does not apply to an estimator is left
-        out, as ``attrs["skipped"]`` of the result tells.
+        Names from ``skfashion.studies.MITIGATIONS``, or functions by your own names. They are
+        called as ``mitigation(estimator, X, y, groups, seed)`` and return a fitted estimator, or an
+        object with ``predict(X, groups)``; None as the value of a name stands for "nothing". By
+        default, all of ``MITIGATIONS`` are taken. "exponentiated gradient", "grid search" and
+        "threshold optimizer" are for binary tasks, "augment" for estimators that have this
+        parameter, and weights for those that accept them. What does not apply to an estimator is
+        left out and listed in ``attrs["skipped"]`` of the result.
     seeds : iterable of int, default=(0,)
-        A run for each. The rows stay the same, so that what differs between seeds is the training
-        alone; for an interval that covers the choice of rows, call this for several choices.
+        One run for each. The rows stay the same, so only the training differs between seeds; for an
+        interval that covers the choice of rows, call this for several choices.
     n_jobs : int, default=None
-        Number of runs at a time, as joblib counts; ``joblib.parallel_config`` chooses the backend.
+        Number of runs at a time, as in joblib; ``joblib.parallel_config`` chooses the backend.
     cache : path-like, default=None
-        Folder in which each finished run is kept at once, so that a study that was stopped goes on
-        where it was. Runs are told apart by data, estimator, mitigation (its source included),
-        their names, seed, and the versions of this package, scikit-learn, imbalanced-learn, PyTorch
-        and NumPy; take another folder when fairlearn, or the code of your estimators, has changed.
+        Folder in which each finished run is stored at once, so that a stopped study continues where
+        it was. Runs are identified by data, estimator, mitigation (including its source), their
+        names, seed, and the versions of this package, scikit-learn, imbalanced-learn, PyTorch and
+        NumPy; use another folder when fairlearn, or the code of your estimators, has changed.
     verbose : int, default=1
         Whether a progress bar is shown.
     on_error : {"warn", "raise"}, default="warn"
-        What an error in a run does: "warn" gives a warning, and the run a row of its own in the
+        What an error in a run does: "warn" gives a warning, and the run gets its own row in the
         table; "raise" ends the study. The cache never keeps an error.
 
     Returns
     -------
     DataFrame
-        A row a run and metric: columns ``estimator``, ``mitigation``, ``seed``, ``metric``,
+        One row per run and metric: columns ``estimator``, ``mitigation``, ``seed``, ``metric``,
         ``group``, ``class``, ``value`` and ``note``. The metrics are those of
-        `skfashion.studies.group_metrics` on the test rows, its "rows" included; "training rows",
-        likewise; and "fit seconds", which include whatever a mitigation does besides fitting. A
-        run that failed has one row, of the metric "failed", with the reason as its ``note``.
+        `skfashion.studies.group_metrics` on the test rows, including its "rows"; "training rows",
+        likewise; and "fit seconds", including whatever a mitigation does besides fitting. A failed
+        run has one row, with the metric "failed" and the reason as its ``note``.
         ``attrs["skipped"]`` lists estimator, mitigation and reason of what did not apply.
 
     Raises
     ------
     ValueError
         Before any run, if lengths differ, groups are missing, the test rows have classes or groups
-        that the training rows have not, there is one group only, or a mitigation is unknown or,
-        though it was asked for by name, applies to no estimator.
+        that the training rows lack, there is only one group, or a mitigation is unknown, or was
+        requested by name but applies to no estimator.
     TypeError
-        If something is not of the kind described.
+        If an argument is not of the kind described.
     ImportError
         If fairlearn is not installed.
 

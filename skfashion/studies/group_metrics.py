@@ -16,51 +16,50 @@ BY_CLASS = ("recall", "selection rate", "false positive rate")
 
 @advises
 def group_metrics(y_true, y_pred, groups, *, classes=None, group_names=None):
-    """Return what fairlearn's ``MetricFrame`` finds, as a tidy table.
+    """Return the results of fairlearn's ``MetricFrame`` as a tidy table.
 
     Parameters
     ----------
     y_true, y_pred : array-like, shape (n,)
         True and predicted labels.
     groups : array-like of shape (n,) or (n, k), DataFrame, or dict of str to array-like (n,)
-        Group of each row; at least two of them. Of several features each intersection is a group,
-        as in fairlearn, those without a row included; its name is text, such as "night, rain".
+        Group of each row; at least two groups. With several features, each intersection is a group,
+        as in fairlearn, even without rows; its name is text, such as "night, rain".
     classes : array-like, default=None
-        All classes in sorted order; None takes those of `y_true`. Two make a binary task, in
-        which the second is the positive class.
+        All classes in sorted order; None takes those of `y_true`. Two classes make a binary task;
+        the second is the positive class.
     group_names : array-like, default=None
         All groups, in the order of the table; None takes those of `groups`.
 
     Returns
     -------
     DataFrame
-        Columns ``metric``, ``group``, ``class``, ``value`` and ``note``. Where `group` is missing,
-        a value belongs to all rows or compares the groups; where `class` is missing, to all
-        classes. Where a comparison leaves out groups, because their rate is not defined, `note`
-        names them; else it is missing.
+        Columns ``metric``, ``group``, ``class``, ``value`` and ``note``. If `group` is missing, a
+        value belongs to all rows or compares the groups; if `class` is missing, it belongs to all
+        classes. If a comparison leaves out groups because their rate is not defined, `note` names
+        them; else it is missing.
 
-        - "rows": how many there are, of all rows and by group, by class and of each cell of group
-          and class.
-        - "accuracy", "balanced accuracy" and "recall", of all rows and by group. The last is
-          that of the positive class in a binary task and the mean over classes otherwise.
-        - "recall", "selection rate" (share of the rows that are said to be of the class) and
-          "false positive rate", by class, of all rows and by group: one class against the rest.
-        - "worst-group accuracy"; "accuracy gap", "accuracy ratio", "recall gap" and "recall
-          ratio": largest minus smallest, and smallest divided by largest, over the groups; the
-          gap of the recall by class, too.
+        - "rows": their number, in total, by group, by class, and by group and class.
+        - "accuracy", "balanced accuracy" and "recall", of all rows and by group. Recall is that of
+          the positive class in a binary task, and the mean over classes otherwise.
+        - "recall", "selection rate" (share of the rows predicted as the class) and "false positive
+          rate", by class, of all rows and by group: one class against the rest.
+        - "worst-group accuracy"; "accuracy gap", "accuracy ratio", "recall gap" and "recall ratio":
+          largest minus smallest, and smallest divided by largest, over the groups; the recall gap
+          by class, too.
         - "demographic parity difference", the gap of the selection rate, and "equalized odds
           difference", the larger one of the gaps of recall and false positive rate, 0 to 1: by
-          class, and without a class that of the worst class. In a binary task both classes have
-          the same. "mean demographic parity difference" and "mean equalized odds difference" are
-          means over the classes.
+          class, and, without a class, that of the worst class. In a binary task, both classes have
+          the same value. "mean demographic parity difference" and "mean equalized odds difference"
+          are means over the classes.
 
-        A rate of a class that a group has not, a gap with fewer than two groups to compare and a
-        ratio of zeros are missing values, left out of means over classes and of the worst class.
+        The rate of a class that a group lacks, a gap with fewer than two groups to compare, and a
+        ratio of zeros are missing values. Means over classes and the worst class leave them out.
 
     Raises
     ------
     ValueError
-        If lengths differ, labels or groups are missing, there is one group only, labels are not
+        If lengths differ, labels or groups are missing, there is only one group, labels are not
         among `classes` or groups not among `group_names`.
     ImportError
         If fairlearn is not installed.

@@ -53,17 +53,17 @@ def imbalance_study(
     verbose=1,
     on_error="warn",
 ):
-    """Train estimators with treatments of rare classes on skewed parts of the data; measure them.
+    """Train and measure estimators with treatments of rare classes on skewed parts of the data.
 
-    Each run draws its training rows with ``skfashion.datasets.make_imbalanced``, fits a pipeline
-    of treatment and estimator to them, and is measured on the test rows as they are. Whatever
-    resamples is a step of that pipeline, so that it never sees a row that is predicted.
+    Each run draws its training rows with ``skfashion.datasets.make_imbalanced``, fits a pipeline of
+    treatment and estimator to them, and is measured on the unchanged test rows. Resampling is a
+    step of that pipeline, so it never sees a row that is predicted.
 
     Parameters
     ----------
     estimators : dict of str to estimator
-        Unfitted classifiers of scikit-learn's kind by a name, or pipelines that end with one. Of a
-        pipeline, a sampler is put before all steps and parameters are set on the last step.
+        Unfitted scikit-learn compatible classifiers by name, or pipelines that end with one. In a
+        pipeline, a sampler is put before all steps, and parameters are set on the last step.
     X : array-like, shape (n, h*w*c) or another that the estimators take
         Training rows to draw from; samplers need flat rows.
     y : array-like of str or int, shape (n,)
@@ -71,10 +71,10 @@ def imbalance_study(
     X_test : array-like, shape (m, ...)
         Test rows.
     y_test : array-like of str or int, shape (m,)
-        Their labels, each of which is in `y`.
+        Their labels; each must be in `y`.
     treatments : list of str or dict of str to treatment, default=None
-        Names of ``skfashion.studies.TREATMENTS``; None is all of them. Or treatments by a name of
-        your own, each one of:
+        Names from ``skfashion.studies.TREATMENTS``; None is all of them. Or treatments by your own
+        names, each one of:
 
         - None, which changes nothing;
         - a dict of parameters to set;
@@ -83,52 +83,53 @@ def imbalance_study(
 
         A treatment is skipped for estimators that lack one of its parameters.
     profiles : list of str or dict, dict of str to these, or "as_is", default=("exponential",)
-        How frequent the classes are, as ``make_imbalanced`` takes it. By name in a dict of dicts,
-        else named by themselves. "as_is" takes all rows: for data that are skewed already. The
-        other names are for classes about equally frequent: those that would make a class rarer
-        than another one, of which the data have less than half as many rows, are refused.
+        How frequent the classes are, as in ``make_imbalanced``. A dict of dicts gives them names;
+        else they are named by themselves. "as_is" takes all rows, for data that are already skewed.
+        The other names are for classes of about equal size: a profile is refused if it makes class
+        A rarer than class B although the data have less than half as many rows of B as of A.
     ratios : list of float, default=(100,)
-        Most frequent to rarest class. Profiles with fixed numbers, "as_is", "deepsmote" and dicts,
-        ignore it and run once.
+        Size of the most frequent class divided by that of the rarest. Profiles with fixed numbers
+        ("as_is", "deepsmote" and dicts) ignore it and run once.
     permutations : list of None, int or list of labels, default=(None,)
-        Which class is how frequent, as ``make_imbalanced`` takes it. "as_is" and dicts as profiles
-        say so themselves, and run once.
+        Order of the classes by frequency, as in ``make_imbalanced``. The profile "as_is" and dicts
+        set it themselves, and run once.
     seeds : list of int >= 0, default=(0,)
-        Each draws the rows anew and is put into every parameter `random_state`, also of steps and
-        of estimators within estimators, whatever it was before.
+        Each seed draws the rows again, and is set as every parameter `random_state`, including
+        those of steps and nested estimators, whatever it was before.
     n_jobs : int, default=None
-        Number of runs at a time, as joblib counts, on the backend that ``joblib.parallel_config``
-        has chosen.
+        Number of runs at a time, as in joblib, on the backend chosen by ``joblib.parallel_config``.
     cache : path-like, default=None
-        Folder that every run is written to as soon as it has ended. The same call again does only
-        what is missing; so does one with more estimators, treatments, seeds and so on. Runs are
-        told apart by data, parameters, seed, and the versions of this package, scikit-learn,
-        imbalanced-learn, PyTorch and NumPy, not by the code of your own estimators: take another
-        folder when that has changed.
+        Folder to which each run is written as soon as it has ended. The same call again only does
+        what is missing, also with more estimators, treatments, seeds and so on. Runs are identified
+        by data, parameters, seed, and the versions of this package, scikit-learn, imbalanced-learn,
+        PyTorch and NumPy, not by the code of your own estimators: use another folder when that has
+        changed.
     verbose : int, default=1
-        Whether a progress bar is shown, and what is skipped is said.
+        Whether to show a progress bar and say what is skipped.
     on_error : {"warn", "raise"}, default="warn"
-        What an error in a run does: "warn" gives a warning, and the run a row of its own in the
-        table; "raise" ends the study. Some samplers refuse some data: SMOTE, say, a class of fewer
-        rows than it has neighbours. The error says which run it was; it is not kept in the cache.
+        What an error in a run does: "warn" gives a warning, and the run gets its own row in the
+        table; "raise" ends the study. Some samplers refuse some data: SMOTE, for example, a class
+        with fewer rows than its number of neighbours. The error names the run; it is not kept in
+        the cache.
 
     Returns
     -------
     DataFrame
-        A row a run and metric, with the columns
+        One row per run and metric, with the columns
 
         - "estimator", "treatment", "profile": names;
         - "ratio": float, NaN for profiles with fixed numbers;
-        - "permutation": missing, an int, or, if any was a list, text;
+        - "permutation": missing, an int, or text (if any was a list);
         - "seed": int;
-        - "metric": those of ``skfashion.metrics.classification_metrics``, and "rows" (of a
-          class, before the treatment), "rows_trained" (after it, as they reach the classifier),
-          "fit_seconds", "predict_seconds" and "peak_memory_mb" (the most the process held during
-          the fit, data and libraries included; on other systems than Linux since it began);
+        - "metric": those of ``skfashion.metrics.classification_metrics``, and "rows" (of a class,
+          before the treatment), "rows_trained" (after it, as they reach the classifier),
+          "fit_seconds", "predict_seconds" and "peak_memory_mb" (the most that the process held
+          during the fit, including data and libraries; on systems other than Linux, since it
+          began);
         - "class": label of a metric of one class, else missing;
         - "value": float;
-        - "note": missing, but in the one row of a run that failed, whose metric is "failed" and
-          whose value is NaN: the reason.
+        - "note": missing, except for failed runs: these have one row with the metric "failed", the
+          value NaN and the reason as the note.
 
         Estimators without ``predict_proba`` have no rows of the metrics that need it.
 
@@ -140,8 +141,8 @@ def imbalance_study(
 
     Notes
     -----
-    Runs beside each other share the processor: for seconds that mean something, take ``n_jobs=1``.
-    In threads they share their memory, too.
+    Parallel runs share the processor: for meaningful seconds, use ``n_jobs=1``. In threads, they
+    share memory, too.
 
     Examples
     --------
@@ -361,11 +362,11 @@ def _check_order(profile, sizes, kept):
     i, j = np.argwhere(turned)[0]
     order = [labels[k] for k in np.argsort(-before, kind="stable")]
     raise ValueError(
-        f"Got the profile {profile!r}, which would leave {left[i]} rows of {labels[i]!r} and "
-        f"{left[j]} of {labels[j]!r}, of which the data have {before[i]} and {before[j]}: it turns "
-        "the order of the data round. Expected profiles='as_is', which takes the data's own sizes, "
-        f"or permutations=[{order}], with which {profile!r} follows their order. A dict of labels "
-        "to numbers of rows may have any order."
+        f"Got the profile {profile!r}, which would keep {left[i]} rows of {labels[i]!r} and "
+        f"{left[j]} of {labels[j]!r}, but the data have {before[i]} and {before[j]}: this reverses "
+        "the order of their class sizes. Expected profiles='as_is', which takes the data's own "
+        f"sizes, or permutations=[{order}], with which {profile!r} follows their order. A dict of "
+        "labels to numbers of rows may have any order."
     )
 
 

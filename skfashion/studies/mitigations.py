@@ -1,9 +1,9 @@
 """What can be done against unfairness: named functions of one form.
 
 A mitigation is called as ``mitigation(estimator, X, y, groups, seed)`` with an unfitted estimator
-of which it may do as it likes, the training rows, labels and groups, and a seed. It returns an
-object with ``predict(X, groups)``. It may have a method ``refusal(estimator, X, y, groups)`` that
-returns a sentence where it does not apply, None where it does.
+that it may change, the training rows, labels and groups, and a seed. It returns an object with
+``predict(X, groups)``. It may have a method ``refusal(estimator, X, y, groups)`` that returns a
+sentence if it does not apply, and None if it does.
 """
 
 import math
@@ -28,7 +28,7 @@ from skfashion.utils.pipelines import last_step, no_weights, prefix_of_last_step
 @with_example(0.51)
 @dataclass(frozen=True)
 class Nothing:
-    """The estimator as it is: what all others are compared with."""
+    """The estimator as it is: the baseline for all others."""
 
     def __call__(self, estimator, X, y, groups, seed):
         """Fit to the rows as they are."""
@@ -38,10 +38,10 @@ class Nothing:
 @with_example(0.05)
 @dataclass(frozen=True)
 class GroupWeights:
-    """Weights with which every cell of group and class weighs the same in sum."""
+    """Row weights that give every pair of group and class the same total weight."""
 
     def refusal(self, estimator, X, y, groups):
-        """Say why not, where an estimator takes no weights."""
+        """Return the reason if an estimator takes no weights."""
         return no_weights(estimator)
 
     def __call__(self, estimator, X, y, groups, seed):
@@ -53,12 +53,12 @@ class GroupWeights:
 @with_example(0.05)
 @dataclass(frozen=True)
 class GroupSampling:
-    """As many training rows of every cell of group and class.
+    """Equally many training rows of every pair of group and class.
 
     An estimator with a parameter `sampling` gets ``sampling="balanced"`` and `GroupWeights`'
     weights: such a net draws the classes equally often, and rows within a class in proportion to
-    their weights, so that no row is copied and an epoch keeps its length. For all others rows are
-    drawn with replacement until each cell has as many as the largest.
+    their weights, so that no row is copied and an epoch keeps its length. For all others, rows are
+    drawn with replacement until each pair has as many rows as the largest.
     """
 
     def __call__(self, estimator, X, y, groups, seed):
@@ -80,7 +80,7 @@ class GroupSampling:
 @advises
 @dataclass(frozen=True)
 class Augment:
-    """Disturbed training images, for estimators with a parameter `augment`.
+    """Augmented training images, for estimators with a parameter `augment`.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Augment:
     augment: str | Augmentation | Callable | None = "strong"
 
     def refusal(self, estimator, X, y, groups):
-        """Say why not, where an estimator has no such parameter or rows are not images."""
+        """Return the reason if an estimator has no such parameter or rows are not images."""
         known = last_step(estimator).get_params(deep=False)
         if "augment" not in known:
             return "the estimator has no parameter `augment`"

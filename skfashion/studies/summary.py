@@ -15,21 +15,21 @@ REPEATED = ("seed", "permutation")
 
 @advises
 def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
-    """Return mean and deviation over seeds, and how much better than the baseline.
+    """Return mean and standard deviation over seeds, and the difference from the baseline.
 
-    Within a seed, the values of all permutations are averaged first: with a seed come one set of
-    rows and one set of initial weights, so that its permutations are not independent repetitions.
+    Within a seed, the values of all permutations are averaged first: they share one set of rows and
+    one set of initial weights, so they are not independent repetitions.
 
     Parameters
     ----------
     frame : DataFrame
-        One row a run and metric, as ``imbalance_study`` and ``fairness_study`` return it: a column
-        "value", "seed", that of the treatment, and any others, by which it is grouped; a "note"
-        is not looked at, and runs that failed are left out.
+        One row per run and metric, as ``imbalance_study`` and ``fairness_study`` return it: columns
+        "value", "seed", that of the treatment, and any others, which define the groups; a "note" is
+        ignored, and failed runs are left out.
     baseline : str, default="nothing"
         Treatment that the others are compared with.
     confidence : float between 0 and 1, default=0.95
-        Of the intervals.
+        Confidence of the intervals.
     column : str, default=None
         Column of the treatment; None is "treatment" or "mitigation", whichever is there.
 
@@ -43,12 +43,12 @@ def summarize_study(frame, *, baseline="nothing", confidence=0.95, column=None):
         - "mean" and "deviation" over the seeds (n - 1 in the denominator; NaN for one seed);
         - "difference": mean over the seeds of the value minus the baseline's of the same seed and
           permutation; NaN for the baseline itself, and where it has no such run;
-        - "low" and "high": the ends of its interval from Student's t of the paired differences;
-          NaN for fewer than two seeds. If both have one sign, the difference is more than the
-          chance of drawn training rows and initial weights, at this confidence and for one
-          comparison: of twenty, one will be so by chance. Test rows that all seeds share have
-          chance in them, too, of which it knows nothing (Nadeau and Bengio, Machine Learning 52,
-          2003).
+        - "low" and "high": the ends of its interval, by Student's t of the paired differences; NaN
+          for fewer than two seeds. If both have the same sign, the difference is larger than
+          expected from the chance of drawn training rows and initial weights, at this confidence
+          and for one comparison: of twenty, one will be so by chance. The test rows that all seeds
+          share add chance that the interval does not include (Nadeau and Bengio, Machine Learning
+          52, 2003).
 
     Raises
     ------

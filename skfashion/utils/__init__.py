@@ -1,4 +1,4 @@
 """What several folders share: labels, pipelines, seeds, files, and scikit-learn's private names.
 
-It imports nothing of the package, and no PyTorch.
+It imports nothing from the package, and no PyTorch.
 """

@@ -22,7 +22,7 @@ class Dashboard:
     Attributes
     ----------
     html : str
-        The page. A notebook shows it by itself.
+        The page. A notebook shows it automatically.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Dashboard:
         Raises
         ------
         OSError
-            If the file cannot be written; what was there before is left as it was.
+            If the file cannot be written; an existing file is kept.
         """
         write_text(path, self.html)
         return Path(path)
@@ -62,25 +62,25 @@ class Dashboard:
 
 @advises
 def make_dashboard(results, *, title="Dashboard"):
-    """Put results of studies and searches on one page, whose charts follow what is chosen.
+    """Put results of studies and searches on one page, with interactive charts.
 
-    Of a study, choose treatments, and see how each class fares; of a search, choose ranges on
-    parallel axes, then candidates, and see their scores on each split or resource.
+    For a study, choose treatments to see the results of each class; for a search, choose ranges on
+    parallel axes, then candidates, to see their scores on each split or resource.
 
     Parameters
     ----------
     results : dict, DataFrame or path-like
-        By their headings, any number of the following, or one of them alone:
+        Any number of the following by their headings, or a single one:
 
         - a study: the table of ``imbalance_study`` or ``fairness_study``, or any table with a
           column of text to compare (the first of "treatment", "mitigation", "method", "estimator",
           "name", "label" and "unit", else the first one) and either "metric", "value" and perhaps
           "class" and "group", or a column of numbers for each metric;
         - a search: ``cv_results_`` of any search in scikit-learn's form, as a dict of arrays or a
-          table; what scikit-learn has negated, as "neg_log_loss", is shown as the loss that it is;
-        - a drift log: a row a test with "kind", "statistic" and "threshold", perhaps "alarm",
-          "window" and "time"; or a row a window with "tests", a dict of these by kind, as
-          ``DriftReport.to_dict()`` has it; or such a "report" in each answer of a service;
+          table; scores that scikit-learn has negated, such as "neg_log_loss", are shown as losses;
+        - a drift log: one row per test with "kind", "statistic" and "threshold", perhaps "alarm",
+          "window" and "time"; or one row per window with "tests", a dict of these by kind, as in
+          ``DriftReport.to_dict()``; or such a "report" in each answer of a service;
         - the path of a file of one of these (``.csv``, ``.json``, ``.jsonl``, ``.parquet``), or
           of the `cache` folder of a study.
     title : str, default="Dashboard"
@@ -96,7 +96,7 @@ def make_dashboard(results, *, title="Dashboard"):
     OSError
         If a file cannot be opened.
     ValueError
-        If there are no results, one has no rows or not the columns of any of these, or a file is
+        If there are no results, one has no rows or has the columns of none of these, or a file is
         of another kind.
     TypeError
         If a result is neither a table nor a path.

@@ -33,7 +33,7 @@ METHODS = {
 
 
 class AttributionDisplay(Display):
-    """Images beside maps of what spoke for a class, a row an image, a column a method.
+    """Images beside maps of what speaks for a class; one row per image, one column per method.
 
     Brown pixels speak for the class, violet ones against it; each map is scaled to its own largest
     value. Use :meth:`from_estimator` to make one.
@@ -45,7 +45,7 @@ class AttributionDisplay(Display):
     maps : dict of str to ndarray of shape (n, h, w)
         By method.
     names : list of str
-        The class in question, of each image.
+        The class to explain, for each image.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class AttributionDisplay(Display):
 
     Notes
     -----
-    Maps tell how the net reacts to changes of pixels, not why; methods disagree, and some of their
-    maps hardly change when the weights are random (Adebayo et al., NeurIPS 2018). Computed by
+    Maps show how the net reacts to changes of pixels, not why; methods disagree, and some maps
+    hardly change when the weights are random (Adebayo et al., NeurIPS 2018). They are computed by
     captum, the extra ``attribution``.
 
     References
@@ -95,25 +95,25 @@ class AttributionDisplay(Display):
         class_names=None,
         ax=None,
     ):
-        """Draw what a fitted net's decisions for images hang on.
+        """Draw which pixels a fitted net's decisions depend on.
 
         Parameters
         ----------
         estimator : estimator
             A fitted classifier of this package, or a pipeline or search that ends with one. Maps
-            are of the images that a pipeline's last step sees, pictures of those in `X`.
+            refer to the images that a pipeline's last step gets, pictures to those in `X`.
         X : array-like
-            Images in any layout that it accepts, or a single one, without the axis of the rows; a
-            row of a DataFrame keeps its names.
+            Images in any layout that it accepts, or a single one, without the row axis; a row of a
+            DataFrame keeps its names.
         y : array-like of shape (n,) or label, default=None
-            The classes in question, a label for a single image; None is what is predicted.
+            The classes to explain, a label for a single image; None takes the predicted ones.
         methods : sequence of {"saliency", "integrated_gradients", "grad_cam", "occlusion"}
-            The size of the gradient; the gradient on the way from an image without content, times
-            the difference to it; where the last convolution saw something; and what covering a
-            part of the image changes.
+            In this order: the size of the gradient; the gradient on the path from an image without
+            content, times the difference from it; where the last convolution responds; and the
+            change when a part of the image is covered.
         baseline : float, default=0.0
-            The value of pixels without content, black by default, of integrated gradients and of
-            what covers; in a pipeline, a value that the last step sees.
+            The value of pixels without content, black by default, for integrated gradients and
+            occlusion; in a pipeline, a value that the last step gets.
         class_names : array-like of str, default=None
             In the order of ``classes_``; None takes the labels.
         ax : matplotlib axes, default=None
@@ -128,10 +128,10 @@ class AttributionDisplay(Display):
         ImportError
             If captum is not installed.
         ValueError
-            If a method is unknown, or needs a convolution that the net has not; the numbers of
-            images and labels differ, there are not as many names as classes, or a label is none of
-            these; the estimator is no fitted one of this package; or steps of a pipeline make
-            something else of images than images of the same height and width.
+            If a method is unknown, or needs a convolution that the net does not have; the numbers
+            of images and labels, or of names and classes, differ, or a label is not one of the
+            classes; the estimator is not a fitted one of this package; or steps of a pipeline do
+            not return images of the same height and width.
         """
         unknown = [method for method in methods if method not in METHODS]
         if unknown or not methods:
@@ -150,8 +150,8 @@ class AttributionDisplay(Display):
             raise ValueError(
                 f"Got images of {sides[0]} x {sides[1]} pixels, and a {type(net).__name__} that "
                 f"sees {sides_seen[0]} x {sides_seen[1]}; expected the same, so that each pixel "
-                "has its place on a map. Of a pipeline whose steps make other columns, give the "
-                "last step alone, and X as that step sees it."
+                "has its place on a map. If steps of a pipeline change the columns, pass only "
+                "its last step, and X as that step gets it."
             )
         infer_image_shape(np.shape(seen), net.image_shape_)  # refuses other channels
         codes = encode_labels(net.predict(seen) if y is None else y, net.classes_)[1]
@@ -297,8 +297,8 @@ def _last_map(net, image):
     attends = any(len(shape) == 3 for _, shape in passed)
     if not sides or attends:
         raise ValueError(
-            f"Got methods with 'grad_cam' and a {type(net).__name__}, whose net has no convolution "
-            "as its last layer that looks at places; leave it out, or take a ConvNetClassifier or "
-            "ResNetClassifier."
+            f"Got methods with 'grad_cam' and a {type(net).__name__}, whose net has no "
+            "convolution, or attention after it; leave 'grad_cam' out, or use a ConvNetClassifier "
+            "or ResNetClassifier."
         )
     return [layer for layer, shape in passed if len(shape) == 4 and shape[2:] == sides[-1]][-1]

@@ -13,14 +13,14 @@ HATCHES = ("", "///", "...", "xxx")
 
 
 class ClassDistributionDisplay(Display):
-    """Rows of each class, a bar each; several distributions beside each other.
+    """Number of rows per class, as bars; several distributions side by side.
 
     Use :meth:`from_labels` or :meth:`from_sampler` to make one.
 
     Parameters
     ----------
     counts : dict of str to ndarray of shape (n_classes,)
-        Rows of each class, or their weights, by what they are called.
+        Rows of each class, or their weights, by name of the set.
     names : list of str
         Of the classes.
     unit : str
@@ -58,11 +58,11 @@ class ClassDistributionDisplay(Display):
         Parameters
         ----------
         y : array-like of shape (n,), or dict of str to such
-            Labels; a dict holds several sets, by what they are called.
+            Labels; a dict holds several sets by name.
         sample_weight : array-like of shape (n,), default=None
-            Weights to add up instead of rows; only of a single set.
+            Weights to add up instead of rows; only for a single set.
         classes : array-like of shape (n_classes,), default=None
-            All labels, those without a row too; None is those that occur, sorted.
+            All labels, including those without rows; None is those that occur, sorted.
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         ax : matplotlib axes, default=None
@@ -75,8 +75,8 @@ class ClassDistributionDisplay(Display):
         Raises
         ------
         ValueError
-            If weights come with several sets, or are not as many as labels; there are not as many
-            names as classes, or a label is none of these.
+            If weights come with several sets; the numbers of weights and labels, or of names and
+            classes, differ; or a label is not one of the classes.
         """
         sets = y if isinstance(y, dict) else {"rows": y}
         if sample_weight is not None and len(sets) > 1:
@@ -98,7 +98,7 @@ class ClassDistributionDisplay(Display):
     @classmethod
     @validated()
     def from_sampler(cls, sampler, X, y, *, classes=None, class_names=None, ax=None):
-        """Draw what a sampler of imbalanced-learn's makes of the classes.
+        """Draw the classes before and after an imbalanced-learn sampler.
 
         Parameters
         ----------
@@ -118,8 +118,8 @@ class ClassDistributionDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images and labels differ, there are not as many names as classes, or a
-            label is none of these.
+            If the numbers of images and labels, or of names and classes, differ, or a label is not
+            one of the classes.
         """
         y = labels_of(y, X)
         X = np.asarray(X)

@@ -26,9 +26,9 @@ OPACITY = 0.8
 
 
 class EmbeddingDisplay(Display):
-    """Features of images in two dimensions, a colour and a marker for each class.
+    """Features of images in two dimensions, with a colour and a marker for each class.
 
-    Up to ten classes differ in both, beyond that in one or the other.
+    Up to ten classes differ in both, more classes in one of them.
 
     Use :meth:`from_estimator` or :meth:`from_features` to make one; :meth:`to_html` writes a page
     on which images appear beside the pointer.
@@ -37,7 +37,7 @@ class EmbeddingDisplay(Display):
     ----------
     points : ndarray of shape (n, 2)
     codes : ndarray of int (n,)
-        Places of the classes.
+        Positions of the classes in `names`.
     names : list of str
         Of the classes.
     pictures : ndarray of shape (n, h, w) or (n, h, w, 3), or None
@@ -45,7 +45,7 @@ class EmbeddingDisplay(Display):
     labels : tuple of two str
         Of the axes.
     rows : ndarray of int (n,) or None
-        Which of the images that were given they are.
+        Positions of the points among the given images.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class EmbeddingDisplay(Display):
         random_state: int | np.random.RandomState | None = 0,
         ax=None,
     ):
-        """Draw what a fitted net's ``transform`` makes of images.
+        """Draw what a fitted net's ``transform`` returns for images.
 
         Parameters
         ----------
@@ -111,8 +111,8 @@ class EmbeddingDisplay(Display):
         ImportError
             If `reducer` needs a package that is not installed.
         ValueError
-            If the numbers of images and labels differ, there are not as many names as classes, a
-            label is none of these, or `reducer` is not as described.
+            If the numbers of images and labels, or of names and classes, differ, a label is not one
+            of the classes, or `reducer` is not as described.
         """
         y = labels_of(y, X)
         rows = _choose_rows(len(y), n_images, random_state)
@@ -158,18 +158,18 @@ class EmbeddingDisplay(Display):
         X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c), default=None
             The images, for :meth:`to_html`.
         reducer : {"pca", "tsne", "umap"} or transformer, default="pca"
-            What makes two dimensions of d. "umap" needs the package umap-learn. Only "pca"
-            keeps distances; of the others, neighbourhoods alone mean something.
+            What reduces d dimensions to two. "umap" needs the package umap-learn. Only "pca" keeps
+            distances; with the others, only neighbourhoods are meaningful.
         n_images : int or None, default=2000
-            So many are drawn at random, if there are more; None takes all.
+            If there are more, this many are drawn at random; None takes all.
         classes : array-like of shape (n_classes,), default=None
             All labels, in the order of the names; None is those of `y`, sorted.
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers.
+            As in the classifiers.
         random_state : int, RandomState or None, default=0
-            Draws the images, and is the seed of the reducers that go by name.
+            Draws the images, and seeds the reducers given by name.
         ax : matplotlib axes, default=None
             Where to draw; None makes a new figure.
 
@@ -182,9 +182,9 @@ class EmbeddingDisplay(Display):
         ImportError
             If `reducer` needs a package that is not installed.
         ValueError
-            If the numbers of features, labels and images differ, there are not as many names as
-            classes, a label is none of these, or `reducer` is not as described, or does not return
-            two columns.
+            If the numbers of features, labels and images, or of names and classes, differ, a label
+            is not one of the classes, or `reducer` is not as described, or does not return two
+            columns.
         """
         y, features = labels_of(y, features, X), np.asarray(features)
         rows = _choose_rows(len(features), n_images, random_state)

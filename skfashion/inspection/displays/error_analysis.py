@@ -19,7 +19,7 @@ from skfashion.utils.names import advises
 
 
 class Confusion(NamedTuple):
-    """A class that is taken for another.
+    """A class that is mistaken for another.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Confusion(NamedTuple):
     share : float
         Of the images of the true class, 0 to 1.
     rows : ndarray of int
-        Some of these images, by their numbers.
+        Positions of some of these images.
     """
 
     true: str
@@ -41,7 +41,7 @@ class Confusion(NamedTuple):
 
 
 class ErrorAnalysisDisplay(Display):
-    """The most frequent confusions, a row each, with images.
+    """The most frequent confusions, one per row, with images.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
 
@@ -50,7 +50,7 @@ class ErrorAnalysisDisplay(Display):
     confusions : list of Confusion
         The most frequent first.
     pictures : list of ndarray of shape (m, h, w) or (m, h, w, 3)
-        Of each, from 0 to 1.
+        Images of each confusion, from 0 to 1.
 
     Attributes
     ----------
@@ -112,8 +112,8 @@ class ErrorAnalysisDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images and labels differ, there are not as many names as classes, or a
-            label is none of these.
+            If the numbers of images and labels, or of names and classes, differ, or a label is not
+            one of the classes.
         """
         y = labels_of(y, X)
         return cls.from_predictions(
@@ -153,13 +153,13 @@ class ErrorAnalysisDisplay(Display):
         classes : array-like of shape (n_classes,), default=None
             All labels; None is those that occur, sorted.
         n_pairs : int, default=5
-            Confusions, if there are so many.
+            Number of confusions, if there are this many.
         n_images : int, default=6
-            Images of each, if there are so many: the first ones.
+            Images of each, if there are this many: the first ones.
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers.
+            As in the classifiers.
         ax : matplotlib axes, default=None
             Where to draw; None makes a new figure.
 
@@ -170,8 +170,8 @@ class ErrorAnalysisDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images and labels differ, there are not as many names as classes, or a
-            label is none of these.
+            If the numbers of images and labels, or of names and classes, differ, or a label is not
+            one of the classes.
         """
         y_true, y_pred = labels_of(y_true, y_pred, X), labels_of(y_pred)
         classes = np.union1d(y_true, y_pred) if classes is None else np.asarray(classes)

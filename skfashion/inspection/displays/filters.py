@@ -11,14 +11,14 @@ from skfashion.inspection.drawing import axes_for, draw_tiles, in_rows, tiles_fi
 class FilterDisplay(Display):
     """Weights of the first layer as images.
 
-    Brown is positive, violet negative, white zero. Those of three channels are in their colours:
-    mid-grey is zero, and what is brighter in a channel is positive there. Use
-    :meth:`from_estimator` to make one.
+    Brown is positive, violet negative, white zero. Filters of three channels are in colour:
+    mid-grey is zero, and brighter values in a channel are positive. Use :meth:`from_estimator` to
+    make one.
 
     Parameters
     ----------
     filters : ndarray of shape (n, h, w) or (n, h, w, 3)
-        Weights, in the order of the layer; of three channels, in colour.
+        Weights, in the order of the layer; in colour for three channels.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class FilterDisplay(Display):
         estimator : estimator
             A fitted classifier of this package, or a pipeline or search that ends with one.
         n_filters : int, default=32
-            Those of the largest weights, if there are more.
+            If there are more, those with the largest weights are drawn.
         n_columns, ax
             As in :meth:`plot`.
 
@@ -60,7 +60,7 @@ class FilterDisplay(Display):
         Raises
         ------
         ValueError
-            If the estimator is no fitted one of this package.
+            If the estimator is not a fitted one of this package.
         """
         net = fitted_last_step(estimator, "net_")
         weights = _first_weights(net)
@@ -77,7 +77,7 @@ class FilterDisplay(Display):
         Parameters
         ----------
         n_columns : int, default=8
-            Filters beside each other.
+            Filters side by side.
         ax : matplotlib axes, default=None
             None makes a new figure.
 

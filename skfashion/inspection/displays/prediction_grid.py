@@ -52,7 +52,7 @@ def choose_rows(codes, predicted, probabilities, which, n_images, random_state):
 
 
 class PredictionGridDisplay(Display):
-    """Images with predicted and true classes, those that are wrong in a dashed frame.
+    """Images with predicted and true classes; wrong ones have a dashed frame.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
 
@@ -66,7 +66,7 @@ class PredictionGridDisplay(Display):
         Of the predicted classes.
     is_right : ndarray of bool (m,)
     rows : ndarray of int (m,)
-        Which of the images that were given they are.
+        Positions among the given images.
 
     Attributes
     ----------
@@ -182,18 +182,18 @@ class PredictionGridDisplay(Display):
         classes : array-like of shape (n_classes,), default=None
             The labels in the order of the columns; None is those of `y_true`, sorted.
         which : {"wrong", "uncertain", "random", "confident_wrong"}, default="wrong"
-            Wrong ones by chance; those whose two most probable classes are closest; any by chance;
-            or wrong ones, the surest first.
+            In this order: random wrong ones; those whose two most probable classes are closest; any
+            at random; wrong ones, the most confident first.
         n_images : int, default=20
-            If there are so many.
+            Number of images, if there are this many.
         n_columns : int, default=5
-            Images beside each other.
+            Images side by side.
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers.
+            As in the classifiers.
         random_state : int, RandomState or None, default=0
-            Draws the images, where that is by chance.
+            Draws the images, if they are random.
         ax : matplotlib axes, default=None
             Where to draw; None makes a new figure.
 
@@ -204,8 +204,8 @@ class PredictionGridDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images, labels and probabilities differ, there are not as many
-            columns, or names, as classes, or a label is none of these.
+            If the numbers of images, labels and probabilities, or of columns, names and classes,
+            differ, or a label is not one of the classes.
         """
         y_true = labels_of(y_true, y_prob, y_pred, X)
         y_pred = None if y_pred is None else labels_of(y_pred)
@@ -233,7 +233,7 @@ class PredictionGridDisplay(Display):
         Parameters
         ----------
         n_columns : int, default=5
-            Images beside each other.
+            Images side by side.
         ax : matplotlib axes, default=None
             None makes a new figure.
 

@@ -18,7 +18,7 @@ from skfashion.utils.names import advises
 
 
 class ProbabilityDisplay(Display):
-    """An image beside the probabilities of its classes, the true one hatched.
+    """An image beside the probabilities of the classes; the true one is hatched.
 
     Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
 
@@ -30,13 +30,13 @@ class ProbabilityDisplay(Display):
     names : list of str
         Of the classes.
     true : int or None
-        Place of the true class.
+        Position of the true class in `names`.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     axes_ : ndarray of 2 matplotlib Axes
-        Of the image and of the probabilities.
+        Axes of the image and of the probabilities.
     ax_ : matplotlib Axes
         The latter.
 
@@ -69,21 +69,21 @@ class ProbabilityDisplay(Display):
         image_shape: str | tuple[int, ...] = "auto",
         ax=None,
     ):
-        """Draw what a fitted classifier makes of an image.
+        """Draw a fitted classifier's probabilities for an image.
 
         Parameters
         ----------
         estimator : estimator
             With ``predict_proba`` and ``classes_``.
         x : array-like
-            One image, in any layout that the classifiers accept, without the axis of the rows;
-            a row of a DataFrame keeps its names.
+            One image, in any layout that the classifiers accept, without the row axis; a row of a
+            DataFrame keeps its names.
         y : label, default=None
             Its true class, if known.
         class_names : array-like of str, default=None
             In the order of ``classes_``; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers; "auto" is that of the fit.
+            As in the classifiers; "auto" is that of the fit.
         ax : matplotlib axes or sequence of two, default=None
             Where to draw; a single one is divided, None makes a new figure.
 
@@ -94,8 +94,8 @@ class ProbabilityDisplay(Display):
         Raises
         ------
         ValueError
-            If there are not as many names as classes, or the label is no single one, or none of
-            the classes.
+            If the numbers of names and classes differ, or the label is not a single one of the
+            classes.
         """
         X = as_one_row(x)
         return cls.from_predictions(
@@ -135,7 +135,7 @@ class ProbabilityDisplay(Display):
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers.
+            As in the classifiers.
         ax : matplotlib axes or sequence of two, default=None
             Where to draw; a single one is divided, None makes a new figure.
 
@@ -146,8 +146,8 @@ class ProbabilityDisplay(Display):
         Raises
         ------
         ValueError
-            If there are not as many probabilities, or names, as classes, or the label is no single
-            one, or none of these.
+            If the numbers of probabilities, names and classes differ, or the label is not a single
+            one of the classes.
         """
         classes = np.arange(len(y_prob)) if classes is None else np.asarray(classes)
         (probabilities,) = as_probabilities([y_prob], classes)

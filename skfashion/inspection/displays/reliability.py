@@ -15,24 +15,24 @@ GID = "skfashion-reliability"
 
 
 class ReliabilityDisplay(Display):
-    """Accuracy against confidence: the probability of the class that is predicted.
+    """Accuracy against confidence, the probability of the predicted class.
 
-    scikit-learn's ``CalibrationDisplay`` shows the same for two classes; of more, it takes one at a
-    time against all others. Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
+    scikit-learn's ``CalibrationDisplay`` shows the same for two classes; with more, it takes one at
+    a time against all others. Use :meth:`from_estimator` or :meth:`from_predictions` to make one.
 
     Parameters
     ----------
     confidence, accuracy : ndarray of shape (n_bins,)
         Means in each bin that is not empty.
     counts : ndarray of int (n_bins,)
-        Rows in it.
+        Rows in each bin.
     name : str or None
         Of the classifier.
 
     Attributes
     ----------
     ece : float
-        Expected calibration error: the mean distance of the two, weighted with the rows.
+        Expected calibration error: the mean distance between the two, weighted by rows.
     figure_ : matplotlib Figure
     ax_ : matplotlib Axes
 
@@ -84,8 +84,8 @@ class ReliabilityDisplay(Display):
         n_bins : int, default=15
             Of equal width, from 0 to 1.
         name : str, default=None
-            None is that of its class; of a pipeline or a search that of its last step's, as in the
-            other displays.
+            None is the name of its class; for a pipeline or a search, that of its last step, as in
+            the other displays.
         ax : matplotlib axes, default=None
             Where to draw; None makes a new figure.
 
@@ -96,7 +96,7 @@ class ReliabilityDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images and labels differ, or a label is none of the classes.
+            If the numbers of images and labels differ, or a label is not one of the classes.
         """
         y = labels_of(y, X)
         name = type(last_step(estimator)).__name__ if name is None else name
@@ -129,8 +129,8 @@ class ReliabilityDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of labels and probabilities differ, there are not as many columns as
-            classes, or a label is none of these.
+            If the numbers of labels and probabilities, or of columns and classes, differ, or a
+            label is not one of the classes.
         """
         y_true = labels_of(y_true, y_prob)
         classes = np.unique(y_true) if classes is None else np.asarray(classes)
@@ -150,12 +150,12 @@ class ReliabilityDisplay(Display):
         return cls(confidence, accuracy, counts[kept], name)
 
     def plot(self, *, ax=None, **options):
-        """Draw the curve, and how many rows each of its points stands for.
+        """Draw the curve, and the number of rows behind each of its points.
 
         Parameters
         ----------
         ax : matplotlib axes, default=None
-            None makes a new figure. With those of another display, both are compared.
+            None makes a new figure. With the axes of another display, both are compared.
         **options : dict
             More arguments of matplotlib's ``plot``.
 

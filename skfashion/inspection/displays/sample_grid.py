@@ -12,14 +12,14 @@ from skfashion.utils.names import advises
 
 
 class SampleGridDisplay(Display):
-    """Some images of each class, a row a class.
+    """Some images of each class, one class per row.
 
     Use :meth:`from_data` to make one.
 
     Parameters
     ----------
     pictures : list of ndarray of shape (m, h, w) or (m, h, w, 3)
-        Of each class, from 0 to 1.
+        Images of each class, from 0 to 1.
     names : list of str
         Of the classes.
 
@@ -66,11 +66,11 @@ class SampleGridDisplay(Display):
         classes : array-like of shape (n_classes,), default=None
             The labels to show, in this order; None is those of `y`, sorted.
         n_images : int, default=10
-            Of each class, if it has so many.
+            Images of each class, if it has this many.
         class_names : array-like of str, default=None
             In the order of `classes`; None takes the labels.
         image_shape : "auto" or tuple of int, default="auto"
-            As the parameter of the classifiers.
+            As in the classifiers.
         random_state : int, RandomState or None, default=0
             Chooses the images.
         ax : matplotlib axes, default=None
@@ -83,8 +83,8 @@ class SampleGridDisplay(Display):
         Raises
         ------
         ValueError
-            If the numbers of images and labels differ, there are not as many names as classes, or a
-            label is none of these.
+            If the numbers of images and labels, or of names and classes, differ, or a label is not
+            one of the classes.
         """
         y = labels_of(y, X)
         classes = np.unique(y) if classes is None else np.asarray(classes)

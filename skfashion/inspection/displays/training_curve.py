@@ -28,20 +28,20 @@ class TrainingCurveDisplay(Display):
     Parameters
     ----------
     histories : dict of str to list of pandas.DataFrame
-        By what a training is called, what `history_` says of it; several are runs of the same
-        with other seeds, and are drawn as their mean in a band of one standard deviation, of those
-        that have reached an epoch.
+        The `history_` of each training, by its name. Several are runs of the same with different
+        seeds; they are drawn as their mean in a band of one standard deviation, over the runs that
+        have reached an epoch.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     axes_ : ndarray of matplotlib Axes
-        One a panel.
+        One per panel.
     ax_ : matplotlib Axes
         The first of them.
     best_epochs_ : dict of str to int
-        The epoch of the largest (mean) validation score, of those that have any; of several runs,
-        among the epochs that all have reached.
+        The epoch of the largest (mean) validation score, if there are any; for several runs, among
+        the epochs that all have reached.
 
     See Also
     --------
@@ -65,13 +65,13 @@ class TrainingCurveDisplay(Display):
     @classmethod
     @advises
     def from_estimator(cls, estimator, *, panels: Sequence[str] = ("loss", "score", "lr"), ax=None):
-        """Draw what fitted classifiers remember of their trainings.
+        """Draw the training histories of fitted classifiers.
 
         Parameters
         ----------
         estimator : estimator, list of estimator, or dict of str to either
             Fitted classifiers of this package; pipelines and searches that end with one. A list
-            holds runs of the same with other seeds.
+            holds runs of the same with different seeds.
         panels, ax
             As in :meth:`plot`.
 
@@ -82,7 +82,7 @@ class TrainingCurveDisplay(Display):
         Raises
         ------
         ValueError
-            If there is no estimator, or one is not fitted, or is none of this package's.
+            If there is no estimator, or one is not fitted, or not from this package.
         """
         groups = estimator
         if not isinstance(estimator, dict):
@@ -106,9 +106,9 @@ class TrainingCurveDisplay(Display):
         Parameters
         ----------
         panels : sequence of {"loss", "score", "lr"}
-            What to draw, each beside the other.
+            What to draw, side by side.
         ax : matplotlib axes, sequence of them, or None
-            A single one is divided among the panels. None makes a new figure.
+            A single one is split into the panels. None makes a new figure.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class TrainingCurveDisplay(Display):
         Raises
         ------
         ValueError
-            If a panel is none of those.
+            If a panel is not one of these.
         """
         unknown = [panel for panel in panels if panel not in PANELS]
         if unknown or not panels:

@@ -28,10 +28,10 @@ class Report:
     html : str
         The whole page.
     scores : pandas.DataFrame
-        A row a model and score: ``model``, ``score``, ``value``, ``low`` and ``high``, the ends of
-        an interval of 95 %.
+        One row per model and score: ``model``, ``score``, ``value``, ``low`` and ``high``, the ends
+        of a 95 % interval.
     differences : pandas.DataFrame
-        The same of the differences of each further model from the first; no rows for one model.
+        The same for the difference of each further model from the first; no rows for one model.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class Report:
         Raises
         ------
         OSError
-            If it cannot be written, and a page that was there before is left as it was.
+            If the page cannot be written; an existing file is kept.
         """
         path = Path(path)
         write_text(path, self.html)
@@ -99,14 +99,13 @@ def make_report(
     n_resamples=1000,
     random_state: int | np.random.RandomState | None = 0,
 ):
-    """Write down what fitted classifiers do on test images, as one page to send on.
+    """Report how fitted classifiers perform on test images, as one page to share.
 
     Parameters
     ----------
     models : estimator, or dict of str to estimator
         Fitted classifiers with ``predict``, ``predict_proba`` and equal ``classes_``: of this
-        package, and others to compare them with. The first is the one that all others are compared
-        with.
+        package, and others for comparison. All others are compared with the first.
     X : array-like of shape (n, h*w*c), (n, h, w), (n, c, h, w) or (n, h, w, c)
         Test images, which none of the models has seen.
     y : array-like of shape (n,)
@@ -114,7 +113,7 @@ def make_report(
     class_names : array-like of str, default=None
         In the order of ``classes_``; None takes the labels.
     image_shape : "auto" or tuple of int, default="auto"
-        As the parameter of the classifiers; "auto" is that of the first model's fit.
+        As in the classifiers; "auto" is that of the first model's fit.
     y_train : array-like, default=None
         Labels of the training images, to show how frequent classes were there.
     data_name : str, default="test images"
@@ -124,12 +123,12 @@ def make_report(
     data_card : dict of str to str, default=None
         More about the data: where it is from, its licence, its fingerprint.
     tables : dict of str to pandas.DataFrame, default=None
-        More tables by their headings, such as accuracies of disturbed images or of groups.
+        More tables by their headings, such as accuracies on corrupted images or by group.
     title : str, default="Report"
     n_resamples : int, default=1000
-        Bootstrap samples of the test images, for intervals of 95 %.
+        Bootstrap samples of the test images, for 95 % intervals.
     random_state : int, RandomState or None, default=0
-        Draws these, and examples.
+        Draws these samples, and examples.
 
     Returns
     -------
@@ -140,20 +139,20 @@ def make_report(
     ImportError
         If altair or vl-convert-python is not installed: the extra ``report``.
     ValueError
-        If there is no model, one is not fitted or has no probabilities, models have other classes
-        than each other, or `y` has labels that are none of these; if names of models are equal as
-        text, there are not as many labels as images, `data_limits` is a single text, or
-        `n_resamples` is not a whole number from 1.
+        If there is no model, one is not fitted or has no probabilities, the models have different
+        classes, or `y` has other labels; if names of models are equal as text, the numbers of
+        labels and images differ, `data_limits` is a single string, or `n_resamples` is not a whole
+        number from 1.
 
     Notes
     -----
-    Intervals are percentiles of scores of bootstrap samples of the test images. All models get the
-    same samples, and a difference is taken in each: where two models fail on the same images, the
+    Intervals are percentiles of scores on bootstrap samples of the test images. All models get the
+    same samples, and differences are computed in each: if two models fail on the same images, the
     interval of their difference is narrower than those of their scores.
 
-    Resampling makes the expected calibration error larger, as it is a sum of sizes. Its interval,
-    and that of its difference, are therefore moved until the mean of the samples is the value, and
-    that of the error is cut at 0: they tell its spread.
+    Resampling makes the expected calibration error larger, because it is a sum of absolute values.
+    Its interval, and that of its difference, are therefore shifted so that the mean of the samples
+    is the value, and that of the error is cut at 0: they show its spread.
 
     Examples
     --------

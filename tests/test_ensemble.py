@@ -225,7 +225,7 @@ def test_nets_from_the_weights_of_one_file_make_a_soup(tmp_path):
         for i, lr in ((1, 1e-3), (1, 2e-3), (2, 1e-3))
     ]
     average_weights(heads[:2], X)
-    with pytest.raises(ValueError, match="the same random_state, where it has other labels"):
+    with pytest.raises(ValueError, match="the same random_state, if init_from has other labels"):
         average_weights(heads[1:], X)
 
 

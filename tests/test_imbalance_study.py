@@ -630,9 +630,7 @@ def test_data_may_be_taken_as_they_are(profiles):
 @pytest.mark.parametrize("profile", ["exponential", "step", "linear"])
 def test_a_profile_that_turns_the_order_of_the_data_round_is_refused(profile):
     options = {"treatments": ["nothing"], "profiles": [profile], "ratios": [4]}
-    with pytest.raises(
-        ValueError, match=r"5 rows of 1 and 20 of 0, but .* 50 and 20: "
-    ) as caught:
+    with pytest.raises(ValueError, match=r"5 rows of 1 and 20 of 0, but .* 50 and 20: ") as caught:
         study({"untouched": Untouched()}, FEW, **options)
     assert "profiles='as_is'" in str(caught.value)
     assert "permutations=[[1, 0]]" in str(caught.value)

@@ -1,6 +1,6 @@
 """Fitted classifiers as files that need neither this package nor scikit-learn, and run fast.
 
-How a classifier computes is known here and in `classifiers` only. Nets are pruned here, too.
+Fitted classifiers are read here to know what they compute. Nets are pruned here, too.
 """
 
 from skfashion.export.c import CReport, to_c

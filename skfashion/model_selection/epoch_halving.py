@@ -95,12 +95,12 @@ class EpochHalvingSearchCV(PickledWithVersions, Advising, BaseSearchCV):
     cache : path-like or None, default=None
         Folder for the finished trainings of each rung. A search that was stopped then only does
         what is missing when it is started again; trainings that failed, or could not be scored, are
-        tried again. The search needs an int as `random_state` if the estimator, or a `cv` that
-        shuffles, has none. The folder holds the whole state of each training, and is never emptied.
-        It does not record what `n_threads=None` means, nor the code of your own scorers and steps:
-        use another folder with another number of cores, or when that code has changed. Its files
-        contain numbers and text, and run no code. For an estimator of another library they contain
-        only the scores, so a continued search trains it from the beginning.
+        tried again. The search needs an int as `random_state` if the estimator has none, and so
+        does a `cv` that shuffles. The folder holds the whole state of each training, and is never
+        emptied. It does not record what `n_threads=None` means, nor the code of your own scorers
+        and steps: use another folder with another number of cores, or when that code has changed.
+        Its files contain numbers and text, and run no code. For an estimator of another library
+        they contain only the scores, so a continued search trains it from the beginning.
 
     Attributes
     ----------

@@ -112,7 +112,7 @@ def test_each_page_says_to_searches_what_it_is(site):
     for name in ("index", "imbalance", "why", "generated/skfashion.ConvNetClassifier"):
         text = (site / f"{name}.html").read_text(encoding="utf-8")
         assert text.count('name="description"') == 1, name
-    assert 'content="What a skew of the classes does to a classifier' in (
+    assert 'content="What class imbalance does to a classifier' in (
         (site / "imbalance.html").read_text(encoding="utf-8")
     )
 

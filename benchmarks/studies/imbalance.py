@@ -6,6 +6,7 @@ are equally frequent. Each seed draws the rows and the initial weights anew. Not
 these results: classifiers, treatments and samplers have their defaults.
 """
 
+import itertools
 import warnings
 
 import numpy as np
@@ -19,7 +20,7 @@ from benchmarks.formatting import (
     summary_cells,
     summary_table,
 )
-from benchmarks.models import described
+from benchmarks.models import MODELS, described
 from benchmarks.pictures import pyplot
 from benchmarks.recipes import build
 from benchmarks.study import study_of
@@ -35,9 +36,10 @@ SLOW = ["BorderlineSMOTE", "ADASYN", "SMOTEENN"]
 # What stands for all treatments but some.
 ALL, NOT_SLOW, OF_IMAGES = ["all but"], ["all but", *SLOW], ["all but", *SLOW, "PCA + SMOTE"]
 # Those that have no sampling and no loss of their own to treat.
-FEW_OF_OTHERS = ["nothing", "class_weight=balanced", "prior correction", "threshold tuning"]
+FEW_OF_OTHERS = ["nothing", "class_weight=balanced", "prior correction"]
 MLP, CNN, FOREST = ["MLPNetClassifier"], ["ConvNetClassifier"], ["RandomForest"]
-OTHERS = ["LogisticRegression", "HistGradientBoosting"]
+# With the settings of the main comparison, by their names.
+OTHERS = {m.label: m for m in map(MODELS.get, ("logistic_regression", "hist_gradient_boosting"))}
 # The classical rivals, which are treatment and classifier in one: compared with the forest.
 RIVALS = {"BalancedRandomForest": "RandomForest", "EasyEnsemble": "RandomForest"}
 
@@ -63,7 +65,8 @@ PARTS = [
     part(FOREST, [*FEW_OF_A_FOREST, "SMOTE", *SLOW], DEEPSMOTE),
     part(CNN, FEW, DEEPSMOTE),
     part(CNN, FEW, RATIOS),
-    *(part(OTHERS, FEW_OF_OTHERS, skew) for skew in (EXPONENTIAL, RATIOS)),
+    part(OTHERS, [*FEW_OF_OTHERS, "threshold tuning"], EXPONENTIAL),
+    part(OTHERS, FEW_OF_OTHERS, RATIOS),
     *(part(RIVALS, ["nothing"], skew) for skew in (EXPONENTIAL, ORDERS, RATIOS, DEEPSMOTE)),
 ]
 QUICK_PARTS = [part(MLP + FOREST, ALL, TWENTY), part(RIVALS, ["nothing"], TWENTY)]
@@ -74,21 +77,14 @@ QUICK = {"parts": QUICK_PARTS, "nets": {"max_epochs": 5}, "trees": 20, "easy": 5
 def classifiers(unit, settings):
     """Return the classifiers of a part by name, each with one thread: runs go side by side."""
     from imblearn.ensemble import BalancedRandomForestClassifier, EasyEnsembleClassifier
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler
+    from sklearn.ensemble import RandomForestClassifier
 
-    # As in benchmarks.models.
-    trees = {"max_bins": 64, "max_features": 0.1, "early_stopping": False}
-    linear = LogisticRegression(C=0.1, max_iter=1000)
     net = {"n_threads": 1, "device": "cpu"} | settings["nets"]
     known = {name: build(name, net, None) for name in MLP + CNN} | {
         "RandomForest": RandomForestClassifier(settings["trees"]),
         "BalancedRandomForest": BalancedRandomForestClassifier(settings["trees"]),
         "EasyEnsemble": EasyEnsembleClassifier(settings["easy"]),
-        "LogisticRegression": make_pipeline(MinMaxScaler(), linear),
-        "HistGradientBoosting": HistGradientBoostingClassifier(**trees),
+        **{name: model.build(None, 1) for name, model in OTHERS.items()},
     }
     return {name: known[name] for name in unit["estimators"]}
 
@@ -260,7 +256,7 @@ def draw_recalls(rows):
     classes = load_fashion_sample().target_names
     estimators = [name for name in MLP + CNN + FOREST if (name, "nothing") in groups]
     shown = ("nothing", "RandomOverSampler", "loss=logit_adjusted", "prior correction")
-    figure, axes = _panels(estimators, figsize=(4.6 * len(estimators), 3.8), sharey=True)
+    figure, axes = _panels(estimators, size=(4.6, 3.8), sharey=True)
     for axis, estimator in zip(axes, estimators, strict=True):
         for i, treatment in enumerate(shown):
             its = [row["by_class"] for row in groups.get((estimator, treatment), [])]
@@ -280,19 +276,22 @@ def draw_recalls(rows):
 def draw_ratios(rows):
     """Draw balanced accuracy against the ratio, a line a treatment; nothing for a single ratio."""
     frame = frame_of(rows)
-    # EasyEnsemble is twenty points below all others, and would flatten what can be compared.
-    left_out = frame["treatment"].eq("EasyEnsemble") | frame["estimator"].isin(CNN)
     wanted = frame["metric"].eq("balanced_accuracy") & frame["profile"].eq("exponential")
-    frame = frame[wanted & ~left_out & frame["permutation"].isna()]
+    # EasyEnsemble is twenty points below all others, and would flatten what can be compared.
+    wanted &= frame["treatment"].ne("EasyEnsemble") & frame["permutation"].isna()
+    frame = frame[wanted]
     if frame["ratio"].nunique() < 2:
         return None
     groups = dict(list(frame.groupby("estimator", sort=False)))
-    figure, axes = _panels(groups, figsize=(5.4 * len(groups), 4))
+    # A treatment has one look in all panels.
+    order = list(dict.fromkeys(frame["treatment"]))
+    figure, axes = _panels(groups, size=(5, 4))
     for axis, mine in zip(axes, groups.values(), strict=True):
         table = mine.pivot_table(index="ratio", columns="treatment", values="value")
         table = 100 * table.dropna(axis="columns")
-        for i, treatment in enumerate(table.iloc[-1].sort_values(ascending=False).index):
-            axis.plot(table[treatment], ms=4, label=treatment, **_style(treatment, i))
+        for treatment in table.iloc[-1].sort_values(ascending=False).index:
+            style = _style(treatment, order.index(treatment))
+            axis.plot(table[treatment], ms=4, label=treatment, **style)
         axis.set(xscale="log", xlabel="most frequent to rarest class")
         axis.set_xticks(table.index, [f"{ratio:g}" for ratio in table.index])
         axis.minorticks_off()
@@ -301,13 +300,16 @@ def draw_ratios(rows):
     return figure
 
 
-def _panels(titles, **options):
-    """Return a figure and its axes side by side, each with a title and a grid."""
-    figure, axes = pyplot().subplots(1, len(titles), squeeze=False, layout="tight", **options)
-    for axis, title in zip(axes[0], titles, strict=True):
+def _panels(titles, size, **options):
+    """Return a figure and its axes, up to three in a line, each with a title and a grid."""
+    shape = -(-len(titles) // 3), min(len(titles), 3)
+    figure = pyplot().figure(figsize=(size[0] * shape[1], size[1] * shape[0]), layout="tight")
+    axes = figure.subplots(*shape, squeeze=False, **options).ravel()
+    for axis, title in itertools.zip_longest(axes, titles):
+        axis.set_visible(title is not None)
         axis.set_title(title)
         axis.grid(alpha=0.3)
-    return figure, axes[0]
+    return figure, axes[: len(titles)]
 
 
 def _style(treatment, i):
@@ -318,7 +320,7 @@ def _style(treatment, i):
 
 STUDY = study_of(
     __name__,
-    cost="16 h",
+    cost="3 h",
     page="imbalance.md",
     seeds=5,
     cheap=({"estimators": [*RIVALS], **EXPONENTIAL},),

@@ -373,6 +373,23 @@ def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
     assert small(MLPNetClassifier, n_threads=2).fit(*digits).n_iter_ == 3
 
 
+HELD_AT_THE_END = """
+import numpy as np
+from skfashion import MLPNetClassifier
+from skfashion.parallel import threads
+
+# A machine that is busy at once, and threads that take as long to start as on one.
+threads.INTERVAL, threads.SOME, threads.MANY, threads.GRAIN = 1e-3, -1, -1, 20_000_000
+X, y = np.zeros((40, 9), np.uint8), np.arange(40) % 2
+MLPNetClassifier(n_threads=2, max_epochs=1, device="cpu").fit(X, y)
+"""
+
+
+def test_a_process_that_holds_threads_ends_well():
+    done = subprocess.run([sys.executable, "-c", HELD_AT_THE_END], timeout=300)
+    assert done.returncode == 0
+
+
 ONE_THREAD = """
 import os
 import numpy as np

@@ -5,6 +5,7 @@ changed here: nobody waits for anybody, whatever others ask for at the same time
 ``torch.set_num_threads`` would change besides what threads that begin meanwhile find.
 """
 
+import atexit
 import ctypes
 import os
 import threading
@@ -31,6 +32,8 @@ GRAIN = 32_768
 # to 27 beside one other process, 17 to 29 beside two. And for how many seconds that is taken for
 # granted, at first.
 MANY, SOME, INTERVAL, PATIENCE = 8, 6, 0.1, 5.0
+# Held by a thread that nobody waits for as long as it is inside of PyTorch.
+_inside = threading.Lock()
 
 
 class borrowed_threads:
@@ -152,10 +155,19 @@ def _count_interruptions():
 
 def _hold_threads(n_threads, ends):
     """Start OpenMP's threads, and let them sleep until something ends."""
-    torch.get_num_threads()  # the first call of a thread sets the number that the user has set
-    _write(n_threads)
-    torch.zeros(n_threads * GRAIN).exp_()
+    with _inside:
+        torch.get_num_threads()  # the first call of a thread sets the number that the user has set
+        _write(n_threads)
+        torch.zeros(n_threads * GRAIN).exp_()
     ends.wait()
+
+
+@atexit.register
+def _wait_for_those_inside():
+    """Let no such thread be inside of PyTorch when Python ends: the process would be aborted."""
+    # Not given back, so that no other one begins. Where it was forked away, it may be held for ever.
+    if not is_forked():
+        _inside.acquire()
 
 
 def _count_cores():

@@ -1,5 +1,6 @@
 """What a result depends on besides its parameters: machine, versions, commit, threads."""
 
+import ast
 import contextlib
 import hashlib
 import importlib.metadata
@@ -91,13 +92,26 @@ def _said(*words, root=None):
 
 
 def code_hash(*parts):
-    """Return a fingerprint of skfashion's sources, or of those files and folders of it."""
+    """Return a fingerprint of skfashion's code, or of those files and folders of it.
+
+    Comments, docstrings and the layout of lines are no part of it.
+    """
     digest = hashlib.sha256()
     places = [ROOT / "skfashion" / part for part in parts or [""]]
     files = {path for place in places for path in (place, *place.rglob("*.py")) if path.is_file()}
     for path in sorted(files):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0{_code_of(path)}".encode())
     return digest.hexdigest()[:16]
+
+
+def _code_of(path):
+    """Return the code of a file as text, without comments and docstrings."""
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def circumstances(command):

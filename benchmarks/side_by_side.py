@@ -66,5 +66,7 @@ def lines(row, competitors, unit="", factor=1):
         median, aim = f"{factor * statistics.median(seconds):.3g}{unit}", ["", ""]
         if name in row["targets"]:
             target = row["targets"][name]
-            aim = [spread(row["ratios"][name]), "" if target is None else f"{target:.2f}"]
+            ratios = row["ratios"][name]
+            missed = ", missed" if target and statistics.median(ratios) > target else ""
+            aim = [spread(ratios), "" if target is None else f"{target:.2f}{missed}"]
         yield name, [label, median, *aim]

@@ -659,6 +659,8 @@ def test_commit_is_dirty_for_sources_but_not_for_results(tmp_path, monkeypatch):
     assert environment.commit() == clean
     assert re.fullmatch("[0-9a-f]{40}", clean)
     assert environment.code_hash() == code
+    source.write_text('"""What a reader is told."""\n# And why.\na = 1\n')
+    assert environment.code_hash() == code
     source.write_text("a = 2\n")
     assert environment.commit() == clean + "-dirty"
     assert environment.code_hash() != code

@@ -263,8 +263,17 @@ def test_tables_hold_medians_and_ranges():
         "command": "python -m benchmarks speed --rows mlp-512",
     }
     text = speed.table([row])
-    for part in ("2 s an epoch", "1.00 (0.50-1.50)", "0.65", "25%"):
+    for part in ("2 s an epoch", "1.00 (0.50-1.50)", "0.65, missed", "loop, fp32", "25%"):
         assert part in text
+    reached = speed.table([row | {"targets": {"hand": 1.0}}])
+    assert "| 1.00 " in reached and "missed" not in reached
+
+
+def test_no_memory_is_told_where_other_processes_have_it():
+    row = COMMON | {"unit": "import", "seconds": {"import_ours": [1.0]}, "targets": {}}
+    text = speed.table([row | {"peak_mb": {"import_ours": 45.0}, "command": "c", "ratios": {}}])
+    (line,) = re.findall(r"^.*skfashion.classifiers.mlp.*$", text, re.M)
+    assert [cell.strip() for cell in line.split("|")[3:-1]] == ["1 s", "", "", ""]
 
 
 def test_a_table_shows_another_checkout_by_its_commit():
@@ -277,5 +286,5 @@ def test_a_table_shows_another_checkout_by_its_commit():
         "command": "python -m benchmarks speed --before abcdef0123456789",
     }
     cells = [line.split("|")[1:-1] for line in speed.table([row]).splitlines()]
-    expected = ["6 ms", "6 ms", "1.00 (0.50-1.50)", "1.03", "abcdef0123"]
+    expected = ["6 ms", "6 ms", "1.00 (0.50-1.50)", "1.03", "0" * 10, "abcdef0123"]
     assert [ROWS["predict-one"].title, *expected] in [[c.strip() for c in line] for line in cells]

@@ -53,6 +53,7 @@ class Row(NamedTuple):
     before_aim: float = 1.03  # the ratio beside another checkout
     quick_rows: int = 6000  # at most, with --quick
     threads: int | None = None  # of each competitor, whatever is asked for
+    has_children: bool = False  # who compute, too, and whose memory nobody measures
 
 
 class Weighing(NamedTuple):
@@ -74,9 +75,10 @@ DEEP_AIMS = {"hand_channels_last": None, "hand_bf16": 0.85}
 BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}
 # Of predictions of one row there are a thousand, whose seconds are milliseconds of one.
 THREE, MS = ("s an epoch", 1 / 3), ("ms", 1e3)
-MLP = "MLP 784-128-64-10, batch {}: an epoch"
-CNN = "CNN 32-64, fc 128, batch 128: an epoch"
-DEFAULTS = "{} of the defaults, batch 128: an epoch"
+MLP = "MLP 784-128-64-10, Adam, batch {}: an epoch"
+CNN = "CNN 32-64, fc 128, no batch norm, Adam, batch 128: an epoch"
+MODULE = CNN.replace("CNN", "module of a CNN")
+DEFAULTS = "{} of the defaults, but Adam, batch 128: an epoch"
 RESNET, ATTENTION = DEFAULTS.format("ResNet"), DEFAULTS.format("attention net")
 MANY, CNN_MANY = Task(rows=10_000), Task("cnn", rows=10_000)
 ONE_MLP, ONE_CNN = (f"predict_proba of one row, {net}" for net in ("MLP", "CNN"))
@@ -111,7 +113,8 @@ ROWS = {
     "cnn-128": Row(CNN, Task("cnn", epochs=1), "ours", CNN_AIMS),
     "resnet-128": Row(RESNET, Task("resnet", epochs=1), "ours", DEEP_AIMS),
     "attention-128": Row(ATTENTION, Task("attention", epochs=1), "ours", DEEP_AIMS),
-    "module-cnn": Row(CNN, Task("cnn", epochs=1), "module", {"conv": 1.03}),
+    "cnn-plain": Row(CNN, Task("cnn", epochs=1), "ours", {"without_kernels": None}),
+    "module-cnn": Row(MODULE, Task("cnn", epochs=1), "module", {"conv": 1.03}),
     "predict-mlp": Row("predict of 10,000 rows, MLP", MANY, "predict_ours", BARE, *MS),
     "predict-cnn": Row("predict of 10,000 rows, CNN", CNN_MANY, "predict_ours", BARE, *MS),
     "predict-one": Row("predict of one row, MLP", FEW, "predict_one_ours", ONE, "ms"),
@@ -125,8 +128,12 @@ ROWS = {
     "images-busy": Row(FIT_IMAGES.format("busy"), IMAGES, *LOADED, **FITS, n_loaded=None),
     "digits-idle": Row(FIT_DIGITS.format("idle machine"), DIGITS, *ALONE, **FITS),
     "digits-busy": Row(FIT_DIGITS.format("one core busy"), DIGITS, *LOADED, **FITS, n_loaded=1),
-    "search-16": Row(SEARCH, Task(rows=12_000), "search", {"fits_in_turn": 0.53}, "s"),
-    "import": Row("import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s"),
+    "search-16": Row(
+        SEARCH, Task(rows=12_000), "search", {"fits_in_turn": 0.53}, "s", has_children=True
+    ),
+    "import": Row(
+        "import skfashion", Task(), "import_ours", {"import_others": 1.1}, "s", has_children=True
+    ),
     "memory-mlp": Weighing(RAISES.format("MLP"), "memory_of_fit", OF_MLP, "increase_mb", 160),
     "memory-cnn": Weighing(RAISES.format("CNN"), "memory_of_fit", OF_CNN, "increase_mb", 100),
     "memory-cnn-plain": Weighing(NO_KERNELS, "memory_without_kernels", OF_CNN, "increase_mb", 100),
@@ -277,7 +284,9 @@ def _tables(rows, what="what"):
         _timed: (what, "who", "median", "ours / theirs (range)", "aim", "peak MB"),
         _weighed: ("memory and accuracy", "measured", "aim"),
         _share: ("training", "GFLOP/s", "limit GFLOP/s", "share"),
-        _before: ("what", "skfashion", "before", "now / before (range)", "aim", "before is"),
+        _before: (
+            *("what", "skfashion", "before", "now / before (range)", "aim", "now is", "before is"),
+        ),
     }
     marks = marks_of(rows)
     for lines_of, names in headings.items():
@@ -301,7 +310,8 @@ def _below(rows, words=""):
     left_out = sorted({COMPETITORS[name].label for row in rows for name in row.get("left_out", ())})
     parts = [f"Not installed, left out: {', '.join(left_out)}."] if left_out else []
     rounds = sorted({row["settings"]["rounds"] for row in rows if "seconds" in row})
-    about = f"Medians of {'-'.join(map(str, rounds))} rounds, ratios within a round. {words}"
+    rounds = "-".join(map(str, rounds))
+    about = f"Medians of {rounds} rounds; a ratio is the median of those of all rounds. {words}"
     commands = " · ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
     return [*parts, f"{about.strip()}\n{caption(rows)}", f"Each row by itself: {commands}"]
 
@@ -311,9 +321,10 @@ def _timed(shape, row):
     if "seconds" not in row or row["unit"].startswith(BEFORE):
         return
     for name, (who, *cells) in _seconds(shape, row):
-        if shape.unit == "s an epoch" and not who.endswith(dtype := _dtype(name, row)):
+        if row["unit"] != "import" and not who.endswith(dtype := _dtype(name, row)):
             who = f"{who}, {dtype}"
-        yield [shape.title, who, *cells, f"{row['peak_mb'][name]:.0f}"]
+        peak = "" if shape.has_children else f"{row['peak_mb'][name]:.0f}"
+        yield [shape.title, who, *cells, peak]
 
 
 def _seconds(shape, row):
@@ -325,7 +336,8 @@ def _dtype(name, row):
     if name == "sklearn_float64":
         return "fp64"
     # By themselves, ours take bfloat16 for convolutions on processors that have it.
-    is_own = name in ("ours", "module", "conv") and "bf16" in row["machine"]["instructions"]
+    trained = "ours", "module", "conv", "without_kernels", *ALONE[1], ALONE[0]
+    is_own = name in trained and "bf16" in row["machine"]["instructions"]
     on_gpu = row["unit"].startswith(ON_GPU)
     takes = on_gpu or is_own or name in ("hand_bf16", "hand_pools_first")
     return "bf16" if takes and row["task"]["net"] != "mlp" else "fp32"
@@ -334,7 +346,9 @@ def _dtype(name, row):
 def _weighed(shape, row):
     """Yield what a process has said about itself."""
     if "values" in row:
-        yield [shape.title, f"{row['values'][shape.key]:.3g}", f"{shape.aim:.3g}"]
+        value = row["values"][shape.key]
+        missed = ", missed" if value > shape.aim else ""
+        yield [shape.title, f"{value:.3g}", f"{shape.aim:.3g}{missed}"]
 
 
 def _share(shape, row):
@@ -349,7 +363,13 @@ def _before(shape, row):
     """Yield our time beside that of another commit."""
     if row["unit"].startswith(BEFORE):
         ours, theirs = (cells for _, cells in _seconds(shape, row))
-        yield [shape.title, ours[1], *theirs[1:], row["settings"]["before"][:10]]
+        yield [
+            shape.title,
+            ours[1],
+            *theirs[1:],
+            row["commit"][:10],
+            row["settings"]["before"][:10],
+        ]
 
 
 STUDY = study_of(

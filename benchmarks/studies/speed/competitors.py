@@ -103,6 +103,14 @@ def default_fit(task, **parameters):
     return lambda: net.fit(X, y)
 
 
+def ours_without_kernels(task):
+    """Train skfashion's net as where numba, the extra "fast", is not installed."""
+    from skfashion.training import pooling
+
+    pooling.WORTH = float("inf")
+    return fitting(ours, task)
+
+
 def sklearn_mlp(task):
     """Return scikit-learn's MLPClassifier."""
     from sklearn.neural_network import MLPClassifier
@@ -384,13 +392,16 @@ one_thread = partial(default_fit, n_threads=1)
 IMPORTS = ("import skfashion.classifiers.mlp", "import skorch, sklearn")
 COMPETITORS = {
     "ours": Competitor(*SKFASHION, partial(fitting, ours)),
+    "without_kernels": Competitor(
+        "skfashion, without the extra fast", "skfashion", ours_without_kernels
+    ),
     "module": Competitor("ModuleClassifier", "skfashion", partial(fitting, module)),
     "conv": Competitor("ConvNetClassifier, the same module", "skfashion", partial(fitting, ours)),
     "hand": Competitor("hand-written PyTorch loop", "torch", hand),
-    "hand_channels_last": Competitor("the same, channels_last", "torch", channels_last),
-    "hand_bf16": Competitor("the same, channels_last, autocast", "torch", bf16),
+    "hand_channels_last": Competitor("PyTorch loop, channels_last", "torch", channels_last),
+    "hand_bf16": Competitor("PyTorch loop, channels_last, autocast", "torch", bf16),
     "hand_pools_first": Competitor(
-        "the same, channels_last, autocast, pool before ReLU", "torch", pools_first
+        "PyTorch loop, channels_last, autocast, pool before ReLU", "torch", pools_first
     ),
     "sklearn": Competitor(*SKLEARN, partial(fitting, sklearn_mlp)),
     "sklearn_float64": Competitor("scikit-learn MLPClassifier, fp64", "sklearn", sklearn_float64),
@@ -399,9 +410,9 @@ COMPETITORS = {
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
     "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
     "default": Competitor(*SKFASHION, default_fit),
-    "default_one": Competitor("the same, n_threads=1", "skfashion", one_thread),
+    "default_one": Competitor("skfashion, n_threads=1", "skfashion", one_thread),
     "default_passive": Competitor(
-        "the same, OMP_WAIT_POLICY=passive", "skfashion", default_fit, PASSIVE
+        "skfashion, OMP_WAIT_POLICY=passive", "skfashion", default_fit, PASSIVE
     ),
     "predict_ours": Competitor(*SKFASHION, predict_ours),
     "predict_bare": Competitor("the bare module, best batch size", "torch", predict_bare),

@@ -74,7 +74,12 @@ def table(rows):
             line.append(f"{exponent(points, varied, value):.2f}")
         lines.append(line)
     headings = ["an epoch of MLPNetClassifier against", "time", "power"]
-    return pipe_table(lines, [*headings, "memory of the fit", "power"])
+    rest = ", ".join(f"{value:,} {LABELS[name]}" for name, value in MIDDLE.items())
+    words = (
+        "Power: the exponent with which it grows from the middle of the sizes to the largest one; "
+        f"1 is as fast as the size. What is not varied: {rest}."
+    )
+    return f"{pipe_table(lines, [*headings, 'memory of the fit', 'power'])}\n\n{words}"
 
 
 def draw(rows):

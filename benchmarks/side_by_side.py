@@ -67,6 +67,6 @@ def lines(row, competitors, unit="", factor=1):
         if name in row["targets"]:
             target = row["targets"][name]
             ratios = row["ratios"][name]
-            missed = ", missed" if target and statistics.median(ratios) > target else ""
+            missed = ", missed" if target and round(statistics.median(ratios), 2) > target else ""
             aim = [spread(ratios), "" if target is None else f"{target:.2f}{missed}"]
         yield name, [label, median, *aim]

@@ -347,7 +347,7 @@ def _weighed(shape, row):
     """Yield what a process has said about itself."""
     if "values" in row:
         value = row["values"][shape.key]
-        missed = ", missed" if value > shape.aim else ""
+        missed = ", missed" if round(value, 2) > shape.aim else ""
         yield [shape.title, f"{value:.3g}", f"{shape.aim:.3g}{missed}"]
 
 

@@ -156,6 +156,8 @@ GPU_ROWS = {
     f"{net}-128": Row(ROWS[f"{net}-128"].title, Task(net, device="cuda"), "ours", aims, *THREE)
     for net, aims in {"mlp": GPU_AIMS, "cnn": GPU_CONV_AIMS, "resnet": GPU_CONV_AIMS}.items()
 }
+# What a reader looks for first.
+IN_SHORT = ("mlp-128", "cnn-128", "resnet-128", "attention-128", "predict-cnn", "one-cnn-ort")
 # All by what their rows are called.
 SHAPES = ROWS | {BEFORE + name: row for name, row in ROWS.items() if isinstance(row, Row)}
 SHAPES |= {ON_GPU + name: row for name, row in GPU_ROWS.items()}
@@ -269,6 +271,9 @@ def table(rows, growth=()):
     on_cpu = [row for row in rows if row not in on_gpu]
     parts = []
     if on_cpu:
+        first = [row for row in on_cpu if row["unit"] in IN_SHORT]
+        lines = [[SHAPES[row["unit"]].title, _in_short(row)] for row in first]
+        parts = [pipe_table(lines, ["in short", "ours / theirs"])] if lines else []
         parts += [*_tables(on_cpu), *_below(on_cpu)]
         parts += [SCALING.table(growth), caption(growth)] if growth else []
     if on_gpu:
@@ -321,14 +326,28 @@ def _timed(shape, row):
     if "seconds" not in row or row["unit"].startswith(BEFORE):
         return
     for name, (who, *cells) in _seconds(shape, row):
-        if row["unit"] != "import" and not who.endswith(dtype := _dtype(name, row)):
-            who = f"{who}, {dtype}"
+        if row["unit"] != "import":
+            who = _with_dtype(who, name, row)
         peak = "" if shape.has_children else f"{row['peak_mb'][name]:.0f}"
         yield [shape.title, who, *cells, peak]
 
 
 def _seconds(shape, row):
     return side_by_side.lines(row, COMPETITORS, f" {shape.unit}", shape.factor)
+
+
+def _in_short(row):
+    """Return the ratios to all others in a line."""
+    return "; ".join(
+        f"{_with_dtype(COMPETITORS[name].label, name, row)}: {statistics.median(ratios):.2f}"
+        for name, ratios in row["ratios"].items()
+    )
+
+
+def _with_dtype(who, name, row):
+    """Return who a competitor is, and in which type it computes."""
+    dtype = _dtype(name, row)
+    return who if who.endswith(dtype) else f"{who}, {dtype}"
 
 
 def _dtype(name, row):

@@ -160,7 +160,11 @@ PAIRS = (
     ("prior correction", "loss=logit_adjusted"),
     ("prior correction", "threshold tuning"),
     ("prior correction", "class_weight=balanced"),
+    ("prior correction", "loss=ldam + DRW"),
+    ("loss=logit_adjusted + DRW", "prior correction"),
+    ("loss=ldam + DRW", "class_weight=balanced"),
     ("class_weight=balanced", "SMOTE"),
+    ("PCA + SMOTE", "SMOTE"),
     ("class_weight=balanced", "BalancedRandomForest"),
 )
 
@@ -184,7 +188,8 @@ def table(rows):
         title = f"**{estimator}, exponential profile, ratio {ratio:g}, classes in their own order**"
         parts += [title, summary_table(its, COLUMNS, ["treatment"])]
     skews = _skews(frame)
-    if pairs := _pairs(skews):
+    largest = first[(first["ratio"] == ratio) & (first["metric"] == "balanced_accuracy")]
+    if pairs := _pairs({f"ratio {ratio:g}": largest, **skews}):
         parts += ["**Balanced accuracy of one treatment above another, points**", pairs]
     if len(frame[list(SKEW)].drop_duplicates()) > 1:
         parts += ["**Balanced accuracy % under other skews**", _other_skews(frame, skews)]

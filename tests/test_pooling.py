@@ -16,7 +16,12 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch.nn.functional import max_pool2d
 
-from skfashion import AttentionNetClassifier, ConvNetClassifier, ModuleClassifier
+from skfashion import (
+    AttentionNetClassifier,
+    ConvNetClassifier,
+    ModuleClassifier,
+    ResNetClassifier,
+)
 from skfashion.training import pooling
 
 pytest.importorskip("numba", reason="The compiled max-pool needs numba, the extra 'fast'.")
@@ -93,6 +98,7 @@ class Pooling(torch.nn.Module):
 
 NETS = [
     small(ConvNetClassifier, precision="bf16"),
+    small(ResNetClassifier, stem_pool=True, precision="bf16"),
     small(AttentionNetClassifier, precision="bf16"),
     small(ModuleClassifier, module=Pooling, precision="bf16"),
 ]
@@ -114,6 +120,47 @@ def test_a_net_is_the_same_with_and_without(net, at_once, monkeypatch):
     assert all(torch.equal(with_[name], without[name]) for name in without)
     again = pickle.loads(pickle.dumps(fits["with"]))
     np.testing.assert_array_equal(again.predict_proba(X), fits["without"].predict_proba(X))
+
+
+@pytest.mark.parametrize("sam_rho", [None, 0.05])
+def test_a_training_that_changes_over_in_the_middle_is_the_same(sam_rho, monkeypatch):
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    net, given, used = clone(NETS[0]).set_params(sam_rho=sam_rho), pooling._kernels, []
+    plain = clone(net).fit(X, y)
+    # An epoch pools a few thousand values: once in the second one, kernels begin.
+    monkeypatch.setattr(pooling.POOLING, "n_values", 0)
+    monkeypatch.setattr(pooling, "LEAST", 0)
+    clone(net).set_params(max_epochs=1).fit(X, y)
+    monkeypatch.setattr(pooling, "WORTH", int(1.5 * pooling.POOLING.n_values))
+    monkeypatch.setattr(pooling.POOLING, "n_values", 0)
+    monkeypatch.setattr(
+        pooling, "_kernels", lambda: used.append(pooling.POOLING.n_values) or given()
+    )
+    changed = clone(net).fit(X, y)
+    assert used and min(used) >= pooling.WORTH
+    found, expected = (fit.net_.module_.state_dict() for fit in (changed, plain))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 8, 8), (2, 5, 7, 5)])
+def test_gradients_of_gradients_are_those_of_pytorch(shape, at_once):
+    torch.manual_seed(0)
+    images = torch.randn(shape).bfloat16().to(memory_format=torch.channels_last)
+    found = []
+    for pool in (
+        lambda x: torch.relu(max_pool2d(x, 2)),
+        partial(pooling.Pooling(), rectifies=True),
+    ):
+
+        def loss(x, pool=pool):
+            return pool(x).float().pow(3).sum()
+
+        x = images.clone(memory_format=torch.preserve_format).requires_grad_()
+        (first,) = torch.autograd.grad(loss(x), x, create_graph=True)
+        first.float().square().sum().backward()
+        found.append((first.detach(), x.grad, torch.func.grad(loss)(images)))
+    assert found[0][1].abs().sum() > 0
+    assert all(torch.equal(*both) for both in zip(*found, strict=True))
 
 
 def test_others_find_pytorchs_layer_in_a_module(at_once, monkeypatch):

@@ -365,6 +365,17 @@ def test_each_training_looks_whether_the_machine_is_busy(digits, monkeypatch):
     assert looked == [2, 2]
 
 
+def test_not_too_many_threads_are_held(digits, monkeypatch):
+    watched = []
+    monkeypatch.setattr(threads, "_watch", lambda *its: watched.append(its))
+    monkeypatch.setattr(threads, "_count_cores", lambda: 64)
+    small(MLPNetClassifier, n_threads=2).fit(*digits)
+    assert not watched
+    monkeypatch.setattr(threads, "_count_cores", lambda: 4)
+    small(MLPNetClassifier, n_threads=2).fit(*digits)
+    assert len(watched) == threads._spins()
+
+
 def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")

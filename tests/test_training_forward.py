@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from skorch.callbacks import Callback
 from torch import nn
 
-from skfashion import AttentionNetClassifier, ConvNetClassifier, ResNetClassifier
+from skfashion import (
+    AttentionNetClassifier,
+    ConvNetClassifier,
+    MLPNetClassifier,
+    ResNetClassifier,
+)
 from skfashion.nets import ConvNet
 from skfashion.training import pooling, steps
 from skfashion.training.forward import NormalizedConv, training_forward
@@ -173,6 +178,78 @@ def test_hooks_of_all_layers_and_those_that_come_late_are_called():
         assert is_its_own(module)
     finally:
         handle.remove()
+
+
+# Of a perceptron all that can be written out.
+PLAIN = {"max_epochs": 1, "batch_norm": False, "dropout": 0.0}
+
+
+@pytest.mark.parametrize("cls", [MLPNetClassifier, ConvNetClassifier])
+@pytest.mark.parametrize("event", ["on_batch_begin", "on_grad_computed"])
+def test_what_a_callback_changes_in_an_epoch_counts_from_the_next_batch_on(cls, event):
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    seen, weights, kept = [], [], []
+
+    def listen(callback, net, batch=None, training=True, **kwargs):
+        weight = net.module_.head.weight
+        if not kept:
+            weight.requires_grad_(False)
+            layer = net.module_.features[-1]
+            layer.register_forward_hook(lambda *_: seen.append(1))
+        weights.append(weight.detach().clone())
+        kept.append(batch[0])
+
+    listener = type("Listener", (Callback,), {event: listen})()
+    small(cls, **PLAIN, batch_size=16, skorch_callbacks=[listener]).fit(X, y)
+    assert len(kept) == 4 and len(seen) == 3 + (event == "on_batch_begin")
+    assert all(torch.equal(weights[1], weight) for weight in weights[2:])
+    # A batch that is kept stays what it was.
+    assert not any(torch.equal(kept[0], batch) for batch in kept[1:])
+
+
+def test_a_state_that_is_loaded_in_an_epoch_counts():
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    averages = []
+
+    class Rollback(Callback):
+        def on_batch_end(self, net, training=None, **kwargs):
+            state = net.optimizer_.state_dict()
+            for its in state["state"].values():
+                averages.append(float(its["exp_avg"].max()))
+                its["exp_avg"] = torch.full_like(its["exp_avg"], 1e3)
+            net.optimizer_.load_state_dict(state)
+
+    own = {"optimizer": "adam", "skorch_callbacks": [Rollback()]}
+    small(MLPNetClassifier, **PLAIN, **own).fit(X, y)
+    # A tenth of them is forgotten in the second of two steps.
+    first, second = averages[: len(averages) // 2], averages[len(averages) // 2 :]
+    assert max(first) < 10 and all(800 < value < 950 for value in second)
+
+
+@pytest.mark.parametrize("cls", [MLPNetClassifier, ConvNetClassifier])
+def test_a_method_that_is_put_on_a_layer_is_called(cls):
+    X, y = np.random.RandomState(0).randint(0, 256, (64, 8, 8), np.uint8), np.arange(64) % 3
+    seen = []
+
+    def doubled(head, x):
+        seen.append(len(x))
+        return 2 * type(head).forward(head, x)
+
+    class Doubles(Callback):
+        def on_train_begin(self, net, **kwargs):
+            head = net.module_.head
+            head.forward = lambda x: doubled(head, x)
+
+    net = small(cls, **PLAIN, skorch_callbacks=[Doubles()]).fit(X, y)
+    assert len(seen) == 2
+    with_it = net.decision_function(X)
+    assert len(seen) > 2
+    del net.net_.module_.head.forward
+    np.testing.assert_allclose(with_it, 2 * net.decision_function(X), rtol=1e-4, atol=1e-5)
+    net.net_.module_.head.forward = lambda x: (
+        0 * type(net.net_.module_.head).forward(net.net_.module_.head, x)
+    )
+    assert not net.decision_function(X).any()
 
 
 def test_a_network_with_a_forward_of_its_own_keeps_it():

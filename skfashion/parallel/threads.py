@@ -32,6 +32,8 @@ GRAIN = 32_768
 # to 27 beside one other process, 17 to 29 beside two. And for how many seconds that is taken for
 # granted, at first.
 MANY, SOME, INTERVAL, PATIENCE = 8, 6, 0.1, 5.0
+# More threads than that are not held: OpenMP ends the process where the system has none left.
+MOST_HELD = 32
 # Held by a thread that nobody waits for as long as it is inside of PyTorch.
 _inside = threading.Lock()
 
@@ -100,10 +102,10 @@ class sleeping_threads:
 
     def __enter__(self):
         n_threads = torch.get_num_threads()
+        n_held = max(2, _count_cores() - n_threads + 2)
         # One thread waits for nobody.
-        if n_threads > 1 and not is_forked() and _spins():
+        if 1 < n_threads and n_held <= MOST_HELD and not is_forked() and _spins():
             self._ends = threading.Event()
-            n_held = max(2, _count_cores() - n_threads + 2)
             watch = threading.Thread(
                 target=_watch, args=(n_threads, n_held, self._ends), daemon=True
             )
@@ -165,7 +167,7 @@ def _hold_threads(n_threads, ends):
 @atexit.register
 def _wait_for_those_inside():
     """Let no such thread be inside of PyTorch when Python ends: the process would be aborted."""
-    # Not given back, so that no other one begins. Where it was forked away, it may be held for ever.
+    # Not given back, so that no other one begins. In a fork it may be held for ever.
     if not is_forked():
         _inside.acquire()
 

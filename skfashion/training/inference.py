@@ -30,9 +30,10 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def is_watched(module):
-    """Tell whether somebody has put hooks on a network's layers or parameters."""
+    """Tell whether somebody has put hooks on layers or parameters, or given a layer a `forward`."""
     return any(
-        has_forward_hooks(layer) or has_backward_hooks(layer) for layer in module.modules()
+        has_forward_hooks(layer) or has_backward_hooks(layer) or "forward" in vars(layer)
+        for layer in module.modules()
     ) or any(map(has_gradient_hooks, module.parameters()))
 
 
@@ -76,6 +77,7 @@ class _State:
         self._registries = [its for held, _ in found for its in held]
         self._held = self._holds_now()
         self._hooks = [hooks for _, both in found for hooks in both]
+        self._layers = [vars(layer) for layer in module.modules()]
         self._dtypes = [(tensor, tensor.dtype) for tensor in module.parameters()]
         self._copied = [_Values(tensor) for tensor in copied]
 
@@ -90,6 +92,7 @@ class _State:
         return (
             self._is_known
             and not any(self._hooks)
+            and not any("forward" in its for its in self._layers)
             and not has_global_hooks()
             and self._is_held(self._holds_now())
             and all(tensor.dtype is dtype for tensor, dtype in self._dtypes)

@@ -160,7 +160,7 @@ class TrainingNet(NeuralNetClassifier):
         """Return an iterator over whole batches, in a new order each time when training."""
         if training:
             # A listener may keep a batch; otherwise one buffer serves them all.
-            reuse = self.steps_ is not None and not self.announces_batches_
+            reuse = self.steps_ is not None and not self._announces_steps()
             options = {"device": self.device, "reuse": reuse}
             return self.iterator_train(dataset, self.batch_size, self.generator, **options)
         return self.iterator_valid(dataset, EVALUATION_BATCH_SIZE, device=self.device)
@@ -202,7 +202,7 @@ class TrainingNet(NeuralNetClassifier):
             sam_rho=self.sam_rho,
             compute_dtype=self.compute_dtype,
             compiles=self.compiles,
-            keeps_logits=self.announces_batches_,
+            keeps_logits=self._announces_steps(),
         )
         decay = self.pause_decay if self.ema_decay is None else self.ema_decay
         self.averaged_ = None if decay is None else AveragedWeights(self.module_, decay)
@@ -223,6 +223,10 @@ class TrainingNet(NeuralNetClassifier):
                     callback.close()
         self._set_training(False)
         return self
+
+    def _announces_steps(self):
+        """Tell whether somebody hears of each batch, and is given it."""
+        return self.announces_batches_ or self.announces_gradients_
 
     def one_pass(self, dataset, *, lr, batch_size, augment, seed, remember, is_remembered):
         """Go on with the training for one pass over a data set; undo everything if that fails.

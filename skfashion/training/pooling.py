@@ -7,7 +7,6 @@ from functools import cache
 from importlib import import_module
 
 import torch
-from torch.autograd.function import once_differentiable
 
 # Values that a process pools before numba is worth importing: a second or two of a training.
 WORTH = 2**29
@@ -50,7 +49,8 @@ class Pooling:
         """
         if not self.count(images) or not self.is_worth_it():
             return None
-        return _KernelPool.apply(images, _kernels(), rectifies)
+        pooled, _ = _KernelPool.apply(images, _kernels(), rectifies)
+        return pooled
 
 
 def _is_channels_last(images):
@@ -62,25 +62,42 @@ def _is_channels_last(images):
 
 class _KernelPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, images, kernels, rectifies):
+    def forward(images, kernels, rectifies):
         n, n_channels, height, width = images.shape
         shape = n, n_channels, height // 2, width // 2
         pooled = torch.empty(shape, dtype=images.dtype, memory_format=torch.channels_last)
         places = torch.empty((n, *shape[2:], n_channels), dtype=torch.uint8)
         kernels.pool(images, pooled, places, rectifies=rectifies)
-        ctx.save_for_backward(places)
-        ctx.kernels, ctx.shape = kernels, images.shape
-        return pooled
+        return pooled, places
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient):
+    def setup_context(ctx, inputs, output):
+        images, ctx.kernels, _ = inputs
+        ctx.shape, places = images.shape, output[1]
+        ctx.mark_non_differentiable(places)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(places)
+
+    @staticmethod
+    def backward(ctx, gradient, _):
         (places,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # whoever differentiates twice
+            return _spread(gradient, places, ctx.shape), None, None
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         is_whole = ctx.shape[2] % 2 == ctx.shape[3] % 2 == 0
         images = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         ctx.kernels.spread(images if is_whole else images.zero_(), gradient, places)
         return images, None, None
+
+
+def _spread(gradient, places, shape):
+    """Return what the kernel does, by operations that have a gradient themselves."""
+    places = places.permute(0, 3, 1, 2)
+    images, (height, width) = gradient.new_zeros(shape), gradient.shape[2:]
+    for k in range(4):
+        here = torch.where(places == k, gradient, 0)
+        images[:, :, k // 2 : 2 * height : 2, k % 2 : 2 * width : 2] = here
+    return images
 
 
 @cache

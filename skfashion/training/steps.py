@@ -54,7 +54,7 @@ class Steps:
         self._max_grad_norm, self._sam_rho = max_grad_norm, sam_rho
         self._compute_dtype = compute_dtype
         self._compiled = torch.compile(module.forward) if compiles else None
-        # Who listens to batches may put hooks on layers in the middle of an epoch.
+        # Who hears of batches may change layers, hooks and the optimizer in the middle of an epoch.
         self._forward, self._pools = None, []
         self._looks_anew = keeps_logits
         # A second gradient, too, is written over the first.
@@ -62,10 +62,10 @@ class Steps:
         self._optimizer = self._update = self._gradients = None
 
     def choose(self, optimizer):
-        """Choose, for an epoch, how a step is computed and how the optimizer takes it.
+        """Choose how a step is computed and how the optimizer takes it.
 
         A callback may have frozen parameters, put hooks on layers or exchanged the optimizer since
-        the last epoch.
+        the last epoch; one that hears of batches, since the last batch.
         """
         self._optimizer, self._update = optimizer, make_update(optimizer)
         self._choose_forward()
@@ -74,6 +74,7 @@ class Steps:
             all(p.requires_grad and p.device.type == "cpu" for p in parameters)
             and not is_watched(self._module)
             and not has_global_hooks()
+            and self._module.has_plain_forward
             and self._compute_dtype is None
             and self._update is not None
             and not (self._augment is not None and self._augment.mixes)
@@ -130,6 +131,8 @@ class Steps:
     def _compute(self, batch):
         """Return loss and logits of a batch; gradients are left in the parameters."""
         images, targets = batch
+        if self._looks_anew:
+            self.choose(self._optimizer)
         if self._gradients is not None:
             loss, logits = self._gradients(images, targets, batch.weight, batch.soft_targets)
             return loss, logits.clone() if self._keeps_logits else logits
@@ -139,8 +142,6 @@ class Steps:
         for layer in frozen:
             # One row has no variance to learn from: use the running statistics.
             layer.eval()
-        if self._looks_anew:
-            self._choose_forward()
         # Also around the gradients, for which checkpoints of PyTorch's compute once more.
         with pooled_by_kernels(self._pools):
             logits = self.forward(images)

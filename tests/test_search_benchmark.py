@@ -171,7 +171,7 @@ def test_tables_hold_medians_ranges_and_aims():
     title = ROWS["halving-3"].title
     assert [title, "EpochHalvingSearchCV", "6", "", "", "85.00"] in lines
     what = "GridSearchCV, all epochs"
-    assert [title, what, "12", "0.50 (0.25-0.75)", "0.35", "86.00"] in lines
+    assert [title, what, "12", "0.50 (0.25-0.75)", "0.35, missed", "86.00"] in lines
     assert [line[1:] for line in lines if line and line[0].endswith("cross-validation")] == [
         ["0.10 (0.00-0.40)", "0.30"]
     ]

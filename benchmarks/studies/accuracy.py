@@ -46,8 +46,8 @@ def mean(rows, *keys):
 
 
 def _alone(*keys, factor=1, decimals=0):
-    """Return what writes the mean of the numbers at some keys of rows without its deviation."""
-    return lambda rows: cell([mean(rows, *keys)], factor, decimals)
+    """Return what writes the median of the numbers at some keys of rows."""
+    return lambda rows: cell([statistics.median(values(rows, *keys))], factor, decimals)
 
 
 COLUMNS = {
@@ -87,7 +87,8 @@ def table(rows):
 def about(rows):
     """Say what was measured, on what, and with how many seeds."""
     counts = "-".join(map(str, sorted({*map(len, by_model(rows))})))
-    counted = "1 seed" if counts == "1" else f"mean ± standard deviation over {counts} seeds"
+    counted = f"mean ± standard deviation over {counts} seeds, or the median where there is no ±"
+    counted = "1 seed" if counts == "1" else counted
     return (
         f"Fashion-MNIST ({every(rows, 'data', 'name')}): {every(rows, 'data', 'train_rows')} "
         f"training and {every(rows, 'data', 'test_rows')} test images; {counted}."

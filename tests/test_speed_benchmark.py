@@ -273,12 +273,12 @@ def test_a_share_of_the_peak_has_an_aim_and_profiles_a_floor():
     row = COMMON | {"unit": "cnn-128", "ours": "ours", "seconds": {"ours": [1.0]}, "ratios": {}}
     row |= {"targets": {}, "peak_mb": {"ours": 1.0}, "command": "c", "gflops": 100.0}
     row |= {"limits_gflops": {"fp32": 50.0, "bf16": 200.0}, "task": {"net": "cnn"}}
-    row |= {"machine": row["machine"] | {"instructions": "bf16"}}
+    machine = {"machine": row["machine"] | {"instructions": "bf16"}}
     shares = {"matrix products": 20.0, "convolutions": 30.5, "attention": 0.0, "max-pool": 49.5}
     profile = COMMON | {"unit": "profile-cnn", "title": "CNN", "shares": shares, "command": "c"}
     lines = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in speed.table([row, profile]).splitlines()
+        for line in speed.table([row | machine, profile | machine]).splitlines()
     ]
     assert [ROWS["cnn-128"].title, "100", "200 (bf16)", "50%", "60%, missed"] in lines
     assert ["matrix products, convolutions, attention together", "50.5"] in lines

@@ -68,8 +68,12 @@ class Weighing(NamedTuple):
 
 AIMS = {"hand": 0.75, "sklearn": 0.65, "sklearn_float64": 0.45, "skorch": 0.45}
 AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.1}
+# As their documentation shows them, the former; these as an expert would set them.
+AIMS |= {"skorch_best": None, "lightning_best": None}
 CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "hand_bf16": None, "hand_pools_first": 0.75}
-CNN_AIMS |= {"skorch": 0.42, "keras": 0.45}
+CNN_AIMS |= {"skorch": 0.42, "skorch_best": None, "keras": 0.45, "keras_bf16": None}
+# Who convolves in bfloat16, besides ours.
+IN_BF16 = ("hand_bf16", "hand_pools_first", "skorch_best", "lightning_best", "keras_bf16")
 # Of nets by hand that are as fast in float32, and of those in the types that ours are trained in.
 DEEP_AIMS = {"hand_channels_last": None, "hand_bf16": 0.85}
 BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}
@@ -364,7 +368,7 @@ def _dtype(name, row):
     trained = "ours", "module", "conv", "without_kernels", *ALONE[1], ALONE[0]
     is_own = name in trained and "bf16" in row["machine"]["instructions"]
     on_gpu = row["unit"].startswith(ON_GPU)
-    takes = on_gpu or is_own or name in ("hand_bf16", "hand_pools_first")
+    takes = on_gpu or is_own or name in IN_BF16
     return "bf16" if takes and row["task"]["net"] != "mlp" else "fp32"
 
 

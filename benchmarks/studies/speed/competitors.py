@@ -119,15 +119,17 @@ def sklearn_mlp(task):
     return MLPClassifier(MLP[1:-1], alpha=0.0, random_state=0, **own)
 
 
-def skorch(task):
-    """Train skorch's NeuralNetClassifier."""
+def skorch(task, at_its_best=False):
+    """Train skorch's NeuralNetClassifier; on GPUs always at its best."""
     own = {"lr": 1e-3, "batch_size": task.batch_size, "max_epochs": task.epochs}
-    net = skorch_net(torch_net(task.net, task.device), device=task.device, **own)
+    module = torch_net(task.net, task.device, bf16=at_its_best and task.net != "mlp")
+    net = skorch_net(module, device=task.device, **own)
     X, y = load(task)
-    if task.device != "cpu":
+    if at_its_best or task.device != "cpu":
         X, y = tensors(task)
         options = whole_batches(task, len(X))
         net.set_params(**{f"iterator_train__{name}": value for name, value in options.items()})
+        net.set_params(optimizer__fused=True)
     return lambda: net.fit(X, y)
 
 
@@ -151,7 +153,7 @@ def train_by_hand(task, X, y, seed=0, channels_last=False, bf16=False, pools_fir
         for rows in torch.randperm(len(X), device=X.device).split(task.batch_size):
             optimizer.zero_grad()
             with torch.autocast(task.device, torch.bfloat16, enabled=bf16):
-                logits = module(X[rows])
+                logits = module(X.index_select(0, rows))
             loss = criterion(logits.float(), y[rows])
             loss.backward()
             optimizer.step()
@@ -159,8 +161,8 @@ def train_by_hand(task, X, y, seed=0, channels_last=False, bf16=False, pools_fir
     return module
 
 
-def lightning(task):
-    """Train with Lightning and PyTorch's DataLoader."""
+def lightning(task, at_its_best=False):
+    """Train with Lightning and PyTorch's DataLoader; on GPUs always at its best."""
     import logging
 
     import lightning as L
@@ -172,7 +174,7 @@ def lightning(task):
     class Module(L.LightningModule):
         def __init__(self):
             super().__init__()
-            self.net = torch_net(task.net, task.device)
+            self.net = torch_net(task.net, task.device, bf16=at_its_best and task.net != "mlp")
 
         def training_step(self, batch):
             return torch.nn.functional.cross_entropy(self.net(batch[0]), batch[1])
@@ -184,7 +186,7 @@ def lightning(task):
     without = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     quiet = dict.fromkeys(without, False)
     options = {"batch_size": task.batch_size, "shuffle": True}
-    if task.device != "cpu":
+    if at_its_best or task.device != "cpu":
         options = whole_batches(task, len(X))
 
     def run():
@@ -195,13 +197,13 @@ def lightning(task):
     return run
 
 
-def keras_model(task):
+def keras_model(task, bf16=False):
     """Train with Keras 3 on TensorFlow."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(task.threads)
     X, y = load(task)
-    model = keras_net(task.net)
+    model = keras_net(task.net, bf16)
     return lambda: model.fit(X, y, batch_size=task.batch_size, epochs=task.epochs, verbose=0)
 
 
@@ -406,8 +408,17 @@ COMPETITORS = {
     "sklearn": Competitor(*SKLEARN, partial(fitting, sklearn_mlp)),
     "sklearn_float64": Competitor("scikit-learn MLPClassifier, fp64", "sklearn", sklearn_float64),
     "skorch": Competitor("skorch NeuralNetClassifier", "skorch", skorch),
+    "skorch_best": Competitor(
+        "skorch, whole batches, fused Adam", "skorch", partial(skorch, at_its_best=True)
+    ),
     "lightning": Competitor("Lightning", "lightning", lightning),
+    "lightning_best": Competitor(
+        "Lightning, whole batches", "lightning", partial(lightning, at_its_best=True)
+    ),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
+    "keras_bf16": Competitor(
+        "Keras 3 (TensorFlow), mixed_bfloat16", "tensorflow", partial(keras_model, bf16=True)
+    ),
     "jax": Competitor("JAX, the epoch jitted", "jax", jax_scan),
     "default": Competitor(*SKFASHION, default_fit),
     "default_one": Competitor("skfashion, n_threads=1", "skfashion", one_thread),

@@ -54,7 +54,7 @@ class Steps:
         self._max_grad_norm, self._sam_rho = max_grad_norm, sam_rho
         self._compute_dtype = compute_dtype
         self._compiled = torch.compile(module.forward) if compiles else None
-        # Who hears of batches may change layers, hooks and the optimizer in the middle of an epoch.
+        # Who hears of batches may change layers, hooks and moments in the middle of an epoch.
         self._forward, self._pools = None, []
         self._looks_anew = keeps_logits
         # A second gradient, too, is written over the first.
@@ -64,8 +64,9 @@ class Steps:
     def choose(self, optimizer):
         """Choose how a step is computed and how the optimizer takes it.
 
-        A callback may have frozen parameters, put hooks on layers or exchanged the optimizer since
-        the last epoch; one that hears of batches, since the last batch.
+        A callback may have frozen parameters, put hooks on layers, loaded a state or exchanged the
+        optimizer since the last epoch; one that hears of batches, all but the last of these since
+        the last batch.
         """
         self._optimizer, self._update = optimizer, make_update(optimizer)
         self._choose_forward()

@@ -172,6 +172,27 @@ def test_a_thread_that_draws_while_a_layer_computes_changes_nothing(digits, monk
     np.testing.assert_array_equal(weights_of(net(make).fit(X, y)), expected)
 
 
+@pytest.mark.parametrize("layer", [Dropout, nn.Flatten])
+def test_a_thread_that_draws_during_each_call_of_a_quiet_layer_changes_nothing(
+    layer, digits, monkeypatch
+):
+    def make():
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+    X, y = digits
+    expected = weights_of(net(make).fit(X, y))
+    forward = layer.forward
+
+    def forward_meanwhile(self, x):
+        thread = threading.Thread(target=torch.rand, args=(1,))
+        thread.start()
+        thread.join()
+        return forward(self, x)
+
+    monkeypatch.setattr(layer, "forward", forward_meanwhile)
+    np.testing.assert_array_equal(weights_of(net(make).fit(X, y)), expected)
+
+
 def test_a_thread_that_draws_now_and_then_changes_nothing(digits, monkeypatch):
     def make():
         return nn.Sequential(nn.Flatten(), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10))

@@ -13,10 +13,17 @@ from skfashion.nets.endings import sum_to_one
 N_ROWS = 2
 # How often it is tried again whether a layer draws.
 REPETITIONS = 8
-# Where PyTorch defines layers of which none draws. They compute for so long that other threads do.
-QUIET = tuple(
-    f"torch.nn.modules.{part}"
-    for part in ("conv", "linear", "batchnorm", "instancenorm", "normalization", "upsampling")
+# Where layers are defined of which none draws from that generator, whatever other threads draw
+# from it while they compute. The package's own draw from a generator of theirs.
+QUIET = (
+    "skfashion.nets.layers",
+    *(
+        f"torch.nn.modules.{part}"
+        for part in (
+            *("batchnorm", "container", "conv", "flatten", "instancenorm", "linear"),
+            *("normalization", "padding", "upsampling"),
+        )
+    ),
 )
 
 

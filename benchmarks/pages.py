@@ -3,7 +3,7 @@
 import re
 import sys
 
-from benchmarks import pictures
+from benchmarks import environment, pictures
 from benchmarks.errors import BenchmarkError
 from benchmarks.study import DOCS
 
@@ -23,7 +23,8 @@ def update(studies, check=False):
         named = [(DOCS / "images" / name, draw, rows) for name, draw in study.pictures.items()]
         stale_pictures += [one for one in named if pictures.is_stale(one[0], rows)]
         if check:
-            _tell_older(study.name, rows)
+            for words in _older(rows):
+                print(f"{study.name}: {words}", file=sys.stderr)
     stale = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     if check:
         names = [path.name for path in (*stale, *(path for path, *_ in stale_pictures))]
@@ -39,14 +40,18 @@ def update(studies, check=False):
     return 0
 
 
-def _tell_older(name, rows):
-    """Print how many rows of a study were learned by an engine before today's."""
+def _older(rows):
+    """Yield how many rows were learned by an engine, or timed with a code, before today's."""
     from skfashion.fitting.resuming import ENGINE
 
     engines = [(row.get("engine") or {}).items() for row in rows]
     n = sum(any((its or 0) < ENGINE[scope] for scope, its in one) for one in engines)
     if n:
-        print(f"{name}: {n} of {len(rows)} rows are older than skfashion's ENGINE", file=sys.stderr)
+        yield f"{n} of {len(rows)} rows are older than skfashion's ENGINE"
+    today = environment.code_hash(*environment.TRAINING)
+    n = sum(row.get("training") not in (None, today) for row in rows)
+    if n:
+        yield f"{n} of {len(rows)} rows were timed before the last change of the training code"
 
 
 def _waiting(study):

@@ -522,6 +522,19 @@ def test_tables_are_written_and_checked(study, capsys):
     assert "page.md is out of date" in capsys.readouterr().err
 
 
+def test_check_counts_rows_of_former_code(study, capsys):
+    pages.update([study])
+    assert pages.update([study], check=True) == 0
+    assert capsys.readouterr().err == ""
+    now = {"training": environment.code_hash(*environment.TRAINING)}
+    rows = [row("low", 0, 0.3, **now), row("high", 0, 0.9, training="0123456789abcdef")]
+    results.append(study.file, rows)
+    pages.update([study])
+    assert pages.update([study], check=True) == 0  # they are what they were
+    said = f"{study.name}: 1 of 2 rows were timed before the last change of the training code\n"
+    assert capsys.readouterr().err == said
+
+
 def test_check_sees_an_old_picture(study, capsys):
     pages.update([study])
     # A new duration that rounds to the same table: only the picture's stamp can tell.

@@ -243,7 +243,7 @@ COMMON = {
     "threads": 2,
     "settings": {"rounds": 3},
     "versions": {"torch": "2"},
-    "machine": {"cpu": "a", "instructions": "b", "cores": 2, "ram_gb": 8},
+    "machine": {"cpu": "AMD", "instructions": "avx512_bf16", "cores": 2, "ram_gb": 8},
     "date": "2026-11-30",
     "commit": "0" * 40,
 }
@@ -267,18 +267,20 @@ def test_tables_hold_medians_and_ranges():
         assert part in text
     reached = speed.table([row | {"targets": {"hand": 1.0}}])
     assert "| 1.00 " in reached and "missed" not in reached
+    for other in ({"cpu": "Intel"}, {"instructions": "avx512f"}):
+        elsewhere = speed.table([row | {"machine": row["machine"] | other}])
+        assert "1.00 (0.50-1.50)" in elsewhere and "0.65" not in elsewhere
 
 
 def test_a_share_of_the_peak_has_an_aim_and_profiles_a_floor():
     row = COMMON | {"unit": "cnn-128", "ours": "ours", "seconds": {"ours": [1.0]}, "ratios": {}}
     row |= {"targets": {}, "peak_mb": {"ours": 1.0}, "command": "c", "gflops": 100.0}
     row |= {"limits_gflops": {"fp32": 50.0, "bf16": 200.0}, "task": {"net": "cnn"}}
-    machine = {"machine": row["machine"] | {"instructions": "bf16"}}
     shares = {"matrix products": 20.0, "convolutions": 30.5, "attention": 0.0, "max-pool": 49.5}
     profile = COMMON | {"unit": "profile-cnn", "title": "CNN", "shares": shares, "command": "c"}
     lines = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in speed.table([row | machine, profile | machine]).splitlines()
+        for line in speed.table([row, profile]).splitlines()
     ]
     assert [ROWS["cnn-128"].title, "100", "200 (bf16)", "50%", "60%, missed"] in lines
     assert ["matrix products, convolutions, attention together", "50.5"] in lines

@@ -1,6 +1,5 @@
 """PyTorch's threads: each computation has those it asks for, and nobody waits for ever."""
 
-import itertools
 import json
 import multiprocessing
 import os
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +21,7 @@ from sklearn.datasets import load_digits
 
 from skfashion import MLPNetClassifier
 from skfashion.parallel import threads
-from skfashion.parallel.threads import borrowed_threads, sleeping_threads
+from skfashion.parallel.threads import borrowed_threads
 
 # From Python 3.12 on it warns of every fork beside threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -279,128 +277,6 @@ def test_workers_of_gunicorn_predict_what_their_master_has_predicted(digits, tmp
             process.wait()
 
 
-lists_tasks = pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
-)
-
-
-def wait_for(condition):
-    """Wait until something is true; not for ever."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@lists_tasks
-@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
-def test_more_threads_than_cores_are_held_while_the_machine_is_busy(monkeypatch):
-    count, per_look = [0], [0]
-
-    def count_interruptions():
-        count[0] += per_look[0]
-        return count[0]
-
-    monkeypatch.setattr(threads, "_count_interruptions", count_interruptions)
-    monkeypatch.setattr(threads, "PATIENCE", 0.05)
-    own = torch.get_num_threads()
-    torch.set_num_threads(1)  # whatever number the user has set
-    try:
-        with borrowed_threads(2):
-            n_held = max(2, len(os.sched_getaffinity(0)))  # one of Python's, and OpenMP's
-            tasks = set(os.listdir("/proc/self/task"))
-
-            def count_new():
-                return len(set(os.listdir("/proc/self/task")) - tasks)
-
-            with sleeping_threads():
-                wait_for(lambda: count_new() == 1)  # who looks
-                time.sleep(0.3)
-                assert count_new() == 1
-                per_look[0] = 1000
-                wait_for(lambda: count_new() == 1 + n_held)
-                per_look[0] = 0
-                wait_for(lambda: count_new() == 1)
-            wait_for(lambda: count_new() == 0)
-    finally:
-        torch.set_num_threads(own)
-
-
-@pytest.mark.parametrize(
-    ("interruptions", "waits"),
-    [
-        # Of two threads in each look. One that is suspicious is none; a second one is.
-        ([4, 13, 4, 13, 4], "look look look look look look"),
-        ([13, 13, 4], "look look long look"),
-        ([16, 4], "look long look"),
-        # Still busy after that: longer. Idle in between: as at first.
-        ([16, 4, 13, 4, 4], "look long look longer look look"),
-        ([16, 4, 4, 16, 4], "look long look look long look"),
-    ],
-)
-def test_when_a_machine_is_taken_for_busy_and_for_how_long(interruptions, waits, monkeypatch):
-    asked, counts = [], itertools.accumulate([0, *interruptions])
-
-    class Ends:
-        def wait(self, seconds):
-            asked.append(seconds)
-            return len(asked) > len(interruptions)
-
-    monkeypatch.setattr(threads, "_count_interruptions", lambda: next(counts))
-    monkeypatch.setattr(threads, "_hold_threads", lambda n, ends: None)
-    threads._watch(2, 2, Ends())
-    names = {threads.INTERVAL: "look", threads.PATIENCE: "long", 2 * threads.PATIENCE: "longer"}
-    assert " ".join(names[seconds] for seconds in asked) == waits
-
-
-@pytest.mark.skipif(not threads._spins(), reason="This PyTorch's threads sleep when they wait.")
-def test_each_training_looks_whether_the_machine_is_busy(digits, monkeypatch):
-    X, y = digits
-    looked, watch = [], threads._watch
-    monkeypatch.setattr(threads, "_watch", lambda n, *rest: (looked.append(n), watch(n, *rest)))
-    net = small(MLPNetClassifier, n_threads=2).fit(X, y)
-    net.partial_fit(X, y)
-    assert looked == [2, 2]
-    net.set_params(n_threads=1).fit(X, y).partial_fit(X, y)
-    assert looked == [2, 2]
-
-
-def test_not_too_many_threads_are_held(digits, monkeypatch):
-    watched = []
-    monkeypatch.setattr(threads, "_watch", lambda *its: watched.append(its))
-    monkeypatch.setattr(threads, "_count_cores", lambda: 64)
-    small(MLPNetClassifier, n_threads=2).fit(*digits)
-    assert not watched
-    monkeypatch.setattr(threads, "_count_cores", lambda: 4)
-    small(MLPNetClassifier, n_threads=2).fit(*digits)
-    assert len(watched) == threads._spins()
-
-
-def test_a_process_that_may_start_no_more_threads_fits(digits, monkeypatch):
-    def start(thread):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    assert small(MLPNetClassifier, n_threads=2).fit(*digits).n_iter_ == 3
-
-
-HELD_AT_THE_END = """
-import numpy as np
-from skfashion import MLPNetClassifier
-from skfashion.parallel import threads
-
-# A machine that is busy at once, and threads that take as long to start as on one.
-threads.INTERVAL, threads.SOME, threads.MANY, threads.GRAIN = 1e-3, -1, -1, 20_000_000
-X, y = np.zeros((40, 9), np.uint8), np.arange(40) % 2
-MLPNetClassifier(n_threads=2, max_epochs=1, device="cpu").fit(X, y)
-"""
-
-
-def test_a_process_that_holds_threads_ends_well():
-    done = subprocess.run([sys.executable, "-c", HELD_AT_THE_END], timeout=300)
-    assert done.returncode == 0
-
-
 ONE_THREAD = """
 import os
 import numpy as np
@@ -418,7 +294,9 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.slow
-@lists_tasks
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="This system does not list a process' threads."
+)
 def test_one_thread_is_one_thread():
     variables = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     command = [sys.executable, "-W", "error", "-c", ONE_THREAD]

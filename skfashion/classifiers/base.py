@@ -41,11 +41,11 @@ from skfashion.parameters.options import TrainingOptions, batch_size_of, number_
 from skfashion.training import (
     apply_by_rows,
     averaged_over_views,
+    beside_others,
     borrowed_threads,
     give_memory_back,
     own_device,
     own_modes,
-    sleeping_threads,
 )
 from skfashion.utils._sklearn import (
     check_params,
@@ -290,7 +290,7 @@ class ImageClassifier(
         with (
             own_device(self.device),
             borrowed_threads(self.n_threads),
-            sleeping_threads(),
+            beside_others(),
             own_modes(gradients=True),
         ):
             given = read(plain, X, y, sample_weight, *others, before=before)
@@ -378,7 +378,7 @@ class ImageClassifier(
         with (
             own_device(self.device, device),
             borrowed_threads(self.n_threads),
-            sleeping_threads(),
+            beside_others(),
             own_modes(gradients=True),
         ):
             given = read_part(plain, X, y, classes, sample_weight, before=before)

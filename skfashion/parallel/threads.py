@@ -5,37 +5,20 @@ changed here: nobody waits for anybody, whatever others ask for at the same time
 ``torch.set_num_threads`` would change besides what threads that begin meanwhile find.
 """
 
-import atexit
 import ctypes
-import os
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
 import torch
 from threadpoolctl import ThreadpoolController
 
-try:
-    import resource
-except ImportError:  # on Windows, whose threads do not spin like that
-    resource = None
-
 from skfashion.parallel._private import is_forked
 from skfashion.parallel.workers import thread_share, worker_number
 
 # PyTorch starts a thread more for so many values.
 GRAIN = 32_768
-# Others compute, too, where the system takes the core away from each thread so many times in an
-# interval, in seconds; or a few times less, but again in the next one: an idle machine has such
-# intervals, too, one at a time. Seen with two threads on two cores: 3 to 11 on an idle machine, 11
-# to 27 beside one other process, 17 to 29 beside two. And for how many seconds that is taken for
-# granted, at first.
-MANY, SOME, INTERVAL, PATIENCE = 8, 6, 0.1, 5.0
-# More threads than that are not held: OpenMP ends the process where the system has none left.
-MOST_HELD = 32
-# Held by a thread that nobody waits for as long as it is inside of PyTorch.
-_inside = threading.Lock()
 
 
 class borrowed_threads:
@@ -65,7 +48,7 @@ class borrowed_threads:
             self._thread = threading.get_ident()
             # Noted before it is changed: an interruption in between gives back what is there.
             self._before = now
-            _write(int(wanted))
+            write(int(wanted))
         return self
 
     def __exit__(self, *error):
@@ -78,107 +61,18 @@ class borrowed_threads:
         # Of another thread, which has ended with its number, when the object is found by the
         # garbage collector.
         if self._before is not None and self._thread == threading.get_ident():
-            _write(self._before)
+            write(self._before)
             self._before = None
 
 
-def _write(n_threads):
+def write(n_threads):
     """Set the number of threads of the thread that calls."""
-    for write in _writers():
-        write(n_threads)
-
-
-class sleeping_threads:
-    """A context in which OpenMP's threads that wait fall asleep at once where the cores are busy.
-
-    GNU OpenMP lets a thread that waits spin for milliseconds as long as every thread can have a
-    core. That is fastest, but where other processes compute, too, those that spin take the cores
-    from those that they wait for, and a fit takes many times as long. It lets them sleep as soon as
-    there are more threads than cores: a thread of this context holds as many, asleep, while the
-    system takes cores away from this process. What is computed stays the same.
-    """
-
-    _ends = None
-
-    def __enter__(self):
-        n_threads = torch.get_num_threads()
-        n_held = max(2, _count_cores() - n_threads + 2)
-        # One thread waits for nobody.
-        if 1 < n_threads and n_held <= MOST_HELD and not is_forked() and _spins():
-            self._ends = threading.Event()
-            watch = threading.Thread(
-                target=_watch, args=(n_threads, n_held, self._ends), daemon=True
-            )
-            with suppress(RuntimeError):  # where no more can be started, a fit goes on without it
-                watch.start()
-        return self
-
-    def __exit__(self, *error):
-        self._end()
-
-    def __del__(self):
-        self._end()
-
-    def _end(self):
-        if self._ends is not None:
-            self._ends.set()
-
-
-def _watch(n_threads, n_held, ends):
-    """Hold sleeping threads while the system takes cores away, until something ends."""
-    held, patience, was_busy = None, PATIENCE, False
-    before = _count_interruptions()
-    while not ends.wait(INTERVAL if held is None else patience):
-        now = _count_interruptions()
-        per_thread = (now - before) / n_threads
-        if held is not None:
-            # Threads that sleep are interrupted as they are on an idle machine, or more often:
-            # look how it is without, less and less often as long as the machine stays busy.
-            held.set()
-            held, patience, was_busy = None, 2 * patience, True
-        elif per_thread < SOME:
-            patience, was_busy = PATIENCE, False
-        elif per_thread < MANY and not was_busy:
-            was_busy = True
-        else:
-            held = threading.Event()
-            holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
-            with suppress(RuntimeError):  # where no more can be started
-                holds.start()
-        before = now
-    if held is not None:
-        held.set()
-
-
-def _count_interruptions():
-    """Return how often the system has taken a core from a thread of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-
-def _hold_threads(n_threads, ends):
-    """Start OpenMP's threads, and let them sleep until something ends."""
-    with _inside:
-        torch.get_num_threads()  # the first call of a thread sets the number that the user has set
-        _write(n_threads)
-        torch.zeros(n_threads * GRAIN).exp_()
-    ends.wait()
-
-
-@atexit.register
-def _wait_for_those_inside():
-    """Let no such thread be inside of PyTorch when Python ends: the process would be aborted."""
-    # Not given back, so that no other one begins. In a fork it may be held for ever.
-    if not is_forked():
-        _inside.acquire()
-
-
-def _count_cores():
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for set_number in _writers():
+        set_number(n_threads)
 
 
 @cache
-def _spins():
+def spins():
     """Tell whether PyTorch computes with GNU OpenMP, whose numbers can be set for one thread."""
     is_gnu = any(path.name.startswith("libgomp") for path in _openmp())
     return is_gnu and torch.set_num_threads not in _writers()
@@ -188,7 +82,7 @@ def _spins():
 def gnu_openmp():
     """Return the GNU OpenMP that PyTorch computes with, a library of ctypes; None for any other."""
     path = next((path for path in _openmp() if path.name.startswith("libgomp")), None)
-    return None if path is None or not _spins() else ctypes.CDLL(path)
+    return None if path is None or not spins() else ctypes.CDLL(path)
 
 
 def _openmp():

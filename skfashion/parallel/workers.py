@@ -21,6 +21,7 @@ from skfashion.parallel._private import (
     process_number,
     this_dask_worker,
 )
+from skfashion.parallel.pinning import any_core
 from skfashion.utils.memory import give_back
 
 # Values of training rows whose fits leave memory worth giving back.
@@ -43,8 +44,14 @@ def thread_share():
         return None
     n_threads = torch.get_num_threads()
     # A process that is itself one of several was told its part of the cores.
-    n_cores = n_threads if multiprocessing.parent_process() else joblib.cpu_count()
+    n_cores = n_threads if multiprocessing.parent_process() else count_cores()
     return min(n_threads, max(1, n_cores // n_workers))
+
+
+def count_cores():
+    """Return how many cores this process may use, whatever the thread that asks is kept on."""
+    with any_core():
+        return joblib.cpu_count()
 
 
 def worker_number():

@@ -3,12 +3,12 @@
 It knows no estimator and no architecture: a module is built, and data are checked, in ``fitting``.
 """
 
+from skfashion.parallel.company import beside_others
 from skfashion.parallel.threads import (
     borrowed_threads,
     check_reachable,
     has_cuda,
     own_device,
-    sleeping_threads,
 )
 from skfashion.parallel.workers import give_memory_back, thread_share
 from skfashion.training.arithmetic import (
@@ -83,6 +83,7 @@ __all__ = [
     "apply_by_rows",
     "averaged_over_views",
     "batch_norms",
+    "beside_others",
     "borrowed_threads",
     "check_reachable",
     "compute_dtype",
@@ -103,7 +104,6 @@ __all__ = [
     "own_modes",
     "resolve_optimizer",
     "resume_training",
-    "sleeping_threads",
     "state_from_bytes",
     "thread_share",
     "training_state",

@@ -12,6 +12,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import TeeGenerator
 
 from skfashion.parallel.locks import ForkSafeLock
+from skfashion.parallel.pinning import any_core
 from skfashion.parallel.threads import check_reachable, own_device
 from skfashion.training.batches import BatchIterator, ImageDataset
 from skfashion.training.criterion import WeightedCrossEntropy
@@ -420,6 +421,11 @@ class TrainingNet(NeuralNetClassifier):
         if not self.module_.draws_from_process:
             return nullcontext()
         return drawing_from(self.generator, self.device_)
+
+    def notify(self, method_name, **cb_kwargs):
+        """Call the callbacks, with all cores for what they start."""
+        with any_core():
+            super().notify(method_name, **cb_kwargs)
 
     def _end_epoch(self, datasets):
         """Tell the callbacks that an epoch ends; skorch's EarlyStopping may end the training."""

@@ -303,10 +303,12 @@ def _tables(rows, what="what"):
     }
     marks = marks_of(rows)
     for lines_of, names in headings.items():
-        lines = []
+        lines, aim = [], names.index("aim")
         for row in rows:
-            found = lines_of(SHAPES[row["unit"]], row)
-            lines += [[first + mark([row], marks), *others] for first, *others in found]
+            for cells in lines_of(SHAPES[row["unit"]], row):
+                cells[0] += mark([row], marks)
+                cells[aim] = cells[aim] if _has_aims(row) else ""
+                lines.append(cells)
         if lines:
             yield pipe_table(lines, names)
     if profiles := [row for row in rows if "shares" in row]:
@@ -318,6 +320,13 @@ def _tables(rows, what="what"):
         shares.append([f"{', '.join(SHARED)} together", *(f"{its:.1f}" for its in sums)])
         titles = [row["title"] + mark([row], marks) for row in profiles]
         yield pipe_table(shares, ["where the time goes, %", *titles])
+
+
+def _has_aims(row):
+    """Tell whether the aims, which are those of one kind of processor or of a GPU, are a row's."""
+    machine = row["machine"]
+    is_theirs = "AMD" in machine["cpu"] and "avx512_bf16" in machine["instructions"]
+    return is_theirs or row["unit"].startswith(ON_GPU)
 
 
 def _below(rows, words=""):

@@ -9,7 +9,8 @@ import warnings
 
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out, load_split, validation_split
-from benchmarks.formatting import interval, seeds, table_above, values
+from benchmarks.errors import names_option
+from benchmarks.formatting import interval, table_above, values
 from benchmarks.models import described
 from benchmarks.recipes import build
 from benchmarks.studies.defaults import STRIPS
@@ -29,12 +30,16 @@ FULL_DATA = "fashion"
 # Numbers of training rows; a quarter is held out of those that have none.
 ROWS = {"fashion-100": 100, "fashion-300": 300, "fashion-1000": 1_000, "fashion-5000": 5_000}
 DATA = (FULL_DATA, *ROWS, "digits", "mnist-5000", *STRIPS)
-UNITS = [
-    {"classifier": name, "which": which, "data": data}
-    for name in FORMER
-    for data in DATA
-    for which in (*FORMER[name], "now")
-]
+
+
+def units(asked):
+    """Return each default, today's and former ones, on each data set that is asked for."""
+    return [
+        {"classifier": name, "which": which, "data": data}
+        for name in FORMER
+        for data in asked.options.sets
+        for which in (*FORMER[name], "now")
+    ]
 
 
 def describe(unit, seed, asked):
@@ -101,17 +106,17 @@ def table(rows):
         if len(pairs) < 2:
             continue
         now = [today for _, today in pairs]
-        line = [f"`{call_of(name, FORMER[name][which])}`", data]
+        line = [f"`{call_of(name, FORMER[name][which])}`", data, str(len(pairs))]
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
             changes = [today[key] - before[key] for before, today in pairs]
             mean = factor * statistics.fmean(values(now, key))
             line += [f"{mean:.{decimals}f}", interval(changes, factor, decimals)]
         lines.append(line)
-    headings = ["before", "data", "accuracy %", "change", "log-loss", "change"]
+    headings = ["before", "data", "seeds", "accuracy %", "change", "log-loss", "change"]
     headings += ["ECE %", "change"]
     words = (
         "Of the defaults now; changes are those from what was before to now, seed by seed, with "
-        f"the 95 % interval of their mean (Student's t, {seeds(rows)}). Seconds of fits, which had "
+        "the 95 % interval of their mean (Student's t). Seconds of fits, which had "
         "other work beside them, are in the rows alone."
     )
     return table_above(lines, headings, words, rows)
@@ -128,4 +133,11 @@ CHEAP = [
     {"classifier": "ConvNetClassifier", "which": "now", "data": name}
     for name in ("fashion-100", "wine")
 ]
-STUDY = study_of(__name__, cost="1 h", page="design.md", seeds=5, cheap=CHEAP)
+STUDY = study_of(
+    __name__,
+    cost="1 h",
+    page="design.md",
+    seeds=5,
+    cheap=CHEAP,
+    options={"--sets": names_option(DATA)},
+)

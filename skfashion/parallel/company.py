@@ -82,9 +82,7 @@ class beside_others:
 
 def _watch(n_threads, ends):
     """Help threads while the system takes cores away, until something ends."""
-    n_held = max(2, count_cores() - n_threads + 2)
-    can_sleep = spins() and n_held <= MOST_HELD
-    patience, was_busy = PATIENCE, False
+    patience, was_busy, can_sleep = PATIENCE, False, True
     before = _count_interruptions()
     while not ends.wait(INTERVAL):
         per_thread = (_count_interruptions() - before) / n_threads
@@ -93,7 +91,7 @@ def _watch(n_threads, ends):
         elif per_thread < MANY and not was_busy:
             was_busy = True
         else:
-            can_sleep = can_sleep and _let_sleep(n_threads, n_held, patience, ends)
+            can_sleep = can_sleep and _let_sleep(n_threads, patience, ends)
             if not can_sleep:
                 _keep_apart(n_threads, patience, ends)
             # Then look how it is without, less and less often as long as the machine stays busy.
@@ -106,8 +104,11 @@ def _count_interruptions():
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def _let_sleep(n_threads, n_held, patience, ends):
+def _let_sleep(n_threads, patience, ends):
     """Let threads that wait sleep for some seconds; stop and return False if they spin even so."""
+    n_held = max(2, count_cores() - n_threads + 2)
+    if n_held > MOST_HELD or not spins():
+        return False
     held, spun = threading.Event(), deque(maxlen=RECENT)
     holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
     with suppress(RuntimeError):  # where no more can be started

@@ -14,6 +14,7 @@ from skfashion import ConvNetClassifier, MLPNetClassifier
 from skfashion.adaptation import adapt_batch_norm
 from skfashion.ensemble import SnapshotEnsembleClassifier
 from skfashion.exceptions import DataShiftWarning
+from skfashion.fitting.shift import ImageStatistics
 from skfashion.inspection import PredictionGridDisplay
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
@@ -214,3 +215,14 @@ def test_one_image_without_the_axis_of_rows_gets_advice(shape, digits, fitted):
     with pytest.raises(ValueError, match=r"\.$|input$") as error:
         fitted.predict(digits[0][:5, :60])
     assert "single" not in str(error.value)
+
+
+@pytest.mark.parametrize("n_levels", [2, 3, 256])
+def test_the_median_of_whole_numbers_is_the_median(n_levels):
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        X = rng.integers(0, n_levels, (rng.integers(1, 6), 9)).astype(np.uint8)
+        X[0, :2] = 0, 1  # not all the same
+        found = ImageStatistics.of(X, (3, 3)).middle
+        assert found == np.median(X[X != 0])
+        assert found == ImageStatistics.of(scipy.sparse.csr_array(X), (3, 3)).middle

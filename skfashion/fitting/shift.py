@@ -129,4 +129,8 @@ def _of_each(rows, extreme):
 def _middle(rows):
     """Return the median of the absolute values that are not 0."""
     values = rows.data if issparse(rows) else rows
+    if values.dtype == np.uint8:  # counting takes half of the time of sorting
+        ends = np.bincount(values.ravel())[1:].cumsum()
+        around = (ends[-1] - 1) // 2, ends[-1] // 2
+        return float(1 + np.searchsorted(ends, around, side="right").mean())
     return float(np.median(np.abs(values[values != 0].astype(float))))

@@ -119,7 +119,8 @@ def table(rows):
         "the 95 % interval of their mean (Student's t). Seconds of fits, which had "
         "other work beside them, are in the rows alone."
     )
-    return table_above(lines, headings, words, rows)
+    commands = "` · `".join(dict.fromkeys(row["command"] for row in rows))
+    return table_above(lines, headings, words, rows, commands)
 
 
 def _former():

@@ -30,8 +30,8 @@ def test_changes_are_taken_seed_by_seed():
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     # Both seeds gain two points, so that the interval has no width; the third has no partner.
     before = "`ConvNetClassifier(optimizer='adamw', lr=0.005, weight_decay=0.01)`"
-    assert cells[:4] == [before, "wine", "87.00", "+2.00 [+2.00, +2.00]"]
-    assert cells[5] == "-0.0200 [-0.0200, -0.0200]"
+    assert cells[:5] == [before, "wine", "2", "87.00", "+2.00 [+2.00, +2.00]"]
+    assert cells[6] == "-0.0200 [-0.0200, -0.0200]"
 
 
 def test_a_net_without_a_partner_is_not_shown():

@@ -10,7 +10,7 @@ import warnings
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out, load_split, validation_split
 from benchmarks.errors import names_option
-from benchmarks.formatting import interval, table_above, values
+from benchmarks.formatting import interval, mark, marks_of, table_above, values
 from benchmarks.models import described
 from benchmarks.recipes import build
 from benchmarks.studies.defaults import STRIPS
@@ -96,6 +96,7 @@ def measure(unit, seed, asked=None):
 
 def table(rows):
     """Write the table: a former default and a data set a line, with differences seed by seed."""
+    marks = marks_of(rows)
     by_unit = {(*row["unit"].values(), row["seed"]): row for row in rows}
     lines = []
     for name, which, data in _former():
@@ -106,7 +107,8 @@ def table(rows):
         if len(pairs) < 2:
             continue
         now = [today for _, today in pairs]
-        line = [f"`{call_of(name, FORMER[name][which])}`", data, str(len(pairs))]
+        measured = mark([row for pair in pairs for row in pair], marks)
+        line = [f"`{call_of(name, FORMER[name][which])}`{measured}", data, str(len(pairs))]
         for key, factor, decimals in (("accuracy", 100, 2), ("log_loss", 1, 4), ("ece", 100, 2)):
             changes = [today[key] - before[key] for before, today in pairs]
             mean = factor * statistics.fmean(values(now, key))

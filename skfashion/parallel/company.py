@@ -68,16 +68,15 @@ class beside_others:
         return self
 
     def __exit__(self, *error):
-        self._end()
-
-    def __del__(self):
-        self._end()
-
-    def _end(self):
         # In a process that is forked meanwhile these are other threads.
         if self._ends is not None and not is_forked():
             self._ends.set()
             pinning.unpin(self._ends)  # here, too: what is started next may use all cores
+
+    def __del__(self):
+        # Without the lock of the pins, which a thread may hold when its garbage is collected.
+        if self._ends is not None and not is_forked():
+            self._ends.set()
 
 
 def _watch(n_threads, ends):

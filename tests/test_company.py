@@ -179,7 +179,7 @@ def test_each_training_looks_whether_the_machine_is_busy(digits, monkeypatch):
 )
 def test_not_too_many_threads_are_held(n_cores, may_sleep, held, monkeypatch):
     holds, ends = [], threading.Event()
-    monkeypatch.setattr(company, "count_cores", lambda: n_cores)
+    monkeypatch.setattr(company, "_count_cores", lambda: n_cores)
     monkeypatch.setattr(company, "spins", lambda: may_sleep)
     monkeypatch.setattr(company, "_hold_threads", lambda *args: holds.append(args))
     ends.set()

@@ -14,6 +14,7 @@ other one, for which it waits, could compute. They are kept on a core each.
 """
 
 import atexit
+import os
 import threading
 import time
 from collections import deque
@@ -29,7 +30,6 @@ except ImportError:  # on Windows, whose threads do not spin like that
 from skfashion.parallel import pinning
 from skfashion.parallel._private import is_forked
 from skfashion.parallel.threads import GRAIN, spins, write
-from skfashion.parallel.workers import count_cores
 
 # Others compute, too, where the system takes the core away from each thread so many times in an
 # interval, in seconds; or a few times less, but again in the next one: an idle machine has such
@@ -105,7 +105,7 @@ def _count_interruptions():
 
 def _let_sleep(n_threads, patience, ends):
     """Let threads that wait sleep for some seconds; stop and return False if they spin even so."""
-    n_held = max(2, count_cores() - n_threads + 2)
+    n_held = max(2, _count_cores() - n_threads + 2)
     if n_held > MOST_HELD or not spins():
         return False
     held, spun = threading.Event(), deque(maxlen=RECENT)
@@ -119,6 +119,11 @@ def _let_sleep(n_threads, patience, ends):
         before = now
     held.set()
     return sum(spun) < OFTEN
+
+
+def _count_cores():
+    """Return how many cores OpenMP counts: a container that may use less of each has them all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _hold_threads(n_threads, ends):

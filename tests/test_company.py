@@ -141,6 +141,25 @@ def test_when_a_machine_is_taken_for_busy_and_for_how_long(
     assert done == waits
 
 
+def test_help_that_fails_makes_nobody_wait_longer(monkeypatch):
+    asked, helps = [], iter([False, True, True, True])
+
+    class Ends:
+        def wait(self, seconds):
+            return len(asked) == 4
+
+    def note(n_threads, patience, ends):
+        asked.append(patience / company.PATIENCE)
+        return next(helps)
+
+    counts = itertools.count(0, 1000)
+    monkeypatch.setattr(company, "_count_interruptions", lambda: next(counts))
+    monkeypatch.setattr(company, "_let_sleep", lambda *args: False)
+    monkeypatch.setattr(company, "_keep_apart", note)
+    company._watch(2, Ends())
+    assert asked == [1, 1, 2, 4]
+
+
 @pytest.mark.parametrize(
     ("interruptions", "sleep"),
     [
@@ -243,6 +262,22 @@ def test_threads_that_somebody_has_put_on_cores_stay_there(sleepers):
     assert [os.sched_getaffinity(number) for number in sleepers] == [{cores[0]}] * 2
     assert not pinning.pin({sleepers[0]: cores[0], 2**22 + 1: cores[0]}, threading.Event())
     assert not pinning.pin({}, threading.Event())
+
+
+@pins
+def test_a_thread_that_may_use_all_cores_is_not_kept():
+    task, all_cores = threading.get_native_id(), os.sched_getaffinity(0)
+    try:
+        with pinning.any_core():
+            with pinning.any_core():
+                pass
+            assert not pinning.pin({task: min(all_cores)}, threading.Event())
+            assert os.sched_getaffinity(0) == all_cores
+        ends = threading.Event()
+        assert pinning.pin({task: min(all_cores)}, ends)
+        pinning.unpin(ends)
+    finally:
+        os.sched_setaffinity(0, all_cores)
 
 
 @pins

@@ -81,7 +81,7 @@ class beside_others:
 
 def _watch(n_threads, ends):
     """Help threads while the system takes cores away, until something ends."""
-    patience, was_busy, can_sleep = PATIENCE, False, True
+    patience, was_busy = PATIENCE, False
     before = _count_interruptions()
     while not ends.wait(INTERVAL):
         per_thread = (_count_interruptions() - before) / n_threads
@@ -90,11 +90,10 @@ def _watch(n_threads, ends):
         elif per_thread < MANY and not was_busy:
             was_busy = True
         else:
-            can_sleep = can_sleep and _let_sleep(n_threads, patience, ends)
-            if not can_sleep:
-                _keep_apart(n_threads, patience, ends)
-            # Then look how it is without, less and less often as long as the machine stays busy.
-            patience, was_busy = min(2 * patience, 100 * PATIENCE), True
+            was_busy = True
+            if _let_sleep(n_threads, patience, ends) or _keep_apart(n_threads, patience, ends):
+                # Look how it is without, less and less often as long as the machine stays busy.
+                patience = min(2 * patience, 100 * PATIENCE)
         before = _count_interruptions()
 
 
@@ -136,10 +135,12 @@ def _hold_threads(n_threads, ends):
 
 
 def _keep_apart(n_threads, patience, ends):
-    """Keep the threads that compute on a core each for some seconds."""
-    if pinning.pin(pinning.computing_threads(n_threads, ends), ends):
-        ends.wait(patience)
-        pinning.unpin(ends)
+    """Keep the threads that compute on a core each for some seconds; tell whether that was done."""
+    if not pinning.pin(pinning.computing_threads(n_threads, ends), ends):
+        return False
+    ends.wait(patience)
+    pinning.unpin(ends)
+    return True
 
 
 @atexit.register

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,35 +22,32 @@ class Pin(NamedTuple):
     ends: threading.Event
 
 
-# By the system's number of each thread that is kept on a core.
-_pins = {}
+# By the system's numbers: threads that are kept on a core, and those that must not be for now.
+_pins, _free = {}, set()
 _changing = ForkSafeLock()
 
 
-class _AnyCore:
-    """A context in which the thread that enters it may use all of its cores again."""
-
-    def __init__(self, task):
-        self._task, self._pin = task, _pins.get(task)
-
-    def __enter__(self):
-        if self._pin is not None:
-            _move(self._task, self._pin.others)
-        return self
-
-    def __exit__(self, *error):
-        if self._pin is not None:
-            with _changing.held():
-                if _pins.get(self._task) is self._pin:
-                    _move(self._task, {self._pin.core})
-
-
+@contextmanager
 def any_core():
-    """Return a context in which what a thread starts may use all cores, whatever it is kept on.
+    """Let the thread that enters this context, and what it starts there, use all of its cores.
 
     Threads and processes inherit the cores of the thread that starts them, and keep them.
     """
-    return _AnyCore(threading.get_native_id()) if _pins else nullcontext()
+    task = threading.get_native_id()
+    if task in _free:
+        yield
+        return
+    with _changing.held():
+        _free.add(task)
+        if task in _pins:
+            _move(task, _pins[task].others)
+    try:
+        yield
+    finally:
+        with _changing.held():
+            _free.discard(task)
+            if task in _pins:
+                _move(task, {_pins[task].core})
 
 
 def computing_threads(n_threads, ends):
@@ -94,7 +91,7 @@ def pin(cores, ends):
         except OSError:  # one of them has ended meanwhile
             return False
         free = set().union(*others.values())
-        if ends.is_set() or len(free) < len(cores):
+        if ends.is_set() or len(free) < len(cores) or not _free.isdisjoint(cores):
             return False
         if any(its != free for its in others.values()):
             return False  # somebody has decided where they are

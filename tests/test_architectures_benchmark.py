@@ -30,6 +30,8 @@ def test_every_beginning_is_a_factorial(family):
     assert set(found[:first]) == {(*levels, last[0]) for levels in itertools.product(*others)}
     own = [str(architectures.architecture(family, number)) for number in range(n)]
     assert len(set(own)) == n
+    planned = architectures.STUDY.plan(SimpleNamespace(seeds=[0, 1]))
+    assert planned == [(number, seed) for number in range(n) for seed in (0, 1)]
 
 
 def test_a_long_training_ends_as_a_plain_fit_and_is_no_short_one(monkeypatch):

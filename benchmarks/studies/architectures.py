@@ -4,8 +4,8 @@ Train every architecture of a complete factorial for 27 epochs on 10,000 trainin
 scratch for 1, 3 and 9 epochs, whose learning rates fall sooner. 5,000 other training images are
 scored after each epoch; 10,000 still others judge, at 1, 3, 9 and 27 epochs, and choose nothing. In
 the manner of Ying et al., "NAS-Bench-101: towards reproducible neural architecture search", ICML
-2019. Architectures come in an order in which every beginning has as many of each family, and the
-first 12 of a family are a complete factorial themselves.
+2019. Architectures come in an order in which every beginning has as many of each family, each with
+all of its seeds, and the first 12 of a family are a complete factorial themselves.
 """
 
 import itertools
@@ -45,6 +45,11 @@ FAMILIES = {
     ),
 }
 N_ARCHITECTURES = 24
+
+
+def plan(asked):
+    """Return every architecture with all of its seeds before the next one."""
+    return [(number, seed) for number in range(N_ARCHITECTURES) for seed in asked.seeds]
 
 
 def levels(family, number):
@@ -198,7 +203,6 @@ STUDY = study_of(
     __name__,
     cost="5 h",
     page="architectures.md",
-    units=range(N_ARCHITECTURES),
     cheap=(0,),
     distributed=True,
     options={"--seconds": {"action": "store_true", "help": SECONDS.help}},

@@ -116,4 +116,4 @@ def test_what_the_comparison_takes_was_best_on_validation_rows():
         by_model.setdefault(row["unit"]["model"], []).append(row)
     for name, rows in by_model.items():
         best = max(rows, key=lambda row: row["accuracy"])
-        assert described(best["unit"]["settings"]) == described(recipes.find(name).settings)
+        assert described(best["unit"]["settings"]) in competitors.taken(name)

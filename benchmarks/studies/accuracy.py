@@ -65,13 +65,16 @@ COLUMNS = {
 }
 
 
-def lines(rows):
-    """Write the table of Markdown, a model a line, with the number of seeds where they differ."""
+def lines(rows, marks=None):
+    """Write the table of Markdown, a model a line, with the number of seeds where they differ.
+
+    ``marks`` are those of more rows, if there are.
+    """
     groups = by_model(rows)
     columns = COLUMNS | ({"seeds": len} if len({*map(len, groups)}) > 1 else {})
     if any("brier" not in row["metrics"] for row in rows):  # of rows before there was that column
         columns.pop("Brier")
-    marks = marks_of(rows)
+    marks = marks_of(rows) if marks is None else marks
     found = [
         [its[0]["label"] + mark(its, marks), *(write(its) for write in columns.values())]
         for its in groups

@@ -15,7 +15,16 @@ import numpy as np
 
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out
-from benchmarks.formatting import below, cell, grouped, pipe_table, seeds, table_above
+from benchmarks.formatting import (
+    below,
+    cell,
+    grouped,
+    mark,
+    marks_of,
+    pipe_table,
+    seeds,
+    table_above,
+)
 from benchmarks.study import Study, study_of
 
 FULL = {"train_rows": 10_000, "valid_rows": 5_000, "judge_rows": 10_000}
@@ -123,6 +132,7 @@ def curves(net, n_epochs, judged, data):
 def table(rows):
     """Write each family's best, median and worst architecture, and what each factor does."""
     longest, lines, effects = max(row["epochs"] for row in rows), [], []
+    marks = marks_of(rows)
     for family, its in grouped(rows, "family").items():
         by_number = grouped(its, "unit")
         at_end = {n: [r for r in by_number[n] if r["epochs"] == longest] for n in sorted(by_number)}
@@ -135,14 +145,15 @@ def table(rows):
             name = call_of(family, architecture(family, number))
             weights = f"{by_number[number][0]['weights']:,}"
             cells = (cell(map(_judged, group), 100) for group in lengths)
-            lines.append([f"{rank} of {len(ordered)}", f"`{name}`", weights, *cells])
+            place = f"{rank} of {len(ordered)}{mark(by_number[number], marks)}"
+            lines.append([place, f"`{name}`", weights, *cells])
         for factor in FAMILIES[family][0]:
             of_level = {}
             for number, group in at_end.items():
                 level = levels(family, number)[factor]
                 of_level.setdefault(level, []).extend(map(_judged, group))
             words = (f"{level}: {100 * fmean(judged):.2f}" for level, judged in of_level.items())
-            effects.append([family, factor, "; ".join(words)])
+            effects.append([family + mark(its, marks), factor, "; ".join(words)])
     lengths = [f"{n} epochs" for n in sorted({row["epochs"] for row in rows})]
     settings = rows[-1]["settings"]
     words = (
@@ -174,10 +185,10 @@ def measure_seconds(unit, seed, asked):
 
 def table_of_seconds(rows):
     """Write the fastest and the slowest architecture of each family."""
-    lines = []
+    lines, marks = [], marks_of(rows)
     for family, its in grouped(rows, "family").items():
         ordered = sorted(its, key=lambda row: row["seconds"])
-        lines.append([family])
+        lines.append([family + mark(its, marks)])
         for row in (ordered[0], ordered[len(ordered) // 2], ordered[-1]):
             name = call_of(family, architecture(family, row["unit"]))
             lines[-1].append(f"`{name}`: {row['seconds']:.2f}")

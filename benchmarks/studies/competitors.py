@@ -11,7 +11,7 @@ import joblib
 from benchmarks.candidates import call_of
 from benchmarks.data import held_out
 from benchmarks.errors import names_option
-from benchmarks.formatting import table_above
+from benchmarks.formatting import mark, marks_of, table_above
 from benchmarks.models import MODELS, RIVALS, described
 from benchmarks.recipes import find
 from benchmarks.study import study_of
@@ -46,16 +46,26 @@ def measure(unit, seed, asked):
     return {"accuracy": round(float(net.score(X_valid, y_valid)), 6), "seconds": seconds}
 
 
+def taken(name):
+    """Return the settings of a competitor that are compared: of a forest those of two entries."""
+    its = (key for key in KNOWN if key == name or key.startswith(f"{name}_"))
+    return [described(find(key).settings) for key in its]
+
+
 def table(rows):
-    """Write a line a setting, the chosen one of each competitor in bold."""
-    lines = []
+    """Write a line a setting, what the comparison takes in bold."""
+    lines, marks = [], marks_of(rows)
     for row in sorted(rows, key=lambda row: KNOWN.index(row["unit"]["model"])):
         model, settings = find(row["unit"]["model"]), row["unit"]["settings"]
         words = f"`{call_of('', settings)[1:-1] or 'defaults'}`"
-        words = f"**{words}**" if described(settings) == described(model.settings) else words
-        lines.append([model.label, words, f"{100 * row['accuracy']:.2f}", f"{row['seconds']:.0f}"])
+        words = f"**{words}**" if described(settings) in taken(row["unit"]["model"]) else words
+        found = f"{100 * row['accuracy']:.2f}", f"{row['seconds']:.0f}"
+        lines.append([model.label + mark([row], marks), words, *found])
     headings = ["competitor", "settings", "validation accuracy %", "s"]
-    words = "In bold: what the comparison takes. One seed; 20,000 training images, 10,000 others."
+    words = (
+        "In bold: what the comparison takes, of the forest both. One seed; 20,000 training images, "
+        "10,000 others."
+    )
     return table_above(lines, headings, words, rows, "python -m benchmarks competitors")
 
 

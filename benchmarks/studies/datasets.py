@@ -12,7 +12,16 @@ import statistics
 from benchmarks import one_fit
 from benchmarks.data import DERIVED, FOLDED, LARGE, N_FOLDS, SMALL, TABLES
 from benchmarks.errors import at_least, names_option
-from benchmarks.formatting import below, cell, grouped, interval, pipe_table, values
+from benchmarks.formatting import (
+    below,
+    cell,
+    grouped,
+    interval,
+    mark,
+    marks_of,
+    pipe_table,
+    values,
+)
 from benchmarks.models import MODELS
 from benchmarks.pictures import pyplot
 from benchmarks.recipes import find
@@ -86,18 +95,20 @@ def table(rows):
 
 
 def _accuracies(by_place, names):
-    lines = []
+    lines, marks = [], marks_of([row for its in by_place.values() for row in its])
     for model in CLASSIFIERS:
         found = [by_place.get((name, model)) for name in names]
         if any(found):
-            cells = [cell(values(its, *ACCURACY), 100) if its else "" for its in found]
+            cells = [
+                cell(values(its, *ACCURACY), 100) + mark(its, marks) if its else "" for its in found
+            ]
             lines.append([find(model).label, *cells])
     return pipe_table(lines, ["accuracy %", *names])
 
 
 def _gains(by_place, names):
     """Write a line a data set: our net against the best of the others."""
-    lines = []
+    lines, marks = [], marks_of([row for its in by_place.values() for row in its])
     for name in names:
         of_model = {model: its for (data, model), its in by_place.items() if data == name}
         ours = OURS_OF_TABLES if name in TABLES else OURS
@@ -109,7 +120,8 @@ def _gains(by_place, names):
         if ours in of_model and others:
             best = max(others, key=others.get)
             found = difference(of_model[ours], of_model[best], name)
-            lines.append([name, find(ours).label, find(best).label, found])
+            both = of_model[ours] + of_model[best]
+            lines.append([name, find(ours).label, find(best).label, found + mark(both, marks)])
     return pipe_table(lines, ["data", "net", "best of the others", "difference"])
 
 

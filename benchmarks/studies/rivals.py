@@ -9,7 +9,7 @@ all with one seed, and who draws nothing is fitted once. Every run is a process 
 import numpy as np
 
 from benchmarks.errors import names_option
-from benchmarks.formatting import below, interval, pipe_table
+from benchmarks.formatting import below, interval, marks_of, pipe_table
 from benchmarks.models import MODELS, RIVALS
 from benchmarks.recipes import find
 from benchmarks.studies import accuracy, datasets
@@ -41,18 +41,20 @@ describe, measure = datasets.with_unit("describe"), datasets.with_unit("measure_
 
 def table(rows):
     """Write a table of all images, with the rows of the main comparison, and one of few of them."""
-    parts = []
+    parts, numbers = [], {row["data"]["train_rows"] for row in rows}
     every = [row | {"unit": row["unit"]["model"]} for row in rows] + accuracy.STUDY.rows()
-    for number in sorted({row["data"]["train_rows"] for row in rows}, reverse=True):
+    every = [row for row in every if row["data"]["train_rows"] in numbers]
+    marks = marks_of(every)
+    for number in sorted(numbers, reverse=True):
         its = [row for row in every if row["data"]["train_rows"] == number]
-        parts += [f"**{number:,} training images**", accuracy.lines(its), _differences(its)]
+        parts += [f"**{number:,} training images**", accuracy.lines(its, marks), _differences(its)]
     words = (
         "Mean ± standard deviation over seeds, of which the last column has the number: one where "
         "nothing is drawn, or where a fit takes more than ten minutes. Differences in points, with "
         "95 % intervals: over seeds, where both have several, and over the test images, each of "
         "which counts by how many of the seeds are right."
     )
-    return "\n\n".join([*parts, below(words, rows, "python -m benchmarks rivals")])
+    return "\n\n".join([*parts, below(words, every, "python -m benchmarks rivals")])
 
 
 def _differences(rows):

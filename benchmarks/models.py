@@ -125,14 +125,14 @@ BINS = {"max_bins": 64}
 # Of 784 pixels, at each split.
 SOME = {"max_features": 0.1}
 # By its fastest route; it stops by itself, on 10 % held out.
-DENSE = {"hidden_layer_sizes": (256, 128), "batch_size": 256} | STOPS | {"max_iter": 50}
+DENSE = {"batch_size": 256} | STOPS | {"max_iter": 50}
 MODELS |= {
     "mlp_sklearn": _named(
         "MLPClassifier",
         "sklearn.neural_network:MLPClassifier",
-        DENSE,
-        # The last one's layers are those of MLPNetClassifier.
-        ({}, DENSE | {"hidden_layer_sizes": (512, 256)}),
+        # The layers of MLPNetClassifier.
+        {"hidden_layer_sizes": (512, 256)} | DENSE,
+        ({"hidden_layer_sizes": (256, 128)} | DENSE, {}),
         pixels=unit_pixels,
     ),
     "hist_gradient_boosting": _named(
@@ -174,7 +174,6 @@ MODELS |= {
 BOOSTED = {"n_estimators": 500, "learning_rate": 0.1, "colsample_bytree": 0.1}
 NYSTROEM = {"n_components": 2000, "gamma": 0.02, "C": 10.0}
 SAME = {"max_epochs": 8, "batch_size": 128, "lr": 1e-3}
-FASTER = (SAME | {"lr": 3e-3},)
 QUIET = {"verbose": False, "allow_writing_files": False}
 # What a reader looks for besides.
 RIVALS = {
@@ -235,13 +234,16 @@ RIVALS = {
         packages=("pytabkit",),
     ),
     "skorch": Model(
-        "skorch, ConvNetClassifier's net", partial(_same_net, "plain_net"), SAME, FASTER
+        "skorch, ConvNetClassifier's net",
+        partial(_same_net, "plain_net"),
+        SAME,
+        (SAME | {"lr": 3e-3},),
     ),
     "keras": Model(
         "Keras, ConvNetClassifier's net",
         partial(_same_net, "keras"),
-        SAME,
-        FASTER,
+        SAME | {"lr": 3e-3},
+        (SAME,),
         packages=("keras", "scikeras", "tensorflow-cpu"),
     ),
     "resnet18": Model(

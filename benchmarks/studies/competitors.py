@@ -71,7 +71,7 @@ def table(rows):
 
 STUDY = study_of(
     __name__,
-    cost="2 h",
+    cost="50 min",
     page="benchmark.md",
     seeds=1,
     cheap=({"model": "logistic_regression", "settings": MODELS["logistic_regression"].settings},),

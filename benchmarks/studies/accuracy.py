@@ -45,17 +45,27 @@ def mean(rows, *keys):
     return statistics.fmean(values(rows, *keys))
 
 
+def _of_seeds(key, factor=1, decimals=2):
+    """Return what writes mean ± deviation of a metric, without the ± where all seeds are equal."""
+
+    def write(rows):
+        found = values(rows, "metrics", key)
+        return cell(found if len({*found}) > 1 else found[:1], factor, decimals)
+
+    return write
+
+
 def _alone(*keys, factor=1, decimals=0):
     """Return what writes the median of the numbers at some keys of rows."""
     return lambda rows: cell([statistics.median(values(rows, *keys))], factor, decimals)
 
 
 COLUMNS = {
-    "accuracy %": mean_of("metrics", "accuracy", factor=100),
-    "macro F1 %": mean_of("metrics", "f1_macro", factor=100, decimals=1),
-    "log-loss": mean_of("metrics", "log_loss", decimals=3),
-    "Brier": mean_of("metrics", "brier", decimals=3),
-    "ECE %": mean_of("metrics", "ece", factor=100, decimals=1),
+    "accuracy %": _of_seeds("accuracy", factor=100),
+    "macro F1 %": _of_seeds("f1_macro", factor=100, decimals=1),
+    "log-loss": _of_seeds("log_loss", decimals=3),
+    "Brier": _of_seeds("brier", decimals=3),
+    "ECE %": _of_seeds("ece", factor=100, decimals=1),
     "fit s": mean_of("seconds", "fit", decimals=1),
     "predict s": _alone("seconds", "predict", decimals=2),
     "peak MB": _alone("memory_mb", "peak"),
@@ -90,7 +100,10 @@ def table(rows):
 def about(rows):
     """Say what was measured, on what, and with how many seeds."""
     counts = "-".join(map(str, sorted({*map(len, by_model(rows))})))
-    counted = f"mean ± standard deviation over {counts} seeds, or the median where there is no ±"
+    counted = (
+        f"mean ± standard deviation over {counts} seeds; where there is no ±, the median, or all "
+        "seeds are equal"
+    )
     counted = "1 seed" if counts == "1" else counted
     return (
         f"Fashion-MNIST ({every(rows, 'data', 'name')}): {every(rows, 'data', 'train_rows')} "

@@ -69,11 +69,12 @@ class Weighing(NamedTuple):
 AIMS = {"hand": 0.75, "sklearn": 0.65, "sklearn_float64": 0.45, "skorch": 0.45}
 AIMS |= {"lightning": 0.40, "keras": 0.45, "jax": 1.1}
 # As their documentation shows them, the former; these as an expert would set them.
-AIMS |= {"skorch_best": None, "lightning_best": None}
+AIMS |= {"skorch_best": None, "lightning_best": None, "fastai": None}
 CNN_AIMS = {"hand": 0.42, "hand_channels_last": 0.58, "hand_bf16": None, "hand_pools_first": 0.75}
-CNN_AIMS |= {"skorch": 0.42, "skorch_best": None, "keras": 0.45, "keras_bf16": None}
+CNN_AIMS |= {"skorch": 0.42, "skorch_best": None, "fastai": None}
+CNN_AIMS |= {"keras": 0.45, "keras_bf16": None}
 # Who convolves in bfloat16, besides ours.
-IN_BF16 = ("hand_bf16", "hand_pools_first", "skorch_best", "lightning_best", "keras_bf16")
+IN_BF16 = ("hand_bf16", "hand_pools_first", "skorch_best", "lightning_best", "fastai", "keras_bf16")
 # Of nets by hand that are as fast in float32, and of those in the types that ours are trained in.
 DEEP_AIMS = {"hand_channels_last": None, "hand_bf16": 0.85}
 BARE, ONE = {"predict_bare": 1.10}, {"predict_one_sklearn": 1.3}

@@ -197,6 +197,37 @@ def lightning(task, at_its_best=False):
     return run
 
 
+def fastai(task):
+    """Train with fastai and its own loader, which is given whole batches of tensors."""
+    import fastai.callback.progress  # noqa: F401, gives learners no_bar
+    import torch
+    from fastai.data.core import DataLoaders
+    from fastai.data.load import DataLoader
+    from fastai.learner import Learner
+    from fastai.optimizer import OptimWrapper
+
+    X, y = tensors(task)
+
+    def batch(rows):
+        rows = torch.tensor(rows)
+        return X.index_select(0, rows), y[rows]
+
+    options = {"bs": task.batch_size, "create_batch": batch, "device": task.device}
+    loader = DataLoader(range(len(X)), shuffle=True, **options)
+    # Of no more than a batch, as a learner does not do without validation rows.
+    loaders = DataLoaders(loader, DataLoader(range(task.batch_size), **options))
+    adam = partial(OptimWrapper, opt=partial(torch.optim.Adam, fused=True))
+
+    def run():
+        module = torch_net(task.net, task.device, bf16=task.net != "mlp")
+        loss = torch.nn.CrossEntropyLoss()
+        learner = Learner(loaders, module, loss, opt_func=adam, lr=1e-3)
+        with learner.no_bar(), learner.no_logging():
+            learner.fit(task.epochs)
+
+    return run
+
+
 def keras_model(task, bf16=False):
     """Train with Keras 3 on TensorFlow."""
     import tensorflow as tf
@@ -415,6 +446,7 @@ COMPETITORS = {
     "lightning_best": Competitor(
         "Lightning, whole batches", "lightning", partial(lightning, at_its_best=True)
     ),
+    "fastai": Competitor("fastai, whole batches, fused Adam", "fastai", fastai),
     "keras": Competitor("Keras 3 (TensorFlow)", "tensorflow", keras_model),
     "keras_bf16": Competitor(
         "Keras 3 (TensorFlow), mixed_bfloat16", "tensorflow", partial(keras_model, bf16=True)

@@ -137,7 +137,7 @@ def test_when_a_machine_is_taken_for_busy_and_for_how_long(
         return True
 
     monkeypatch.setattr(company, "_let_sleep" if sleep else "_keep_apart", note)
-    company._watch(2, Ends())
+    company._watch(2, 1, Ends())
     assert done == waits
 
 
@@ -148,7 +148,7 @@ def test_help_that_fails_makes_nobody_wait_longer(monkeypatch):
         def wait(self, seconds):
             return len(asked) == 4
 
-    def note(n_threads, patience, ends):
+    def note(n_threads, task, patience, ends):
         asked.append(patience / company.PATIENCE)
         return next(helps)
 
@@ -156,7 +156,7 @@ def test_help_that_fails_makes_nobody_wait_longer(monkeypatch):
     monkeypatch.setattr(company, "_count_interruptions", lambda: next(counts))
     monkeypatch.setattr(company, "_let_sleep", lambda *args: False)
     monkeypatch.setattr(company, "_keep_apart", note)
-    company._watch(2, Ends())
+    company._watch(2, 1, Ends())
     assert asked == [1, 1, 2, 4]
 
 
@@ -297,6 +297,97 @@ def test_what_a_kept_thread_starts_may_use_all_cores():
         assert os.sched_getaffinity(0) == all_cores
     finally:
         os.sched_setaffinity(0, all_cores)
+
+
+@pins
+def test_threads_that_a_kept_one_starts_are_let_go_with_it():
+    task, ends, all_cores = threading.get_native_id(), threading.Event(), os.sched_getaffinity(0)
+    stays = threading.Event()
+    started = threading.Thread(target=stays.wait)
+    try:
+        assert pinning.pin({task: min(all_cores)}, ends)
+        started.start()
+        assert os.sched_getaffinity(started.native_id) == {min(all_cores)}
+        pinning.unpin(ends)
+        assert os.sched_getaffinity(started.native_id) == all_cores
+    finally:
+        stays.set()
+        started.join()
+        os.sched_setaffinity(0, all_cores)
+
+
+@pins
+def test_who_moves_a_kept_thread_has_the_last_word():
+    task, ends, all_cores = threading.get_native_id(), threading.Event(), os.sched_getaffinity(0)
+    try:
+        assert pinning.pin({task: min(all_cores)}, ends)
+        with pinning.any_core():
+            os.sched_setaffinity(0, {max(all_cores)})
+        assert os.sched_getaffinity(0) == {max(all_cores)}
+        pinning.unpin(ends)
+        assert os.sched_getaffinity(0) == {max(all_cores)}
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+@pins
+def test_a_forked_process_may_use_all_cores_and_moves_nobody_of_its_parent():
+    task, ends, all_cores = threading.get_native_id(), threading.Event(), os.sched_getaffinity(0)
+    try:
+        assert pinning.pin({task: min(all_cores)}, ends)
+        if (child := os.fork()) == 0:
+            known = pinning._pins or pinning._free
+            os._exit(0 if os.sched_getaffinity(0) == all_cores and not known else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert os.sched_getaffinity(0) == {min(all_cores)}
+        pinning.unpin(ends)
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+def compute(ends):
+    while not ends.is_set():
+        sum(range(1_000))
+
+
+@pins
+def test_threads_of_others_are_not_taken_for_those_of_a_computation():
+    task, ends = threading.get_native_id(), threading.Event()
+    other = threading.Thread(target=compute, args=(ends,))
+    other.start()
+
+    class Computes:
+        def wait(self, seconds):
+            until = time.monotonic() + 5 * seconds
+            while time.monotonic() < until:
+                sum(range(1_000))
+
+    try:
+        assert pinning.computing_threads(2, task, Computes()) == {}
+    finally:
+        ends.set()
+        other.join()
+    assert set(pinning.computing_threads(1, task, Computes())) == {task}
+    assert pinning.computing_threads(1, 2**22 + 1, Computes()) == {}
+
+
+def test_a_computation_has_the_thread_that_waits_for_it(monkeypatch):
+    monkeypatch.setattr(pinning, "CAN_PIN", True)
+    for mine, found in ((1, {1: 0, 2: 1}), (3, {})):
+        looks = iter([{1: (0, 0), 2: (0, 1), 3: (0, 0)}, {1: (9, 0), 2: (9, 1), 3: (1, 0)}])
+        monkeypatch.setattr(pinning, "_ticks", lambda looks=looks: next(looks))
+        assert pinning.computing_threads(2, mine, threading.Event()) == found
+
+
+@pytest.mark.skipif(not pinning.CAN_PIN, reason="This system keeps no thread on a core.")
+def test_names_of_threads_may_be_any_bytes():
+    name = Path(f"/proc/self/task/{threading.get_native_id()}/comm")
+    before = name.read_bytes()
+    name.write_bytes(b"caf\xe9) 1")
+    try:
+        assert threading.get_native_id() in pinning._ticks()
+    finally:
+        name.write_bytes(before)
 
 
 class Cores(Callback):

@@ -61,8 +61,8 @@ class beside_others:
         n_threads = torch.get_num_threads()
         # One thread waits for nobody.
         if n_threads > 1 and resource is not None and not is_forked():
-            self._ends = threading.Event()
-            watch = threading.Thread(target=_watch, args=(n_threads, self._ends), daemon=True)
+            self._ends, task = threading.Event(), threading.get_native_id()
+            watch = threading.Thread(target=_watch, args=(n_threads, task, self._ends), daemon=True)
             with suppress(RuntimeError):  # where no more can be started, a fit goes on without it
                 watch.start()
         return self
@@ -79,8 +79,8 @@ class beside_others:
             self._ends.set()
 
 
-def _watch(n_threads, ends):
-    """Help threads while the system takes cores away, until something ends."""
+def _watch(n_threads, task, ends):
+    """Help the threads of a computation while the system takes cores away, until it ends."""
     patience, was_busy = PATIENCE, False
     before = _count_interruptions()
     while not ends.wait(INTERVAL):
@@ -91,7 +91,8 @@ def _watch(n_threads, ends):
             was_busy = True
         else:
             was_busy = True
-            if _let_sleep(n_threads, patience, ends) or _keep_apart(n_threads, patience, ends):
+            helped = _let_sleep(n_threads, patience, ends)
+            if helped or _keep_apart(n_threads, task, patience, ends):
                 # Look how it is without, less and less often as long as the machine stays busy.
                 patience = min(2 * patience, 100 * PATIENCE)
         before = _count_interruptions()
@@ -109,8 +110,10 @@ def _let_sleep(n_threads, patience, ends):
         return False
     held, spun = threading.Event(), deque(maxlen=RECENT)
     holds = threading.Thread(target=_hold_threads, args=(n_held, held), daemon=True)
-    with suppress(RuntimeError):  # where no more can be started
+    try:
         holds.start()
+    except RuntimeError:  # no more can be started
+        return False
     until, before = time.monotonic() + patience, _count_interruptions()
     while sum(spun) < OFTEN and time.monotonic() < until and not ends.wait(INTERVAL):
         now = _count_interruptions()
@@ -134,9 +137,9 @@ def _hold_threads(n_threads, ends):
     ends.wait()
 
 
-def _keep_apart(n_threads, patience, ends):
+def _keep_apart(n_threads, task, patience, ends):
     """Keep the threads that compute on a core each for some seconds; tell whether that was done."""
-    if not pinning.pin(pinning.computing_threads(n_threads, ends), ends):
+    if not pinning.pin(pinning.computing_threads(n_threads, task, ends), ends):
         return False
     ends.wait(patience)
     pinning.unpin(ends)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from skorch.callbacks import Callback
 from skfashion import MLPNetClassifier
 from skfashion.parallel import company, pinning
 from skfashion.parallel.company import beside_others
+from skfashion.parallel.locks import ForkSafeLock
 from skfashion.parallel.threads import borrowed_threads, spins
 from skfashion.parallel.workers import count_cores
 
@@ -377,6 +379,62 @@ def test_a_computation_has_the_thread_that_waits_for_it(monkeypatch):
         looks = iter([{1: (0, 0), 2: (0, 1), 3: (0, 0)}, {1: (9, 0), 2: (9, 1), 3: (1, 0)}])
         monkeypatch.setattr(pinning, "_ticks", lambda looks=looks: next(looks))
         assert pinning.computing_threads(2, mine, threading.Event()) == found
+
+
+def interrupted(work, number):
+    """Return the interrupt that ends some work, None if it ends before.
+
+    Python looks for signals as its functions begin, and as those in C return.
+    """
+    seen = itertools.count()
+
+    def interrupt(frame, event, argument):
+        if event in ("call", "c_return") and next(seen) == number:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)
+    try:
+        work()
+    except KeyboardInterrupt as error:
+        # With a traceback that keeps all that was interrupted alive.
+        return error
+    finally:
+        sys.setprofile(None)
+
+
+def enter(context):
+    with context():
+        pass
+
+
+def test_an_interrupt_leaves_no_lock_held_and_no_thread_free():
+    lock = ForkSafeLock()
+    for context in (lock.held, pinning.any_core):  # which holds such a lock
+        for number in range(200):
+            error = interrupted(partial(enter, context), number)
+            assert not lock._lock.locked() and not pinning._changing._lock.locked()
+            is_done, error = error is None, None
+            assert not pinning._free
+            if is_done:
+                break
+        assert 0 < number < 199
+
+
+@pins
+def test_threads_are_let_go_after_an_interrupt():
+    task, all_cores = threading.get_native_id(), os.sched_getaffinity(0)
+    try:
+        for number in range(200):
+            ends = threading.Event()
+            assert pinning.pin({task: min(all_cores)}, ends)
+            if interrupted(partial(pinning.unpin, ends), number) is None:
+                break
+            pinning.unpin(ends)  # as the watch does, too
+            assert os.sched_getaffinity(0) == all_cores
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    assert 5 < number < 199
 
 
 @pytest.mark.skipif(not pinning.CAN_PIN, reason="This system keeps no thread on a core.")
